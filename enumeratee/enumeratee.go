@@ -1,0 +1,63 @@
+package enumeratee
+
+import (
+	"context"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// An Enumeratee adapts a stream of From to a stream of To: it turns a consumer of
+// To into a consumer of From.
+//
+// It is a recipe: every attachment starts afresh, so one value may be used many
+// times and by several goroutines at once. The zero Enumeratee is not usable.
+//
+// An adapter that gets EOF hands on what it still holds, and does not pass EOF on:
+// its consumer stays open for whatever comes next. So does one that stops early.
+//
+// The idea is Play's play.api.libs.iteratee.Enumeratee.
+type Enumeratee[From, To any] struct {
+	attach func(Stage, iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step)
+}
+
+// New makes an Enumeratee of the function that attaches it to a consumer which is
+// not done yet. The function is called once per attachment and must make
+// everything that the attachment changes. It returns the adapter and what that
+// answers before any element: StepCont, or the end if it is done already.
+//
+// The adapter passes on every answer of its consumer but StepCont. To say that it
+// takes no more itself it answers [Stage.Stop], and so does its EOF, which hands
+// on what the adapter still holds, unless the consumer ends by that. Its Rest is
+// what the adapter was handed and neither it nor its consumer has consumed.
+func New[From, To any](attach func(Stage, iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step)) Enumeratee[From, To] {
+	return Enumeratee[From, To]{attach: attach}
+}
+
+// Attach puts the adapter before inner, which must not be done. Composing,
+// [Transform] and enumerator.Through call it; so do adapters made of adapters.
+func (t Enumeratee[From, To]) Attach(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+	if t.attach == nil {
+		panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
+	}
+	return t.attach(stage, inner)
+}
+
+// A Stage is the place where an Enumeratee is attached. Whoever attaches one makes
+// it, and so can tell whether the adapter stopped or its consumer is done.
+type Stage struct {
+	ctx  context.Context
+	stop iteratee.Step
+}
+
+// NewStage returns a Stage of its own within the run whose context is ctx.
+func NewStage(ctx context.Context) Stage { return Stage{ctx: ctx, stop: iteratee.NewStop()} }
+
+// Context returns the context of the run.
+func (s Stage) Context() context.Context { return s.ctx }
+
+// Stop returns what the adapter answers when it takes no more while its consumer
+// is still open. No other Stage has the same.
+func (s Stage) Stop() iteratee.Step { return s.stop }
+
+// EOF returns Stop. It is the EOF function of an adapter that holds nothing.
+func (s Stage) EOF() iteratee.Step { return s.stop }

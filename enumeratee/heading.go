@@ -1,0 +1,19 @@
+package enumeratee
+
+import "github.com/halley-go/halley/iteratee"
+
+// Heading returns the adapter that hands on es when it is attached, before it has
+// been handed anything, and then changes nothing. If the consumer ends on one of
+// them, the rest of es is not handed on.
+//
+// It is Play's Enumeratee.heading, of values instead of a source.
+func Heading[E any](es ...E) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		_, step := inner.Offer(es)
+		if !step.IsCont() {
+			inner.Rest = iteratee.Empty[E] // what it leaves over of es never came from the stream
+		}
+		inner.EOF = stage.EOF
+		return inner, step
+	})
+}

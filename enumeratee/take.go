@@ -1,0 +1,90 @@
+package enumeratee
+
+import (
+	"fmt"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Take returns the adapter that hands on the first n elements and stops with the
+// n-th: the one after it is never asked for. Take(0) stops before the first. A
+// shorter stream is no error. What the consumer leaves over is left over. Take
+// panics if n is negative.
+//
+// It is Play's Enumeratee.take.
+func Take[E any](n int) Enumeratee[E, E] {
+	checkCount("Take", n)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		left := n
+		next := func(e E) iteratee.Step {
+			if left == 0 {
+				return stage.Stop()
+			}
+			step := inner.Next(e)
+			if step.IsCont() {
+				if left--; left == 0 {
+					return stage.Stop()
+				}
+			}
+			return step
+		}
+		first := iteratee.StepCont
+		if n == 0 {
+			first = stage.Stop()
+		}
+		return iteratee.Sink[E]{Next: next, EOF: stage.EOF, Rest: inner.Rest}, first
+	})
+}
+
+// TakeWhile returns the adapter that hands on elements while keep is true, and
+// stops at the first for which it is not. That one is left over, after what the
+// consumer leaves over.
+//
+// It is Play's Enumeratee.takeWhile.
+func TakeWhile[E any](keep func(E) bool) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		end, rest := iteratee.StepCont, iteratee.Empty[E]()
+		return iteratee.Sink[E]{
+			Next: func(e E) iteratee.Step {
+				if !end.IsCont() {
+					return end
+				}
+				if keep(e) {
+					return inner.Next(e)
+				}
+				end, rest = stage.Stop(), iteratee.El(e)
+				return end
+			},
+			EOF:  stage.EOF,
+			Rest: func() iteratee.Input[E] { return inner.Rest().Then(rest) },
+		}, iteratee.StepCont
+	})
+}
+
+// Drop returns the adapter that drops the first n elements and hands on the
+// others. What the consumer leaves over is left over. Drop panics if n is negative.
+//
+// It is Play's Enumeratee.drop.
+func Drop[E any](n int) Enumeratee[E, E] {
+	checkCount("Drop", n)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		left := n
+		return iteratee.Sink[E]{
+			Next: func(e E) iteratee.Step {
+				if left > 0 {
+					left--
+					return iteratee.Step{}
+				}
+				return inner.Next(e)
+			},
+			EOF:  stage.EOF,
+			Rest: inner.Rest,
+		}, iteratee.StepCont
+	})
+}
+
+func checkCount(operator string, n int) {
+	if n < 0 {
+		panic(fmt.Sprintf("enumeratee: %s: n must not be negative, got %d", operator, n))
+	}
+}

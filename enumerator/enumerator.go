@@ -1,0 +1,73 @@
+package enumerator
+
+import (
+	"context"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// An Enumerator is a source of E: it drives a consumer.
+//
+// It is a recipe: every run starts afresh, so one value may be used many times and
+// by several goroutines at once. The zero Enumerator is [Empty].
+//
+// An Enumerator makes the next element only after the consumer has answered, and
+// none after the consumer is done. It does not send EOF when it runs out, so that
+// another can follow it; [Run] does.
+//
+// The idea is Play's play.api.libs.iteratee.Enumerator.
+type Enumerator[E any] struct {
+	into func(context.Context, iteratee.Sink[E]) iteratee.Step
+	then *concatenation[E] // set instead of into
+}
+
+type concatenation[E any] struct{ first, second Enumerator[E] }
+
+// New makes an Enumerator of the function that drives a consumer which is not done
+// yet. The function is called once per run. It returns the consumer's last answer:
+// StepCont when it has run out, StepError when it has failed itself. It must stop
+// as soon as an answer is not StepCont, close what it has opened, and fail with
+// context.Cause(ctx) when the context ends, also while it waits.
+func New[E any](into func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step) Enumerator[E] {
+	return Enumerator[E]{into: into}
+}
+
+// Empty is the Enumerator that has no elements.
+//
+// It is Play's Enumerator.empty.
+func Empty[E any]() Enumerator[E] { return Enumerator[E]{} }
+
+// AndThen returns the Enumerator that is e, then next. next is not started if the
+// consumer is done after e, or if e fails. A chain of any length, nested to either
+// side, takes constant stack and linear time.
+//
+// It is Play's >>>.
+func (e Enumerator[E]) AndThen(next Enumerator[E]) Enumerator[E] {
+	return Enumerator[E]{then: &concatenation[E]{e, next}}
+}
+
+// Into drives sink, which must not be done, and returns its last answer: StepCont
+// if the source has run out and the sink wants more, otherwise how it ended. A
+// failure of the source is an answer too. Into does not send EOF. It is what
+// sources made of sources call; [Run] is for everybody else.
+func (e Enumerator[E]) Into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+	for todo := []Enumerator[E]{e}; len(todo) > 0; {
+		last := len(todo) - 1
+		e := todo[last]
+		todo = todo[:last]
+		if e.then != nil {
+			todo = append(todo, e.then.second, e.then.first)
+			continue
+		}
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			return step
+		}
+		if e.into == nil {
+			continue
+		}
+		if step := e.into(ctx, sink); !step.IsCont() {
+			return step
+		}
+	}
+	return iteratee.StepCont
+}

@@ -1,0 +1,35 @@
+package enumerator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Interval returns the endless Enumerator of the time at each tick of a clock that
+// starts with the run: the first element comes after d. Ticks that pass while the
+// consumer is busy are skipped, as with [time.Ticker]. It panics if d is not
+// positive.
+//
+// It is the Interval of ReactiveX, of times instead of numbers.
+func Interval(d time.Duration) Enumerator[time.Time] {
+	if d <= 0 {
+		panic(fmt.Sprintf("enumerator: Interval: d must be positive, got %v", d))
+	}
+	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
+		ticker := time.NewTicker(d)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return iteratee.Cancelled(ctx)
+			case now := <-ticker.C:
+				if step := sink.Next(now); !step.IsCont() {
+					return step
+				}
+			}
+		}
+	})
+}

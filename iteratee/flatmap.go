@@ -1,0 +1,166 @@
+package iteratee
+
+import "context"
+
+// FlatMap returns an Iteratee that consumes what it consumes, then what f of its
+// result consumes, and ends with the latter's result.
+//
+// The second one is offered first what the first one left over, then what comes.
+// Nothing is lost or offered twice: what both leave over stays, the second one's
+// first. EOF is offered to each of them that wants it. f is not called if the
+// first one fails. A chain of any length, nested to either side, takes constant
+// stack, and constant memory where it is nested to the right.
+//
+// It is Play's Iteratee.flatMap, which can lose a leftover.
+func FlatMap[E, A, B any](it Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[E, B] {
+	return Iteratee[E, B]{node: &node[E]{
+		first: it.erase(),
+		then: func(v any) *node[E] {
+			a, _ := v.(A) // not ok only for a nil A of an interface type
+			return f(a).erase()
+		},
+	}}
+}
+
+// node is an Iteratee without its result type, so that parts with different
+// results fit one stack. One of leaf, cont and first is set.
+type node[E any] struct {
+	leaf  func(context.Context) Running[E, any]
+	cont  func(Input[E]) *node[E]
+	first *node[E]
+	then  func(any) *node[E] // with first: what follows its result
+}
+
+func (it Iteratee[E, A]) erase() *node[E] {
+	if it.node != nil {
+		return it.node
+	}
+	return &node[E]{leaf: func(ctx context.Context) Running[E, any] {
+		r := it.Start(ctx)
+		return Running[E, any]{Sink: r.Sink, Step: r.Step, Result: func() (any, error) { return r.Result() }}
+	}}
+}
+
+// sequence runs a node: one part at a time, with the parts that wait on a stack.
+// That is what keeps chains flat: a part that turns out to be a chain itself is
+// unrolled onto the same stack, not started inside its own Sink.
+type sequence[E any] struct {
+	ctx     context.Context
+	then    []func(any) *node[E] // what follows the current part, last first
+	current Running[E, any]
+	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
+	pending Input[E]                // to be offered before anything new
+	value   any
+	end     Step // StepCont until the last part is done
+}
+
+func startNode[E, A any](ctx context.Context, n *node[E]) Running[E, A] {
+	s := &sequence[E]{ctx: ctx}
+	return Running[E, A]{
+		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest},
+		Step:   s.settle(s.enter(n)),
+		Result: func() (A, error) { a, _ := s.value.(A); return a, nil },
+	}
+}
+
+func (s *sequence[E]) next(e E) Step {
+	if !s.end.IsCont() {
+		return s.end
+	}
+	if s.cont != nil {
+		return s.settle(s.offer(El(e)))
+	}
+	step := s.current.Next(e)
+	if step.IsCont() {
+		return step
+	}
+	return s.settle(step)
+}
+
+func (s *sequence[E]) eof() Step {
+	if s.end.IsCont() {
+		s.pending.eof = true
+		s.settle(StepCont)
+	}
+	return s.end
+}
+
+func (s *sequence[E]) rest() Input[E] {
+	if s.end.IsCont() {
+		return Empty[E]()
+	}
+	return s.pending
+}
+
+// enter makes n the current part and returns its first answer.
+func (s *sequence[E]) enter(n *node[E]) Step {
+	for n.first != nil {
+		s.then = append(s.then, n.then)
+		n = n.first
+	}
+	if s.cont = n.cont; s.cont != nil {
+		return StepCont
+	}
+	s.current = n.leaf(s.ctx)
+	return s.current.Step
+}
+
+// offer hands one input to the current part.
+func (s *sequence[E]) offer(in Input[E]) Step {
+	e, isEl := in.El()
+	switch {
+	case s.cont != nil:
+		step := s.enter(s.cont(in))
+		if !isEl && step.IsCont() {
+			return StepError(ErrDivergent)
+		}
+		return step
+	case isEl:
+		return s.current.Next(e)
+	default:
+		step := s.current.EOF()
+		if step.IsCont() {
+			return StepError(ErrDivergent)
+		}
+		return step
+	}
+}
+
+// settle goes on from an answer of the current part until a part wants new input
+// or the last one is done.
+func (s *sequence[E]) settle(step Step) Step {
+	for {
+		if step.IsCont() {
+			if s.pending.IsEmpty() {
+				return StepCont
+			}
+			step = s.offer(s.take())
+			continue
+		}
+		v, err := s.current.Finish(step)
+		s.pending = s.current.Rest().Then(s.pending)
+		if err != nil {
+			s.end = StepError(err)
+			return s.end
+		}
+		last := len(s.then) - 1
+		if last < 0 {
+			s.value, s.end = v, StepDone
+			return s.end
+		}
+		f := s.then[last]
+		s.then[last] = nil
+		s.then = s.then[:last]
+		step = s.enter(f(v))
+	}
+}
+
+// take removes the first pending input. The end stays: each part is told of it.
+func (s *sequence[E]) take() Input[E] {
+	e, ok := s.pending.El()
+	if !ok {
+		return EOF[E]()
+	}
+	s.pending.elems = s.pending.elems[1:]
+	return El(e)
+}

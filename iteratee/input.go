@@ -1,0 +1,48 @@
+package iteratee
+
+import "slices"
+
+// Input is what a pure iteratee is handed, and what any iteratee leaves over:
+// an element ([El]), nothing for now ([Empty]) or the end of the stream ([EOF]).
+//
+// The zero Input is Empty. An Input that is handed to a continuation is always
+// exactly one of the three. One that was left over can hold several elements,
+// in the order in which they will be offered again, and the end after them.
+type Input[E any] struct {
+	elems []E
+	eof   bool
+}
+
+// El is the Input that holds one element.
+func El[E any](e E) Input[E] { return Input[E]{elems: []E{e}} }
+
+// Empty is the Input that holds nothing: no element now, and no end either.
+func Empty[E any]() Input[E] { return Input[E]{} }
+
+// EOF is the Input that says that no more elements will come.
+func EOF[E any]() Input[E] { return Input[E]{eof: true} }
+
+// El returns the first element and true, or the zero value and false if the
+// Input holds no element.
+func (in Input[E]) El() (e E, ok bool) {
+	if len(in.elems) == 0 {
+		return e, false
+	}
+	return in.elems[0], true
+}
+
+// Els returns every element the Input holds, none for Empty and EOF. The caller
+// must not change the slice.
+func (in Input[E]) Els() []E { return in.elems }
+
+// IsEmpty reports whether the Input holds neither an element nor the end.
+func (in Input[E]) IsEmpty() bool { return len(in.elems) == 0 && !in.eof }
+
+// IsEOF reports whether the Input ends the stream, after any elements it holds.
+func (in Input[E]) IsEOF() bool { return in.eof }
+
+// Then returns the Input that holds what in holds, and after it what next holds.
+// It is how two leftovers are joined: what was left over last comes first.
+func (in Input[E]) Then(next Input[E]) Input[E] {
+	return Input[E]{elems: slices.Concat(in.elems, next.elems), eof: in.eof || next.eof}
+}

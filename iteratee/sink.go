@@ -1,0 +1,54 @@
+package iteratee
+
+// A Sink is a running consumer of E. It belongs to one run and one goroutine.
+// Next, EOF and Rest must be set.
+//
+// Once Next or EOF has answered anything but [StepCont], the Sink is done and
+// consumes nothing more. Next then answers the same again; EOF, which may still be
+// called unless the answer was an error, has no effect and answers done. After EOF
+// Next must not be called.
+type Sink[E any] struct {
+	// Next hands over one element, and with it any memory it refers to: the
+	// consumer may keep it, unless the source says that it uses it again.
+	Next func(E) Step
+
+	// EOF says that no more elements will come. It never answers StepCont; a
+	// consumer that still wants input answers an error, [ErrDivergent].
+	EOF func() Step
+
+	// Rest returns what the Sink was handed and did not consume, Empty if
+	// there is nothing or if the Sink is not done. A Sink that leaves nothing
+	// sets it to [Empty].
+	Rest func() Input[E]
+
+	// Batch, if set, hands over several elements that are in memory already,
+	// just as calls of Next, one after the other, would: it returns how many
+	// it was handed before it answered anything but StepCont, that one
+	// included, and the answer. It must not keep or change es. It saves a call
+	// per element where a source has a slice in hand.
+	Batch func(es []E) (n int, step Step)
+}
+
+// Offer hands over es, in one call where the Sink can take that, until it is done.
+// It returns how many were handed over, and the last answer.
+func (s Sink[E]) Offer(es []E) (n int, step Step) {
+	if s.Batch != nil {
+		return s.Batch(es)
+	}
+	for i, e := range es {
+		if step := s.Next(e); !step.IsCont() {
+			return i + 1, step
+		}
+	}
+	return len(es), StepCont
+}
+
+// Ended returns a Sink that consumes nothing, leaves rest and answers step to
+// everything.
+func Ended[E any](step Step, rest Input[E]) Sink[E] {
+	return Sink[E]{
+		Next: func(E) Step { return step },
+		EOF:  func() Step { return step },
+		Rest: func() Input[E] { return rest },
+	}
+}
