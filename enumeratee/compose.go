@@ -60,8 +60,13 @@ func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To,
 		return iteratee.Running[From, A]{
 			Sink: outer,
 			Step: step,
-			// If inner is done, so is its answer to EOF.
-			Result: func() (A, error) { return inner.Finish(inner.EOF()) },
+			// EOF has no effect on what is done already.
+			Result: func() (a A, err error) {
+				if err := outer.EOF().Err(); err != nil {
+					return a, err
+				}
+				return inner.Finish(inner.EOF())
+			},
 		}
 	})
 }

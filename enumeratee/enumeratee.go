@@ -27,8 +27,9 @@ type Enumeratee[From, To any] struct {
 //
 // The adapter passes on every answer of its consumer but StepCont. To say that it
 // takes no more itself it answers [Stage.Stop], and so does its EOF, which hands
-// on what the adapter still holds, unless the consumer ends by that. Its Rest is
-// what the adapter was handed and neither it nor its consumer has consumed.
+// on what the adapter still holds, unless the consumer ends by that. EOF may come
+// again, and when the consumer is done, and must not have an effect then. The Rest
+// is what the adapter was handed and neither it nor its consumer has consumed.
 func New[From, To any](attach func(Stage, iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step)) Enumeratee[From, To] {
 	return Enumeratee[From, To]{attach: attach}
 }

@@ -8,10 +8,9 @@ import (
 
 // Map returns the adapter that hands on f of each element.
 //
-// If the consumer is done and leaves over what it was just handed, Map leaves over
-// the element from which that came. It remembers no more than one element, and
-// cannot tell whether a part of a chunk or all of it was left over: it gives back
-// the whole.
+// If the consumer ends on an element and leaves it over, Map leaves over the one
+// from which that was made. It remembers no other, and cannot tell whether a part
+// of a chunk or all of it was left over: it gives back the whole.
 //
 // It is Play's Enumeratee.map.
 func Map[From, To any](f func(From) To) Enumeratee[From, To] {

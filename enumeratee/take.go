@@ -15,25 +15,44 @@ import (
 func Take[E any](n int) Enumeratee[E, E] {
 	checkCount("Take", n)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		left := n
-		next := func(e E) iteratee.Step {
-			if left == 0 {
-				return stage.Stop()
-			}
-			step := inner.Next(e)
-			if step.IsCont() {
-				if left--; left == 0 {
-					return stage.Stop()
-				}
-			}
-			return step
-		}
-		first := iteratee.StepCont
-		if n == 0 {
-			first = stage.Stop()
-		}
-		return iteratee.Sink[E]{Next: next, EOF: stage.EOF, Rest: inner.Rest}, first
+		t := &taking[E]{stop: stage.Stop(), inner: inner, left: n}
+		return iteratee.Sink[E]{Next: t.next, EOF: stage.EOF, Rest: inner.Rest, Batch: t.batch}, t.passed(0)
 	})
+}
+
+type taking[E any] struct {
+	stop  iteratee.Step
+	inner iteratee.Sink[E]
+	left  int
+}
+
+func (t *taking[E]) next(e E) iteratee.Step {
+	if t.left == 0 {
+		return t.stop
+	}
+	if step := t.inner.Next(e); !step.IsCont() {
+		return step
+	}
+	return t.passed(1)
+}
+
+func (t *taking[E]) batch(es []E) (int, iteratee.Step) {
+	if t.left == 0 {
+		return 0, t.stop
+	}
+	n, step := t.inner.Offer(es[:min(len(es), t.left)])
+	if !step.IsCont() {
+		return n, step
+	}
+	return n, t.passed(n)
+}
+
+// passed answers after n more elements.
+func (t *taking[E]) passed(n int) iteratee.Step {
+	if t.left -= n; t.left == 0 {
+		return t.stop
+	}
+	return iteratee.StepCont
 }
 
 // TakeWhile returns the adapter that hands on elements while keep is true, and

@@ -57,7 +57,7 @@ type sequence[E any] struct {
 func startNode[E, A any](ctx context.Context, n *node[E]) Running[E, A] {
 	s := &sequence[E]{ctx: ctx}
 	return Running[E, A]{
-		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest},
+		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest, Batch: s.batch},
 		Step:   s.settle(s.enter(n)),
 		Result: func() (A, error) { a, _ := s.value.(A); return a, nil },
 	}
@@ -75,6 +75,22 @@ func (s *sequence[E]) next(e E) Step {
 		return step
 	}
 	return s.settle(step)
+}
+
+func (s *sequence[E]) batch(es []E) (n int, step Step) {
+	for n < len(es) && step.IsCont() {
+		if s.cont != nil || !s.end.IsCont() {
+			step = s.next(es[n])
+			n++
+			continue
+		}
+		var m int
+		if m, step = s.current.Offer(es[n:]); !step.IsCont() {
+			step = s.settle(step)
+		}
+		n += m
+	}
+	return n, step
 }
 
 func (s *sequence[E]) eof() Step {
@@ -99,31 +115,28 @@ func (s *sequence[E]) enter(n *node[E]) Step {
 		n = n.first
 	}
 	if s.cont = n.cont; s.cont != nil {
+		s.current = Running[E, any]{Sink: Sink[E]{Rest: Empty[E]}}
 		return StepCont
 	}
 	s.current = n.leaf(s.ctx)
 	return s.current.Step
 }
 
-// offer hands one input to the current part.
-func (s *sequence[E]) offer(in Input[E]) Step {
+// offer hands one input, an element or EOF, to the current part.
+func (s *sequence[E]) offer(in Input[E]) (step Step) {
 	e, isEl := in.El()
 	switch {
 	case s.cont != nil:
-		step := s.enter(s.cont(in))
-		if !isEl && step.IsCont() {
-			return StepError(ErrDivergent)
-		}
-		return step
+		step = s.enter(s.cont(in))
 	case isEl:
-		return s.current.Next(e)
+		step = s.current.Next(e)
 	default:
-		step := s.current.EOF()
-		if step.IsCont() {
-			return StepError(ErrDivergent)
-		}
-		return step
+		step = s.current.EOF()
 	}
+	if !isEl && step.IsCont() {
+		return StepError(ErrDivergent)
+	}
+	return step
 }
 
 // settle goes on from an answer of the current part until a part wants new input

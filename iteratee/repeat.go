@@ -38,9 +38,10 @@ func Repeat[E, A any](it Iteratee[E, A]) Iteratee[E, []A] {
 func Rounds[E, A any](ctx context.Context, it Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
 	r := &rounds[E, A]{ctx: ctx, it: it, done: done, emit: emit}
 	return Sink[E]{
-		Next: r.next,
-		EOF:  func() Step { return r.settle(EOF[E]()) },
-		Rest: func() Input[E] { return r.pending },
+		Next:  r.next,
+		EOF:   func() Step { return r.settle(EOF[E]()) },
+		Rest:  func() Input[E] { return r.pending },
+		Batch: r.batch,
 	}
 }
 
@@ -69,6 +70,25 @@ func (r *rounds[E, A]) next(e E) Step {
 		return r.settle(Empty[E]())
 	}
 	return r.settle(El(e))
+}
+
+func (r *rounds[E, A]) batch(es []E) (n int, step Step) {
+	for n < len(es) && step.IsCont() {
+		if !r.open || !r.end.IsCont() {
+			step = r.settle(El(es[n]))
+			n++
+			continue
+		}
+		var m int
+		m, step = r.round.Offer(es[n:])
+		n += m
+		r.offered += m
+		if !step.IsCont() {
+			r.finish(step)
+			step = r.settle(Empty[E]())
+		}
+	}
+	return n, step
 }
 
 // settle offers what is pending, then in, round after round.
