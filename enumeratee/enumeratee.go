@@ -18,6 +18,7 @@ import (
 // The idea is Play's play.api.libs.iteratee.Enumeratee.
 type Enumeratee[From, To any] struct {
 	attach func(Stage, iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step)
+	part   *part // set instead of attach: composed
 }
 
 // New makes an Enumeratee of the function that attaches it to a consumer which is
@@ -37,10 +38,13 @@ func New[From, To any](attach func(Stage, iteratee.Sink[To]) (iteratee.Sink[From
 // Attach puts the adapter before inner, which must not be done. Composing,
 // [Transform] and enumerator.Through call it; so do adapters made of adapters.
 func (t Enumeratee[From, To]) Attach(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-	if t.attach == nil {
-		panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
+	switch {
+	case t.part != nil:
+		return attachParts[From](t.part, stage, inner)
+	case t.attach != nil:
+		return t.attach(stage, inner)
 	}
-	return t.attach(stage, inner)
+	panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
 }
 
 // A Stage is the place where an Enumeratee is attached. Whoever attaches one makes

@@ -18,6 +18,8 @@ func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
 			},
 			EOF:  stage.EOF,
 			Rest: inner.Rest,
+			Keep: keep,
+			Kept: next,
 			Batch: func(es []E) (int, iteratee.Step) {
 				for i, e := range es {
 					if keep(e) {

@@ -15,13 +15,19 @@ import (
 // It is Play's Enumeratee.map.
 func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		next := inner.Next
+		keep, next := inner.Keep, inner.Kept
+		if keep == nil {
+			next = inner.Next
+		}
 		last := giver[From, To]{inner: inner.Rest}
 		ended := last.ended // its own closure keeps the common path small
 		return iteratee.Sink[From]{
 			Next: func(e From) iteratee.Step {
-				if step := next(f(e)); !step.IsCont() {
-					return ended(e, step)
+				to := f(e)
+				if keep == nil || keep(to) {
+					if step := next(to); !step.IsCont() {
+						return ended(e, step)
+					}
 				}
 				return iteratee.Step{}
 			},
@@ -29,8 +35,11 @@ func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 			Rest: last.rest,
 			Batch: func(es []From) (int, iteratee.Step) {
 				for i := range es {
-					if step := next(f(es[i])); !step.IsCont() {
-						return i + 1, ended(es[i], step)
+					to := f(es[i])
+					if keep == nil || keep(to) {
+						if step := next(to); !step.IsCont() {
+							return i + 1, ended(es[i], step)
+						}
 					}
 				}
 				return len(es), iteratee.Step{}

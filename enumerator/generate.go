@@ -40,6 +40,7 @@ func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enume
 // It is Play's Enumerator.unfold.
 func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		ask := asker{ctx: ctx}
 		for s := s; ; {
 			e, next, ok := f(s)
 			if !ok {
@@ -48,7 +49,7 @@ func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			if step := ask.cancelled(); !step.IsCont() {
 				return step
 			}
 			s = next
@@ -60,11 +61,12 @@ func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 // seq can be ranged over.
 func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		ask := asker{ctx: ctx}
 		for e := range seq {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			if step := ask.cancelled(); !step.IsCont() {
 				return step
 			}
 		}

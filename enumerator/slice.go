@@ -15,10 +15,8 @@ func Of[E any](es ...E) Enumerator[E] { return FromSlice(slices.Clone(es)) }
 // FromSlice returns the Enumerator of the elements of es, which must not change
 // while it runs.
 func FromSlice[E any](es []E) Enumerator[E] {
-	// Asking the context costs as much as an element: ask once per so many.
-	const batch = 128
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		for es := range slices.Chunk(es, batch) {
+		for es := range slices.Chunk(es, askEvery) {
 			if _, step := sink.Offer(es); !step.IsCont() {
 				return step
 			}
@@ -28,4 +26,22 @@ func FromSlice[E any](es []E) Enumerator[E] {
 		}
 		return iteratee.StepCont
 	})
+}
+
+// askEvery is how many elements a source that never waits makes before it asks the
+// context again: asking costs as much as an element. Consumers and adapters whose
+// functions take the context ask it before each call.
+const askEvery = 128
+
+// asker asks the context once per askEvery calls.
+type asker struct {
+	ctx context.Context
+	n   uint
+}
+
+func (a *asker) cancelled() iteratee.Step {
+	if a.n++; a.n%askEvery != 0 {
+		return iteratee.StepCont
+	}
+	return iteratee.Cancelled(a.ctx)
 }

@@ -7,6 +7,9 @@ package iteratee
 // consumes nothing more. Next then answers the same again; EOF, which may still be
 // called unless the answer was an error, has no effect and answers done. After EOF
 // Next must not be called.
+//
+// Batch and Keep are shorter ways to do what Next does. Whoever changes Next in a
+// copy of a Sink must clear them.
 type Sink[E any] struct {
 	// Next hands over one element, and with it any memory it refers to: the
 	// consumer may keep it, unless the source says that it uses it again.
@@ -27,6 +30,12 @@ type Sink[E any] struct {
 	// included, and the answer. It must not keep or change es. It saves a call
 	// per element where a source has a slice in hand.
 	Batch func(es []E) (n int, step Step)
+
+	// Keep and Kept, if set, are Next in two parts: Next(e) is Kept(e) if Keep(e)
+	// is true, and StepCont if not. An adapter that makes the elements may call
+	// them instead, which spares a call per element.
+	Keep func(E) bool
+	Kept func(E) Step
 }
 
 // Offer hands over es, in one call where the Sink can take that, until it is done.

@@ -51,7 +51,7 @@ func (c *Counted[E, A]) Iteratee() iteratee.Iteratee[E, A] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[E, A] {
 		r := c.It.Start(ctx)
 		next, eof := r.Next, r.EOF
-		r.Batch = nil
+		r.Batch, r.Keep = nil, nil
 		r.Next = func(e E) iteratee.Step { c.Nexts.Add(1); return next(e) }
 		r.EOF = func() iteratee.Step { c.EOFs.Add(1); return eof() }
 		return r

@@ -1,0 +1,83 @@
+package halley_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/halley-go/halley"
+
+// mayImport is the dependency table of docs/architecture.md: what each package may
+// import besides the standard library, tests left out. A package that is not listed
+// fails the test, so that it gets its place.
+var mayImport = map[string][]string{
+	".":              {},
+	"iteratee":       {},
+	"enumeratee":     {"iteratee"},
+	"enumerator":     {"iteratee", "enumeratee"},
+	"comet":          {"iteratee", "enumeratee"},
+	"httpadapter":    {"iteratee", "enumeratee", "enumerator"},
+	"internal/probe": {"iteratee", "enumeratee", "enumerator"},
+	"examples":       {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
+	"examples/*":     {"iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
+}
+
+func TestImportsFollowTheDependencyTable(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if file != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		rule := ruleFor(filepath.ToSlash(filepath.Dir(file)))
+		allowed, ok := mayImport[rule]
+		if !assert.True(t, ok, "%s: its package has no place in the dependency table", file) {
+			return nil
+		}
+		seen[rule] = true
+		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, imported := range source.Imports {
+			name, err := strconv.Unquote(imported.Path.Value)
+			require.NoError(t, err)
+			own, isOwn := strings.CutPrefix(name, module+"/")
+			switch {
+			case isOwn:
+				assert.True(t, slices.Contains(allowed, ruleFor(own)), "%s imports %s", file, own)
+			case strings.Contains(strings.Split(name, "/")[0], "."): // not of the standard library
+				assert.True(t, slices.Contains(allowed, name), "%s imports %s", file, name)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for rule := range mayImport {
+		assert.True(t, seen[rule], "the table names %s, which is not there", rule)
+	}
+}
+
+// ruleFor is the row of the table for a package: the examples share one.
+func ruleFor(dir string) string {
+	if strings.HasPrefix(dir, "examples/") {
+		return "examples/*"
+	}
+	return dir
+}
