@@ -1,0 +1,68 @@
+package comet_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever the bytes, the browser gets that message and no more.
+func FuzzString(f *testing.F) {
+	for _, text := range hostile {
+		if len(text) < 1000 {
+			f.Add([]byte(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		requireStringsArrive(t, string(message))
+	})
+}
+
+// Whatever the JSON text, and whatever the strings in a value, the browser gets what
+// JSON.parse would give.
+func FuzzJSON(f *testing.F) {
+	for _, text := range hostile {
+		if len(text) < 1000 {
+			f.Add(text)
+		}
+	}
+	for _, text := range []string{
+		`{"__proto__":{"__proto__":[1,-2.5e3,true,null]}}`, `[{ "\u005f_proto__" : "\ud83d\ude42" }]`, `["\\",{"__proto__\"":1}]`,
+	} {
+		f.Add(text)
+	}
+	// What goja's JSON.parse cannot be asked: it has no lone surrogates, and no
+	// numbers that are too large.
+	surrogate := regexp.MustCompile(`(?i)\\ud[89a-f]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		requireJSONArrives(t, map[string]string{text: text, "text": text, "__proto__": text})
+		requireJSONArrives(t, []any{text, []string{text}, map[string]any{"a": nil, text: map[string]string{text: text}}})
+		var v any
+		if len(text) < 4000 && !surrogate.MatchString(text) && json.Unmarshal([]byte(text), &v) == nil {
+			requireJSONArrives(t, json.RawMessage(text))
+		}
+	})
+}
+
+// What is accepted is what JavaScript reads as this very path, letter by letter,
+// but for the two words that it reserves in some places only.
+func FuzzCallback(f *testing.F) {
+	for _, callback := range []string{
+		"f", "parent.cometMessage", "$._", "été.日本語", "a\u200c", "℘", "a·", "this.a", "a.this", "new.target", "import.meta",
+		"a..b", "a.", "", "f(", "f//", "a\u2028.b", `\u0061`, "1a", "a1", "\ufefff", "ⸯ", "let", "yield", "await.a", "a.#b", "a?.b", "𐐀\xff",
+	} {
+		f.Add(callback)
+	}
+	f.Fuzz(func(t *testing.T, callback string) {
+		path, arguments := calls(callback + "('x');")
+		first, _, _ := strings.Cut(callback, ".")
+		want := path == callback && path != "" && arguments == 1 && first != "await" && first != "yield"
+		require.Equal(t, want, accepted(callback), "%q", callback)
+		if want {
+			require.NotRegexp(t, "[\\s\\x00-#%-\\-/:-@\\[-^`{-\\x7f\\x{85}\\x{a0}\\x{feff}\\x{fffd}\\pZ\\p{Cc}]", callback)
+		}
+	})
+}
