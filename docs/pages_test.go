@@ -1,0 +1,272 @@
+// Package docs_test keeps the pages of this folder and the README true: their code
+// is that of files that are compiled and tested, and their links lead somewhere.
+//
+// A page names the code of a fence in a comment right before it, by the file's path
+// in the repository and the name of a region in it:
+//
+//	<!-- snippet: examples/comet/helper/helper.go#stream -->
+//
+// The file marks the region by lines of their own, as // or <!-- --> comments:
+//
+//	// snippet: stream
+//	// end snippet
+//
+// A region also ends before a line that is indented less than its first: one that
+// begins in a function needs no end, which could not stand after "// Output:".
+//
+// After a change of the file, "go test ./docs -update" writes it to the pages.
+package docs_test
+
+import (
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the code of the regions to the pages")
+
+const root = ".." // of the repository
+
+func pages(t *testing.T) []string {
+	names, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	return append(names, filepath.Join(root, "README.md"))
+}
+
+func TestCode(t *testing.T) {
+	for _, name := range pages(t) {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(name)
+			require.NoError(t, err)
+			want, err := weave(string(page), readRegion)
+			require.NoError(t, err)
+			if *update && want != string(page) {
+				require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
+				return
+			}
+			require.Equal(t, want, string(page), "the code has changed; go test ./docs -update brings the page up to date")
+		})
+	}
+}
+
+func TestLinks(t *testing.T) {
+	for _, name := range pages(t) {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(name)
+			require.NoError(t, err)
+			for _, link := range links(string(page)) {
+				to, err := url.Parse(link)
+				if !assert.NoError(t, err) || to.IsAbs() || to.Host != "" || to.Path == "" {
+					continue
+				}
+				assert.False(t, strings.HasPrefix(to.Path, "/"), "%s: a link in the repository is relative", link)
+				_, err = os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(to.Path)))
+				assert.NoError(t, err, link)
+			}
+		})
+	}
+}
+
+var (
+	mark   = regexp.MustCompile(`^<!-- snippet: ([^\s#]+)#(\S+) -->$`)
+	fence  = regexp.MustCompile("^\\s*(```+|~~~+)\\s*(\\w*)")
+	border = regexp.MustCompile(`^\s*(?://|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
+)
+
+// weave returns the page with the code that its marks name.
+func weave(page string, region func(file, name string) ([]string, error)) (string, error) {
+	lines := strings.Split(page, "\n")
+	var out []string
+	for i := 0; i < len(lines); i++ {
+		out = append(out, lines[i])
+		m := mark.FindStringSubmatch(lines[i])
+		if m != nil {
+			i++
+			if i == len(lines) || !strings.HasPrefix(lines[i], "```") {
+				return "", fmt.Errorf("line %d: no fence follows the mark of a snippet", i)
+			}
+			out = append(out, lines[i])
+		}
+		open := fence.FindStringSubmatch(lines[i])
+		if open == nil {
+			continue
+		}
+		if lang := strings.ToLower(open[2]); m == nil && (lang == "go" || lang == "golang") {
+			return "", fmt.Errorf("line %d: Go code without the mark of a snippet", i+1)
+		}
+		length := slices.IndexFunc(lines[i+1:], func(line string) bool { return strings.TrimSpace(line) == open[1] })
+		if length < 0 {
+			return "", fmt.Errorf("line %d: the fence is not closed", i+1)
+		}
+		body := lines[i+1 : i+1+length]
+		if m != nil {
+			var err error
+			if body, err = region(m[1], m[2]); err != nil {
+				return "", fmt.Errorf("line %d: %w", i, err)
+			}
+		}
+		out = append(out, body...)
+		i += 1 + length
+		out = append(out, lines[i])
+	}
+	return strings.Join(out, "\n"), nil
+}
+
+func readRegion(file, name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	if err != nil {
+		return nil, err
+	}
+	lines, err := cut(string(text), name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return lines, nil
+}
+
+// cut returns the lines of a region, without the indent of the first and without
+// blank lines around them.
+func cut(text, name string) ([]string, error) {
+	var region []string
+	found, in, indent := false, false, ""
+	for i, line := range strings.Split(text, "\n") {
+		m := border.FindStringSubmatch(line)
+		switch {
+		case m != nil && m[2] == name && found:
+			return nil, fmt.Errorf("line %d: there is a snippet %s above already", i+1, name)
+		case m != nil && m[2] == name:
+			found, in = true, true
+		case m != nil && m[2] != "" && in:
+			return nil, fmt.Errorf("line %d: snippet %s begins before %s has ended", i+1, m[2], name)
+		case m != nil:
+			in = false
+		case in && line == "":
+			region = append(region, line)
+		case in:
+			if strings.Join(region, "") == "" {
+				indent = line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+			}
+			rest, inside := strings.CutPrefix(line, indent)
+			if in = inside; inside {
+				region = append(region, rest)
+			}
+		}
+	}
+	if in {
+		return nil, fmt.Errorf("snippet %s has no end", name)
+	}
+	lines := strings.Trim(strings.Join(region, "\n"), "\n")
+	if lines == "" {
+		return nil, fmt.Errorf("there is no snippet %s, or nothing in it", name)
+	}
+	return strings.Split(lines, "\n"), nil
+}
+
+var (
+	code = regexp.MustCompile("(?sm)^\\s*```.*?^\\s*```|`[^`\n]*`")
+	link = regexp.MustCompile(`\]\(\s*<?([^)\s>]+)|(?m:^\s*\[[^\]]+\]:\s*(\S+))|(?:src|href)="([^"]+)"`)
+)
+
+// links returns where the links of a page lead, those in its code left out.
+func links(page string) []string {
+	var to []string
+	for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(page, ""), -1) {
+		to = append(to, m[1]+m[2]+m[3]) // one of them
+	}
+	return to
+}
+
+func TestWeave(t *testing.T) {
+	region := func(file, name string) ([]string, error) {
+		if file != "a/b.go" {
+			return nil, os.ErrNotExist
+		}
+		return []string{"new " + name}, nil
+	}
+	const marked = "<!-- snippet: a/b.go#x -->\n"
+	for _, c := range []struct{ page, want string }{
+		{"", ""},
+		{"text\n", "text\n"},
+		{"text\n" + marked + "```go\nold\nold\n```\nmore\n", "text\n" + marked + "```go\nnew x\n```\nmore\n"},
+		{marked + "```html\n```\n" + marked + "```go\nold\n```", marked + "```html\nnew x\n```\n" + marked + "```go\nnew x\n```"},
+		{"```sh\n" + marked + "old\n```\n", "```sh\n" + marked + "old\n```\n"},
+		{"````text\n```go\n```\n````\n", "````text\n```go\n```\n````\n"},
+	} {
+		got, err := weave(c.page, region)
+		assert.NoError(t, err, c.page)
+		assert.Equal(t, c.want, got)
+	}
+	for page, want := range map[string]string{
+		"\n```go\nx\n```\n":                  "line 2: Go code without",
+		"- list\n\n  ``` Go\n  x\n  ```\n":   "line 3: Go code without",
+		"~~~golang\nx\n~~~\n":                "line 1: Go code without",
+		marked + "\n```go\nx\n```\n":         "line 1: no fence follows",
+		marked[:len(marked)-1]:               "line 1: no fence follows",
+		marked + "```go\nx\n":                "line 2: the fence is not closed",
+		"<!-- snippet: c.go#x -->\n```\n```": "line 1: file does not exist",
+	} {
+		_, err := weave(page, region)
+		assert.ErrorContains(t, err, want, page)
+	}
+}
+
+func TestCut(t *testing.T) {
+	const text = `
+	// snippet: one
+
+	if x {
+
+		y()
+	}
+
+	// end snippet
+  <!-- snippet: two -->
+  <p>
+    <b>
+  <!-- end snippet -->
+func Example() {
+	// snippet: three
+	x()
+	// Output:
+	// y
+}
+// snippet: empty
+// end snippet
+`
+	for name, want := range map[string][]string{
+		"one":   {"if x {", "", "\ty()", "}"},
+		"two":   {"<p>", "  <b>"},
+		"three": {"x()", "// Output:", "// y"},
+	} {
+		got, err := cut(text, name)
+		assert.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	_, err := cut(text, "empty")
+	assert.ErrorContains(t, err, "there is no snippet empty, or nothing in it")
+	for text, want := range map[string]string{
+		"// snippet: other\nx\n// end snippet":                                 "there is no snippet one",
+		"// snippet: one\nx":                                                   "snippet one has no end",
+		"// snippet: one\nx\n// snippet: two\ny\n// end snippet":               "line 3: snippet two begins",
+		"// snippet: one\nx\n// end snippet\n// snippet: one":                  "line 4: there is a snippet one above",
+		"// the snippet: one\nx := \"// snippet: one\"\n\tx()\n// end snippet": "there is no snippet one",
+	} {
+		_, err := cut(text, "one")
+		assert.ErrorContains(t, err, want, text)
+	}
+}
+
+func TestFindsLinks(t *testing.T) {
+	got := links("[a](b.md) ![c](d.png \"e\") [f]\n`[g](h)`\n```\n[i](j)\n```\n[f]: k.md#l\n<img src=\"m.svg\"> [n](<o.md>)")
+	assert.Equal(t, []string{"b.md", "d.png", "k.md#l", "m.svg", "o.md"}, got)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBrowser(t *testing.T) {
+	browser := startBrowser(t)
+
+	for _, path := range []string{"comet/manual", "comet/helper"} {
+		t.Run(path, func(t *testing.T) {
+			tab := open(t, browser, serve(t), path)
+			tab.checkConsole(t, "log: kiki", "log: foo", "log: bar")
+		})
+	}
+
+	t.Run("comet/iframe", func(t *testing.T) {
+		tab := open(t, browser, serve(t), "comet/iframe")
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#messages li:nth-child(3)"))))
+		messages, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll('#messages li')].map(li => li.textContent)`))
+		require.NoError(t, err)
+		require.Equal(t, []string{"kiki", "foo", "bar"}, messages)
+		require.Eventually(t, func() bool {
+			return tab.text(t, "state") == "The stream has ended."
+		}, 10*time.Second, 10*time.Millisecond)
+		tab.checkConsole(t)
+	})
+
+	t.Run("comet/clock", func(t *testing.T) {
+		server := serve(t)
+		one, two := open(t, browser, server, "comet/clock"), open(t, browser, server, "comet/clock")
+		for _, tab := range []*tab{one, two} {
+			require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
+			times := map[string]bool{}
+			require.Eventually(t, func() bool {
+				if now := tab.text(t, "clock"); !strings.Contains(now, "-") {
+					times[now] = true
+				}
+				return len(times) >= 5
+			}, 10*time.Second, 20*time.Millisecond)
+			for now := range times {
+				require.Regexp(t, `^\d\d:\d\d:\d\d\.\d$`, now)
+			}
+			scripts, err := chromedp.Run(tab.ctx, chromedp.Evaluate[int](`document.getElementById('stream').contentDocument.scripts.length`))
+			require.NoError(t, err)
+			require.LessOrEqual(t, scripts, 1, "the scripts that have run are removed")
+			tab.checkConsole(t)
+		}
+		require.EqualValues(t, 2, server.open.Load())
+		one.close()
+		require.Eventually(t, func() bool { return server.open.Load() == 1 }, time.Second, time.Millisecond)
+
+		server.CloseClientConnections()
+		require.Eventually(t, func() bool {
+			return strings.HasPrefix(two.text(t, "state"), "The stream has ended.")
+		}, 10*time.Second, 10*time.Millisecond)
+	})
+}
+
+// A browser that is gone says nothing any more; its streams end nevertheless.
+func TestKilledBrowser(t *testing.T) {
+	browser := startBrowser(t)
+	server := serve(t)
+	tab := open(t, browser, server, "comet/clock")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
+	require.Eventually(t, func() bool { return !strings.Contains(tab.text(t, "clock"), "-") }, 10*time.Second, 10*time.Millisecond)
+	require.EqualValues(t, 1, server.open.Load())
+	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
+}
+
+// startBrowser starts a browser that ends with the test, and returns its context.
+func startBrowser(t *testing.T) context.Context {
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
+		names = []string{name}
+	}
+	var program string
+	for _, name := range names {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
+		}
+		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
+	}
+	// Browsers leave files behind, and write them a little longer than they live.
+	temp, err := os.MkdirTemp("", "halley-browser-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 10*time.Second, 10*time.Millisecond)
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.Env("TMPDIR="+temp),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
+	return ctx
+}
+
+// A tab is a page that has been opened, and what its console has shown since.
+type tab struct {
+	ctx   context.Context
+	close func()
+
+	mu      sync.Mutex
+	console []string
+}
+
+// open opens the example by its link in the index.
+func open(t *testing.T, browser context.Context, server *testServer, path string) *tab {
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	tab := &tab{ctx: ctx, close: cancel}
+	messages := chromedp.Console(ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			tab.mu.Lock()
+			tab.console = append(tab.console, m.String())
+			tab.mu.Unlock()
+		}
+	}()
+	// It does not wait for the example to load: the clock never has.
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.Navigate(server.URL+"/"),
+		chromedp.Click(chromedp.CSS(`a[href="`+path+`"]`)),
+	))
+	return tab
+}
+
+// checkConsole waits until the console has shown so many messages, and checks that
+// it has shown these and nothing else.
+func (tab *tab) checkConsole(t *testing.T, want ...string) {
+	shown := func() []string {
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		return slices.Clone(tab.console)
+	}
+	assert.Eventually(t, func() bool { return len(shown()) >= len(want) }, 10*time.Second, 10*time.Millisecond)
+	// What comes after all that the page has said shows that it is all.
+	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`console.log('that is all')`))
+	require.NoError(t, err)
+	want = append(want, "log: that is all")
+	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, want, shown())
+}
+
+func (tab *tab) text(t *testing.T, id string) string {
+	text, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](`document.getElementById('`+id+`').textContent`))
+	require.NoError(t, err)
+	return text
+}

@@ -1,0 +1,41 @@
+// Package helper is Comet with its Enumeratee: comet.String turns each message into
+// a script tag that calls a function with it.
+//
+// The message is escaped: whatever it holds, it stays one string in the script. The
+// first chunk is 5120 spaces and the start of a page, for browsers that show and
+// run nothing before they have got so much.
+package helper
+
+import (
+	"embed"
+	"net/http"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// snippet: stream
+
+// The stream is a recipe: every request that runs it gets all three messages.
+var stream = enumerator.Through(
+	enumerator.Of("kiki", "foo", "bar"),
+	comet.String("console.log"),
+)
+
+// end snippet
+
+// Source is this file.
+//
+//go:embed helper.go
+var Source embed.FS
+
+// Handler serves the stream.
+func Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /comet/helper", httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
+		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+	))
+	return mux
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"html"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// request returns what the gallery answers, in memory. It is not for streams
+// without an end.
+func request(method, target string) *http.Response {
+	w := httptest.NewRecorder()
+	gallery().ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return w.Result()
+}
+
+func body(t *testing.T, target string) string {
+	r := request(http.MethodGet, target)
+	require.Equal(t, http.StatusOK, r.StatusCode, target)
+	text, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestIndex(t *testing.T) {
+	index := body(t, "/")
+	for _, e := range examples {
+		assert.Contains(t, index, `<a href="`+e.Path+`">`+e.Title+`</a>`)
+		assert.Contains(t, index, html.EscapeString(e.About))
+		assert.Contains(t, index, `<a href="source/`+e.Path+`">`)
+	}
+	assert.NotContains(t, index, "<script")
+}
+
+// The page of a source shows the files as they are.
+func TestSource(t *testing.T) {
+	for _, e := range examples {
+		t.Run(e.Path, func(t *testing.T) {
+			page := body(t, "/source/"+e.Path)
+			var shown []string
+			for _, pre := range regexp.MustCompile(`(?s)<pre[^>]*><code>(.*?)</code></pre>`).FindAllStringSubmatch(page, -1) {
+				text := strings.NewReplacer("<i>", "", "</i>", "").Replace(pre[1])
+				shown = append(shown, html.UnescapeString(text))
+			}
+			name := path.Base(e.Path)
+			var want []string
+			for _, ext := range []string{".go", ".html"} {
+				text, err := os.ReadFile(path.Join(e.Path, name+ext))
+				if os.IsNotExist(err) && ext == ".html" {
+					continue
+				}
+				require.NoError(t, err)
+				want = append(want, string(text))
+			}
+			require.Equal(t, want, shown)
+			assert.Contains(t, page, "<i>// Package "+name+" ")
+		})
+	}
+}
+
+// Every link of every page leads somewhere, also below a prefix.
+func TestLinks(t *testing.T) {
+	const prefix = "/some/prefix"
+	proxy := http.StripPrefix(prefix, gallery())
+	link := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
+	seen := map[string]bool{}
+	todo := []string{prefix + "/"}
+	for len(todo) > 0 {
+		at := todo[0]
+		todo = todo[1:]
+		if seen[at] || strings.HasSuffix(at, "/clock/stream") { // which does not end
+			continue
+		}
+		seen[at] = true
+		w := httptest.NewRecorder()
+		proxy.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil))
+		if !assert.Equal(t, http.StatusOK, w.Code, at) || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			continue
+		}
+		base, err := url.Parse(at)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(w.Body.String(), -1) {
+			to, err := base.Parse(m[1])
+			require.NoError(t, err)
+			if to.Host == "" {
+				todo = append(todo, to.Path)
+			}
+		}
+	}
+	for _, e := range examples {
+		assert.True(t, seen[prefix+"/"+e.Path], e.Path)
+		assert.True(t, seen[prefix+"/source/"+e.Path], e.Path)
+	}
+	assert.True(t, seen[prefix+"/comet/iframe/stream"])
+	assert.True(t, seen[prefix+"/style.css"])
+	assert.True(t, seen[prefix+"/icon.svg"])
+}
+
+func TestUnknownPaths(t *testing.T) {
+	for _, target := range []string{
+		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
+		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/source", "/source/", "/source/comet", "/source/comet/x",
+		"/index.html", "/gallery.go",
+	} {
+		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	for _, target := range []string{
+		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
+		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/source/comet/manual",
+	} {
+		head := request(http.MethodHead, target)
+		assert.Equal(t, http.StatusOK, head.StatusCode, target)
+		assert.NotEmpty(t, head.Header.Get("Content-Type"), target)
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+			r := request(method, target)
+			assert.Equal(t, http.StatusMethodNotAllowed, r.StatusCode, method+" "+target)
+			assert.Equal(t, "GET, HEAD", r.Header.Get("Allow"), method+" "+target)
+		}
+	}
+}

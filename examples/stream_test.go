@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// padding is the first chunk of package comet.
+var padding = strings.Repeat(" ", 5120) + "<html><body>"
+
+func TestStreams(t *testing.T) {
+	addr := serve(t).addr
+	for path, want := range map[string][]string{
+		"/comet/manual": {
+			`<script>console.log('kiki')</script>`,
+			`<script>console.log('foo')</script>`,
+			`<script>console.log('bar')</script>`,
+		},
+		"/comet/helper": {
+			padding,
+			`<script>console.log('kiki');</script>`,
+			`<script>console.log('foo');</script>`,
+			`<script>console.log('bar');</script>`,
+		},
+		"/comet/iframe/stream": {
+			padding,
+			`<script>parent.cometMessage('kiki');</script>`,
+			`<script>parent.cometMessage('foo');</script>`,
+			`<script>parent.cometMessage('bar');</script>`,
+		},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			stream := get(t, addr, path)
+			stream.checkHead(t)
+			for _, chunk := range want {
+				got, err := stream.chunk()
+				require.NoError(t, err)
+				require.Equal(t, chunk, got)
+			}
+			_, err := stream.chunk()
+			require.Equal(t, io.EOF, err)
+		})
+	}
+}
+
+func TestClockStream(t *testing.T) {
+	server := serve(t)
+	one, two := get(t, server.addr, "/comet/clock/stream"), get(t, server.addr, "/comet/clock/stream")
+	for _, stream := range []*rawResponse{one, two} {
+		stream.checkHead(t)
+		first, err := stream.chunk()
+		require.NoError(t, err)
+		require.Equal(t, padding, first)
+		last := ""
+		began := time.Now()
+		for range 5 {
+			chunk, err := stream.chunk()
+			require.NoError(t, err)
+			require.Regexp(t, `^<script>parent\.clockChanged\('\d\d:\d\d:\d\d\.\d'\);</script>$`, chunk)
+			require.NotEqual(t, last, chunk)
+			last = chunk
+		}
+		require.Less(t, time.Since(began), 5*time.Second)
+	}
+	require.EqualValues(t, 2, server.open.Load())
+	one.conn.Close()
+	require.Eventually(t, func() bool { return server.open.Load() == 1 }, time.Second, time.Millisecond)
+	_, err := two.chunk()
+	require.NoError(t, err)
+	two.conn.Close()
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
+}
+
+// testServer serves the gallery, and counts the streams that are open.
+type testServer struct {
+	*httptest.Server
+	addr string
+	open atomic.Int64 // streams
+}
+
+func serve(t *testing.T) *testServer {
+	s := &testServer{}
+	handler := gallery()
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stream") {
+			s.open.Add(1)
+			defer s.open.Add(-1)
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	s.addr = s.Listener.Addr().String()
+	return s
+}
+
+// A rawResponse is a response whose chunks are still to be seen.
+type rawResponse struct {
+	conn   net.Conn
+	text   *textproto.Reader
+	status string
+	header textproto.MIMEHeader
+}
+
+func get(t *testing.T, addr, path string) *rawResponse {
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, addr)
+	require.NoError(t, err)
+	r := &rawResponse{conn: conn, text: textproto.NewReader(bufio.NewReader(conn))}
+	r.status, err = r.text.ReadLine()
+	require.NoError(t, err)
+	r.header, err = r.text.ReadMIMEHeader()
+	require.NoError(t, err)
+	return r
+}
+
+func (r *rawResponse) checkHead(t *testing.T) {
+	assert.Equal(t, "HTTP/1.1 200 OK", r.status)
+	assert.Equal(t, []string{"text/html; charset=utf-8"}, r.header.Values("Content-Type"))
+	assert.Equal(t, []string{"chunked"}, r.header.Values("Transfer-Encoding"))
+	assert.Empty(t, r.header.Values("Content-Length"))
+}
+
+// chunk returns the next chunk, or io.EOF after the last.
+func (r *rawResponse) chunk() (string, error) {
+	size, err := r.text.ReadLine()
+	if err != nil {
+		return "", fmt.Errorf("reading the size of a chunk: %w", err)
+	}
+	n, err := strconv.ParseUint(size, 16, 31)
+	if err != nil {
+		return "", err
+	}
+	data := make([]byte, n+2) // and its line end
+	if _, err := io.ReadFull(r.text.R, data); err != nil {
+		return "", fmt.Errorf("reading a chunk: %w", err)
+	}
+	if n == 0 {
+		return "", io.EOF
+	}
+	return strings.TrimSuffix(string(data), "\r\n"), nil
+}
