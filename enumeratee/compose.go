@@ -19,6 +19,26 @@ func Compose[A, B, C any](first Enumeratee[A, B], second Enumeratee[B, C]) Enume
 	return Enumeratee[A, C]{part: &part{first: first.erase(), second: second.erase()}}
 }
 
+// Compose3 is [Compose] of three adapters.
+func Compose3[A, B, C, D any](a Enumeratee[A, B], b Enumeratee[B, C], c Enumeratee[C, D]) Enumeratee[A, D] {
+	return Compose(Compose(a, b), c)
+}
+
+// Compose4 is [Compose] of four adapters.
+func Compose4[A, B, C, D, E any](a Enumeratee[A, B], b Enumeratee[B, C], c Enumeratee[C, D], d Enumeratee[D, E]) Enumeratee[A, E] {
+	return Compose(Compose3(a, b, c), d)
+}
+
+// Compose5 is [Compose] of five adapters.
+func Compose5[A, B, C, D, E, F any](a Enumeratee[A, B], b Enumeratee[B, C], c Enumeratee[C, D], d Enumeratee[D, E], e Enumeratee[E, F]) Enumeratee[A, F] {
+	return Compose(Compose4(a, b, c, d), e)
+}
+
+// Compose6 is [Compose] of six adapters.
+func Compose6[A, B, C, D, E, F, G any](a Enumeratee[A, B], b Enumeratee[B, C], c Enumeratee[C, D], d Enumeratee[D, E], e Enumeratee[E, F], f Enumeratee[F, G]) Enumeratee[A, G] {
+	return Compose(Compose5(a, b, c, d, e), f)
+}
+
 // part is an Enumeratee without its types, so that a chain of any length can be
 // walked without recursion. Either attach is set or the two others.
 type part struct {
@@ -40,7 +60,7 @@ func (t Enumeratee[From, To]) erase() *part {
 // on. If one is done by then, those before it are not attached.
 func attachParts[From, To any](p *part, stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
 	var (
-		sink any = inner
+		sink any                    = inner
 		eofs []func() iteratee.Step // last part first
 		step iteratee.Step
 	)
@@ -88,18 +108,35 @@ func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To,
 				Result: inner.Result,
 			}
 		}
-		outer, step := t.Attach(NewStage(ctx), inner.Sink)
+		stage := NewStage(ctx)
+		outer, step := t.Attach(stage, inner.Sink)
 		return iteratee.Running[From, A]{
 			Sink: outer,
 			Step: step,
 			// EOF has no effect on what is done already.
 			Result: func() (a A, err error) {
+				defer stage.End()
 				if err := outer.EOF().Err(); err != nil {
 					return a, err
 				}
 				return inner.Finish(inner.EOF())
 			},
 		}
+	})
+}
+
+// Defer returns the adapter that make makes for each attachment. It is for adapters with
+// a state that cannot be shared. If make fails, so does the run.
+//
+// It is the Defer of ReactiveX, and serves where Play flattens a future transformer.
+func Defer[From, To any](make func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
+	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+		t, err := make(stage.Context())
+		if err != nil {
+			step := iteratee.StepError(err)
+			return iteratee.Ended(step, iteratee.Empty[From]()), step
+		}
+		return t.Attach(stage, inner)
 	})
 }
 

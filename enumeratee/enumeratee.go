@@ -49,13 +49,20 @@ func (t Enumeratee[From, To]) Attach(stage Stage, inner iteratee.Sink[To]) (iter
 
 // A Stage is the place where an Enumeratee is attached. Whoever attaches one makes
 // it, and so can tell whether the adapter stopped or its consumer is done.
-type Stage struct {
-	ctx  context.Context
-	stop iteratee.Step
+type Stage struct{ *attachment }
+
+type attachment struct {
+	ctx   context.Context
+	stop  iteratee.Step
+	atEnd []func() // what End has to call
+	end   func()
 }
 
-// NewStage returns a Stage of its own within the run whose context is ctx.
-func NewStage(ctx context.Context) Stage { return Stage{ctx: ctx, stop: iteratee.NewStop()} }
+// NewStage returns a Stage of its own within the run whose context is ctx. Whoever
+// makes it calls [Stage.End] when the adapter is not needed any more.
+func NewStage(ctx context.Context) Stage {
+	return Stage{&attachment{ctx: ctx, stop: iteratee.NewStop()}}
+}
 
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
@@ -66,3 +73,26 @@ func (s Stage) Stop() iteratee.Step { return s.stop }
 
 // EOF returns Stop. It is the EOF function of an adapter that holds nothing.
 func (s Stage) EOF() iteratee.Step { return s.stop }
+
+// AtEnd has f called once when the adapter is not needed any more, however that came:
+// f closes what the adapter holds open. See [iteratee.AtEnd].
+func (s Stage) AtEnd(f func()) {
+	if s.end == nil {
+		s.end = iteratee.AtEnd(s.ctx, s.closeAll)
+	}
+	s.atEnd = append(s.atEnd, f)
+}
+
+// End calls what AtEnd has registered, last first. The end of the run does it too,
+// if that comes first.
+func (s Stage) End() {
+	if s.end != nil {
+		s.end()
+	}
+}
+
+func (a *attachment) closeAll() {
+	for _, f := range a.atEnd {
+		defer f() // last first, and each though another panics
+	}
+}

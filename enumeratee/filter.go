@@ -33,3 +33,35 @@ func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
 		}, iteratee.StepCont
 	})
 }
+
+// FilterNot returns the adapter that hands on the elements for which drop is false.
+// What the consumer leaves over is left over.
+//
+// It is Play's Enumeratee.filterNot.
+func FilterNot[E any](drop func(E) bool) Enumeratee[E, E] {
+	return Filter(func(e E) bool { return !drop(e) })
+}
+
+// FilterMap returns the adapter that hands on what f returns with true. What is left
+// over is as with [Map].
+//
+// It is Play's Enumeratee.collect, of a function that says whether it is defined.
+func FilterMap[From, To any](f func(From) (To, bool)) Enumeratee[From, To] {
+	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+		last := giver[From, To]{inner: inner.Rest}
+		return iteratee.Sink[From]{
+			Next: func(e From) iteratee.Step {
+				to, ok := f(e)
+				if !ok {
+					return iteratee.StepCont
+				}
+				if step := inner.Next(to); !step.IsCont() {
+					return last.ended(e, step)
+				}
+				return iteratee.StepCont
+			},
+			EOF:  stage.EOF,
+			Rest: last.rest,
+		}, iteratee.StepCont
+	})
+}

@@ -80,6 +80,15 @@ func TakeWhile[E any](keep func(E) bool) Enumeratee[E, E] {
 	})
 }
 
+// BreakE returns the adapter that hands on elements until stop is true for one, and
+// stops at that. It is [TakeWhile] of the contrary.
+//
+// It is Play's Enumeratee.breakE, which at times forgets what the consumer has done with
+// the last element.
+func BreakE[E any](stop func(E) bool) Enumeratee[E, E] {
+	return TakeWhile(func(e E) bool { return !stop(e) })
+}
+
 // Drop returns the adapter that drops the first n elements and hands on the
 // others. What the consumer leaves over is left over. Drop panics if n is negative.
 //
@@ -99,6 +108,21 @@ func Drop[E any](n int) Enumeratee[E, E] {
 			EOF:  stage.EOF,
 			Rest: inner.Rest,
 		}, iteratee.StepCont
+	})
+}
+
+// DropWhile returns the adapter that drops elements while drop is true, and hands on
+// the first for which it is not and all that follow; drop is not called any more. What
+// the consumer leaves over is left over.
+//
+// It is Play's Enumeratee.dropWhile.
+func DropWhile[E any](drop func(E) bool) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		dropping := true
+		return Filter(func(e E) bool {
+			dropping = dropping && drop(e)
+			return !dropping
+		}).Attach(stage, inner)
 	})
 }
 

@@ -57,6 +57,38 @@ func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 	})
 }
 
+// UnfoldM is [Unfold] with a function that takes the run's context and can fail.
+//
+// It is Play's Enumerator.unfoldM.
+func UnfoldM[S, E any](s S, f func(context.Context, S) (e E, next S, ok bool, err error)) Enumerator[E] {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		s := s
+		return Generate(func(ctx context.Context) (E, bool, error) {
+			e, next, ok, err := f(ctx, s)
+			s = next
+			return e, ok, err
+		}).Into(ctx, sink)
+	})
+}
+
+// Repeat returns the Enumerator that calls f for each element, without end. f is called
+// when an element is wanted.
+//
+// It is Play's Enumerator.repeat.
+func Repeat[E any](f func() E) Enumerator[E] {
+	return Unfold(struct{}{}, func(none struct{}) (E, struct{}, bool) { return f(), none, true })
+}
+
+// RepeatM is [Repeat] with a function that takes the run's context and can fail.
+//
+// It is Play's Enumerator.repeatM.
+func RepeatM[E any](f func(context.Context) (E, error)) Enumerator[E] {
+	return Generate(func(ctx context.Context) (E, bool, error) {
+		e, err := f(ctx)
+		return e, true, err
+	})
+}
+
 // FromSeq returns the Enumerator of the elements of seq. It can be run as often as
 // seq can be ranged over.
 func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
@@ -72,33 +104,4 @@ func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 		}
 		return iteratee.StepCont
 	})
-}
-
-// All returns the elements of e for a range loop. If the run fails, the last pair
-// is the zero value and the error; every other pair has a nil error. Leaving the
-// loop ends the run, and closes what the source has opened. Everything runs in the
-// loop's goroutine. The sequence can be used as often as e can.
-func All[E any](ctx context.Context, e Enumerator[E]) iter.Seq2[E, error] {
-	return func(yield func(E, error) bool) {
-		_, err := Run(ctx, e, iteratee.New(func(context.Context) iteratee.Running[E, struct{}] {
-			end := iteratee.StepCont
-			return iteratee.Running[E, struct{}]{
-				Sink: iteratee.Sink[E]{
-					Next: func(e E) iteratee.Step {
-						if end.IsCont() && !yield(e, nil) {
-							end = iteratee.StepDone
-						}
-						return end
-					},
-					EOF:  func() iteratee.Step { return iteratee.StepDone },
-					Rest: iteratee.Empty[E],
-				},
-				Result: func() (none struct{}, err error) { return },
-			}
-		}))
-		if err != nil {
-			var zero E
-			yield(zero, err)
-		}
-	}
 }

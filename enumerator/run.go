@@ -2,6 +2,7 @@ package enumerator
 
 import (
 	"context"
+	"iter"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/iteratee"
@@ -17,6 +18,8 @@ import (
 //
 // It is Play's |>>>.
 func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) (a A, err error) {
+	ctx, end := iteratee.NewRun(ctx)
+	defer end()
 	r := it.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
@@ -32,16 +35,11 @@ func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E,
 // EOF: Run gives its result, and it can be driven by another source. A failure of
 // e is returned as a failed iteratee.
 //
-// The iteratee returned can be used once: it is that run, not a recipe.
+// The iteratee returned can be used once: see [iteratee.Advance].
 //
 // It is Play's |>>.
 func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) iteratee.Iteratee[E, A] {
-	r := it.Start(ctx)
-	step := r.Step
-	if step.IsCont() {
-		step = e.Into(ctx, r.Sink)
-	}
-	return iteratee.Resume(r, step)
+	return iteratee.Advance(ctx, it, e.Into)
 }
 
 // Through returns the Enumerator of what t makes of the elements of e. When t
@@ -52,6 +50,7 @@ func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[
 func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
 		stage := enumeratee.NewStage(ctx)
+		defer stage.End()
 		adapter, step := t.Attach(stage, sink)
 		if step.IsCont() {
 			step = e.Into(ctx, adapter)
@@ -64,4 +63,33 @@ func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]
 		}
 		return step
 	})
+}
+
+// All returns the elements of e for a range loop. If the run fails, the last pair
+// is the zero value and the error; every other pair has a nil error. Leaving the
+// loop ends the run, and closes what the source has opened. Everything runs in the
+// loop's goroutine. The sequence can be used as often as e can.
+func All[E any](ctx context.Context, e Enumerator[E]) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		_, err := Run(ctx, e, iteratee.New(func(context.Context) iteratee.Running[E, struct{}] {
+			end := iteratee.StepCont
+			return iteratee.Running[E, struct{}]{
+				Sink: iteratee.Sink[E]{
+					Next: func(e E) iteratee.Step {
+						if end.IsCont() && !yield(e, nil) {
+							end = iteratee.StepDone
+						}
+						return end
+					},
+					EOF:  func() iteratee.Step { return iteratee.StepDone },
+					Rest: iteratee.Empty[E],
+				},
+				Result: func() (none struct{}, err error) { return },
+			}
+		}))
+		if err != nil {
+			var zero E
+			yield(zero, err)
+		}
+	}
 }

@@ -22,13 +22,44 @@ func FlatMap[E, A, B any](it Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[
 	}}
 }
 
+// RecoverWith returns an Iteratee that goes on as f of the error if it fails. What
+// it had not consumed is offered to that one first: the element on which it failed
+// only if it left that over, as [Error] does. A replacement that fails is not
+// replaced.
+//
+// It is Play's Iteratee.recoverWith.
+func RecoverWith[E, A any](it Iteratee[E, A], f func(error) Iteratee[E, A]) Iteratee[E, A] {
+	return Iteratee[E, A]{node: &node[E]{
+		first:  it.erase(),
+		rescue: func(err error) *node[E] { return f(err).erase() },
+	}}
+}
+
+// Recover returns an Iteratee that ends with f of the error if it fails, at once.
+// What it had not consumed is left over: the element on which it failed only if it
+// left that over, as [Error] does. To let an error pass, f returns it.
+//
+// It is Play's Iteratee.recover.
+func Recover[E, A any](it Iteratee[E, A], f func(error) (A, error)) Iteratee[E, A] {
+	return RecoverWith(it, func(err error) Iteratee[E, A] {
+		return Defer(func(context.Context) (Iteratee[E, A], error) {
+			a, err := f(err)
+			return Done(a, Empty[E]()), err
+		})
+	})
+}
+
 // node is an Iteratee without its result type, so that parts with different
-// results fit one stack. One of leaf, cont and first is set.
+// results fit one stack. One of leaf, make, cont and first is set.
 type node[E any] struct {
 	leaf  func(context.Context) Running[E, any]
+	make  func(context.Context) *node[E]
 	cont  func(Input[E]) *node[E]
 	first *node[E]
-	then  func(any) *node[E] // with first: what follows its result
+
+	// With first: what follows its result, or its failure. One is set.
+	then   func(any) *node[E]
+	rescue func(error) *node[E]
 }
 
 func (it Iteratee[E, A]) erase() *node[E] {
@@ -46,7 +77,7 @@ func (it Iteratee[E, A]) erase() *node[E] {
 // unrolled onto the same stack, not started inside its own Sink.
 type sequence[E any] struct {
 	ctx     context.Context
-	then    []func(any) *node[E] // what follows the current part, last first
+	then    []*node[E] // those whose first part is running, innermost last
 	current Running[E, any]
 	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
 	pending Input[E]                // to be offered before anything new
@@ -110,8 +141,12 @@ func (s *sequence[E]) rest() Input[E] {
 
 // enter makes n the current part and returns its first answer.
 func (s *sequence[E]) enter(n *node[E]) Step {
-	for n.first != nil {
-		s.then = append(s.then, n.then)
+	for n.first != nil || n.make != nil {
+		if n.make != nil {
+			n = n.make(s.ctx)
+			continue
+		}
+		s.then = append(s.then, n)
 		n = n.first
 	}
 	if s.cont = n.cont; s.cont != nil {
@@ -152,20 +187,34 @@ func (s *sequence[E]) settle(step Step) Step {
 		}
 		v, err := s.current.Finish(step)
 		s.pending = s.current.Rest().Then(s.pending)
-		if err != nil {
-			s.end = StepError(err)
-			return s.end
-		}
-		last := len(s.then) - 1
-		if last < 0 {
+		next := s.follow(v, err)
+		if next == nil {
 			s.value, s.end = v, StepDone
+			if err != nil {
+				s.end = StepError(err)
+			}
 			return s.end
 		}
-		f := s.then[last]
+		step = s.enter(next)
+	}
+}
+
+// follow returns the part that follows the result or the failure of the current one,
+// or nil if that is the last.
+func (s *sequence[E]) follow(v any, err error) *node[E] {
+	for len(s.then) > 0 {
+		last := len(s.then) - 1
+		n := s.then[last]
 		s.then[last] = nil
 		s.then = s.then[:last]
-		step = s.enter(f(v))
+		switch {
+		case err == nil && n.then != nil:
+			return n.then(v)
+		case err != nil && n.rescue != nil:
+			return n.rescue(err)
+		}
 	}
+	return nil
 }
 
 // take removes the first pending input. The end stays: each part is told of it.

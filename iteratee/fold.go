@@ -33,8 +33,19 @@ func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
 //
 // It is Play's Iteratee.foldM.
 func FoldM[E, A any](zero A, f func(context.Context, A, E) (A, error)) Iteratee[E, A] {
+	return FoldUntil(zero, func(ctx context.Context, a A, e E) (A, bool, error) {
+		a, err := f(ctx, a, e)
+		return a, false, err
+	})
+}
+
+// FoldUntil is [FoldM] with a function that can also end it: with stop it is done at
+// once, and that element counts as consumed.
+//
+// It is Play's Iteratee.fold2.
+func FoldUntil[E, A any](zero A, f func(context.Context, A, E) (a A, stop bool, err error)) Iteratee[E, A] {
 	return New(func(ctx context.Context) Running[E, A] {
-		a, end := zero, Step{}
+		a, end := zero, StepCont
 		return Running[E, A]{
 			Sink: Sink[E]{
 				Next: func(e E) Step {
@@ -44,20 +55,18 @@ func FoldM[E, A any](zero A, f func(context.Context, A, E) (A, error)) Iteratee[
 					if !end.IsCont() {
 						return end
 					}
-					next, err := f(ctx, a, e)
-					if err != nil {
+					next, stop, err := f(ctx, a, e)
+					switch {
+					case err != nil:
 						end = StepError(err)
 						return end
+					case stop:
+						end = StepDone
 					}
 					a = next
 					return end
 				},
-				EOF: func() Step {
-					if end.IsCont() {
-						end = StepDone
-					}
-					return end
-				},
+				EOF:  func() Step { return StepDone },
 				Rest: Empty[E],
 			},
 			Result: func() (A, error) { return a, nil },

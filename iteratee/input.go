@@ -1,6 +1,9 @@
 package iteratee
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // Input is what a pure iteratee is handed, and what any iteratee leaves over:
 // an element ([El]), nothing for now ([Empty]) or the end of the stream ([EOF]).
@@ -45,4 +48,18 @@ func (in Input[E]) IsEOF() bool { return in.eof }
 // It is how two leftovers are joined: what was left over last comes first.
 func (in Input[E]) Then(next Input[E]) Input[E] {
 	return Input[E]{elems: slices.Concat(in.elems, next.elems), eof: in.eof || next.eof}
+}
+
+// holdsLessThan reports whether in, a leftover of the same elements as other, is the
+// smaller: fewer elements or, since the first can be a part of a chunk, a shorter one.
+func (in Input[E]) holdsLessThan(other Input[E]) bool {
+	if len(in.elems) == 0 || len(in.elems) != len(other.elems) {
+		return len(in.elems) < len(other.elems)
+	}
+	a, b := reflect.ValueOf(in.elems[0]), reflect.ValueOf(other.elems[0])
+	switch a.Kind() {
+	case reflect.Slice, reflect.String:
+		return a.Len() < b.Len()
+	}
+	return false
 }

@@ -68,21 +68,25 @@ func (r Running[E, A]) Finish(step Step) (a A, err error) {
 	return r.Result()
 }
 
-// Resume returns an Iteratee that goes on with a run that has been started and
-// has last answered step. It can be used once: it is that run, not a recipe, and
-// keeps the context with which the run was started.
-func Resume[E, A any](r Running[E, A], step Step) Iteratee[E, A] {
-	r.Step = step
-	return New(func(context.Context) Running[E, A] { return r })
-}
-
 // Map returns an Iteratee that consumes what it consumes and ends with f of its
 // result. What it leaves over stays as it is. f is not called if it fails.
 //
 // It is Play's Iteratee.map.
 func Map[E, A, B any](it Iteratee[E, A], f func(A) B) Iteratee[E, B] {
+	return MapM(it, func(_ context.Context, a A) (B, error) { return f(a), nil })
+}
+
+// MapM is [Map] with a function that takes the run's context and can fail.
+//
+// It is Play's Iteratee.mapM.
+func MapM[E, A, B any](it Iteratee[E, A], f func(context.Context, A) (B, error)) Iteratee[E, B] {
 	if it.node != nil { // stays flat, however often FlatMap and Map alternate
-		return FlatMap(it, func(a A) Iteratee[E, B] { return Done(f(a), Empty[E]()) })
+		return FlatMap(it, func(a A) Iteratee[E, B] {
+			return Defer(func(ctx context.Context) (Iteratee[E, B], error) {
+				b, err := f(ctx, a)
+				return Done(b, Empty[E]()), err
+			})
+		})
 	}
 	return New(func(ctx context.Context) Running[E, B] {
 		r := it.Start(ctx)
@@ -91,7 +95,22 @@ func Map[E, A, B any](it Iteratee[E, A], f func(A) B) Iteratee[E, B] {
 			if err != nil {
 				return b, err
 			}
-			return f(a), nil
+			return f(ctx, a)
 		}}
 	})
+}
+
+// Defer returns the Iteratee that make makes for each run. It is for consumers with
+// a state that cannot be shared, such as a Fold over a map. If make fails, so does
+// the run.
+//
+// It is the Defer of ReactiveX, and serves where Play flattens a future consumer.
+func Defer[E, A any](make func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
+	return Iteratee[E, A]{node: &node[E]{make: func(ctx context.Context) *node[E] {
+		it, err := make(ctx)
+		if err != nil {
+			it = Error[E, A](err, Empty[E]())
+		}
+		return it.erase()
+	}}}
 }

@@ -3,7 +3,6 @@ package iteratee
 import (
 	"context"
 	"errors"
-	"reflect"
 )
 
 // ErrNoProgress is the error of a repeated iteratee that is done without having
@@ -145,18 +144,10 @@ func (r *rounds[E, A]) finish(step Step) {
 }
 
 // consumedNothing reports whether the round has left over all that it was offered.
-// A part of a chunk is less than the chunk.
 func (r *rounds[E, A]) consumedNothing(rest Input[E]) bool {
-	if len(rest.elems) < r.offered {
-		return false
+	if r.offered == 0 || len(rest.elems) < r.offered {
+		return r.offered == 0
 	}
-	if r.offered == 0 {
-		return true
-	}
-	offered, left := reflect.ValueOf(r.first), reflect.ValueOf(rest.elems[0])
-	switch offered.Kind() {
-	case reflect.Slice, reflect.String:
-		return left.Len() >= offered.Len()
-	}
-	return true
+	first, offered := Input[E]{elems: rest.elems[:1]}, Input[E]{elems: []E{r.first}}
+	return !first.holdsLessThan(offered)
 }

@@ -1,0 +1,64 @@
+package enumeratee
+
+import (
+	"context"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Recover returns the adapter that is t, and goes on where t fails. It calls f with the
+// error and the element on which t failed, which is dropped, or EOF if t failed at the
+// end; then it starts t afresh, before the same consumer. If f returns an error, that
+// ends the run. What comes from the consumer, or from the end of the context, passes.
+// What t leaves over is left over.
+//
+// What t has kept of the elements before, such as a group that has begun, is lost when
+// it starts afresh.
+//
+// It is Play's Enumeratee.recover, which recovers from all that stands behind it; here t
+// says how far that goes.
+func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {
+	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+		var consumer, end iteratee.Step // the consumer's last answer; set when f has given up
+		watched := iteratee.Sink[To]{
+			Next: func(e To) iteratee.Step {
+				consumer = inner.Next(e)
+				return consumer
+			},
+			EOF:  inner.EOF,
+			Rest: inner.Rest,
+		}
+		outer, step := t.Attach(stage, watched)
+		recovered := func(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
+			if step.Err() == nil || consumer.Err() != nil || stage.Context().Err() != nil {
+				return step
+			}
+			if err := f(stage.Context(), step.Err(), at); err != nil {
+				end = iteratee.StepError(err)
+				return end
+			}
+			outer, step = t.Attach(stage, watched)
+			return step
+		}
+		return iteratee.Sink[From]{
+			Next: func(e From) iteratee.Step {
+				if !end.IsCont() {
+					return end
+				}
+				step := outer.Next(e)
+				if step.IsCont() {
+					return step
+				}
+				return recovered(step, iteratee.El(e))
+			},
+			EOF: func() iteratee.Step {
+				step := recovered(outer.EOF(), iteratee.EOF[From]())
+				if step.IsCont() {
+					return stage.Stop() // t has been started afresh, and holds nothing
+				}
+				return step
+			},
+			Rest: func() iteratee.Input[From] { return outer.Rest() },
+		}, step
+	})
+}

@@ -1,0 +1,143 @@
+package enumerator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// FromReader returns the Enumerator of what r reads, in chunks of at most chunkSize bytes:
+// each is what one Read has returned, and memory of its own. An error of r other than
+// io.EOF ends the run. FromReader does not close r. It panics if chunkSize is not positive.
+//
+// It can be run as often as there is something to read: what one run has read is not there
+// for another. A Read that waits when the context ends is interrupted if r has a method
+// SetReadDeadline, as network connections and pipes have; otherwise the run ends when that
+// Read does.
+//
+// It is Play's Enumerator.fromStream, which closes what it reads.
+func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
+	checkChunkSize("FromReader", chunkSize)
+	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		return read(ctx, r, chunkSize, sink)
+	})
+}
+
+// FromFile returns the Enumerator of what is in the named file, in chunks as those of
+// [FromReader]. The file is opened for each run and closed before that is over. That it
+// cannot be opened ends the run; errors.Is knows fs.ErrNotExist. FromFile panics if
+// chunkSize is not positive.
+//
+// It is Play's Enumerator.fromFile and fromPath, which open the file when they are built.
+func FromFile(name string, chunkSize int) Enumerator[[]byte] {
+	checkChunkSize("FromFile", chunkSize)
+	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		f, err := os.Open(name)
+		if err != nil {
+			return iteratee.StepError(err)
+		}
+		defer f.Close() // nothing was written: its error says nothing
+		return read(ctx, f, chunkSize, sink)
+	})
+}
+
+func checkChunkSize(function string, size int) {
+	if size <= 0 {
+		panic(fmt.Sprintf("enumerator: %s: chunkSize must be positive, got %d", function, size))
+	}
+}
+
+func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]byte]) iteratee.Step {
+	if d, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
+		interrupted := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(interrupted)
+			d.SetReadDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
+		})
+		defer func() {
+			if !stop() {
+				<-interrupted
+			}
+		}()
+	}
+	const patience = 100 // Reads in a row that return nothing, as bufio has it
+	var buf []byte
+	for empty := 0; empty < patience; {
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			return step
+		}
+		if len(buf) <= chunkSize/2 {
+			buf = make([]byte, chunkSize) // what was handed on belongs to the consumer
+		}
+		n, err := r.Read(buf)
+		empty++
+		if n > 0 {
+			empty = 0
+			if step := sink.Next(buf[:n:n]); !step.IsCont() {
+				return step
+			}
+			buf = buf[n:]
+		}
+		switch {
+		case err == io.EOF:
+			return iteratee.StepCont
+		case err != nil && ctx.Err() == nil:
+			return iteratee.StepError(err)
+		}
+	}
+	return iteratee.StepError(io.ErrNoProgress)
+}
+
+// ErrStopped is what a Write of the function of [FromWriter] returns when the consumer is
+// done.
+var ErrStopped = errors.New("enumerator: FromWriter: the consumer is done")
+
+// FromWriter returns the Enumerator of what write writes: each Write is one chunk, a copy.
+// A Write returns when the consumer has answered, so write is never ahead of it. When the
+// consumer is done, Write returns [ErrStopped]; when it has failed, or the context has
+// ended, that error; write should return then, and whatever it returns is dropped. Before
+// that, an error of write ends the run. write runs in the goroutine of the run, and only
+// there may it call Write. It is called once per run.
+//
+// It is Play's Enumerator.outputStream, which never waits for the consumer.
+func FromWriter(write func(io.Writer) error) Enumerator[[]byte] {
+	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		w := &writer{ctx: ctx, sink: sink}
+		err := write(w)
+		switch {
+		case !w.end.IsCont():
+			return w.end
+		case err != nil:
+			return iteratee.StepError(err)
+		}
+		return iteratee.StepCont
+	})
+}
+
+type writer struct {
+	ctx  context.Context
+	sink iteratee.Sink[[]byte]
+	end  iteratee.Step
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if w.end.IsCont() {
+		w.end = iteratee.Cancelled(w.ctx)
+	}
+	if !w.end.IsCont() {
+		if err := w.end.Err(); err != nil {
+			return 0, err
+		}
+		return 0, ErrStopped
+	}
+	if len(p) > 0 {
+		w.end = w.sink.Next(slices.Clone(p))
+	}
+	return len(p), nil
+}

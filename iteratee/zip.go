@@ -1,0 +1,108 @@
+package iteratee
+
+import "context"
+
+// Pair is two values.
+type Pair[A, B any] struct {
+	First  A
+	Second B
+}
+
+// Zip returns an Iteratee that feeds each element to both a and b and ends with the
+// two results. See [ZipWith].
+//
+// It is Play's Enumeratee.zip.
+func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]] {
+	return ZipWith(a, b, func(a A, b B) Pair[A, B] { return Pair[A, B]{a, b} })
+}
+
+// ZipWith returns an Iteratee that feeds each element to both a and b, and ends with
+// f of the two results. The one that is done first waits for the other. If one fails
+// it fails, at once. It leaves over what neither has consumed.
+//
+// It is Play's Enumeratee.zipWith, which leaves over what the first has not consumed.
+func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C) Iteratee[E, C] {
+	return New(func(ctx context.Context) Running[E, C] {
+		left, right := a.Start(ctx), b.Start(ctx)
+		z := &zipped[E]{left: half[E]{Sink: left.Sink, step: left.Step}, right: half[E]{Sink: right.Sink, step: right.Step}}
+		return Running[E, C]{
+			Sink: Sink[E]{
+				Next: func(e E) Step { return z.offer(func(h *half[E]) Step { return h.Next(e) }) },
+				EOF:  func() Step { return z.offer(func(h *half[E]) Step { return h.EOF() }) },
+				Rest: z.rest,
+			},
+			Step: z.answer(),
+			Result: func() (c C, err error) {
+				a, err := left.Result()
+				if err != nil {
+					return c, err
+				}
+				b, err := right.Result()
+				if err != nil {
+					return c, err
+				}
+				return f(a, b), nil
+			},
+		}
+	})
+}
+
+// zipped feeds two consumers.
+type zipped[E any] struct {
+	left, right half[E]
+}
+
+type half[E any] struct {
+	Sink[E]
+	step    Step
+	offered int // how many inputs it took to be done
+}
+
+func (z *zipped[E]) offer(to func(*half[E]) Step) Step {
+	for _, h := range [...]*half[E]{&z.left, &z.right} {
+		if answer := z.answer(); !answer.IsCont() && answer.Err() != nil {
+			return answer
+		}
+		if h.step.IsCont() {
+			h.offered++
+			h.step = to(h)
+		}
+	}
+	return z.answer()
+}
+
+// answer is more while either wants more and none has failed.
+func (z *zipped[E]) answer() Step {
+	for _, h := range [...]*half[E]{&z.left, &z.right} {
+		if h.step.Err() != nil {
+			return h.step
+		}
+	}
+	if z.left.step.IsCont() || z.right.step.IsCont() {
+		return StepCont
+	}
+	return StepDone
+}
+
+// rest is what is left over by the one that was done last: it has seen all that the
+// other has. If they were done together, it is the smaller.
+func (z *zipped[E]) rest() Input[E] {
+	if z.answer().IsCont() {
+		return Empty[E]()
+	}
+	left, right := z.left.Rest(), z.right.Rest()
+	switch {
+	case z.left.step.Err() != nil:
+		return left
+	case z.right.step.Err() != nil:
+		return right
+	case z.left.offered != z.right.offered:
+		if z.left.offered > z.right.offered {
+			return left
+		}
+		return right
+	case left.holdsLessThan(right):
+		return left
+	}
+	return right
+}
