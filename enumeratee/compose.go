@@ -125,13 +125,13 @@ func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To,
 	})
 }
 
-// Defer returns the adapter that make makes for each attachment. It is for adapters with
-// a state that cannot be shared. If make fails, so does the run.
+// Defer returns the adapter that build makes for each attachment. It is for adapters with
+// a state that cannot be shared. If build fails, so does the run.
 //
 // It is the Defer of ReactiveX, and serves where Play flattens a future transformer.
-func Defer[From, To any](make func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
+func Defer[From, To any](build func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		t, err := make(stage.Context())
+		t, err := build(stage.Context())
 		if err != nil {
 			step := iteratee.StepError(err)
 			return iteratee.Ended(step, iteratee.Empty[From]()), step

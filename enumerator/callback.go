@@ -46,13 +46,13 @@ func FromCallback[E any](next func(ctx context.Context, first bool) (e E, ok boo
 	})
 }
 
-// Defer returns the Enumerator that make makes for each run. If make fails, so does the
+// Defer returns the Enumerator that build makes for each run. If build fails, so does the
 // run.
 //
 // It is the Defer of ReactiveX, and serves where Play flattens a future source.
-func Defer[E any](make func(context.Context) (Enumerator[E], error)) Enumerator[E] {
+func Defer[E any](build func(context.Context) (Enumerator[E], error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		e, err := make(ctx)
+		e, err := build(ctx)
 		if err != nil {
 			return iteratee.StepError(err)
 		}

@@ -100,14 +100,14 @@ func MapM[E, A, B any](it Iteratee[E, A], f func(context.Context, A) (B, error))
 	})
 }
 
-// Defer returns the Iteratee that make makes for each run. It is for consumers with
-// a state that cannot be shared, such as a Fold over a map. If make fails, so does
+// Defer returns the Iteratee that build makes for each run. It is for consumers with
+// a state that cannot be shared, such as a Fold over a map. If build fails, so does
 // the run.
 //
 // It is the Defer of ReactiveX, and serves where Play flattens a future consumer.
-func Defer[E, A any](make func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
+func Defer[E, A any](build func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{make: func(ctx context.Context) *node[E] {
-		it, err := make(ctx)
+		it, err := build(ctx)
 		if err != nil {
 			it = Error[E, A](err, Empty[E]())
 		}
