@@ -38,6 +38,7 @@ func ApplyOn[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A
 			EOF:  func() iteratee.Step { return note(inner.EOF()) },
 			Rest: inner.Rest,
 		})
+		outer.Rest = ofTheStream(outer.Rest)
 		return iteratee.Running[From, iteratee.Iteratee[To, A]]{
 			Sink: outer,
 			Step: step,
@@ -45,6 +46,9 @@ func ApplyOn[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A
 				defer stage.End()
 				if err := outer.EOF().Err(); err != nil {
 					return a, err
+				}
+				if !answer.IsCont() {
+					inner.Rest = iteratee.Empty[To] // t has given back what it can
 				}
 				return iteratee.Resume(inner, answer), nil
 			},

@@ -8,11 +8,18 @@ import "github.com/halley-go/halley/iteratee"
 // It is Play's Enumeratee.filter.
 func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		next := inner.Next
+		next, end := inner.Next, iteratee.StepCont
+		ended := func(step iteratee.Step) iteratee.Step { // its own closure keeps the common path small
+			end = step
+			return step
+		}
 		return iteratee.Sink[E]{
 			Next: func(e E) iteratee.Step {
-				if keep(e) {
-					return next(e)
+				if !keep(e) {
+					return end
+				}
+				if step := next(e); !step.IsCont() {
+					return ended(step)
 				}
 				return iteratee.Step{}
 			},
@@ -24,11 +31,11 @@ func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
 				for i, e := range es {
 					if keep(e) {
 						if step := next(e); !step.IsCont() {
-							return i + 1, step
+							return i + 1, ended(step)
 						}
 					}
 				}
-				return len(es), iteratee.Step{}
+				return len(es), end
 			},
 		}, iteratee.StepCont
 	})
@@ -53,7 +60,7 @@ func FilterMap[From, To any](f func(From) (To, bool)) Enumeratee[From, To] {
 			Next: func(e From) iteratee.Step {
 				to, ok := f(e)
 				if !ok {
-					return iteratee.StepCont
+					return last.end
 				}
 				if step := inner.Next(to); !step.IsCont() {
 					return last.ended(e, step)

@@ -29,7 +29,7 @@ func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 						return ended(e, step)
 					}
 				}
-				return iteratee.Step{}
+				return last.end
 			},
 			EOF:  stage.EOF,
 			Rest: last.rest,
@@ -42,7 +42,7 @@ func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 						}
 					}
 				}
-				return len(es), iteratee.Step{}
+				return len(es), last.end
 			},
 		}, iteratee.StepCont
 	})
@@ -85,11 +85,12 @@ func MapM[From, To any](f func(context.Context, From) (To, error)) Enumeratee[Fr
 type giver[From, To any] struct {
 	inner func() iteratee.Input[To] // what the consumer has left over
 	last  iteratee.Input[From]
+	end   iteratee.Step
 }
 
 func (g *giver[From, To]) ended(e From, step iteratee.Step) iteratee.Step {
-	if g.last.IsEmpty() {
-		g.last = iteratee.El(e)
+	if g.end.IsCont() {
+		g.last, g.end = iteratee.El(e), step
 	}
 	return step
 }

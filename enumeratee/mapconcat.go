@@ -14,13 +14,17 @@ import (
 func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
 		last := giver[From, To]{inner: inner.Rest}
+		end := iteratee.StepCont
 		return iteratee.Sink[From]{
 			Next: func(e From) iteratee.Step {
-				n, step := inner.Offer(f(e))
-				if !step.IsCont() && n == 1 {
-					last.ended(e, step)
+				if !end.IsCont() {
+					return end
 				}
-				return step
+				var n int
+				if n, end = inner.Offer(f(e)); !end.IsCont() && n == 1 {
+					last.ended(e, end)
+				}
+				return end
 			},
 			EOF:  stage.EOF,
 			Rest: last.rest,

@@ -30,8 +30,11 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 		}
 		outer, step := t.Attach(stage, watched)
 		recovered := func(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
-			if step.Err() == nil || consumer.Err() != nil || stage.Context().Err() != nil {
+			if step.Err() == nil || consumer.Err() != nil {
 				return step
+			}
+			if end = iteratee.Cancelled(stage.Context()); !end.IsCont() {
+				return end
 			}
 			if err := f(stage.Context(), step.Err(), at); err != nil {
 				end = iteratee.StepError(err)

@@ -69,7 +69,10 @@ func TakeWhile[E any](keep func(E) bool) Enumeratee[E, E] {
 					return end
 				}
 				if keep(e) {
-					return inner.Next(e)
+					if step := inner.Next(e); !step.IsCont() {
+						end = step
+					}
+					return end
 				}
 				end, rest = stage.Stop(), iteratee.El(e)
 				return end

@@ -1,6 +1,9 @@
 package iteratee
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // FlatMap returns an Iteratee that consumes what it consumes, then what f of its
 // result consumes, and ends with the latter's result.
@@ -210,11 +213,16 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 		switch {
 		case err == nil && n.then != nil:
 			return n.then(v)
-		case err != nil && n.rescue != nil:
+		case err != nil && n.rescue != nil && !s.cancelled(err):
 			return n.rescue(err)
 		}
 	}
 	return nil
+}
+
+// cancelled reports whether err says that the context has ended: that is not recovered from.
+func (s *sequence[E]) cancelled(err error) bool {
+	return s.ctx.Err() != nil && errors.Is(err, context.Cause(s.ctx))
 }
 
 // take removes the first pending input. The end stays: each part is told of it.

@@ -19,7 +19,8 @@ func Join[E, F, A any](it Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
 // It is Play's Iteratee.joinConcatI, which loses one of the two at times.
 func JoinConcat[E, A any](it Iteratee[E, Iteratee[E, A]]) Iteratee[E, A] {
 	return FlatMap(it, func(inner Iteratee[E, A]) Iteratee[E, A] {
-		return finished(inner, func(r Running[E, A]) Input[E] { return r.Rest() })
+		// Without EOF: that came from here, not from the stream.
+		return finished(inner, func(r Running[E, A]) Input[E] { return Input[E]{elems: r.Rest().elems} })
 	})
 }
 

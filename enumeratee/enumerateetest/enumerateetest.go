@@ -1,0 +1,189 @@
+// Package enumerateetest checks that an Enumeratee keeps the laws on which everything
+// that attaches one relies.
+package enumerateetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+	"github.com/halley-go/halley/iteratee/iterateetest"
+)
+
+// Test checks that t keeps the laws of an [enumeratee.Enumeratee] on the stream in, before
+// consumers that read all, and before such as end with each of the elements that come out
+// of it. It returns nil or an error that lists what is wrong, the first case of each law:
+//
+//   - stop: the end of its consumer, be it an error, is its own answer, unchanged, to the
+//     very element on which that ended, and it hands on nothing more. Where it stops by
+//     itself it answers Stage.Stop. It answers the same again to whatever it is offered then.
+//   - EOF: it hands on what it holds, once, and answers Stage.Stop if its consumer is still
+//     open. EOF never reaches the consumer, and has no effect when that has ended.
+//   - output: what comes out before the consumer ends is the beginning of what would have
+//     come out.
+//   - Transform: before a consumer, by [enumeratee.Transform], it keeps the laws that
+//     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and what is
+//     left over is the end of what was handed over.
+//   - Through: behind a source it gives the same as before a consumer, from as many
+//     elements of the source; and a source that follows finds the consumer open.
+//   - Compose: together with others, before and behind it, it gives the same however they
+//     are composed, and with PassAlong the same as alone.
+//   - cancel: when the context ends, the run fails with the cause.
+//
+// Each law compares by [reflect.DeepEqual], and errors by their text. So t must make equal
+// elements of equal streams, and must not change those it is handed. Whether the elements
+// are the right ones, Test cannot tell. An adapter with a state that cannot be shared does
+// not pass, unless enumeratee.Defer makes one for each attachment; nor does one that
+// answers the end of its consumer later, since it runs that in another goroutine or goes
+// on without it.
+//
+// The number of runs grows fast with the length of in: five elements say as much as fifty.
+func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
+	c := &check[From, To]{t: t, in: in}
+	for n := range len(in) + 1 {
+		c.stops(in[:n])
+	}
+	if c.errs == nil { // otherwise the others would say the same again
+		c.all = c.attach(in, &consumer[To]{})
+		for k := range len(c.all.got) + 1 {
+			for _, to := range consumers[To](k) {
+				c.transform(to)
+				c.through(to)
+				c.compose(to)
+			}
+		}
+		c.andThen()
+		c.cancel()
+	}
+	return errors.Join(c.errs...)
+}
+
+// TestRest is [Test] for an adapter that can give elements back, as Map, Filter, Take and
+// TakeWhile can. It checks this law as well:
+//
+//   - rest: if the consumer leaves over the element on which it ends, t leaves over the one
+//     that it was handed then, before whatever else it leaves over.
+//
+// An adapter that makes several elements of one, or one of several, need not keep it.
+// Whether t itself should have consumed the element on which it stops, no test can tell.
+func TestRest[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
+	c := &check[From, To]{t: t, in: in}
+	c.rest()
+	return errors.Join(Test(t, in), errors.Join(c.errs...))
+}
+
+type check[From, To any] struct {
+	report
+	t   enumeratee.Enumeratee[From, To]
+	in  []From
+	all attached[From, To] // before a consumer of everything
+
+	rounds int // of compose
+}
+
+var (
+	errConsumer  = errors.New("the consumer of the test has failed")
+	errCancelled = errors.New("the test has cancelled the context")
+)
+
+// stops attaches t to consumers that end with each element.
+func (c *check[From, To]) stops(in []From) {
+	all := c.attach(in, &consumer[To]{})
+	for k := range len(all.got) {
+		for _, end := range []iteratee.Step{iteratee.NewStop(), iteratee.StepError(errConsumer)} {
+			got := c.attach(in, &consumer[To]{last: k + 1, end: end}).got
+			if want := all.got[:k+1]; !reflect.DeepEqual(got, want) {
+				c.wrong("output", "over %v comes out %v, and %v if the consumer ends with %d", in, all.got, got, k+1)
+			}
+		}
+	}
+}
+
+func (c *check[From, To]) transform(to named[To]) {
+	if err := iterateetest.Test(enumeratee.Transform(c.t, to.it), c.in); err != nil {
+		c.wrong("Transform", "before a consumer that %s: %v", to.name, err)
+	}
+}
+
+func (c *check[From, To]) through(to named[To]) {
+	want := c.run(enumeratee.Transform(c.t, to.it))
+	var got seen[From, To]
+	var err error
+	got.Got, err = enumerator.Run(context.Background(), enumerator.Through(c.source(&got.Pulls, func(int) {}), c.t), to.it)
+	got.fail(err)
+	got.Left = want.Left // Through drops it
+	if !reflect.DeepEqual(got, want) {
+		c.wrong("Through", "over %v, before a consumer that %s, it %v; behind the source it %v", c.in, to.name, want, got)
+	}
+}
+
+func (c *check[From, To]) compose(to named[To]) {
+	same := func(how string, want, got seen[From, To]) {
+		if !reflect.DeepEqual(got, want) {
+			c.wrong("Compose", "over %v, before a consumer that %s, it %v; %s it %v", c.in, to.name, want, how, got)
+		}
+	}
+	alone := c.run(enumeratee.Transform(c.t, to.it))
+	same("behind PassAlong", alone, c.run(enumeratee.Transform(enumeratee.Compose(enumeratee.PassAlong[From](), c.t), to.it)))
+	same("before PassAlong", alone, c.run(enumeratee.Transform(enumeratee.Compose(c.t, enumeratee.PassAlong[To]()), to.it)))
+	before, behind := partners[From](), partners[To]()
+	for i, a := range before {
+		b := behind[(i+c.rounds)%len(behind)] // in some rounds, each has been with each
+		between := fmt.Sprintf("between %s and %s", a.name, b.name)
+		want := c.run(enumeratee.Transform(a.t, enumeratee.Transform(c.t, enumeratee.Transform(b.t, to.it))))
+		left := enumeratee.Compose(enumeratee.Compose(a.t, c.t), b.t)
+		right := enumeratee.Compose(a.t, enumeratee.Compose(c.t, b.t))
+		same(between+", composed from the left,", want, c.run(enumeratee.Transform(left, to.it)))
+		same(between+", composed from the right,", want, c.run(enumeratee.Transform(right, to.it)))
+	}
+	c.rounds++
+}
+
+// andThen checks that the consumer is open for another source.
+func (c *check[From, To]) andThen() {
+	var more To
+	var pulls int
+	both := enumerator.Through(c.source(&pulls, func(int) {}), c.t).AndThen(enumerator.Of(more))
+	got, err := enumerator.Run(context.Background(), both, iteratee.Collect[To]())
+	want := append(c.all.got[:len(c.all.got):len(c.all.got)], more)
+	if c.all.err == nil && (err != nil || !reflect.DeepEqual(got, want)) {
+		c.wrong("Through", "over %v comes out %v; with %v in a source that follows comes %v (error: %v)", c.in, c.all.got, more, got, err)
+	}
+}
+
+// cancel ends the context when the source makes each element.
+func (c *check[From, To]) cancel() {
+	for n := 1; n <= c.all.took; n++ {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		var pulls int
+		source := c.source(&pulls, func(pull int) {
+			if pull == n {
+				cancel(errCancelled)
+			}
+		})
+		_, err := enumerator.Run(ctx, enumerator.Through(source, c.t), iteratee.Collect[To]())
+		cancel(nil)
+		if !errors.Is(err, errCancelled) && !sameError(err, c.all.err) {
+			c.wrong("cancel", "over %v, when the context ends at %d, the run ends with the error %v; it must be the cause", c.in, n, err)
+		}
+	}
+}
+
+// rest attaches t to consumers that end with each element, and leave it over or not.
+func (c *check[From, To]) rest() {
+	all := c.attach(c.in, &consumer[To]{})
+	for k, at := range all.handed {
+		if at == 0 {
+			continue // not while it was handed an element
+		}
+		consumed := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone}).rest
+		left := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone, leaves: true}).rest
+		if want := append([]From{c.in[at-1]}, consumed...); !reflect.DeepEqual(left, want) {
+			c.wrong("rest", "over %v, when the consumer leaves over %v, it leaves over %v; it must leave over %v", c.in, all.got[k], left, want)
+		}
+	}
+}

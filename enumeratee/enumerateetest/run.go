@@ -1,0 +1,289 @@
+package enumerateetest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// consumer notes what an adapter does to it.
+type consumer[To any] struct {
+	last   int           // the element with which it ends, 0 for never
+	end    iteratee.Step // its answer then
+	leaves bool          // it leaves over that one
+
+	got    []To
+	nexts  int
+	eofs   int
+	answer iteratee.Step
+}
+
+func (c *consumer[To]) sink() iteratee.Sink[To] {
+	return iteratee.Sink[To]{
+		Next: func(e To) iteratee.Step {
+			c.nexts++
+			if c.answer.IsCont() {
+				if c.got = append(c.got, e); len(c.got) == c.last {
+					c.answer = c.end
+				}
+			}
+			return c.answer
+		},
+		EOF: func() iteratee.Step {
+			c.eofs++
+			return iteratee.StepDone
+		},
+		Rest: func() iteratee.Input[To] {
+			if c.leaves && !c.answer.IsCont() {
+				return iteratee.El(c.got[c.last-1])
+			}
+			return iteratee.Empty[To]()
+		},
+	}
+}
+
+// attached is how a run has ended whose adapter was driven by hand.
+type attached[From, To any] struct {
+	got    []To
+	handed []int // for each of them, the element of the stream that was handed over then, 0 for none
+	took   int
+	rest   []From
+	err    error
+}
+
+// attach attaches t to a consumer, and hands over in until that ends, then EOF. It looks at
+// each answer.
+func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, To]) {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	stage := enumeratee.NewStage(ctx)
+	defer stage.End()
+
+	sink, step := c.t.Attach(stage, to.sink())
+	if sink.Next == nil || sink.EOF == nil || sink.Rest == nil {
+		c.wrong("Attach", "Next, EOF or Rest of the adapter is not set")
+		return a
+	}
+	at := 0
+	look := func(when string, step iteratee.Step) {
+		for len(a.handed) < len(to.got) {
+			a.handed = append(a.handed, at)
+		}
+		switch {
+		case to.eofs > 0:
+			c.wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+		case to.nexts > len(to.got):
+			c.wrong("stop", "%s it hands on another element after its consumer has answered %s", when, show(to.answer))
+		case to.answer.IsCont() && !step.IsCont() && step.Err() == nil && step != stage.Stop():
+			c.wrong("stop", "%s it answers %s while its consumer is open; to stop by itself it must answer Stage.Stop", when, show(step))
+		case !to.answer.IsCont() && step != to.answer:
+			c.wrong("stop", "%s its consumer answers %s, and it answers %s; it must pass that on", when, show(to.answer), show(step))
+		}
+	}
+	look("when attached", step)
+	for step.IsCont() && a.took < len(in) {
+		at = a.took + 1
+		step = sink.Next(in[a.took])
+		a.took = at
+		look(fmt.Sprintf("over %v, at the element %d,", in, at), step)
+	}
+	if !step.IsCont() {
+		c.again(sink, step, to)
+	}
+	if at = 0; step.Err() == nil {
+		step = c.eof(sink, to, fmt.Sprintf("over %v, at EOF,", in[:a.took]), look)
+	}
+	a.got, a.rest, a.err = to.got, sink.Rest().Els(), step.Err()
+	return a
+}
+
+// again offers more to a sink that has ended.
+func (c *check[From, To]) again(sink iteratee.Sink[From], step iteratee.Step, to *consumer[To]) {
+	got := len(to.got)
+	for _, e := range c.in {
+		if again := sink.Next(e); again != step && (step.Err() == nil || !sameError(again.Err(), step.Err())) {
+			c.wrong("stop", "it has answered %s, and to %v after that %s; it must answer the same again", show(step), e, show(again))
+		}
+	}
+	if len(to.got) > got {
+		c.wrong("stop", "it has answered %s, and hands on %v after that", show(step), to.got[got:])
+	}
+	to.nexts = len(to.got) // to offer more to a consumer that has ended does no harm
+}
+
+// eof sends EOF twice, to a sink that may have ended, and returns the first answer.
+func (c *check[From, To]) eof(sink iteratee.Sink[From], to *consumer[To], when string, look func(string, iteratee.Step)) iteratee.Step {
+	ended, before := !to.answer.IsCont(), to.nexts
+	step := sink.EOF()
+	switch {
+	case ended && (step.IsCont() || step.Err() != nil):
+		c.wrong("EOF", "%s after its consumer has ended, it answers %s; it must answer done", when, show(step))
+	case ended && to.nexts > before:
+		c.wrong("EOF", "%s after its consumer has ended, it hands on another element", when)
+	case step.IsCont():
+		c.wrong("EOF", "%s it answers more; it must answer Stage.Stop, as its consumer is open", when)
+	case !ended:
+		look(when, step)
+	}
+	if step.Err() != nil {
+		return step
+	}
+	before = to.nexts
+	again := sink.EOF()
+	switch {
+	case to.nexts > before:
+		c.wrong("EOF", "%s it hands on elements, and again at a second EOF", when)
+	case again.IsCont() || again.Err() != nil:
+		c.wrong("EOF", "%s it answers %s, and at a second EOF %s; it must answer done", when, show(step), show(again))
+	case to.eofs > 0:
+		c.wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+	}
+	return step
+}
+
+// seen is all that can be seen of a run.
+type seen[From, To any] struct {
+	Got   []To
+	Left  []From // for an iteratee that follows
+	Pulls int
+	Err   string
+}
+
+func (s *seen[From, To]) fail(err error) {
+	if err != nil {
+		s.Got, s.Err = nil, err.Error()
+	}
+}
+
+// String continues a sentence that begins with it.
+func (s seen[From, To]) String() string {
+	if s.Err != "" {
+		return fmt.Sprintf("fails after %d elements (%s)", s.Pulls, s.Err)
+	}
+	return fmt.Sprintf("makes %v of %d elements and leaves over %v", s.Got, s.Pulls, s.Left)
+}
+
+// run runs it over c.in, and then one that takes what is left over.
+func (c *check[From, To]) run(it iteratee.Iteratee[From, []To]) (s seen[From, To]) {
+	pulls, done := 0, false
+	left, err := enumerator.Run(context.Background(), c.source(&pulls, func(int) {}),
+		iteratee.FlatMap(it, func(got []To) iteratee.Iteratee[From, []From] {
+			s.Got, s.Pulls, done = got, pulls, true
+			return iteratee.Collect[From]()
+		}))
+	if !done {
+		s.Pulls = pulls
+	}
+	s.Left = left
+	s.fail(err)
+	return s
+}
+
+// source is the source of c.in, which calls each for each element before it makes it.
+func (c *check[From, To]) source(pulls *int, each func(n int)) enumerator.Enumerator[From] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[From]) iteratee.Step {
+		for _, e := range c.in {
+			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+				return step
+			}
+			*pulls++
+			each(*pulls)
+			if step := sink.Next(e); !step.IsCont() {
+				return step
+			}
+		}
+		return iteratee.StepCont
+	})
+}
+
+type named[To any] struct {
+	name string
+	it   iteratee.Iteratee[To, []To]
+}
+
+// consumers are some that end with the k-th element, or some that read all for 0, by all
+// the ways in which a Sink can take elements.
+func consumers[To any](k int) []named[To] {
+	collect := iteratee.Collect[To]()
+	if k == 0 {
+		return []named[To]{
+			{"reads all", collect},
+			{"fails at EOF", iteratee.MapM(collect, func(context.Context, []To) ([]To, error) { return nil, errConsumer })},
+		}
+	}
+	all := enumeratee.Filter(func(To) bool { return true })
+	return []named[To]{
+		{fmt.Sprintf("takes %d", k), enumeratee.Transform(enumeratee.Compose(all, enumeratee.Take[To](k)), collect)},
+		{fmt.Sprintf("takes %d and leaves over the next", k-1), enumeratee.Transform(first[To](k-1), collect)},
+		{fmt.Sprintf("takes %d and fails on the next", k-1), iteratee.FoldM(nil, func(_ context.Context, es []To, e To) ([]To, error) {
+			if len(es)+1 == k {
+				return nil, errConsumer
+			}
+			return append(es, e), nil
+		})},
+	}
+}
+
+type partner[E any] struct {
+	name string
+	t    enumeratee.Enumeratee[E, E]
+}
+
+// partners are adapters for any type of elements.
+func partners[E any]() []partner[E] {
+	everyOther := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[E, E], error) {
+		n := 0
+		return enumeratee.Filter(func(E) bool { n++; return n%2 == 0 }), nil
+	})
+	return []partner[E]{
+		{"Map", enumeratee.Map(func(e E) E { return e })},
+		{"Filter", everyOther},
+		{"Take(2)", enumeratee.Take[E](2)},
+		{"TakeWhile", first[E](1)},
+		{"Drop(1)", enumeratee.Drop[E](1)},
+	}
+}
+
+// first hands on the first n elements, and leaves over the next.
+func first[E any](n int) enumeratee.Enumeratee[E, E] {
+	return enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[E, E], error) {
+		left := n
+		return enumeratee.TakeWhile(func(E) bool { left--; return left >= 0 }), nil
+	})
+}
+
+func show(step iteratee.Step) string {
+	switch {
+	case step.IsCont():
+		return "more"
+	case step == iteratee.StepDone:
+		return "StepDone"
+	case step.Err() != nil:
+		return fmt.Sprintf("an error (%v)", step.Err())
+	}
+	return "done"
+}
+
+func sameError(a, b error) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Error() == b.Error()
+}
+
+// report collects what is wrong, the first of each law.
+type report struct {
+	errs []error
+	said map[string]bool
+}
+
+func (r *report) wrong(law, format string, args ...any) {
+	if r.said[law] {
+		return
+	}
+	if r.said == nil {
+		r.said = map[string]bool{}
+	}
+	r.said[law] = true
+	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,247 @@
+package enumeratee_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/enumerateetest"
+	"github.com/halley-go/halley/iteratee"
+	"github.com/halley-go/halley/iteratee/iterateetest"
+)
+
+type tee = enumeratee.Enumeratee[int, int]
+
+// operator draws an adapter; some draws one for an operator that is made of others.
+type operator func(t *rapid.T, some func() tee) tee
+
+// lossless has the exported functions whose Enumeratee loses nothing that it has not
+// consumed, unless what it is made of does: see enumerateetest.TestRest.
+var lossless = map[string]operator{
+	"PassAlong": func(*rapid.T, func() tee) tee { return enumeratee.PassAlong[int]() },
+	"Map": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.Map(func(e int) int { return e + n })
+	},
+	"MapM": func(t *rapid.T, _ func() tee) tee {
+		boom := boomAt(t)
+		return enumeratee.MapM(func(_ context.Context, e int) (int, error) { return -e, boom(e) })
+	},
+	"Filter":    func(t *rapid.T, _ func() tee) tee { return enumeratee.Filter(below(someInt(t))) },
+	"FilterNot": func(t *rapid.T, _ func() tee) tee { return enumeratee.FilterNot(below(someInt(t))) },
+	"FilterMap": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.FilterMap(func(e int) (int, bool) { return -e, e != n })
+	},
+	"Take":      func(t *rapid.T, _ func() tee) tee { return enumeratee.Take[int](someInt(t)) },
+	"TakeWhile": func(t *rapid.T, _ func() tee) tee { return enumeratee.TakeWhile(below(someInt(t))) },
+	"BreakE":    func(t *rapid.T, _ func() tee) tee { return enumeratee.BreakE(below(someInt(t))) },
+	"Drop":      func(t *rapid.T, _ func() tee) tee { return enumeratee.Drop[int](someInt(t)) },
+	"DropWhile": func(t *rapid.T, _ func() tee) tee { return enumeratee.DropWhile(below(someInt(t))) },
+	"Heading":   func(t *rapid.T, _ func() tee) tee { return enumeratee.Heading(someInts(t, 2)...) },
+	"ScanLeft": func(t *rapid.T, _ func() tee) tee {
+		return enumeratee.ScanLeft(someInt(t), func(a, e int) int { return a + e })
+	},
+	"OnEOF": func(t *rapid.T, _ func() tee) tee {
+		err := someError(t)
+		return enumeratee.OnEOF[int](func(context.Context) error { return err })
+	},
+	"OnDone": func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
+
+	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
+	"Defer": func(t *rapid.T, some func() tee) tee {
+		tr, err := some(), someError(t)
+		return enumeratee.Defer(func(context.Context) (tee, error) { return tr, err })
+	},
+	"Compose":  func(_ *rapid.T, some func() tee) tee { return enumeratee.Compose(some(), some()) },
+	"Compose3": func(_ *rapid.T, some func() tee) tee { return enumeratee.Compose3(some(), some(), some()) },
+	"Compose4": func(_ *rapid.T, some func() tee) tee {
+		return enumeratee.Compose4(some(), some(), some(), some())
+	},
+	"Compose5": func(_ *rapid.T, some func() tee) tee {
+		return enumeratee.Compose5(some(), some(), some(), some(), some())
+	},
+	"Compose6": func(_ *rapid.T, some func() tee) tee {
+		return enumeratee.Compose6(some(), some(), some(), some(), some(), some())
+	},
+}
+
+// others has the exported functions that make several elements of one or one of several, or
+// drop one.
+var others = map[string]operator{
+	"MapConcat": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.MapConcat(func(e int) []int { return ints(e, min(n, e+1)) })
+	},
+	"MapInput": func(t *rapid.T, _ func() tee) tee { return enumeratee.MapInput(anInputFunc(t)) },
+	"MapInputM": func(t *rapid.T, _ func() tee) tee {
+		f, boom := anInputFunc(t), boomAt(t)
+		return enumeratee.MapInputM(func(_ context.Context, in iteratee.Input[int]) (iteratee.Input[int], error) {
+			return f(in), boom(in.Els()[0])
+		})
+	},
+	"Grouped": func(t *rapid.T, _ func() tee) tee { return enumeratee.Grouped(aFolder(t)) },
+	"Recover": func(t *rapid.T, some func() tee) tee {
+		tr, err := some(), someError(t)
+		return enumeratee.Recover(tr, func(context.Context, error, iteratee.Input[int]) error { return err })
+	},
+}
+
+// someOf draws adapters that are not made of others.
+func someOf(t *rapid.T, from ...map[string]operator) func() tee {
+	simple := map[string]operator{}
+	for _, operators := range from {
+		maps.Copy(simple, operators)
+	}
+	for _, name := range []string{"New", "Defer", "Recover", "Compose", "Compose3", "Compose4", "Compose5", "Compose6"} {
+		delete(simple, name)
+	}
+	names := slices.Sorted(maps.Keys(simple))
+	return func() tee { return simple[rapid.SampledFrom(names).Draw(t, "of")](t, nil) }
+}
+
+func someInt(t *rapid.T) int { return rapid.IntRange(0, 4).Draw(t, "n") }
+
+func someInts(t *rapid.T, most int) []int {
+	return rapid.SliceOfN(rapid.IntRange(0, 4), 0, most).Draw(t, "elements")
+}
+
+func someError(t *rapid.T) error {
+	return rapid.SampledFrom([]error{nil, nil, errBoom}).Draw(t, "error")
+}
+
+// boomAt draws a function that fails for one element, or for none.
+func boomAt(t *rapid.T) func(int) error {
+	at := rapid.IntRange(0, 9).Draw(t, "fails at")
+	return func(e int) error {
+		if e == at {
+			return errBoom
+		}
+		return nil
+	}
+}
+
+// anInputFunc draws a function that makes none, one or several elements, or the end.
+func anInputFunc(t *rapid.T) func(iteratee.Input[int]) iteratee.Input[int] {
+	n := someInt(t)
+	return func(in iteratee.Input[int]) (out iteratee.Input[int]) {
+		e, _ := in.El()
+		for _, e := range ints(e, min(n, e+1)) {
+			out = out.Then(iteratee.El(e))
+		}
+		if e == n {
+			out = out.Then(iteratee.EOF[int]())
+		}
+		return out
+	}
+}
+
+// aFolder draws an iteratee for groups, some of which leave over, fail or make no progress.
+func aFolder(t *rapid.T) iteratee.Iteratee[int, int] {
+	n := someInt(t)
+	return rapid.SampledFrom([]iteratee.Iteratee[int, int]{
+		enumeratee.Transform(enumeratee.Take[int](n), sum()),
+		enumeratee.Transform(enumeratee.TakeWhile(below(n)), sum()),
+		iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, int] {
+			return enumeratee.Transform(enumeratee.TakeWhile(below(n)), sum())
+		}),
+		iteratee.FoldM(0, func(_ context.Context, a, e int) (int, error) {
+			if e == n {
+				return 0, errBoom
+			}
+			return a + e, nil
+		}),
+	}).Draw(t, "folder")
+}
+
+func TestEveryEnumerateeKeepsTheLaws(t *testing.T) {
+	for name, draw := range lossless {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				if rapid.Bool().Draw(t, "loses nothing") {
+					assert.NoError(t, enumerateetest.TestRest(draw(t, someOf(t, lossless)), someInts(t, 3)))
+					return
+				}
+				assert.NoError(t, enumerateetest.Test(draw(t, someOf(t, lossless, others)), someInts(t, 3)))
+			})
+		})
+	}
+	for name, draw := range others {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				assert.NoError(t, enumerateetest.Test(draw(t, someOf(t, lossless, others)), someInts(t, 3)))
+			})
+		})
+	}
+}
+
+func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
+	// Consumers that leave something over, EOF too.
+	consumers := []iteratee.Iteratee[int, []int]{
+		iteratee.Collect[int](),
+		iteratee.Repeat(sum()),
+		enumeratee.Transform(enumeratee.TakeWhile(below(3)), iteratee.Collect[int]()),
+		iteratee.FlatMap(iteratee.TakeUpTo[int](1), func([]int) iteratee.Iteratee[int, []int] { return iteratee.TakeUpTo[int](1) }),
+		iteratee.Map(iteratee.IsEmpty[int](), func(bool) []int { return nil }),
+		iteratee.Error[int, []int](errBoom, iteratee.Empty[int]()),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		some := someOf(t, lossless, others)
+		tr := enumeratee.Compose(some(), some())
+		it, in := rapid.SampledFrom(consumers).Draw(t, "consumer"), someInts(t, 5)
+		assert.NoError(t, iterateetest.Test(enumeratee.Transform(tr, it), in), "Transform")
+		assert.NoError(t, iterateetest.Test(iteratee.Join(enumeratee.ApplyOn(tr, it)), in), "Join of ApplyOn")
+		take := enumeratee.Take[int](someInt(t)) // what comes out is of the same stream
+		assert.NoError(t, iterateetest.Test(iteratee.JoinConcat(enumeratee.ApplyOn(take, it)), in), "JoinConcat of ApplyOn")
+	})
+}
+
+func TestNoEnumerateeIsForgotten(t *testing.T) {
+	assert.ElementsMatch(t, functionsReturning(t, "Enumeratee"),
+		slices.AppendSeq(slices.Collect(maps.Keys(lossless)), maps.Keys(others)))
+	assert.ElementsMatch(t, functionsReturning(t, "Iteratee"), []string{"ApplyOn", "Transform"})
+}
+
+// functionsReturning names the exported functions and methods of this package whose first
+// result is of a generic type of that name.
+func functionsReturning(t *testing.T, typeName string) (names []string) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !f.Name.IsExported() || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			var result ast.Expr
+			switch of := f.Type.Results.List[0].Type.(type) {
+			case *ast.IndexExpr:
+				result = of.X
+			case *ast.IndexListExpr:
+				result = of.X
+			}
+			if selector, ok := result.(*ast.SelectorExpr); ok {
+				result = selector.Sel
+			}
+			if ident, ok := result.(*ast.Ident); ok && ident.Name == typeName {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,271 @@
+// Package enumeratortest checks that an Enumerator keeps the laws on which everything that
+// runs one relies.
+package enumeratortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Test checks that e gives the elements of want and then runs out, and that it keeps the
+// laws of an [enumerator.Enumerator] in doing so. Several wants are for a source that mixes
+// others, as enumerator.Interleave does: it gives the elements of each in order, and those
+// of different ones in any order. Test returns nil or an error that lists what is wrong, the
+// first case of each law:
+//
+//   - elements: it gives those, and answers StepCont when it has run out.
+//   - stop: when the consumer ends with any of them, be it with an error, it offers nothing
+//     more and answers what the consumer has answered. A panic of the consumer passes.
+//   - EOF: it never sends EOF, which only whoever runs a stream does.
+//   - recipe: every run starts afresh, also while others go on or have been stopped.
+//   - AndThen: a source that follows goes on where it has run out, and is not started if the
+//     consumer has ended.
+//   - cancel: when the context ends, it gives less than a thousand elements more, and answers
+//     an error that is the cause in sight of errors.Is; if it has run out, it can answer
+//     StepCont too.
+//
+// Elements are compared by [reflect.DeepEqual]. The runs take place in goroutines too, so
+// that the race detector can see what they share. Their number grows with that of elements.
+// A source that waits for ever makes Test wait for ever.
+//
+// A source that can be run once, such as a channel, does not pass, unless enumerator.Defer
+// makes one for each run; nor does one that sends EOF, such as enumerator.FromInput of EOF.
+func Test[E any](e enumerator.Enumerator[E], want ...[]E) error {
+	c := &check[E]{e: e, want: want}
+	for _, es := range want {
+		c.n += len(es)
+	}
+	return c.all()
+}
+
+// TestEndless is [Test] of a source that does not run out by itself, and of which first are
+// the first elements.
+func TestEndless[E any](e enumerator.Enumerator[E], first []E) error {
+	return (&check[E]{e: e, want: [][]E{first}, n: len(first), endless: true}).all()
+}
+
+type check[E any] struct {
+	report
+	e       enumerator.Enumerator[E]
+	want    [][]E
+	n       int // elements in want
+	endless bool
+}
+
+var (
+	errConsumer  = errors.New("the consumer of the test has failed")
+	errCancelled = errors.New("the test has cancelled the context")
+)
+
+func (c *check[E]) all() error {
+	c.elements("it gives")
+	for k := 1; k <= c.n; k++ {
+		c.stop(k)
+		c.panics(k)
+	}
+	if c.errs == nil { // otherwise the others would say the same again
+		for k := 1; k <= c.n; k++ {
+			c.recipe(k)
+			c.cancel(k)
+		}
+		c.cancelled()
+		c.andThen()
+	}
+	if c.errs == nil { // most of what is shared has been found by now, without a data race
+		c.concurrently()
+	}
+	return errors.Join(c.errs...)
+}
+
+// whole runs e to its end or, if it has none, to the last element of want.
+func (c *check[E]) whole(by way) *consumer[E] {
+	to := &consumer[E]{by: by, limit: c.n + patience}
+	if c.endless {
+		to.last, to.end = c.n, iteratee.StepDone
+	}
+	if !c.endless || c.n > 0 {
+		c.run(context.Background(), c.e, to)
+	}
+	return to
+}
+
+// elements checks a run as a whole, for how begins the message.
+func (c *check[E]) elements(how string) {
+	for _, by := range []way{byNext, byBatch} {
+		c.gives(how, c.whole(by))
+	}
+}
+
+func (c *check[E]) gives(how string, to *consumer[E]) {
+	switch {
+	case to.gaveUp:
+		c.wrong("elements", "%s more than %d elements, and should give %v", how, patience, c.wanted())
+	case to.step.Err() != nil:
+		c.wrong("elements", "%s %v and fails (%v); it should give %v", how, to.got, to.step.Err(), c.wanted())
+	case !to.step.IsCont() && to.answer.IsCont():
+		c.wrong("elements", "%s %v and answers %s; it must answer StepCont, as the consumer wants more", how, to.got, show(to.step))
+	case !isMerge(to.got, c.want, true):
+		c.wrong("elements", "%s %v, and should give %v", how, to.got, c.wanted())
+	}
+}
+
+func (c *check[E]) wanted() any {
+	if len(c.want) == 1 {
+		return c.want[0]
+	}
+	return fmt.Sprintf("%v in any order", c.want)
+}
+
+// stop checks consumers that end with the k-th element.
+func (c *check[E]) stop(k int) {
+	for _, end := range []iteratee.Step{iteratee.NewStop(), iteratee.StepError(errConsumer)} {
+		for _, by := range []way{byNext, byBatch} {
+			to := &consumer[E]{by: by, last: k, end: end, limit: c.n + patience}
+			c.run(context.Background(), c.e, to)
+			switch {
+			case to.late > 0:
+				c.wrong("stop", "after %v the consumer answers %s, and it offers more", to.got, show(end))
+			case to.step != to.answer:
+				c.wrong("stop", "after %v the consumer answers %s, and it answers %s; it must answer the same", to.got, show(end), show(to.step))
+			case !isMerge(to.got, c.want, false):
+				c.wrong("elements", "it gives %v to a consumer that takes %d, and should give %v", to.got, k, c.wanted())
+			}
+		}
+	}
+}
+
+// panics checks that a panic of the consumer at the k-th element passes.
+func (c *check[E]) panics(k int) {
+	to := &consumer[E]{limit: c.n + patience, each: func(n int) {
+		if n == k {
+			panic(errConsumer)
+		}
+	}}
+	defer func() {
+		switch v := recover(); {
+		case v == nil && len(to.got) >= k:
+			c.wrong("stop", "after %v the consumer panics, and that does not reach the caller", to.got[:k])
+		case v != nil && v != error(errConsumer):
+			panic(v)
+		}
+	}()
+	c.run(context.Background(), c.e, to)
+}
+
+// recipe checks another run after one that was stopped, and within one, at the k-th element.
+func (c *check[E]) recipe(k int) {
+	stopped := &consumer[E]{last: k, end: iteratee.StepDone, limit: c.n + patience}
+	c.run(context.Background(), c.e, stopped)
+	c.again("after a run that was stopped it gives", c.whole(byNext))
+
+	within := &consumer[E]{}
+	outer := &consumer[E]{limit: c.n + patience, each: func(n int) {
+		if n == k {
+			within = c.whole(byNext)
+		}
+	}}
+	if c.endless {
+		outer.last, outer.end = c.n, iteratee.StepDone
+	}
+	c.run(context.Background(), c.e, outer)
+	c.again("while another run goes on it gives", within)
+	c.again("while another run takes place it gives", outer)
+}
+
+func (c *check[E]) again(how string, to *consumer[E]) {
+	if to.gaveUp || to.step.Err() != nil || !isMerge(to.got, c.want, true) {
+		c.wrong("recipe", "%s %v and answers %s; it should give %v", how, to.got, show(to.step), c.wanted())
+	}
+}
+
+func (c *check[E]) concurrently() {
+	var wg sync.WaitGroup
+	var runs [4]*consumer[E]
+	for i := range runs {
+		wg.Go(func() { runs[i] = c.whole(byNext) })
+	}
+	wg.Wait()
+	for _, to := range runs {
+		c.again("at the same time as others it gives", to)
+	}
+}
+
+// cancel ends the context at the k-th element.
+func (c *check[E]) cancel(k int) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	to := &consumer[E]{limit: k + patience, each: func(n int) {
+		if n == k {
+			cancel(errCancelled)
+		}
+	}}
+	c.run(ctx, c.e, to)
+	switch {
+	case to.gaveUp:
+		c.wrong("cancel", "when the context ends at the element %d, it gives %d more", k, patience)
+	case !errors.Is(to.step.Err(), errCancelled) && (c.endless || !to.step.IsCont()):
+		c.wrong("cancel", "when the context ends at the element %d, it gives %v and answers %s; it must be the cause", k, to.got, show(to.step))
+	}
+}
+
+// cancelled runs e in a context that has ended.
+func (c *check[E]) cancelled() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errCancelled)
+	to := &consumer[E]{limit: c.n + patience}
+	c.run(ctx, c.e, to)
+	if len(to.got) > 0 || !errors.Is(to.step.Err(), errCancelled) {
+		c.wrong("cancel", "in a context that has ended it gives %v and answers %s; it must give nothing and fail with the cause", to.got, show(to.step))
+	}
+}
+
+// andThen has another source follow e, for consumers that end with each element or none.
+func (c *check[E]) andThen() {
+	for k := range c.n + 1 {
+		if k == 0 && c.endless {
+			continue
+		}
+		starts := 0
+		var more E
+		to := &consumer[E]{last: k, end: iteratee.StepDone, limit: c.n + patience}
+		c.run(context.Background(), c.e.AndThen(enumerator.New(func(_ context.Context, sink iteratee.Sink[E]) iteratee.Step {
+			starts++
+			return sink.Next(more)
+		})), to)
+		switch {
+		case k > 0 && starts > 0:
+			c.wrong("AndThen", "after %v the consumer ends, and the source that follows is started", to.got)
+		case k == 0 && (len(to.got) != c.n+1 || !isMerge(to.got[:c.n], c.want, true) || !reflect.DeepEqual(to.got[c.n], more)):
+			c.wrong("AndThen", "followed by a source of %v it gives %v, and should give %v before that", more, to.got, c.wanted())
+		}
+	}
+}
+
+// isMerge reports whether got is made of the wants, each in its order; of all of each, if
+// whole.
+func isMerge[E any](got []E, wants [][]E, whole bool) bool {
+	if len(wants) == 1 {
+		n := len(got)
+		return n <= len(wants[0]) && (!whole || n == len(wants[0])) && (n == 0 || reflect.DeepEqual(got, wants[0][:n]))
+	}
+	if len(got) == 0 {
+		return !whole || !slices.ContainsFunc(wants, func(want []E) bool { return len(want) > 0 })
+	}
+	for i, want := range wants {
+		if len(want) > 0 && reflect.DeepEqual(want[0], got[0]) {
+			others := slices.Clone(wants)
+			others[i] = want[1:]
+			if isMerge(got[1:], others, whole) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package enumeratortest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// patience is how many elements too many a consumer takes before it stops the test.
+const patience = 1000
+
+// way is how a consumer takes elements.
+type way bool
+
+const (
+	byNext  way = false
+	byBatch way = true
+)
+
+// consumer notes what a source does to it.
+type consumer[E any] struct {
+	by    way
+	last  int           // the element with which it ends, 0 for never
+	end   iteratee.Step // its answer then
+	each  func(n int)   // if set, is called with the number of each element
+	limit int           // of elements
+
+	got    []E
+	answer iteratee.Step
+	late   int  // elements after the end
+	eofs   int  // calls of EOF
+	gaveUp bool // the limit was passed
+
+	step iteratee.Step // the answer of the source
+}
+
+// errGaveUp is what the consumer of a source that does not stop panics with.
+var errGaveUp = fmt.Errorf("enumeratortest: the source does not stop: it has given %d elements too many", patience)
+
+func (c *consumer[E]) sink() iteratee.Sink[E] {
+	s := iteratee.Sink[E]{Next: c.next, EOF: c.eof, Rest: iteratee.Empty[E]}
+	if c.by == byBatch {
+		one := s
+		s.Batch = one.Offer
+	}
+	return s
+}
+
+func (c *consumer[E]) next(e E) iteratee.Step {
+	if !c.answer.IsCont() {
+		c.late++
+	} else {
+		c.got = append(c.got, e)
+	}
+	if c.late+len(c.got) > c.limit {
+		c.gaveUp = true
+		panic(errGaveUp)
+	}
+	if c.answer.IsCont() {
+		if c.each != nil {
+			c.each(len(c.got))
+		}
+		if len(c.got) == c.last {
+			c.answer = c.end
+		}
+	}
+	return c.answer
+}
+
+func (c *consumer[E]) eof() iteratee.Step {
+	c.eofs++
+	if c.answer.IsCont() {
+		c.answer = iteratee.StepDone
+	}
+	return c.answer
+}
+
+// run has e drive to, and looks at how.
+func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *consumer[E]) {
+	ctx, end := iteratee.NewRun(ctx)
+	defer end()
+	defer func() {
+		if to.gaveUp {
+			recover()
+		}
+		if to.eofs > 0 {
+			c.wrong("EOF", "after %v it sends EOF; only whoever runs the stream does that", to.got)
+		}
+	}()
+	to.step = e.Into(ctx, to.sink())
+}
+
+func show(step iteratee.Step) string {
+	switch {
+	case step.IsCont():
+		return "StepCont"
+	case step == iteratee.StepDone:
+		return "StepDone"
+	case step.Err() != nil:
+		return fmt.Sprintf("an error (%v)", step.Err())
+	}
+	return "done"
+}
+
+// report collects what is wrong, the first of each law.
+type report struct {
+	mu   sync.Mutex
+	errs []error
+	said map[string]bool
+}
+
+func (r *report) wrong(law, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.said[law] {
+		return
+	}
+	if r.said == nil {
+		r.said = map[string]bool{}
+	}
+	r.said[law] = true
+	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,33 @@
+package iterateetest_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/halley-go/halley/iteratee"
+	"github.com/halley-go/halley/iteratee/iterateetest"
+)
+
+func ExampleTest() {
+	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
+	fmt.Println(iterateetest.Test(sum, []int{1, 2, 3}))
+	// Output: <nil>
+}
+
+func ExampleTest_broken() {
+	// The first element: but every later one too, if somebody offers it.
+	first := iteratee.New(func(context.Context) iteratee.Running[string, string] {
+		var got string
+		return iteratee.Running[string, string]{
+			Sink: iteratee.Sink[string]{
+				Next: func(s string) iteratee.Step { got = s; return iteratee.StepDone },
+				EOF:  func() iteratee.Step { return iteratee.StepDone },
+				Rest: iteratee.Empty[string],
+			},
+			Result: func() (string, error) { return got, nil },
+		}
+	})
+	fmt.Println(iterateetest.Test(first, []string{"a", "b"}))
+	// Output:
+	// done: over [a] it takes 1, ends with a; offered more after its end it takes 1, ends with b
+}

@@ -1,0 +1,283 @@
+// Package iterateetest checks that an Iteratee keeps the laws on which everything
+// that drives one relies.
+package iterateetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Test checks that it keeps the laws of an [iteratee.Iteratee] on the stream in and on
+// each beginning of it. It returns nil or an error that lists what is wrong, the first
+// case of each law:
+//
+//   - recipe: every run starts afresh, also while others go on, and leaves alone the
+//     results of those before.
+//   - done: once it is done, or has failed, it answers the same to whatever it is
+//     offered and consumes nothing, neither by Next nor by Batch.
+//   - EOF: it ends then, and is not changed by a second EOF.
+//   - Batch, Keep: both do what Next does, however the stream is cut; Batch neither
+//     keeps nor changes the slice.
+//   - rest: it leaves over the last elements of those it was handed, or the last part
+//     of them if they are slices or strings, and nothing while it wants more.
+//   - FlatMap: the one that follows gets what was left over, then what comes. Done is
+//     the identity on both sides, and FlatMap is associative.
+//   - cancel: when the context ends it does as ever, or fails with the cause.
+//
+// Each law compares results and leftovers by [reflect.DeepEqual], and errors by their
+// text, with those of a run whose elements came one by one. So it must give equal
+// results for equal streams, and must not change the elements; a result that cannot be
+// compared, such as a function, is turned into one that can with [iteratee.Map].
+// Whether a result is the right one, Test cannot tell.
+//
+// An Iteratee that can be used once does not pass, unless iteratee.Defer makes one for
+// each run; nor does one that leaves over what it was not handed, as
+// [iteratee.Done] can. The runs take place in goroutines too, so that the race detector
+// can see what they share. Their number grows with the length of in: ten elements say
+// as much as a thousand.
+func Test[E, A any](it iteratee.Iteratee[E, A], in []E) error {
+	c := &check[E, A]{it: it, in: in}
+	if c.isComplete() && c.isRecipe() {
+		for n := range c.whole.took + 1 {
+			c.stream(in[:n])
+		}
+		if c.whole.took < len(in) {
+			c.stream(in)
+		}
+		if c.errs == nil { // most of what is shared has been found by now, without a data race
+			c.concurrently()
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+type check[E, A any] struct {
+	report
+	it    iteratee.Iteratee[E, A]
+	in    []E
+	whole outcome[E, A] // of a run over in
+
+	hasBatch, hasKeep bool
+}
+
+func (c *check[E, A]) isComplete() bool {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	r := c.it.Start(ctx)
+	for _, f := range []struct {
+		name string
+		nil  bool
+	}{
+		{"Next", r.Next == nil}, {"EOF", r.EOF == nil}, {"Rest", r.Rest == nil}, {"Result", r.Result == nil},
+	} {
+		if f.nil {
+			c.wrong("Start", "%s is not set", f.name)
+		}
+	}
+	if (r.Keep == nil) != (r.Kept == nil) {
+		c.wrong("Start", "one of Keep and Kept is set without the other")
+	}
+	c.hasBatch, c.hasKeep = r.Batch != nil, r.Keep != nil
+	return c.errs == nil
+}
+
+// stream checks the laws on a beginning of c.in.
+func (c *check[E, A]) stream(in []E) {
+	ctx := context.Background()
+	want := run(ctx, c.it, in, c.watched)
+	if errors.Is(want.err, iteratee.ErrDivergent) {
+		c.wrong("EOF", "after %v and EOF it wants more input; it must be done then, or fail", in)
+	}
+	if !endsWith(in[:want.took], want.rest) {
+		c.wrong("rest", "it was handed %v and leaves over %v, which is not the end of that", in[:want.took], want.rest)
+	}
+	if want.endsStream {
+		c.wrong("rest", "over %v it leaves over an EOF that it was not handed", in)
+	}
+	same(&c.report, "recipe", "in a second run", in, want, run(ctx, c.it, in, oneByOne))
+	same(&c.report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain, c.batchAgain))
+	same(&c.report, "EOF", "with a second EOF", in, want, run(ctx, c.it, in, oneByOne, c.eofAgain))
+	if c.hasBatch {
+		for size := range len(in) {
+			same(&c.report, "Batch", fmt.Sprintf("in batches of %d", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))
+		}
+		same(&c.report, "Batch", "by Next and Batch in turn", in, want, run(ctx, c.it, in, c.mixed))
+	}
+	if c.hasKeep {
+		same(&c.report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept))
+	}
+	c.flatMap(in, want)
+
+	// The others begin, or the context ends, when as much of c.in has been handed over.
+	other := c.whole
+	during := run(ctx, c.it, c.in, after[E](len(in), func() { other = run(ctx, c.it, c.in, oneByOne) }))
+	same(&c.report, "recipe", "while another run takes place", c.in, c.whole, during)
+	same(&c.report, "recipe", "within another run", c.in, c.whole, other)
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.cancelled(in, run(ctx, c.it, c.in, after[E](len(in), func() { cancel(errCancelled) })))
+	cancel(errCancelled)
+	c.cancelled(nil, run(ctx, c.it, c.in, oneByOne))
+}
+
+var errCancelled = errors.New("the test has cancelled the context")
+
+func (c *check[E, A]) cancelled(in []E, got outcome[E, A]) {
+	if !errors.Is(got.err, errCancelled) && !got.equal(c.whole) {
+		c.wrong("cancel", "over %v it %v; when the context ends after %v it %v; it must do as ever or fail with the cause",
+			c.in, c.whole, in, got)
+	}
+}
+
+// watched is oneByOne that looks at Rest.
+func (c *check[E, A]) watched(s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
+	for i, e := range es {
+		if rest := s.Rest(); !rest.IsEmpty() {
+			c.wrong("rest", "after %v it wants more and leaves over %v; it must leave nothing until it is done", es[:i], rest.Els())
+		}
+		if step := s.Next(e); !step.IsCont() {
+			return i + 1, step
+		}
+	}
+	return len(es), iteratee.StepCont
+}
+
+func (c *check[E, A]) nextAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
+	if step.IsCont() {
+		return step
+	}
+	for _, e := range c.in {
+		if again := s.Next(e); !sameStep(again, step) {
+			c.wrong("done", "it answers %s, and to %v after that %s; it must answer the same again", show(step), e, show(again))
+		}
+	}
+	return step
+}
+
+func (c *check[E, A]) batchAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
+	if s.Batch == nil || step.IsCont() || len(c.in) == 0 {
+		return step
+	}
+	if _, again := s.Batch(c.in); !sameStep(again, step) {
+		c.wrong("done", "it answers %s, and to a Batch after that %s; it must answer the same again", show(step), show(again))
+	}
+	return step
+}
+
+// eofAgain sends EOF to what has ended. An adapter that has stopped may hand on then what it
+// would hand on for the result, and fail; so the answer can be an error, if the result is.
+func (c *check[E, A]) eofAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
+	if step.IsCont() {
+		step = s.EOF()
+	}
+	if step.IsCont() || step.Err() != nil {
+		return step
+	}
+	again := s.EOF()
+	if again.IsCont() {
+		c.wrong("EOF", "it answers %s, and to EOF after that more; it must answer done", show(step))
+		return step
+	}
+	return again
+}
+
+// batches hands over slices of the given size, which are overwritten afterwards.
+func (c *check[E, A]) batches(size int) hand[E] {
+	return func(s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
+		for n < len(es) && step.IsCont() {
+			var m int
+			m, step = c.batch(s, es[n:min(n+size, len(es))])
+			n += m
+		}
+		return n, step
+	}
+}
+
+func (c *check[E, A]) batch(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
+	given := slices.Clone(es)
+	n, step := s.Offer(given)
+	if n < 0 || n > len(es) || step.IsCont() && n != len(es) {
+		c.wrong("Batch", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
+		n = len(es)
+	}
+	if !reflect.DeepEqual(given, slices.Clone(es)) {
+		c.wrong("Batch", "it was given %v, and has changed that to %v", es, given)
+	}
+	clear(given)
+	return n, step
+}
+
+// mixed hands over one element, then two as a batch, and so on.
+func (c *check[E, A]) mixed(s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() {
+		if step = s.Next(es[n]); !step.IsCont() {
+			return n + 1, step
+		}
+		var m int
+		m, step = c.batch(s, es[n+1:min(n+3, len(es))])
+		n += 1 + m
+	}
+	return n, step
+}
+
+// pair is a result, and what the one after it got.
+type pair[E, A any] struct {
+	Result A
+	Next   []E
+}
+
+func (c *check[E, A]) flatMap(in []E, want outcome[E, A]) {
+	ctx := context.Background()
+	then := func(second iteratee.Iteratee[E, []E]) func(A) iteratee.Iteratee[E, pair[E, A]] {
+		return func(a A) iteratee.Iteratee[E, pair[E, A]] {
+			return iteratee.Map(second, func(es []E) pair[E, A] { return pair[E, A]{a, es} })
+		}
+	}
+
+	got := run(ctx, iteratee.FlatMap(c.it, then(iteratee.Collect[E]())), in, oneByOne)
+	left := slices.Concat(want.rest, in[want.took:])
+	if want.err == nil && got.err == nil && !sameElements(got.result.Next, left) {
+		c.wrong("FlatMap", "over %v it %v; the one that follows gets %v, and should get %v", in, want, got.result.Next, left)
+	}
+
+	none := iteratee.Done(struct{}{}, iteratee.Empty[E]())
+	same(&c.report, "FlatMap", "after Done", in, want,
+		run(ctx, iteratee.FlatMap(none, func(struct{}) iteratee.Iteratee[E, A] { return c.it }), in, oneByOne))
+	same(&c.report, "FlatMap", "before Done", in, want,
+		run(ctx, iteratee.FlatMap(c.it, func(a A) iteratee.Iteratee[E, A] { return iteratee.Done(a, iteratee.Empty[E]()) }), in, oneByOne))
+
+	one := iteratee.TakeUpTo[E](1)
+	same(&c.report, "FlatMap", "the same associated to the right", in,
+		run(ctx, iteratee.FlatMap(iteratee.FlatMap(one, func([]E) iteratee.Iteratee[E, A] { return c.it }), then(one)), in, oneByOne),
+		run(ctx, iteratee.FlatMap(one, func([]E) iteratee.Iteratee[E, pair[E, A]] { return iteratee.FlatMap(c.it, then(one)) }), in, oneByOne))
+}
+
+// isRecipe makes c.whole. What it finds would be found again under the name of each law.
+func (c *check[E, A]) isRecipe() bool {
+	ctx := context.Background()
+	c.whole = run(ctx, c.it, c.in, oneByOne)
+	before := fmt.Sprintf("%#v", c.whole.result)
+	run(ctx, c.it, c.in[min(1, len(c.in)):], oneByOne)
+	if now := fmt.Sprintf("%#v", c.whole.result); now != before {
+		c.wrong("recipe", "a second run has changed the result of the first from %s to %s", before, now)
+	}
+	same(&c.report, "recipe", "in another run", c.in, c.whole, run(ctx, c.it, c.in, oneByOne))
+	return c.errs == nil
+}
+
+func (c *check[E, A]) concurrently() {
+	var wg sync.WaitGroup
+	var got [4]outcome[E, A]
+	for i := range got {
+		wg.Go(func() { got[i] = run(context.Background(), c.it, c.in, oneByOne) })
+	}
+	wg.Wait()
+	for _, got := range got {
+		same(&c.report, "recipe", "at the same time as others", c.in, c.whole, got)
+	}
+}

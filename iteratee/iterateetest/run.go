@@ -1,0 +1,171 @@
+package iterateetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// outcome is all that can be seen of a run.
+type outcome[E, A any] struct {
+	took       int  // elements
+	atEOF      bool // it wanted more after them
+	result     A
+	err        error
+	rest       []E
+	endsStream bool // it leaves over an EOF that it was not handed
+}
+
+// hand is a way to hand over elements until the sink ends.
+type hand[E any] func(iteratee.Sink[E], []E) (int, iteratee.Step)
+
+// run runs it over in. What then holds comes between the last answer and the result.
+func run[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], in []E, hand hand[E],
+	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
+	ctx, end := iteratee.NewRun(ctx)
+	defer end()
+	r := it.Start(ctx)
+	step := r.Step
+	if step.IsCont() {
+		o.took, step = hand(r.Sink, in)
+	}
+	o.atEOF = step.IsCont()
+	for _, f := range then {
+		step = f(r.Sink, step)
+	}
+	o.result, o.err = r.Finish(step)
+	rest := r.Rest()
+	o.rest, o.endsStream = rest.Els(), rest.IsEOF() && !o.atEOF
+	return o
+}
+
+func oneByOne[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
+	s.Batch = nil
+	return s.Offer(es)
+}
+
+// keepKept is oneByOne by way of Keep and Kept.
+func keepKept[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
+	s.Next = func(e E) iteratee.Step {
+		if s.Keep(e) {
+			return s.Kept(e)
+		}
+		return iteratee.StepCont
+	}
+	return oneByOne(s, es)
+}
+
+// after is oneByOne that calls f after n elements, if the sink takes so many.
+func after[E any](n int, f func()) hand[E] {
+	return func(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
+		if taken, step := oneByOne(s, es[:n]); !step.IsCont() {
+			f()
+			return taken, step
+		}
+		f()
+		taken, step := oneByOne(s, es[n:])
+		return n + taken, step
+	}
+}
+
+func (o outcome[E, A]) equal(p outcome[E, A]) bool {
+	return o.took == p.took && o.atEOF == p.atEOF && sameError(o.err, p.err) && o.endsStream == p.endsStream &&
+		(o.err != nil || reflect.DeepEqual(o.result, p.result)) && sameElements(o.rest, p.rest)
+}
+
+// String continues a sentence that begins with it.
+func (o outcome[E, A]) String() string {
+	eof, ends, rest := "", fmt.Sprintf("ends with %+v", show(o.result)), ""
+	if o.atEOF {
+		eof = " and EOF"
+	}
+	if o.err != nil {
+		ends = fmt.Sprintf("fails (%v)", o.err)
+	}
+	if len(o.rest) > 0 {
+		rest = fmt.Sprintf(", leaves over %v", o.rest)
+	}
+	return fmt.Sprintf("takes %d%s, %s%s", o.took, eof, ends, rest)
+}
+
+// show is v for people: a Step by what it says, a pointer by what it points to.
+func show(v any) any {
+	if step, ok := v.(iteratee.Step); ok {
+		switch {
+		case step.IsCont():
+			return "more"
+		case step == iteratee.StepDone:
+			return "done"
+		case step.Err() != nil:
+			return fmt.Sprintf("an error (%v)", step.Err())
+		}
+		return "the stop of an adapter"
+	}
+	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
+		return fmt.Sprintf("&%+v", p.Elem())
+	}
+	return v
+}
+
+// report collects what is wrong, the first of each law.
+type report struct {
+	errs []error
+	said map[string]bool
+}
+
+func (r *report) wrong(law, format string, args ...any) {
+	if r.said[law] {
+		return
+	}
+	if r.said == nil {
+		r.said = map[string]bool{}
+	}
+	r.said[law] = true
+	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
+}
+
+// same reports that two runs over in differ.
+func same[E, A any](r *report, law, how string, in []E, want, got outcome[E, A]) {
+	if !got.equal(want) {
+		r.wrong(law, "over %v it %v; %s it %v", in, want, how, got)
+	}
+}
+
+func sameStep(a, b iteratee.Step) bool {
+	return a == b || a.Err() != nil && sameError(a.Err(), b.Err())
+}
+
+func sameError(a, b error) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Error() == b.Error()
+}
+
+func sameElements[E any](a, b []E) bool {
+	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
+}
+
+// endsWith reports whether part is the end of all, by elements or, if those are slices
+// or strings, by what is in them.
+func endsWith[E any](all, part []E) bool {
+	if n := len(all) - len(part); n >= 0 && sameElements(all[n:], part) {
+		return true
+	}
+	whole, ok := joined(all)
+	end, okToo := joined(part)
+	n := len(whole) - len(end)
+	return ok && okToo && n >= 0 && sameElements(whole[n:], end)
+}
+
+func joined[E any](chunks []E) (items []any, ok bool) {
+	for _, chunk := range chunks {
+		v := reflect.ValueOf(chunk)
+		if v.Kind() != reflect.Slice && v.Kind() != reflect.String {
+			return nil, false
+		}
+		for i := range v.Len() {
+			items = append(items, v.Index(i).Interface())
+		}
+	}
+	return items, true
+}
