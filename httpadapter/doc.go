@@ -1,0 +1,23 @@
+// Package httpadapter joins streams and net/http.
+//
+// [Serve] drains an Enumerator of chunks into a response; [Handler] is an
+// http.Handler that does so. Every chunk leaves at once, a source that fails never
+// looks like one that has ended, and a client that has gone, or reads no more,
+// ends the run and with it the source.
+//
+// # What net/http leaves to the server
+//
+// A client's leaving is noticed at once only after the request's body, if it has
+// one, has been read to its end; until then it shows at the next write. Read the
+// body before the stream starts, or let the source end with it.
+//
+// On HTTP/2 one connection carries many streams. A client that reads the
+// connection but not the stream is gone within [WriteTimeout]; one that no longer
+// reads the connection itself is not, unless the server says so: set
+// http.Server.HTTP2 to an [http.HTTP2Config] with a SendPingTimeout or a
+// WriteByteTimeout. On HTTP/1 nothing needs to be set.
+//
+// On HTTP/1.0 a response without a length ends when the connection does, so a
+// stream that was cut looks like one that has ended. Put an end mark into the
+// stream if such clients matter.
+package httpadapter
