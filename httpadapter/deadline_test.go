@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -245,6 +246,7 @@ func TestNextRequestHasItsOwnDeadline(t *testing.T) {
 					body, err := get("/stream")
 					require.NoError(t, err)
 					assert.Equal(t, "a", body)
+					synctest.Wait() // until the HTTP/2 client has its connection back
 					body, err = get("/next")
 					assert.Equal(t, 1, dials)
 					if tt.whole {
@@ -279,5 +281,72 @@ func TestLateErrorIsNotTakenForAClientThatHasGone(t *testing.T) {
 				assert.False(t, errors.Is(err, httpadapter.ErrClientGone))
 			})
 		})
+	}
+}
+
+func TestConnectionIsUsedAgainAfterAStream(t *testing.T) {
+	for name, e := range map[string]enumerator.Enumerator[[]byte]{
+		"of chunks": of("a", "b"), "of none": of(), "that failed early": failing(errBoom),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_ = httpadapter.Serve(w, r, e)
+				}), nil)
+				client := p.client(t, "HTTP/1.1")
+				for i := range 3 {
+					var reused bool
+					r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+						GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
+					}), "GET", "http://halley/", nil)
+					require.NoError(t, err)
+					res, err := client.Do(r)
+					require.NoError(t, err)
+					_, err = io.ReadAll(res.Body)
+					require.NoError(t, err)
+					_ = res.Body.Close()
+					assert.Equal(t, i > 0, reused)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingBeforeTheHeadLooksLikeACompleteStream(t *testing.T) {
+	for _, proto := range plain {
+		for name, tt := range map[string]struct {
+			fail     func(*tap)
+			recovers bool
+			answer   bool // or the connection is gone
+		}{
+			"error":            {fail: func(src *tap) { src.failures <- errBoom }, answer: true},
+			"panic, recovered": {fail: func(src *tap) { src.panics <- errBoom }, recovers: true, answer: true},
+			"panic":            {fail: func(src *tap) { src.panics <- errBoom }},
+		} {
+			t.Run(proto+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					src := newTap()
+					h := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+						return src.enumerator(), nil
+					})
+					if tt.recovers {
+						h = recovering(h, make(chan any, 1))
+					}
+					logs(t)
+					go tt.fail(src)
+					res, err := listen(t, h, nil).client(t, proto).Post("http://halley/", "", nil) // which is not tried again
+					if !tt.answer {
+						assert.Error(t, err)
+						return
+					}
+					require.NoError(t, err)
+					defer res.Body.Close()
+					body, err := io.ReadAll(res.Body)
+					assert.NoError(t, err)
+					assert.Equal(t, 500, res.StatusCode)
+					assert.Equal(t, "Internal Server Error\n", string(body))
+				})
+			})
+		}
 	}
 }

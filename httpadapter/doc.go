@@ -14,7 +14,7 @@
 // On HTTP/2 one connection carries many streams. A client that reads the
 // connection but not the stream is gone within [WriteTimeout]; one that no longer
 // reads the connection itself is not, unless the server says so: set
-// http.Server.HTTP2 to an [http.HTTP2Config] with a SendPingTimeout or a
+// http.Server.HTTP2 to an [net/http.HTTP2Config] with a SendPingTimeout or a
 // WriteByteTimeout. On HTTP/1 nothing needs to be set.
 //
 // On HTTP/1.0 a response without a length ends when the connection does, so a

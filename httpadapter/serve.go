@@ -27,13 +27,14 @@ const grace = 50 * time.Millisecond
 // Every chunk is written and flushed at once and by itself, which on HTTP/1.1 makes
 // it one chunk on the wire. Empty ones are skipped. Serve keeps no chunk: a source
 // may use its buffer again. Each write has a deadline of its own, [WriteTimeout],
-// in place of the one that http.Server sets for the whole response; the last is for
-// the end of the response, which net/http writes when the handler returns.
+// in place of the one that http.Server sets for the whole response. The last is for
+// the end of the response, which net/http writes when the handler returns: it should
+// return soon after Serve.
 //
-// The run starts at once. The head leaves with the first chunk, or by itself if the
-// source keeps waiting. For that Serve has a timer whose goroutine has ended when
-// Serve returns. Until then w belongs to Serve, which must be the first to write to
-// it. Serve sets these headers unless w has them already, or [Header] sets them:
+// The run starts at once. The head leaves with the first chunk, or by itself if that
+// has not come within 50 ms. For that Serve has a timer whose goroutine has ended
+// when Serve returns. Until then w belongs to Serve, which must be the first to write
+// to it. Serve sets these headers unless w has them already, or [Header] sets them:
 //
 //	Content-Type: application/octet-stream
 //	X-Content-Type-Options: nosniff

@@ -252,9 +252,25 @@ func TestServeEndsWhenTheHeadCannotBeWritten(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newRecorder(t)
 			src := newTap()
-			w.onFlush = func() error { close(src.chunks); return errPipe }
+			w.onFlush = func() error {
+				close(src.chunks)
+				synctest.Wait() // the run is over, and Serve waits for the timer
+				return errPipe
+			}
 			assert.ErrorIs(t, w.serve(t.Context(), src.enumerator()), errPipe)
 			assert.Equal(t, []string{"head 200", "flush", "deadline past"}, w.calls())
+		})
+	})
+	t.Run("while a chunk comes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, src := newRecorder(t), newTap()
+			w.onFlush = func() error {
+				src.chunks <- "a"
+				synctest.Wait() // the chunk waits for the timer
+				return errPipe
+			}
+			assert.ErrorIs(t, w.serve(t.Context(), src.enumerator()), errPipe)
+			assert.Equal(t, []string{"head 200", "flush", "deadline past"}, w.calls(), "nothing is written after the error")
 		})
 	})
 }
