@@ -390,6 +390,13 @@ func TestAll(t *testing.T) {
 	assert.Equal(t, []int{1, 0}, got)
 	assert.Equal(t, []error{nil, errBoom}, errs)
 
+	closing := enumerator.OnDoneEnumerating(enumerator.Of(1, 2), func() error { return errBoom })
+	for e, err := range enumerator.All(t.Context(), closing) {
+		assert.Equal(t, 1, e)
+		assert.NoError(t, err)
+		break // what fails after that cannot be told
+	}
+
 	for range enumerator.All(t.Context(), enumerator.Empty[int]()) {
 		t.Error("nothing to see")
 	}

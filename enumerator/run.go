@@ -67,27 +67,17 @@ func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]
 
 // All returns the elements of e for a range loop. If the run fails, the last pair
 // is the zero value and the error; every other pair has a nil error. Leaving the
-// loop ends the run, and closes what the source has opened. Everything runs in the
-// loop's goroutine. The sequence can be used as often as e can.
+// loop ends the run, and closes what the source has opened; an error of that is
+// dropped, since there is no loop any more to tell. Everything runs in the loop's
+// goroutine. The sequence can be used as often as e can.
 func All[E any](ctx context.Context, e Enumerator[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
-		_, err := Run(ctx, e, iteratee.New(func(context.Context) iteratee.Running[E, struct{}] {
-			end := iteratee.StepCont
-			return iteratee.Running[E, struct{}]{
-				Sink: iteratee.Sink[E]{
-					Next: func(e E) iteratee.Step {
-						if end.IsCont() && !yield(e, nil) {
-							end = iteratee.StepDone
-						}
-						return end
-					},
-					EOF:  func() iteratee.Step { return iteratee.StepDone },
-					Rest: iteratee.Empty[E],
-				},
-				Result: func() (none struct{}, err error) { return },
-			}
+		left := false // the loop
+		_, err := Run(ctx, e, iteratee.FoldUntil(struct{}{}, func(_ context.Context, none struct{}, e E) (struct{}, bool, error) {
+			left = !yield(e, nil)
+			return none, left, nil
 		}))
-		if err != nil {
+		if err != nil && !left {
 			var zero E
 			yield(zero, err)
 		}
