@@ -38,7 +38,8 @@ func OnEOF[E any](f func(context.Context) error) Enumeratee[E, E] {
 // OnDone returns the adapter that changes nothing and calls f once when it is not needed
 // any more: the consumer is done, the elements have run out, the run has failed, was
 // cancelled or has panicked. So f can close what the functions of a pipeline use. It is
-// called in the goroutine of the run, and before that is over.
+// called in the goroutine of the run, and before that is over. Before a consumer that is
+// done from the start nothing is attached, and f is not called.
 //
 // It is Play's Enumeratee.onIterateeDone, which is not called on errors.
 func OnDone[E any](f func()) Enumeratee[E, E] {

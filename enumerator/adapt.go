@@ -114,9 +114,10 @@ func Trailing[E any](e Enumerator[E]) enumeratee.Enumeratee[E, E] {
 	})
 }
 
-// OnDoneEnumerating returns the Enumerator that is e, and calls f once per run when e is
-// over: it has run out, has failed, was stopped or cancelled, or has panicked. An error of
-// f ends the run; it is joined to that of e, if there is one.
+// OnDoneEnumerating returns the Enumerator that is e, and calls f once for each run in
+// which e is started, when e is over: it has run out, has failed, was stopped or
+// cancelled, or has panicked. An error of f ends the run; it is joined to that of e, if
+// there is one.
 //
 // It is Play's Enumerator.onDoneEnumerating, which prints what f throws.
 func OnDoneEnumerating[E any](e Enumerator[E], f func() error) Enumerator[E] {

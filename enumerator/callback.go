@@ -24,7 +24,7 @@ func FromInput[E any](in iteratee.Input[E]) Enumerator[E] {
 // is called for the first time in its run. When the run of this source is over, because it
 // has run out, was stopped, or the consumer has failed, onComplete is called; before that,
 // if the consumer or next has failed or the context has ended, onError. After a failure of
-// next there is no onComplete. Either may be nil.
+// next there is no onComplete, and after a panic neither. Either may be nil.
 //
 // It is Play's Enumerator.fromCallback1, which sends EOF at the end; as every source, this
 // does not.

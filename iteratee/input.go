@@ -8,9 +8,9 @@ import (
 // Input is what a pure iteratee is handed, and what any iteratee leaves over:
 // an element ([El]), nothing for now ([Empty]) or the end of the stream ([EOF]).
 //
-// The zero Input is Empty. An Input that is handed to a continuation is always
-// exactly one of the three. One that was left over can hold several elements,
-// in the order in which they will be offered again, and the end after them.
+// The zero Input is Empty. An Input that is handed to a continuation is always one
+// element or the end. One that was left over can hold several elements, in the order
+// in which they will be offered again, and the end after them.
 type Input[E any] struct {
 	elems []E
 	eof   bool

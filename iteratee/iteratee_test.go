@@ -204,6 +204,16 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
+func TestFeed(t *testing.T) {
+	el, eof := iteratee.El[int], iteratee.EOF[int]()
+	sum := iteratee.Fold(0, add)
+	assert.Equal(t, 6, run(t, iteratee.Feed(t.Context(), iteratee.Feed(t.Context(), sum, el(1)), el(2)), 3))
+	assert.Equal(t, 3, run(t, iteratee.Feed(t.Context(), sum, el(1).Then(el(2)).Then(eof)), 9), "it is at its end")
+	assert.Equal(t, 3, run(t, iteratee.Feed(t.Context(), sum, iteratee.Empty[int]()), 3), "nothing was fed")
+	_, err := enumerator.Run(t.Context(), enumerator.Of(1), iteratee.Feed(t.Context(), iteratee.ForEach(func(context.Context, int) error { return errBoom }), el(1)))
+	assert.ErrorIs(t, err, errBoom)
+}
+
 func TestZeroIterateePanicsWithAdvice(t *testing.T) {
 	assert.PanicsWithValue(t, "iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor",
 		func() { iteratee.Iteratee[int, int]{}.Start(t.Context()) })
