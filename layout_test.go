@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"iteratee":                  {},
 	"enumeratee":                {"iteratee"},
 	"enumeratee/chunk":          {"iteratee", "enumeratee"},
+	"enumeratee/text":           {"iteratee", "enumeratee", "golang.org/x/text/*"},
 	"enumerator":                {"iteratee", "enumeratee"},
 	"comet":                     {"iteratee", "enumeratee"},
 	"httpadapter":               {"iteratee", "enumeratee", "enumerator"},
