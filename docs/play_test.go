@@ -1,0 +1,299 @@
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestPlay keeps play.md true: what it names is there, where its links say, and
+// nothing is missing.
+func TestPlay(t *testing.T) {
+	page, err := os.ReadFile("play.md")
+	require.NoError(t, err)
+	api := declarations{}
+	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumerator", "comet"} {
+		api.addFolder(t, folder, true)
+	}
+	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter"} {
+		api.addFolder(t, folder, false)
+	}
+	for _, problem := range checkTables(string(page), api) {
+		t.Error(problem)
+	}
+}
+
+// declarations are what packages declare: package.Name and package.Type.Name, methods and fields.
+type declarations map[string]declaration
+
+type declaration struct {
+	file   string // where, in the repository
+	listed bool   // must be in the tables: a function, a method or a variable
+}
+
+func (d declarations) addFolder(t *testing.T, folder string, listed bool) {
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, folder)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		d.addFile(path.Join(folder, filepath.Base(file)), source, listed)
+	}
+}
+
+func (d declarations) addFile(file string, source *ast.File, listed bool) {
+	add := func(listed bool, names ...string) {
+		if !slices.ContainsFunc(names, func(name string) bool { return !ast.IsExported(name) }) {
+			d[source.Name.Name+"."+strings.Join(names, ".")] = declaration{file, listed}
+		}
+	}
+	for _, decl := range source.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			name := decl.Name.Name
+			if decl.Recv == nil {
+				add(listed, name)
+				continue
+			}
+			ofError := name == "Error" || name == "Unwrap"
+			add(listed && !ofError, typeName(decl.Recv.List[0].Type), name)
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.ValueSpec:
+					for _, name := range spec.Names {
+						add(listed && decl.Tok == token.VAR, name.Name)
+					}
+				case *ast.TypeSpec:
+					add(false, spec.Name.Name)
+					for _, member := range members(spec.Type) {
+						add(false, spec.Name.Name, member)
+					}
+				}
+			}
+		}
+	}
+}
+
+// typeName is T of a receiver T, *T, T[E] or T[E, A].
+func typeName(receiver ast.Expr) string {
+	switch t := receiver.(type) {
+	case *ast.StarExpr:
+		return typeName(t.X)
+	case *ast.IndexExpr:
+		return typeName(t.X)
+	case *ast.IndexListExpr:
+		return typeName(t.X)
+	case *ast.Ident:
+		return t.Name
+	}
+	return ""
+}
+
+func members(t ast.Expr) (names []string) {
+	var fields *ast.FieldList
+	switch t := t.(type) {
+	case *ast.StructType:
+		fields = t.Fields
+	case *ast.InterfaceType:
+		fields = t.Methods
+	default:
+		return nil
+	}
+	for _, field := range fields.List {
+		for _, name := range field.Names {
+			names = append(names, name.Name)
+		}
+	}
+	return names
+}
+
+// headers are those of a table of Play's operations, and of one of ours.
+var headers = [][]string{
+	{"Play", "Halley", "How it differs"},
+	{"Halley", "Known from", "What it does"},
+}
+
+var (
+	linkedCode = regexp.MustCompile("\\[`([^`]*)`\\]\\(([^)]*)\\)")
+	inlineCode = regexp.MustCompile("`[^`]*`")
+)
+
+// checkTables returns what is wrong with a page of tables.
+func checkTables(page string, api declarations) (problems []string) {
+	var packages []string
+	for name := range api {
+		packages = append(packages, name[:strings.Index(name, ".")])
+	}
+	slices.Sort(packages)
+	symbol := regexp.MustCompile(`\b(` + strings.Join(slices.Compact(packages), "|") + `)(\.[A-Z]\w*){1,2}`)
+
+	named := map[string]bool{} // in a column Halley
+	var header []string
+	for i, line := range strings.Split(page, "\n") {
+		problem := func(format string, args ...any) {
+			problems = append(problems, fmt.Sprintf("line %d: ", i+1)+fmt.Sprintf(format, args...))
+		}
+		for _, span := range inlineCode.FindAllString(line, -1) {
+			for _, name := range symbol.FindAllString(span, -1) {
+				if _, ok := api[name]; !ok {
+					problem("there is no %s", name)
+				}
+			}
+		}
+		for _, m := range linkedCode.FindAllStringSubmatch(line, -1) {
+			decl, ok := api[m[1]]
+			switch {
+			case m[1] != symbol.FindString(m[1]):
+				problem("%s is not of the form package.Name", m[1])
+			case ok && m[2] != "../"+decl.file:
+				problem("%s is declared in ../%s, not in %s", m[1], decl.file, m[2])
+			}
+		}
+		if !strings.HasPrefix(line, "|") {
+			header = nil
+			continue
+		}
+		row := cells(line)
+		if header == nil {
+			if header = row; !slices.ContainsFunc(headers, func(h []string) bool { return slices.Equal(h, row) }) {
+				problem("no table has the columns %s", strings.Join(row, ", "))
+			}
+			continue
+		}
+		if len(row) != len(header) {
+			problem("%d columns, not %d", len(row), len(header))
+			continue
+		}
+		if strings.Trim(line, "|-") == "" {
+			continue
+		}
+		for column, cell := range row {
+			if cell == "" && (header[column] == "Play" || header[column] == "Halley") {
+				problem("the column %s is empty", header[column])
+			}
+			if header[column] != "Halley" {
+				continue
+			}
+			for _, m := range linkedCode.FindAllStringSubmatch(cell, -1) {
+				named[m[1]] = true
+			}
+			for _, span := range inlineCode.FindAllString(linkedCode.ReplaceAllString(cell, ""), -1) {
+				if name := strings.Trim(span, "`"); name == symbol.FindString(name) {
+					problem("%s is not a link", name)
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(api)) {
+		if api[name].listed && !named[name] {
+			problems = append(problems, name+" is in no table")
+		}
+	}
+	return problems
+}
+
+// cells of a row, in which \| is a bar and not a border.
+func cells(row string) []string {
+	const bar = "\x00"
+	row = strings.ReplaceAll(strings.TrimSpace(row), `\|`, bar)
+	row = strings.TrimSuffix(strings.TrimPrefix(row, "|"), "|")
+	columns := strings.Split(row, "|")
+	for i, cell := range columns {
+		columns[i] = strings.TrimSpace(strings.ReplaceAll(cell, bar, `\|`))
+	}
+	return columns
+}
+
+func TestCheckTables(t *testing.T) {
+	api := fakeAPI(t)
+	const head = "| Play | Halley | How it differs |\n|---|---|---|\n"
+	const good = head +
+		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.ErrShort`](../flow/take.go) | |\n" +
+		"| `a \\|\\| b` | [`flow.Flow.Then`](../flow/flow.go) and `x == nil` | `flow.Take(1)`, `flow.Flow.Size` |\n"
+	assert.Empty(t, checkTables(good, api))
+	assert.Empty(t, checkTables(good+"\n| Halley | Known from | What it does |\n|---|---|---|\n| a loop | Go | it |\n", api))
+
+	for row, want := range map[string]string{
+		"| a | [`flow.Tako`](../flow/take.go) | |":        "line 5: there is no flow.Tako",
+		"| a | [`flow.Take.Then`](../flow/take.go) | |":   "line 5: there is no flow.Take.Then",
+		"| a | [`flow.Flow.hidden`](../flow/flow.go) | |": "line 5: flow.Flow.hidden is not of the form package.Name",
+		"| a | a loop | as `flow.Tako(1)` does |":         "line 5: there is no flow.Tako",
+		"| a | [`flow.Take`](../flow/flow.go) | |":        "line 5: flow.Take is declared in ../flow/take.go, not in ../flow/flow.go",
+		"| a | [`Take`](../flow/take.go) | |":             "line 5: Take is not of the form package.Name",
+		"| a | `flow.Take` | |":                           "line 5: flow.Take is not a link",
+		"| a | | nothing |":                               "line 5: the column Halley is empty",
+		"| | a loop | |":                                  "line 5: the column Play is empty",
+		"| a | a loop |":                                  "line 5: 2 columns, not 3",
+		"| a | a \\|\\| b | c | |":                        "line 5: 4 columns, not 3",
+		"\n| Play | Halley |\n|---|---|":                  "line 6: no table has the columns Play, Halley",
+		"\nIt is `flow.Tako`.":                            "line 6: there is no flow.Tako",
+	} {
+		problems := checkTables(good+row+"\n", api)
+		if assert.NotEmpty(t, problems, row) {
+			assert.Equal(t, want, problems[0])
+		}
+	}
+	// Prose and the other columns do not count.
+	assert.Equal(t, []string{"flow.Flow.Then is in no table"}, checkTables(head+
+		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.ErrShort`](../flow/take.go) | see [`flow.Flow.Then`](../flow/flow.go) |\n"+
+		"\n[`flow.Flow.Then`](../flow/flow.go)\n", api))
+}
+
+func TestAPI(t *testing.T) {
+	assert.Equal(t, declarations{
+		"flow.ErrShort":          {"flow/take.go", true},
+		"flow.Flow":              {"flow/flow.go", false},
+		"flow.Flow.Size":         {"flow/flow.go", false},
+		"flow.Flow.Then":         {"flow/flow.go", true},
+		"flow.Limit":             {"flow/take.go", false},
+		"flow.ShortError":        {"flow/take.go", false},
+		"flow.ShortError.Error":  {"flow/take.go", false},
+		"flow.ShortError.Unwrap": {"flow/take.go", false},
+		"flow.Source":            {"flow/flow.go", false},
+		"flow.Source.Next":       {"flow/flow.go", false},
+		"flow.Take":              {"flow/take.go", true},
+	}, fakeAPI(t))
+}
+
+func fakeAPI(t *testing.T) declarations {
+	api := declarations{}
+	for file, text := range map[string]string{
+		"flow/flow.go": `package flow
+			type Flow[E, A any] struct { Size, hidden int }
+			func (f *Flow[E, A]) Then() {}
+			func (f Flow[E, A]) hidden() {}
+			type part[E any] struct { Size int }
+			func (p part[E]) Then() {}
+			type Source[E any] interface { Next() E; hidden() }`,
+		"flow/take.go": `package flow
+			func Take() {}
+			func check() {}
+			var ErrShort, errLong = errors.New("short"), errors.New("long")
+			const Limit = 1
+			type ShortError struct{}
+			func (*ShortError) Error() string { return "" }
+			func (*ShortError) Unwrap() error { return nil }`,
+	} {
+		source, err := parser.ParseFile(token.NewFileSet(), file, text, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		api.addFile(file, source, true)
+	}
+	return api
+}

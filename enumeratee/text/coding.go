@@ -1,0 +1,174 @@
+package text
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Malformed says what [Decode] and [Encode] do with malformed input.
+type Malformed int
+
+const (
+	Fail    Malformed = iota // end the run with an error
+	Replace                  // put a replacement character in its place and go on
+)
+
+var (
+	// ErrMalformed is the cause of an error about bytes that stand for no character.
+	ErrMalformed = errors.New("enumeratee/text: malformed input")
+
+	// ErrIncomplete is the cause of an error about input that ends within a character.
+	// It is an ErrMalformed.
+	ErrIncomplete = fmt.Errorf("%w: incomplete character at the end", ErrMalformed)
+
+	// ErrUnencodable is the cause of an error about a character that the character set
+	// does not have.
+	ErrUnencodable = errors.New("enumeratee/text: not in the character set")
+)
+
+// A coder appends to dst what src stands for, and returns how many bytes of src that
+// took: all, or up to a character that src does not complete, unless atEOF, or up to
+// an error. What it remembers is of one run.
+type coder func(dst, src []byte, atEOF bool) (out []byte, n int, err error)
+
+// coding is one attachment of Decode or Encode.
+type coding[From, To []byte | string] struct {
+	stop  iteratee.Step
+	inner iteratee.Sink[To]
+	code  coder
+	to    func([]byte) To // a copy
+	fail  func(offset int64, at []byte, cause error) error
+	same  bool // the bytes of a To are those that it was made of
+
+	held     []byte // a character that has begun
+	joined   []byte // memory for held and the next chunk
+	out      []byte // memory for what the coder makes
+	offset   int64  // of the first byte that is not coded
+	end      iteratee.Step
+	made, at []byte // once ended: what the last To was made of, and what follows
+}
+
+func attach[From, To []byte | string](start func() *coding[From, To]) enumeratee.Enumeratee[From, To] {
+	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+		c := start()
+		c.stop, c.inner = stage.Stop(), inner
+		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest}, iteratee.StepCont
+	})
+}
+
+func (c *coding[From, To]) next(chunk From) iteratee.Step {
+	if c.end.IsCont() && len(chunk) > 0 {
+		c.feed(chunk, false)
+	}
+	return c.end
+}
+
+func (c *coding[From, To]) eof() iteratee.Step {
+	if c.end.IsCont() {
+		var nothing From
+		if c.feed(nothing, true); c.end.IsCont() {
+			c.end = c.stop
+		}
+	}
+	return c.end
+}
+
+func (c *coding[From, To]) feed(chunk From, atEOF bool) {
+	src, isBytes := any(chunk).([]byte)
+	if !isBytes || len(c.held) > 0 {
+		c.joined = append(append(c.joined[:0], c.held...), chunk...)
+		src = c.joined
+	}
+	out, n, err := c.code(c.out[:0], src, atEOF)
+	c.out = out
+	if len(out) > 0 {
+		c.end = c.inner.Next(c.to(out))
+	}
+	if c.end.IsCont() && err != nil {
+		c.end = iteratee.StepError(c.fail(c.offset+int64(n), src[n:], err))
+	}
+	c.offset += int64(n)
+	if !c.end.IsCont() {
+		c.made, c.at = src[:n], src[n:]
+		return
+	}
+	c.held = append(c.held[:0], src[n:]...)
+}
+
+func (c *coding[From, To]) rest() iteratee.Input[From] {
+	var left []byte
+	for _, to := range c.inner.Rest().Els() {
+		left = append(left, to...)
+	}
+	if len(left) > 0 && !c.same {
+		left = c.made
+	}
+	if len(left)+len(c.at) == 0 {
+		return iteratee.Empty[From]()
+	}
+	return iteratee.El(From(slices.Concat(left, c.at)))
+}
+
+// transformAll is t.Transform that appends to dst, which grows as it must.
+func transformAll(t transform.Transformer, dst, src []byte, atEOF bool) (_ []byte, n int, err error) {
+	for room := len(src) + 64; ; room *= 2 {
+		dst = slices.Grow(dst, room)
+		nDst, nSrc, err := t.Transform(dst[len(dst):cap(dst)], src[n:], atEOF)
+		dst, n = dst[:len(dst)+nDst], n+nSrc
+		if err != transform.ErrShortDst {
+			return dst, n, err
+		}
+	}
+}
+
+// validUTF8 returns how many bytes src begins with that are well-formed UTF-8.
+func validUTF8(src []byte) (n int) {
+	whole := len(src)
+	for i := 1; i <= min(len(src), utf8.UTFMax-1); i++ { // one cut off at the end is usual
+		if last := src[len(src)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				whole -= i
+			}
+			break
+		}
+	}
+	if utf8.Valid(src[:whole]) {
+		return whole
+	}
+	for {
+		r, size := utf8.DecodeRune(src[n:])
+		if r == utf8.RuneError && size <= 1 {
+			return n
+		}
+		n += size
+	}
+}
+
+// first returns how many bytes of src are its first character or, if src does not begin
+// with one, how many one U+FFFD stands for: the beginning of a character, or one byte.
+// That is what Unicode recommends and what golang.org/x/text does.
+func first(src []byte) (n int) {
+	if r, size := utf8.DecodeRune(src); r != utf8.RuneError || size > 1 {
+		return size
+	}
+	for n = 1; n < len(src) && !utf8.FullRune(src[:n+1]); n++ {
+	}
+	return n
+}
+
+func check(operator string, enc encoding.Encoding, malformed Malformed) {
+	if enc == nil {
+		panic(fmt.Sprintf("enumeratee/text: %s: the encoding must not be nil", operator))
+	}
+	if malformed != Fail && malformed != Replace {
+		panic(fmt.Sprintf("enumeratee/text: %s: malformed must be Fail or Replace, got %d", operator, malformed))
+	}
+}

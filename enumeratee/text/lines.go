@@ -1,0 +1,176 @@
+package text
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Lines returns the adapter that hands on the lines of a stream of bytes, without their
+// ends, which are LF or CR LF. A CR elsewhere is data. What follows the last end is a
+// line too, handed on at EOF, unless it is empty.
+//
+// A line within a chunk is a part of it, not a copy, with its capacity cut. One that
+// goes over chunks is put together in memory of its own.
+//
+// A line of more than limit bytes without its end ends the run with a [*TooLongError],
+// as soon as that is seen; so Lines holds no more than limit and what it is handed. The
+// lines before it have been handed on by then.
+//
+// If the consumer ends on a line, the bytes after the end of that are left over, and
+// before them, if it leaves the line or a part of it over, that part and the end. Lines
+// left over from before that one get LF. Lines panics if limit is not positive.
+//
+// Play has it as a use of grouped.
+func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
+	if limit <= 0 {
+		panic(fmt.Sprintf("enumeratee/text: Lines: limit must be positive, got %d", limit))
+	}
+	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+		l := &lines{stop: stage.Stop(), inner: inner, limit: limit}
+		return iteratee.Sink[[]byte]{Next: l.next, EOF: l.eof, Rest: l.rest}, iteratee.StepCont
+	})
+}
+
+// A TooLongError says that a line was longer than the limit of [Lines]. It wraps
+// [bufio.ErrTooLong].
+type TooLongError struct {
+	Offset int64 // of the beginning of the line, in bytes from the start of the run
+	Limit  int
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("enumeratee/text: line of more than %d bytes, at byte %d", e.Limit, e.Offset)
+}
+
+// Unwrap returns bufio.ErrTooLong.
+func (e *TooLongError) Unwrap() error { return bufio.ErrTooLong }
+
+type lines struct {
+	stop   iteratee.Step
+	inner  iteratee.Sink[[]byte]
+	limit  int
+	begun  []byte // a line that chunks before have begun
+	offset int64  // where the next line begins
+	end    iteratee.Step
+	last   last
+}
+
+func (l *lines) next(chunk []byte) iteratee.Step {
+	if len(l.begun) > 0 && l.end.IsCont() {
+		n := bytes.IndexByte(chunk, '\n') + 1
+		if n == 0 {
+			l.begin(chunk)
+			return l.end
+		}
+		line := append(l.begun, chunk[:n]...)
+		l.begun, chunk = nil, chunk[n:]
+		if l.split(line); !l.end.IsCont() {
+			l.last.from = slices.Concat(l.last.from, chunk)
+		}
+	}
+	if l.end.IsCont() {
+		l.split(chunk)
+	}
+	return l.end
+}
+
+func (l *lines) eof() iteratee.Step {
+	if len(l.begun) > l.limit && l.end.IsCont() {
+		l.tooLong(l.begun)
+	}
+	if len(l.begun) > 0 && l.end.IsCont() {
+		line := slices.Clip(l.begun)
+		if l.end = l.inner.Next(line); !l.end.IsCont() {
+			l.last = last{from: line, content: len(line), whole: len(line)}
+		}
+	}
+	if l.end.IsCont() {
+		l.end = l.stop
+	}
+	return l.end
+}
+
+// split hands on the lines of chunk, with which a line begins.
+func (l *lines) split(chunk []byte) {
+	next, limit, rest := l.inner.Next, l.limit, chunk
+	cold, n := len(chunk)-1024, 0 // a consumer that is done soon needs no preload
+	for {
+		if len(rest) <= cold && n < 512 {
+			cold = len(rest) - preload(rest)
+		}
+		n = bytes.IndexByte(rest, '\n')
+		text := n
+		if n > 0 && rest[n-1] == '\r' {
+			text--
+		}
+		if n < 0 || text > limit {
+			break
+		}
+		if step := next(rest[:text:text]); !step.IsCont() {
+			l.end, l.last = step, last{from: rest, content: text, whole: n + 1}
+			return
+		}
+		rest = rest[n+1:]
+	}
+	l.offset += int64(len(chunk) - len(rest))
+	l.begin(rest)
+}
+
+// preload reads the first bytes of a chunk in one go, and returns how many. They are in
+// the cache then: where they are not, to look for short lines one by one takes one and
+// a half times as long.
+func preload(chunk []byte) int {
+	n := min(len(chunk), 16<<10)
+	bytes.Count(chunk[:n], []byte{'\n'})
+	return n
+}
+
+// begin keeps the beginning of a line, unless it is too long. A CR after the last byte
+// that is allowed can be a part of the end.
+func (l *lines) begin(chunk []byte) {
+	n := len(l.begun) + len(chunk)
+	if len(chunk) > 0 && n > l.limit && (n > l.limit+1 || chunk[len(chunk)-1] != '\r') {
+		l.tooLong(slices.Concat(l.begun, chunk))
+		return
+	}
+	l.begun = append(l.begun, chunk...)
+}
+
+func (l *lines) tooLong(from []byte) {
+	l.end = iteratee.StepError(&TooLongError{l.offset, l.limit})
+	l.last = last{from: from}
+}
+
+func (l *lines) rest() iteratee.Input[[]byte] {
+	return l.last.rest(l.inner.Rest().Els(), "\n")
+}
+
+// last is what a consumer was handed when it ended, and what follows that.
+type last struct {
+	from    []byte
+	content int // how many bytes it was handed
+	whole   int // how many bytes those and their end are
+}
+
+// rest is what is left over if the consumer has left over parts, which sep joins: the
+// bytes themselves, and no copy where they are the end of what it was handed.
+func (l last) rest(parts [][]byte, sep string) iteratee.Input[[]byte] {
+	rest := l.from[l.whole:]
+	if len(parts) > 0 {
+		left := bytes.Join(parts, []byte(sep))
+		if bytes.HasSuffix(l.from[:l.content], left) {
+			rest = l.from[l.content-len(left):]
+		} else {
+			rest = slices.Concat(left, l.from[l.content:])
+		}
+	}
+	if len(rest) == 0 {
+		return iteratee.Empty[[]byte]()
+	}
+	return iteratee.El(rest)
+}
