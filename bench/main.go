@@ -1,0 +1,103 @@
+// Bench does the same work with this toolkit, with a loop written by hand, with
+// iter.Seq, with channels and with four other libraries, and prints what each costs:
+//
+//	go run .                # all jobs, about two minutes
+//	go run . -job flatten   # the jobs whose name contains that
+//	go run . -markdown      # as in docs/performance.md
+//
+// Every contender of a job must give the same answer as the loop. They call the same
+// functions, which are held in variables so that no compiler can inline them, and each
+// library is used as its own documentation shows, in its fastest ordinary form.
+//
+// A round runs every contender in turn, again and again for a while, and divides its
+// time by this toolkit's in the same round. The ratio shown is the median of all rounds,
+// so that what else the machine does is shared by both, and the time shown is the median
+// too. Allocations are those of the whole process while the contender runs, its other
+// goroutines included.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Names of the contenders, which are the columns of the table.
+const (
+	halley    = "Halley"
+	loop      = "loop" // the standard library's own, where it has one
+	seq       = "iter.Seq"
+	channels  = "channels" // of 64, and a goroutine per stage
+	roLib     = "ro"
+	rillLib   = "rill"
+	goStreams = "go-streams"
+	rxGo      = "RxGo"
+)
+
+var columns = []string{halley, loop, seq, channels, roLib, rillLib, goStreams, rxGo}
+
+// A job is one piece of work that several contenders can do.
+type job struct {
+	name string
+	unit string // what the figures are per
+
+	// prepare makes what the contenders work on, size times as much as usual, and
+	// says how many units of it a run handles. It may keep files in dir.
+	prepare func(size float64, dir string) (units int, contenders []contender, err error)
+}
+
+type contender struct {
+	name string
+	run  func() (answer int)
+}
+
+func main() {
+	rounds := flag.Int("rounds", 21, "how often every contender is measured")
+	only := flag.String("job", "", "run only the jobs whose name contains this")
+	size := flag.Float64("size", 1, "how much work, as a multiple of the usual")
+	markdown := flag.Bool("markdown", false, "print a markdown table")
+	flag.Parse()
+	log.SetFlags(0)
+	if *rounds < 1 {
+		log.Fatal("-rounds must be at least 1")
+	}
+
+	dir, err := os.MkdirTemp("", "halley-bench-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	rows, err := runAll(*only, *rounds, *size, dir)
+	os.RemoveAll(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s, %s/%s, GOMAXPROCS %d, medians of %d rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
+	table(os.Stdout, columns, rows, *markdown)
+}
+
+func runAll(only string, rounds int, size float64, dir string) (rows [][]string, err error) {
+	for _, j := range jobs {
+		if !strings.Contains(j.name, only) {
+			continue
+		}
+		start := time.Now()
+		units, contenders, err := j.prepare(size, dir)
+		if err != nil {
+			return nil, err
+		}
+		if err := check(contenders); err != nil {
+			return nil, fmt.Errorf("%s: %w", j.name, err)
+		}
+		rows = append(rows, rowsOf(j, measure(contenders, units, rounds))...)
+		log.Printf("%s: %.1f s", j.name, time.Since(start).Seconds())
+	}
+	if rows == nil {
+		err = fmt.Errorf("no job has %q in its name", only)
+	}
+	return rows, err
+}
