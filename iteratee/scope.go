@@ -10,8 +10,8 @@ import (
 // calls what [AtEnd] has registered, last first. The context is not cancelled by
 // it. enumerator.Run calls both; so must whoever drives an [Iteratee] by hand.
 func NewRun(ctx context.Context) (run context.Context, end func()) {
-	s := &scope{}
-	return context.WithValue(ctx, scopeKey{}, s), s.end
+	s := &scope{Context: ctx}
+	return s, s.end
 }
 
 // AtEnd has f called when the run whose context is ctx is over, however that ends:
@@ -35,10 +35,19 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 
 type scopeKey struct{}
 
-// scope is what a run has to close.
+// scope is what a run has to close. It is the context of the run itself, which spares an
+// allocation.
 type scope struct {
+	context.Context
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
 	open list.List  // of func()
+}
+
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
 }
 
 func (s *scope) remove(at *list.Element) bool {
