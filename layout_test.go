@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"iteratee/iterateetest":     {"iteratee"},
 	"enumeratee/enumerateetest": {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest"},
 	"enumerator/enumeratortest": {"iteratee", "enumerator"},
-	"internal/probe":            {"iteratee", "enumeratee", "enumerator"},
+	"internal/probe":            {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 	"examples/*":                {"iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 }

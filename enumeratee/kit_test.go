@@ -2,21 +2,16 @@ package enumeratee_test
 
 import (
 	"context"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/enumerateetest"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
@@ -210,38 +205,7 @@ func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
 }
 
 func TestNoEnumerateeIsForgotten(t *testing.T) {
-	assert.ElementsMatch(t, functionsReturning(t, "Enumeratee"),
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"),
 		slices.AppendSeq(slices.Collect(maps.Keys(lossless)), maps.Keys(others)))
-	assert.ElementsMatch(t, functionsReturning(t, "Iteratee"), []string{"ApplyOn", "Transform"})
-}
-
-// functionsReturning names the exported functions and methods of this package whose first
-// result is of a generic type of that name.
-func functionsReturning(t *testing.T, typeName string) (names []string) {
-	files, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		require.NoError(t, err)
-		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok || !f.Name.IsExported() || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			var result ast.Expr
-			switch of := f.Type.Results.List[0].Type.(type) {
-			case *ast.IndexExpr:
-				result = of.X
-			case *ast.IndexListExpr:
-				result = of.X
-			}
-			if selector, ok := result.(*ast.SelectorExpr); ok {
-				result = selector.Sel
-			}
-			if ident, ok := result.(*ast.Ident); ok && ident.Name == typeName {
-				names = append(names, f.Name.Name)
-			}
-		}
-	}
-	return names
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"ApplyOn", "Transform"})
 }

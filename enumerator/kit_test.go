@@ -3,15 +3,11 @@ package enumerator_test
 import (
 	"bytes"
 	"context"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -25,6 +21,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/enumerateetest"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/enumeratortest"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
@@ -224,39 +221,8 @@ func TestApplyKeepsTheLaws(t *testing.T) {
 }
 
 func TestNoEnumeratorIsForgotten(t *testing.T) {
-	assert.ElementsMatch(t, functionsReturning(t, "Enumerator"), slices.Concat(slices.Collect(maps.Keys(gives)),
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumerator"), slices.Concat(slices.Collect(maps.Keys(gives)),
 		[]string{"FromReader", "FromFile", "FromWriter", "Repeat", "RepeatM", "Interval"}))
-	assert.ElementsMatch(t, functionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
-	assert.ElementsMatch(t, functionsReturning(t, "Iteratee"), []string{"Apply"})
-}
-
-// functionsReturning names the exported functions and methods of this package whose first
-// result is of a generic type of that name.
-func functionsReturning(t *testing.T, typeName string) (names []string) {
-	files, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		require.NoError(t, err)
-		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok || !f.Name.IsExported() || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			var result ast.Expr
-			switch of := f.Type.Results.List[0].Type.(type) {
-			case *ast.IndexExpr:
-				result = of.X
-			case *ast.IndexListExpr:
-				result = of.X
-			}
-			if selector, ok := result.(*ast.SelectorExpr); ok {
-				result = selector.Sel
-			}
-			if ident, ok := result.(*ast.Ident); ok && ident.Name == typeName {
-				names = append(names, f.Name.Name)
-			}
-		}
-	}
-	return names
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply"})
 }

@@ -1,0 +1,43 @@
+package probe
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FunctionsReturning names the exported functions and methods of the package in the
+// current folder whose first result is of a generic type of that name.
+func FunctionsReturning(t testing.TB, typeName string) (names []string) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !f.Name.IsExported() || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			var result ast.Expr
+			switch of := f.Type.Results.List[0].Type.(type) {
+			case *ast.IndexExpr:
+				result = of.X
+			case *ast.IndexListExpr:
+				result = of.X
+			}
+			if selector, ok := result.(*ast.SelectorExpr); ok {
+				result = selector.Sel
+			}
+			if ident, ok := result.(*ast.Ident); ok && ident.Name == typeName {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	return names
+}
