@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -102,4 +103,169 @@ func ExampleNew() {
 	})
 	show(twice, "hip", "hurray")
 	// Output: [hip hip hurray hurray]
+}
+
+func ExampleFilterNot() {
+	show(enumeratee.FilterNot(func(s string) bool { return len(s) < 4 }), "One", "Two", "Three", "Six")
+	// Output: [Three]
+}
+
+func ExampleFilterMap() {
+	numbers := enumeratee.FilterMap(func(s string) (int, bool) {
+		n, err := strconv.Atoi(s)
+		return n, err == nil
+	})
+	show(numbers, "1", "two", "3")
+	// Output: [1 3]
+}
+
+func ExampleScanLeft() {
+	show(enumeratee.ScanLeft(0, func(total, e int) int { return total + e }), 1, 2, 3, 4)
+	// Output: [1 3 6 10]
+}
+
+func ExampleDropWhile() {
+	show(enumeratee.DropWhile(func(e int) bool { return e < 3 }), 1, 2, 3, 2, 1)
+	// Output: [3 2 1]
+}
+
+func ExampleBreakE() {
+	show(enumeratee.BreakE(func(e int) bool { return e > 2 }), 1, 2, 3, 2, 1)
+	// Output: [1 2]
+}
+
+func ExampleMapConcat() {
+	show(enumeratee.MapConcat(func(s string) []string { return strings.Fields(s) }), "kiki foo", "", "bar")
+	// Output: [kiki foo bar]
+}
+
+func ExampleMapInput() {
+	// Everything up to a 3, which ends the stream.
+	untilThree := enumeratee.MapInput(func(in iteratee.Input[int]) iteratee.Input[int] {
+		if e, _ := in.El(); e == 3 {
+			return iteratee.EOF[int]()
+		}
+		return in
+	})
+	show(untilThree, 1, 2, 3, 4)
+	// Output: [1 2]
+}
+
+func ExampleMapInputM() {
+	parse := enumeratee.MapInputM(func(_ context.Context, in iteratee.Input[string]) (iteratee.Input[int], error) {
+		s, _ := in.El()
+		if s == "end" {
+			return iteratee.EOF[int](), nil
+		}
+		n, err := strconv.Atoi(s)
+		return iteratee.El(n), err
+	})
+	show(parse, "1", "2", "end", "3")
+	show(parse, "1", "two")
+	// Output:
+	// [1 2]
+	// strconv.Atoi: parsing "two": invalid syntax
+}
+
+func ExampleOnEOF() {
+	show(enumeratee.OnEOF[int](func(context.Context) error {
+		fmt.Println("that was all")
+		return nil
+	}), 1, 2)
+	// Output:
+	// that was all
+	// [1 2]
+}
+
+func ExampleOnDone() {
+	closed := enumeratee.OnDone[string](func() { fmt.Println("closed") })
+	show(enumeratee.Compose(closed, enumeratee.Take[string](1)), "a", "b")
+	parse := enumeratee.MapM(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
+	show(enumeratee.Compose(closed, parse), "a")
+	// Output:
+	// closed
+	// [a]
+	// closed
+	// strconv.Atoi: parsing "a": invalid syntax
+}
+
+func ExampleRecover() {
+	parse := enumeratee.MapM(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
+	lenient := enumeratee.Recover(parse, func(_ context.Context, err error, at iteratee.Input[string]) error {
+		fmt.Println("skipped:", at.Els())
+		return nil
+	})
+	show(lenient, "1", "two", "3")
+	// Output:
+	// skipped: [two]
+	// [1 3]
+}
+
+func ExampleApplyOn() {
+	// Text, then a number: the sum goes on where the text ends.
+	parse := enumeratee.MapM(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
+	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
+	both := iteratee.Join(iteratee.Map(enumeratee.ApplyOn(parse, sum), func(sum iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
+		return iteratee.Feed(context.Background(), sum, iteratee.El(100))
+	}))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("1", "2"), both))
+	// Output: 103 <nil>
+}
+
+func ExampleDefer() {
+	// Each element once. What has been seen is kept in a map, one per run.
+	distinct := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[string, string], error) {
+		seen := map[string]bool{}
+		return enumeratee.Filter(func(s string) bool {
+			was := seen[s]
+			seen[s] = true
+			return !was
+		}), nil
+	})
+	show(distinct, "a", "b", "a")
+	show(distinct, "a")
+	// Output:
+	// [a b]
+	// [a]
+}
+
+func ExampleCompose3() {
+	show(enumeratee.Compose3(
+		enumeratee.Drop[int](1),
+		enumeratee.Filter(func(e int) bool { return e%2 == 0 }),
+		enumeratee.Map(func(e int) string { return fmt.Sprintf("<%d>", e) }),
+	), 0, 1, 2, 3, 4)
+	// Output: [<2> <4>]
+}
+
+func ExampleCompose4() {
+	inc := enumeratee.Map(func(e int) int { return e + 1 })
+	show(enumeratee.Compose4(inc, inc, inc, enumeratee.Take[int](2)), 1, 2, 3)
+	// Output: [4 5]
+}
+
+func ExampleCompose5() {
+	inc := enumeratee.Map(func(e int) int { return e + 1 })
+	show(enumeratee.Compose5(inc, inc, inc, inc, enumeratee.Take[int](2)), 1, 2, 3)
+	// Output: [5 6]
+}
+
+func ExampleCompose6() {
+	inc := enumeratee.Map(func(e int) int { return e + 1 })
+	show(enumeratee.Compose6(inc, inc, inc, inc, inc, enumeratee.Take[int](2)), 1, 2, 3)
+	// Output: [6 7]
+}
+
+func ExampleStage_AtEnd() {
+	// An adapter that says when it is opened and closed.
+	logged := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
+		fmt.Println("open")
+		stage.AtEnd(func() { fmt.Println("close") })
+		return enumeratee.PassAlong[int]().Attach(stage, inner)
+	})
+	show(logged, 1, 2)
+	// Output:
+	// open
+	// close
+	// [1 2]
 }

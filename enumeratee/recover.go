@@ -19,7 +19,7 @@ import (
 // says how far that goes.
 func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		var consumer, end iteratee.Step // the consumer's last answer; set when f has given up
+		var consumer, end iteratee.Step // the consumer's last answer; set when f has given up, or at EOF
 		watched := iteratee.Sink[To]{
 			Next: func(e To) iteratee.Step {
 				consumer = inner.Next(e)
@@ -55,9 +55,13 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				return recovered(step, iteratee.El(e))
 			},
 			EOF: func() iteratee.Step {
+				if !end.IsCont() {
+					return end
+				}
 				step := recovered(outer.EOF(), iteratee.EOF[From]())
 				if step.IsCont() {
-					return stage.Stop() // t has been started afresh, and holds nothing
+					end = stage.Stop() // t has been started afresh, and holds nothing
+					return end
 				}
 				return step
 			},

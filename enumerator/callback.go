@@ -36,6 +36,9 @@ func FromCallback[E any](next func(ctx context.Context, first bool) (e E, ok boo
 			first, failed = false, err != nil
 			return e, ok, err
 		}).Into(ctx, sink)
+		if step.IsCont() {
+			step = iteratee.Cancelled(ctx)
+		}
 		if err := step.Err(); err != nil && onError != nil {
 			onError(err)
 		}

@@ -14,19 +14,34 @@ import (
 // It runs each source in a goroutine of its own, and the consumer in that of the run. A source
 // makes its next element when the consumer has answered the one before. When the consumer is
 // done, or a source has failed, the context of all sources ends; Interleave waits until they
-// have returned. A panic of a source reaches the caller of the run.
+// have returned. If one of them fails or panics on that, so does the run, unless it has
+// already. A panic of a source reaches the caller of the run.
 //
 // It is Play's Enumerator.interleave and >-. EOF reaches the consumer when all sources have sent
 // it, as there.
 func Interleave[E any](es ...Enumerator[E]) Enumerator[E] {
-	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		in := &interleaving[E]{ctx: ctx, elements: make(chan element[E]), ends: make(chan end)}
 		running := len(es)
+		over := false // and no panic is on its way
+
 		defer func() { // also if the consumer panics
 			cancel(errInterleaveOver)
+			var panicked any
 			for ; running > 0; running-- {
-				<-in.ends
+				end := <-in.ends
+				if panicked == nil {
+					panicked = end.panicked
+				}
+				// That it was stopped is no failure, whichever way it says so.
+				err := end.step.Err()
+				if err != nil && last.Err() == nil && !errors.Is(err, errInterleaveOver) && !errors.Is(err, context.Canceled) {
+					last = end.step
+				}
+			}
+			if over && panicked != nil {
+				panic(panicked)
 			}
 		}()
 		for _, e := range es {
@@ -37,16 +52,18 @@ func Interleave[E any](es ...Enumerator[E]) Enumerator[E] {
 			select {
 			case e := <-in.elements:
 				step := sink.Next(e.value)
+				e.answer <- step
 				if !step.IsCont() {
+					over = true
 					return step
 				}
-				e.answer <- step
 			case end := <-in.ends:
 				running--
 				switch {
 				case end.panicked != nil:
 					panic(end.panicked)
 				case end.step.Err() != nil:
+					over = true
 					return end.step
 				case !end.step.IsCont():
 					eofs++
@@ -122,6 +139,11 @@ func (in *interleaving[E]) offer(e element[E], answers <-chan iteratee.Step) ite
 	case step := <-answers:
 		return step
 	case <-in.ctx.Done():
+	}
+	select {
+	case step := <-answers: // it came before the end
+		return step
+	default:
 		return iteratee.Cancelled(in.ctx)
 	}
 }

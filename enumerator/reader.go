@@ -18,8 +18,8 @@ import (
 //
 // It can be run as often as there is something to read: what one run has read is not there
 // for another. A Read that waits when the context ends is interrupted if r has a method
-// SetReadDeadline, as network connections and pipes have; otherwise the run ends when that
-// Read does.
+// SetReadDeadline, as network connections and pipes have; r has no deadline any more then.
+// Otherwise the run ends when that Read does.
 //
 // It is Play's Enumerator.fromStream, which closes what it reads.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
@@ -63,6 +63,7 @@ func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]
 		defer func() {
 			if !stop() {
 				<-interrupted
+				d.SetReadDeadline(time.Time{}) // for who reads on
 			}
 		}()
 	}
@@ -90,6 +91,9 @@ func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]
 		case err != nil && ctx.Err() == nil:
 			return iteratee.StepError(err)
 		}
+	}
+	if step := iteratee.Cancelled(ctx); !step.IsCont() {
+		return step
 	}
 	return iteratee.StepError(io.ErrNoProgress)
 }

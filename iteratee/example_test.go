@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -156,4 +157,210 @@ func ExampleNew() {
 	})
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a", "ccc", "bb"), longest))
 	// Output: ccc <nil>
+}
+
+func ExampleFoldUntil() {
+	// The sum up to the first that is more than 2, which counts.
+	sum := iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) { return a + e, e > 2, nil })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3, 4), sum))
+	// Output: 6 <nil>
+}
+
+func ExampleTakeUpTo() {
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), iteratee.TakeUpTo[int](2)))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1), iteratee.TakeUpTo[int](2)))
+	// Output:
+	// [1 2] <nil>
+	// [1] <nil>
+}
+
+func ExampleEOFOrElse() {
+	it := iteratee.EOFOrElse[int]("there is more", "the end")
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1), it))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), it))
+	// Output:
+	// there is more <nil>
+	// the end <nil>
+}
+
+func ExampleIsEmpty() {
+	// It consumes nothing: what follows gets all elements.
+	it := iteratee.FlatMap(iteratee.IsEmpty[int](), func(empty bool) iteratee.Iteratee[int, string] {
+		return iteratee.Map(iteratee.Collect[int](), func(es []int) string { return fmt.Sprint(empty, es) })
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), it))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), it))
+	// Output:
+	// false [1 2] <nil>
+	// true [] <nil>
+}
+
+func ExampleConsume() {
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of([]int{1, 2}, []int{3}), iteratee.Consume[int]()))
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleZip() {
+	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), iteratee.Zip(sum, iteratee.Collect[int]())))
+	// Output: {6 [1 2 3]} <nil>
+}
+
+func ExampleZipWith() {
+	sum := iteratee.Fold(0.0, func(a, e float64) float64 { return a + e })
+	count := iteratee.Fold(0.0, func(n, _ float64) float64 { return n + 1 })
+	mean := iteratee.ZipWith(sum, count, func(sum, count float64) float64 { return sum / count })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1.0, 2, 6), mean))
+	// Output: 3 <nil>
+}
+
+func ExampleRecover() {
+	errNegative := errors.New("negative")
+	sum := iteratee.FoldM(0, func(_ context.Context, a, e int) (int, error) {
+		if e < 0 {
+			return 0, errNegative
+		}
+		return a + e, nil
+	})
+	lenient := iteratee.Recover(sum, func(err error) (int, error) {
+		if errors.Is(err, errNegative) {
+			return -1, nil
+		}
+		return 0, err // let any other pass
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, -2, 3), lenient))
+	// Output: -1 <nil>
+}
+
+func ExampleRecoverWith() {
+	failing := iteratee.ForEach(func(context.Context, int) error { return errors.New("no") })
+	it := iteratee.RecoverWith(iteratee.Map(failing, func(struct{}) []int { return nil }), func(error) iteratee.Iteratee[int, []int] {
+		return iteratee.Collect[int]() // from the next element on
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), it))
+	// Output: [2 3] <nil>
+}
+
+func ExampleJoin() {
+	small := enumeratee.ApplyOn(enumeratee.TakeWhile(func(e int) bool { return e < 3 }), iteratee.Collect[int]())
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), iteratee.Join(small)))
+	// Output: [1 2] <nil>
+}
+
+func ExampleJoinConcat() {
+	// The inner one leaves 9 over, the outer one 8.
+	outer := iteratee.Done(iteratee.Done(5, iteratee.El(9)), iteratee.El(8))
+	it := iteratee.FlatMap(iteratee.JoinConcat(outer), func(int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), it))
+	// Output: [9 8 1 2] <nil>
+}
+
+func ExampleMapM() {
+	joined := iteratee.Fold("", func(a, e string) string { return a + e })
+	number := iteratee.MapM(joined, func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("1", "2"), number))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("1", "b"), number))
+	// Output:
+	// 12 <nil>
+	// 0 strconv.Atoi: parsing "1b": invalid syntax
+}
+
+func ExampleDefer() {
+	// How often each word has come, in a map that is made for each run.
+	count := iteratee.Defer(func(context.Context) (iteratee.Iteratee[string, map[string]int], error) {
+		return iteratee.Fold(map[string]int{}, func(m map[string]int, s string) map[string]int {
+			m[s]++
+			return m
+		}), nil
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a", "b", "a"), count))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a"), count))
+	// Output:
+	// map[a:2 b:1] <nil>
+	// map[a:1] <nil>
+}
+
+func ExampleAdvance() {
+	ctx := context.Background()
+	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
+	half := iteratee.Advance(ctx, sum, func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		_, step := sink.Offer([]int{1, 2})
+		return step
+	})
+	fmt.Println(enumerator.Run(ctx, enumerator.Of(3), half))
+	// Output: 6 <nil>
+}
+
+func ExampleFeed() {
+	ctx := context.Background()
+	fed := iteratee.Feed(ctx, iteratee.Collect[int](), iteratee.El(1))
+	fmt.Println(enumerator.Run(ctx, enumerator.Of(2, 3), fed))
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleResume() {
+	// Ten times the result of an iteratee that is done without any input, else the iteratee itself.
+	tenfold := func(it iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
+		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, int], error) {
+			r := it.Start(ctx)
+			if r.Step != iteratee.StepDone {
+				return iteratee.Resume(r, r.Step), nil
+			}
+			a, err := r.Result()
+			return iteratee.Done(10*a, r.Rest()), err
+		})
+	}
+	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), tenfold(iteratee.Done(4, iteratee.Empty[int]()))))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), tenfold(sum)))
+	// Output:
+	// 40 <nil>
+	// 3 <nil>
+}
+
+func ExampleRounds() {
+	// What Repeat does, but the results are shown as they come.
+	two := iteratee.TakeUpTo[int](2)
+	shown := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+		return iteratee.Running[int, struct{}]{
+			Sink: iteratee.Rounds(ctx, two, iteratee.StepDone, func(es []int) iteratee.Step {
+				fmt.Println(es)
+				return iteratee.StepCont
+			}),
+			Result: func() (struct{}, error) { return struct{}{}, nil },
+		}
+	})
+	_, err := enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), shown)
+	fmt.Println(err)
+	// Output:
+	// [1 2]
+	// [3]
+	// <nil>
+}
+
+func ExampleNewRun() {
+	// Driving an iteratee by hand.
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	r := iteratee.Collect[int]().Start(ctx)
+	step := r.Step
+	for e := 1; e <= 3 && step.IsCont(); e++ {
+		step = r.Next(e)
+	}
+	fmt.Println(r.Finish(step))
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleAtEnd() {
+	it := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, *int], error) {
+		fmt.Println("open")
+		iteratee.AtEnd(ctx, func() { fmt.Println("close") })
+		return iteratee.Head[int](), nil
+	})
+	first, err := enumerator.Run(context.Background(), enumerator.Of(1, 2), it)
+	fmt.Println(*first, err)
+	// Output:
+	// open
+	// close
+	// 1 <nil>
 }

@@ -82,56 +82,58 @@ type tape struct {
 	got []int
 }
 
-func TestFlatMapChainsAgainstATape(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		in := rapid.SliceOfN(rapid.IntRange(1, 9), 0, 6).Draw(t, "in")
-		ops := rapid.SliceOfN(rapid.IntRange(0, 3), 1, 12).Draw(t, "ops")
-		leftNested := rapid.Bool().Draw(t, "leftNested")
+func TestFlatMapChainsAgainstATape(t *testing.T) { rapid.Check(t, chainEqualsTape) }
 
-		want := tape{els: in}
-		parts := make([]ints, len(ops))
-		for i, op := range ops {
-			switch op {
-			case 0:
-				parts[i] = head()
-				want.read(true)
-			case 1:
-				parts[i] = peek()
-				want.read(false)
-			case 2:
-				parts[i] = iteratee.Done(-i, iteratee.El(100+i))
-				want.els = append([]int{100 + i}, want.els...)
-				want.got = append(want.got, -i)
-			case 3:
-				parts[i] = iteratee.Done(-i, iteratee.Empty[int]())
-				want.got = append(want.got, -i)
-			}
-		}
+func FuzzFlatMap(f *testing.F) { f.Fuzz(rapid.MakeFuzz(chainEqualsTape)) }
 
-		type results = iteratee.Iteratee[int, []int]
-		var chain results
-		if leftNested {
-			chain = iteratee.Done([]int(nil), iteratee.Empty[int]())
-			for _, part := range parts {
-				chain = iteratee.FlatMap(chain, func(got []int) results {
-					return iteratee.Map(part, func(a int) []int { return append(got[:len(got):len(got)], a) })
-				})
-			}
-		} else {
-			var from func(i int, got []int) results
-			from = func(i int, got []int) results {
-				if i == len(parts) {
-					return iteratee.Done(got, iteratee.Empty[int]())
-				}
-				return iteratee.FlatMap(parts[i], func(a int) results { return from(i+1, append(got[:len(got):len(got)], a)) })
-			}
-			chain = from(0, nil)
+func chainEqualsTape(t *rapid.T) {
+	in := rapid.SliceOfN(rapid.IntRange(1, 9), 0, 6).Draw(t, "in")
+	ops := rapid.SliceOfN(rapid.IntRange(0, 3), 1, 12).Draw(t, "ops")
+	leftNested := rapid.Bool().Draw(t, "leftNested")
+
+	want := tape{els: in}
+	parts := make([]ints, len(ops))
+	for i, op := range ops {
+		switch op {
+		case 0:
+			parts[i] = head()
+			want.read(true)
+		case 1:
+			parts[i] = peek()
+			want.read(false)
+		case 2:
+			parts[i] = iteratee.Done(-i, iteratee.El(100+i))
+			want.els = append([]int{100 + i}, want.els...)
+			want.got = append(want.got, -i)
+		case 3:
+			parts[i] = iteratee.Done(-i, iteratee.Empty[int]())
+			want.got = append(want.got, -i)
 		}
-		got, err := enumerator.Run(context.Background(), enumerator.Of(in...), withRest(chain))
-		require.NoError(t, err)
-		assert.Equal(t, want.got, got.A)
-		assert.Equal(t, append([]int{}, want.els...), append([]int{}, got.B...))
-	})
+	}
+
+	type results = iteratee.Iteratee[int, []int]
+	var chain results
+	if leftNested {
+		chain = iteratee.Done([]int(nil), iteratee.Empty[int]())
+		for _, part := range parts {
+			chain = iteratee.FlatMap(chain, func(got []int) results {
+				return iteratee.Map(part, func(a int) []int { return append(got[:len(got):len(got)], a) })
+			})
+		}
+	} else {
+		var from func(i int, got []int) results
+		from = func(i int, got []int) results {
+			if i == len(parts) {
+				return iteratee.Done(got, iteratee.Empty[int]())
+			}
+			return iteratee.FlatMap(parts[i], func(a int) results { return from(i+1, append(got[:len(got):len(got)], a)) })
+		}
+		chain = from(0, nil)
+	}
+	got, err := enumerator.Run(context.Background(), enumerator.Of(in...), withRest(chain))
+	require.NoError(t, err)
+	assert.Equal(t, want.got, got.A)
+	assert.Equal(t, append([]int{}, want.els...), append([]int{}, got.B...))
 }
 
 func (tp *tape) read(consume bool) {

@@ -51,15 +51,19 @@ func (in Input[E]) Then(next Input[E]) Input[E] {
 }
 
 // holdsLessThan reports whether in, a leftover of the same elements as other, is the
-// smaller: fewer elements or, since the first can be a part of a chunk, a shorter one.
-func (in Input[E]) holdsLessThan(other Input[E]) bool {
-	if len(in.elems) == 0 || len(in.elems) != len(other.elems) {
-		return len(in.elems) < len(other.elems)
+// smaller.
+func (in Input[E]) holdsLessThan(other Input[E]) bool { return in.size() < other.size() }
+
+// size is the number of elements or, if they are chunks, of what those hold: a leftover
+// can begin with a part of one.
+func (in Input[E]) size() (n int) {
+	for _, e := range in.elems {
+		switch v := reflect.ValueOf(e); v.Kind() {
+		case reflect.Slice, reflect.String:
+			n += v.Len()
+		default:
+			n++
+		}
 	}
-	a, b := reflect.ValueOf(in.elems[0]), reflect.ValueOf(other.elems[0])
-	switch a.Kind() {
-	case reflect.Slice, reflect.String:
-		return a.Len() < b.Len()
-	}
-	return false
+	return n
 }

@@ -27,7 +27,7 @@ func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C)
 		z := &zipped[E]{left: half[E]{Sink: left.Sink, step: left.Step}, right: half[E]{Sink: right.Sink, step: right.Step}}
 		return Running[E, C]{
 			Sink: Sink[E]{
-				Next: func(e E) Step { return z.offer(func(h *half[E]) Step { return h.Next(e) }) },
+				Next: func(e E) Step { return z.offer(func(h *half[E]) Step { h.offered++; return h.Next(e) }) },
 				EOF:  func() Step { return z.offer(func(h *half[E]) Step { return h.EOF() }) },
 				Rest: z.rest,
 			},
@@ -55,7 +55,7 @@ type zipped[E any] struct {
 type half[E any] struct {
 	Sink[E]
 	step    Step
-	offered int // how many inputs it took to be done
+	offered int // how many elements it took to be done
 }
 
 func (z *zipped[E]) offer(to func(*half[E]) Step) Step {
@@ -64,7 +64,6 @@ func (z *zipped[E]) offer(to func(*half[E]) Step) Step {
 			return answer
 		}
 		if h.step.IsCont() {
-			h.offered++
 			h.step = to(h)
 		}
 	}
@@ -84,25 +83,32 @@ func (z *zipped[E]) answer() Step {
 	return StepDone
 }
 
-// rest is what is left over by the one that was done last: it has seen all that the
-// other has. If they were done together, it is the smaller.
+// rest is what neither has consumed. If one has failed, it is what that leaves over.
 func (z *zipped[E]) rest() Input[E] {
 	if z.answer().IsCont() {
 		return Empty[E]()
 	}
 	left, right := z.left.Rest(), z.right.Rest()
+	ahead := z.left.offered - z.right.offered
 	switch {
 	case z.left.step.Err() != nil:
 		return left
 	case z.right.step.Err() != nil:
 		return right
-	case z.left.offered != z.right.offered:
-		if z.left.offered > z.right.offered {
-			return left
-		}
-		return right
-	case left.holdsLessThan(right):
-		return left
+	case ahead < 0:
+		return unseen(right, left, -ahead)
 	}
-	return right
+	return unseen(left, right, ahead)
+}
+
+// unseen is the smaller of later, and of earlier with the n elements that came after it.
+func unseen[E any](later, earlier Input[E], n int) Input[E] {
+	if len(later.elems) < n {
+		return later
+	}
+	came := Input[E]{elems: later.elems[len(later.elems)-n:], eof: later.eof}
+	if whole := earlier.Then(came); whole.holdsLessThan(later) {
+		return whole
+	}
+	return later
 }

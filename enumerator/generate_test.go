@@ -1,0 +1,186 @@
+package enumerator_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// seen runs e with a consumer that is done after n elements, or never if n is 0, and
+// returns all that the consumer was handed, also if the run fails.
+func seen[E any](ctx context.Context, e enumerator.Enumerator[E], n int) (es []E, err error) {
+	_, err = enumerator.Run(ctx, e, iteratee.FoldUntil(0, func(_ context.Context, got int, e E) (int, bool, error) {
+		es = append(es, e)
+		return got + 1, got+1 == n, nil
+	}))
+	return es, err
+}
+
+// silent gives nothing until the context ends.
+func silent() enumerator.Enumerator[int] {
+	return enumerator.Generate(func(ctx context.Context) (int, bool, error) {
+		<-ctx.Done()
+		return 0, false, context.Cause(ctx)
+	})
+}
+
+// endsAfterASecond runs e, cancels the run with errBoom after a second, and checks that it ends
+// then, having given want.
+func endsAfterASecond[E any](t *testing.T, e enumerator.Enumerator[E], want ...E) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(time.Second, func() { cancel(errBoom) })
+	start := time.Now()
+	got, err := seen(ctx, e, 0)
+	assert.ErrorIs(t, err, errBoom)
+	assert.Equal(t, want, got)
+	assert.Equal(t, time.Second, time.Since(start), "promptly")
+}
+
+// endsAtOnce cancels a run of e with errBoom as soon as it has given an element, and checks
+// that it gives no more.
+func endsAtOnce[E any](t *testing.T, e enumerator.Enumerator[E]) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	n := 0
+	_, err := enumerator.Run(ctx, e, iteratee.Fold(0, func(_ int, _ E) int {
+		n++
+		cancel(errBoom)
+		return n
+	}))
+	assert.ErrorIs(t, err, errBoom)
+	assert.Equal(t, 1, n)
+}
+
+func TestUnfoldM(t *testing.T) {
+	// It counts from s to end, and fails at failAt.
+	count := func(s, end, failAt int) enumerator.Enumerator[int] {
+		return enumerator.UnfoldM(s, func(_ context.Context, n int) (int, int, bool, error) {
+			if n == failAt {
+				return n, n + 1, true, errBoom
+			}
+			return n, n + 1, n <= end, nil
+		})
+	}
+	const never = -1
+	assert.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, collect(t, count(1, 11, never).AndThen(enumerator.Of(12))), "it sends no EOF")
+	assert.Nil(t, collect(t, count(4, 3, never)))
+	for _, c := range []struct {
+		failAt int
+		want   []int
+	}{{0, nil}, {2, []int{0, 1}}} {
+		e := count(0, 9, c.failAt).AndThen(enumerator.Of(12))
+		for range 2 { // each run starts with the first state
+			got, err := seen(t.Context(), e, 0)
+			assert.ErrorIs(t, err, errBoom)
+			assert.Equal(t, c.want, got)
+		}
+	}
+	e := count(0, 3, never)
+	for range 2 {
+		assert.Equal(t, []int{0, 1, 2, 3}, collect(t, e))
+	}
+}
+
+func TestRepeat(t *testing.T) {
+	n := 0
+	e := enumerator.Repeat(func() int { n++; return n })
+	assert.Equal(t, []int{1, 2, 3}, collect(t, enumerator.Through(e, enumeratee.Take[int](3))))
+	assert.Equal(t, []int{4, 5}, collect(t, enumerator.Through(e, enumeratee.Take[int](2))), "what f keeps is shared by the runs")
+}
+
+func TestRepeatM(t *testing.T) {
+	n := 0
+	e := enumerator.RepeatM(func(context.Context) (int, error) {
+		if n++; n == 6 {
+			return n, errBoom
+		}
+		return n, nil
+	})
+	assert.Equal(t, []int{1, 2, 3}, collect(t, enumerator.Through(e, enumeratee.Take[int](3))))
+	got, err := seen(t.Context(), e.AndThen(enumerator.Of(12)), 0)
+	assert.ErrorIs(t, err, errBoom)
+	assert.Equal(t, []int{4, 5}, got)
+	assert.Equal(t, 6, n, "it is not called after a failure")
+}
+
+func TestGeneratorsAreAskedOnDemand(t *testing.T) {
+	calls := 0
+	for name, e := range map[string]enumerator.Enumerator[int]{
+		"UnfoldM": enumerator.UnfoldM(0, func(context.Context, int) (int, int, bool, error) { calls++; return 7, 0, true, nil }),
+		"Repeat":  enumerator.Repeat(func() int { calls++; return 7 }),
+		"RepeatM": enumerator.RepeatM(func(context.Context) (int, error) { calls++; return 7, nil }),
+		"FromCallback": enumerator.FromCallback(func(context.Context, bool) (int, bool, error) { calls++; return 7, true, nil },
+			nil, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := range 4 {
+				calls = 0
+				assert.Len(t, collect(t, enumerator.Through(e, enumeratee.Take[int](n))), n)
+				assert.Equal(t, n, calls, "an adapter that stops")
+			}
+			for n := 1; n < 4; n++ {
+				calls = 0
+				got, err := seen(t.Context(), e, n)
+				require.NoError(t, err)
+				assert.Len(t, got, n)
+				assert.Equal(t, n, calls, "a consumer that is done")
+			}
+			calls = 0
+			_, err := enumerator.Run(t.Context(), e, iteratee.ForEach(func(context.Context, int) error { return errBoom }))
+			assert.ErrorIs(t, err, errBoom)
+			assert.Equal(t, 1, calls, "a consumer that fails")
+		})
+	}
+}
+
+func TestGeneratorsEndWithTheContext(t *testing.T) {
+	t.Run("while they wait", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			endsAfterASecond(t, enumerator.UnfoldM(0, func(ctx context.Context, n int) (int, int, bool, error) {
+				if n == 2 {
+					<-ctx.Done()
+					return 0, 0, false, context.Cause(ctx)
+				}
+				return n, n + 1, true, nil
+			}), 0, 1)
+			endsAfterASecond(t, enumerator.RepeatM(func(ctx context.Context) (int, error) {
+				<-ctx.Done()
+				return 0, context.Cause(ctx)
+			}))
+		})
+	})
+	t.Run("between elements", func(t *testing.T) {
+		endsAtOnce(t, enumerator.UnfoldM(0, func(_ context.Context, n int) (int, int, bool, error) { return n, n, true, nil }))
+		endsAtOnce(t, enumerator.RepeatM(func(context.Context) (int, error) { return 7, nil }))
+	})
+	t.Run("Repeat, after a while", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		calls := 0
+		_, err := enumerator.Run(ctx, enumerator.Repeat(func() int {
+			calls++
+			cancel(errBoom)
+			return calls
+		}), iteratee.Ignore[int]())
+		assert.ErrorIs(t, err, errBoom)
+		assert.Less(t, calls, 200)
+	})
+}
+
+func TestGeneratorsPanicInTheCaller(t *testing.T) {
+	for name, e := range map[string]enumerator.Enumerator[int]{
+		"UnfoldM": enumerator.UnfoldM(0, func(context.Context, int) (int, int, bool, error) { panic("boom") }),
+		"Repeat":  enumerator.Repeat(func() int { panic("boom") }),
+		"RepeatM": enumerator.RepeatM(func(context.Context) (int, error) { panic("boom") }),
+	} {
+		assert.PanicsWithValue(t, "boom", func() { _, _ = seen(t.Context(), e, 0) }, name)
+	}
+}

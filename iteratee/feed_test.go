@@ -1,0 +1,243 @@
+package iteratee_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func TestFeedOfEachState(t *testing.T) {
+	el, empty, eof := iteratee.El[int], iteratee.Empty[int](), iteratee.EOF[int]()
+	collect := iteratee.Map(iteratee.Collect[int](), func(es []int) int { return len(es) })
+	for name, c := range map[string]struct {
+		it   ints
+		fed  iteratee.Input[int]
+		in   []int
+		want int
+		rest []int
+	}{
+		"wants more":            {iteratee.Fold(0, add), el(1).Then(el(2)), []int{3}, 6, nil},
+		"nothing":               {iteratee.Fold(0, add), empty, []int{3}, 3, nil},
+		"is done by it":         {head(), el(1), []int{2, 3}, 1, []int{2, 3}},
+		"puts it back":          {peek(), el(1), []int{2, 3}, 1, []int{1, 2, 3}},
+		"is done already":       {iteratee.Done(1, el(3)), el(4), []int{5}, 1, []int{3, 5}},
+		"EOF":                   {collect, eof, []int{1}, 0, []int{1}},
+		"elements and EOF":      {collect, el(7).Then(el(8)).Then(eof), []int{1}, 2, []int{1}},
+		"EOF that is put back":  {peek(), eof, []int{1}, 0, nil},
+		"element before an EOF": {head(), el(7).Then(eof), []int{1}, 7, []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(iteratee.Feed(t.Context(), c.it, c.fed)), c.in...))
+		})
+	}
+}
+
+func TestFeedOfAFailure(t *testing.T) {
+	for name, it := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
+		fed := iteratee.Feed(t.Context(), it, iteratee.El(1))
+		r := fed.Start(t.Context())
+		assert.ErrorIs(t, r.Step.Err(), errBoom, name)
+		assert.Equal(t, []int{1}, r.Rest().Els(), name)
+	}
+	var seen []int
+	assert.ErrorIs(t, failure(t, iteratee.Feed(t.Context(), failAt(2, &seen), iteratee.El(1).Then(iteratee.El(2)).Then(iteratee.El(3))), 4), errBoom)
+	assert.Equal(t, []int{1, 2}, seen)
+	assert.PanicsWithValue(t, "k", func() {
+		iteratee.Feed(t.Context(), iteratee.Cont(func(iteratee.Input[int]) ints { panic("k") }), iteratee.El(1))
+	})
+}
+
+func TestAdvance(t *testing.T) {
+	half := iteratee.Advance(t.Context(), iteratee.Fold(0, add), func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		_, step := sink.Offer([]int{1, 2})
+		return step
+	})
+	assert.Equal(t, 10, run(t, half, 3, 4))
+
+	fails := func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }
+	source := &probe.Source{N: -1}
+	_, err := enumerator.Run(t.Context(), source.Enumerator(), iteratee.Advance(t.Context(), iteratee.Fold(0, add), fails))
+	assert.ErrorIs(t, err, errBoom, "a failure of drive")
+	assert.Zero(t, source.Starts.Load())
+}
+
+func TestAdvanceDoesNotDriveWhatHasEnded(t *testing.T) {
+	drive := func(context.Context, iteratee.Sink[int]) iteratee.Step { t.Error("called"); return iteratee.StepCont }
+	assert.Equal(t, pair[int, []int]{1, []int{3, 5}}, run(t, withRest(iteratee.Advance(t.Context(), iteratee.Done(1, iteratee.El(3)), drive)), 5))
+	assert.ErrorIs(t, failure(t, iteratee.Advance(t.Context(), iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), drive), 5), errBoom)
+}
+
+func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
+	holding := func(it ints, calls *int) ints {
+		return iteratee.Defer(func(ctx context.Context) (ints, error) {
+			iteratee.AtEnd(ctx, func() { *calls++ })
+			return it, nil
+		})
+	}
+	t.Run("when the run is over", func(t *testing.T) {
+		calls := 0
+		it := iteratee.Feed(t.Context(), holding(iteratee.Fold(0, add), &calls), iteratee.El(1))
+		it = iteratee.Feed(t.Context(), it, iteratee.El(2))
+		assert.Zero(t, calls)
+		seen := -1
+		assert.Equal(t, 6, run(t, iteratee.Map(it, func(a int) int { seen = calls; return a }), 3))
+		assert.Zero(t, seen, "not before it is")
+		assert.Equal(t, 1, calls)
+	})
+	t.Run("when drive fails", func(t *testing.T) {
+		calls := 0
+		iteratee.Feed(t.Context(), holding(failsAtOnce(), &calls), iteratee.El(1))
+		assert.Equal(t, 1, calls)
+	})
+	t.Run("when it fails in its start", func(t *testing.T) {
+		calls := 0
+		iteratee.Feed(t.Context(), holding(iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), &calls), iteratee.El(1))
+		assert.Equal(t, 1, calls)
+	})
+	t.Run("when drive panics", func(t *testing.T) {
+		calls := 0
+		assert.PanicsWithValue(t, "fold", func() {
+			iteratee.Feed(t.Context(), holding(iteratee.Fold(0, func(int, int) int { panic("fold") }), &calls), iteratee.El(1))
+		})
+		assert.Equal(t, 1, calls)
+	})
+	t.Run("when the run fails", func(t *testing.T) {
+		calls := 0
+		it := iteratee.Feed(t.Context(), holding(failAt(2, new([]int)), &calls), iteratee.El(1))
+		assert.Zero(t, calls)
+		assert.ErrorIs(t, failure(t, it, 2), errBoom)
+		assert.Equal(t, 1, calls)
+	})
+}
+
+func TestAdvanceKeepsTheContextOfItsStart(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	it := iteratee.Feed(ctx, iteratee.ForEach(func(context.Context, int) error { return nil }), iteratee.El(1))
+	cancel(errBoom)
+	assert.ErrorIs(t, failure(t, it, 2), errBoom)
+}
+
+func TestResume(t *testing.T) {
+	start := func(it ints, es ...int) ints {
+		r := it.Start(t.Context())
+		step := r.Step
+		for _, e := range es {
+			require.True(t, step.IsCont())
+			step = r.Next(e)
+		}
+		return iteratee.Resume(r, step)
+	}
+	assert.Equal(t, 6, run(t, start(iteratee.Fold(0, add), 1, 2), 3), "wants more")
+	assert.Equal(t, 6, run(t, start(iteratee.Fold(0, add)), 1, 2, 3), "nothing yet")
+	assert.Equal(t, pair[int, []int]{1, []int{2}}, run(t, withRest(start(head(), 1)), 2), "done")
+	assert.Equal(t, pair[int, []int]{1, []int{1, 2}}, run(t, withRest(start(peek(), 1)), 2), "done, with a rest")
+	assert.Equal(t, pair[int, []int]{1, []int{9, 2}}, run(t, withRest(start(iteratee.Done(1, iteratee.El(9)))), 2), "done from the start")
+	assert.ErrorIs(t, failure(t, start(failsAtOnce(), 1), 2), errBoom, "failed")
+
+	for _, it := range []ints{start(head(), 1), start(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }), 1)} {
+		source := &probe.Source{N: -1}
+		_, err := enumerator.Run(t.Context(), source.Enumerator(), it)
+		require.NoError(t, err)
+		assert.Zero(t, source.Starts.Load(), "what is done does not start the source")
+	}
+}
+
+func TestResumeInPlaceOfFolding(t *testing.T) {
+	// Play's flatFold: what to go on with depends on the state as it is now.
+	tenfold := func(it ints) ints {
+		return iteratee.Defer(func(ctx context.Context) (ints, error) {
+			r := it.Start(ctx)
+			if r.Step.IsCont() || r.Step.Err() != nil {
+				return iteratee.Resume(r, r.Step), nil
+			}
+			a, err := r.Result()
+			return iteratee.Done(10*a, r.Rest()), err
+		})
+	}
+	assert.Equal(t, pair[int, []int]{30, []int{4, 5}}, run(t, withRest(tenfold(iteratee.Done(3, iteratee.El(4)))), 5))
+	assert.Equal(t, 9, run(t, tenfold(iteratee.Fold(0, add)), 4, 5))
+	assert.ErrorIs(t, failure(t, tenfold(iteratee.Error[int, int](errBoom, iteratee.Empty[int]()))), errBoom)
+}
+
+func TestRounds(t *testing.T) {
+	done := iteratee.NewStop()
+	two := iteratee.TakeUpTo[int](2)
+	type result struct {
+		emitted [][]int
+		rest    []int
+		n       int
+		step    iteratee.Step
+	}
+	stop := iteratee.NewStop()
+	for name, c := range map[string]struct {
+		it   iteratee.Iteratee[int, []int]
+		in   []int
+		emit func(i int) iteratee.Step // for the i-th result
+		want result
+		eof  result // after EOF too
+	}{
+		"even":    {it: two, in: []int{1, 2, 3, 4}, want: result{[][]int{{1, 2}, {3, 4}}, nil, 4, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3, 4}}, nil, 4, done}},
+		"odd":     {it: two, in: []int{1, 2, 3}, want: result{[][]int{{1, 2}}, nil, 3, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3}}, nil, 3, done}},
+		"nothing": {it: two, want: result{nil, nil, 0, iteratee.StepCont}, eof: result{nil, nil, 0, done}},
+		"stopped": {it: two, in: []int{1, 2, 3, 4}, emit: func(int) iteratee.Step { return stop }, want: result{[][]int{{1, 2}}, nil, 2, stop}, eof: result{[][]int{{1, 2}}, nil, 2, stop}},
+		"stopped by the last": {it: two, in: []int{1, 2, 3}, emit: func(i int) iteratee.Step {
+			if i == 2 {
+				return stop
+			}
+			return iteratee.StepCont
+		}, want: result{[][]int{{1, 2}}, nil, 3, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3}}, nil, 3, stop}},
+		"stopped with a rest": {it: iteratee.FlatMap(two, func(es []int) iteratee.Iteratee[int, []int] {
+			return iteratee.Map(iteratee.IsEmpty[int](), func(bool) []int { return es })
+		}), in: []int{1, 2, 3, 4}, emit: func(int) iteratee.Step { return stop }, want: result{[][]int{{1, 2}}, []int{3}, 3, stop}, eof: result{[][]int{{1, 2}}, []int{3}, 3, stop}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, batch := range []bool{true, false} {
+				var got result
+				sink := iteratee.Rounds(t.Context(), c.it, done, func(es []int) iteratee.Step {
+					got.emitted = append(got.emitted, es)
+					if c.emit == nil {
+						return iteratee.StepCont
+					}
+					return c.emit(len(got.emitted))
+				})
+				if !batch {
+					sink.Batch = nil
+				}
+				got.n, got.step = sink.Offer(c.in)
+				got.rest = sink.Rest().Els()
+				check := func(want result) {
+					assert.Equal(t, want.emitted, got.emitted)
+					assert.ElementsMatch(t, want.rest, got.rest)
+					assert.Equal(t, want.n, got.n)
+					assert.True(t, want.step == got.step, "the step")
+				}
+				check(c.want)
+				got.step, got.rest = sink.EOF(), sink.Rest().Els()
+				check(c.eof)
+				got.step = sink.EOF()
+				check(c.eof) // again, without an effect
+			}
+		})
+	}
+}
+
+func TestRoundsFail(t *testing.T) {
+	emit := func(int) iteratee.Step { return iteratee.StepCont }
+	sink := iteratee.Rounds(t.Context(), iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), iteratee.StepDone, emit)
+	_, step := sink.Offer([]int{1, 2, 3})
+	assert.ErrorIs(t, step.Err(), errBoom)
+	assert.Equal(t, []int{2}, sink.Rest().Els(), "what it was handed and did not consume")
+
+	sink = iteratee.Rounds(t.Context(), failsAtOnce(), iteratee.StepDone, emit)
+	assert.ErrorIs(t, sink.Next(1).Err(), errBoom)
+	sink = iteratee.Rounds(t.Context(), iteratee.Map(lookAhead(2), func([]int) int { return 0 }), iteratee.StepDone, emit)
+	assert.True(t, sink.Next(1).IsCont())
+	assert.ErrorIs(t, sink.Next(2).Err(), iteratee.ErrNoProgress)
+	assert.ErrorIs(t, iteratee.Rounds(t.Context(), head(), iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepError(errBoom) }).Next(1).Err(), errBoom, "an error of emit")
+}

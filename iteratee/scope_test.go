@@ -1,0 +1,158 @@
+package iteratee_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func TestAtEndIsCalledLastFirst(t *testing.T) {
+	ctx, end := iteratee.NewRun(t.Context())
+	var calls []int
+	for i := range 3 {
+		iteratee.AtEnd(ctx, func() { calls = append(calls, i) })
+	}
+	assert.Empty(t, calls)
+	end()
+	assert.Equal(t, []int{2, 1, 0}, calls)
+	end()
+	assert.Equal(t, []int{2, 1, 0}, calls, "once")
+	assert.NoError(t, ctx.Err(), "the context is not cancelled by it")
+}
+
+func TestAtEndNow(t *testing.T) {
+	ctx, end := iteratee.NewRun(t.Context())
+	var calls []string
+	iteratee.AtEnd(ctx, func() { calls = append(calls, "first") })
+	now := iteratee.AtEnd(ctx, func() { calls = append(calls, "second") })
+	iteratee.AtEnd(ctx, func() { calls = append(calls, "third") })
+	now()
+	assert.Equal(t, []string{"second"}, calls)
+	now()
+	assert.Equal(t, []string{"second"}, calls, "once")
+	end()
+	assert.Equal(t, []string{"second", "third", "first"}, calls)
+	now()
+	assert.Len(t, calls, 3, "not after the end either")
+}
+
+func TestAtEndIsCalledThoughAnotherPanics(t *testing.T) {
+	ctx, end := iteratee.NewRun(t.Context())
+	var calls []int
+	for i := range 4 {
+		iteratee.AtEnd(ctx, func() {
+			calls = append(calls, i)
+			if i == 2 {
+				panic("close")
+			}
+		})
+	}
+	assert.PanicsWithValue(t, "close", end)
+	assert.Equal(t, []int{3, 2, 1, 0}, calls)
+	end()
+	assert.Len(t, calls, 4, "once")
+}
+
+func TestAtEndPanicsWithoutARun(t *testing.T) {
+	const advice = "iteratee: AtEnd: the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun"
+	assert.PanicsWithValue(t, advice, func() { iteratee.AtEnd(t.Context(), func() { t.Error("called") }) })
+}
+
+func TestAtEndFindsItsRun(t *testing.T) {
+	type key struct{}
+	outer, endOuter := iteratee.NewRun(context.WithValue(t.Context(), key{}, "here"))
+	derived, cancel := context.WithCancel(outer)
+	defer cancel()
+	inner, endInner := iteratee.NewRun(derived)
+	assert.Equal(t, "here", inner.Value(key{}))
+
+	var calls []string
+	iteratee.AtEnd(derived, func() { calls = append(calls, "outer") })
+	iteratee.AtEnd(inner, func() { calls = append(calls, "inner") })
+	endInner()
+	assert.Equal(t, []string{"inner"}, calls)
+	endOuter()
+	assert.Equal(t, []string{"inner", "outer"}, calls)
+
+	cancel()
+	assert.ErrorIs(t, inner.Err(), context.Canceled, "it ends with the one that it is made of")
+}
+
+func TestAtEndFromSeveralGoroutines(t *testing.T) {
+	ctx, end := iteratee.NewRun(t.Context())
+	var calls atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 100 {
+				now := iteratee.AtEnd(ctx, func() { calls.Add(1) })
+				if i%2 == 0 {
+					now()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, 400, calls.Load())
+	end()
+	assert.EqualValues(t, 800, calls.Load())
+}
+
+func TestAtEndHoweverTheRunEnds(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	failing := enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom })
+	each := func(f func() error) iteratee.Iteratee[int, struct{}] {
+		return iteratee.ForEach(func(context.Context, int) error { return f() })
+	}
+	unit := func(it ints) iteratee.Iteratee[int, struct{}] {
+		return iteratee.Map(it, func(int) struct{} { return struct{}{} })
+	}
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		source enumerator.Enumerator[int]
+		it     iteratee.Iteratee[int, struct{}]
+		err    error
+		panics any
+	}{
+		"done early":       {source: enumerator.Of(1, 2), it: unit(head())},
+		"ran out":          {source: enumerator.Of(1, 2), it: iteratee.Ignore[int]()},
+		"empty":            {source: enumerator.Empty[int](), it: iteratee.Ignore[int]()},
+		"done at once":     {source: enumerator.Of(1, 2), it: unit(iteratee.Done(1, iteratee.Empty[int]()))},
+		"source fails":     {source: failing, it: iteratee.Ignore[int](), err: errBoom},
+		"consumer fails":   {source: enumerator.Of(1, 2), it: each(func() error { return errBoom }), err: errBoom},
+		"failed at once":   {source: enumerator.Of(1, 2), it: unit(iteratee.Error[int, int](errBoom, iteratee.Empty[int]())), err: errBoom},
+		"result fails":     {source: enumerator.Of(1, 2), it: iteratee.MapM(head(), func(context.Context, int) (struct{}, error) { return struct{}{}, errBoom }), err: errBoom},
+		"cancelled":        {ctx: ctx, source: enumerator.Of(1, 2), it: each(func() error { cancel(errBoom); return nil }), err: errBoom},
+		"consumer panics":  {source: enumerator.Of(1, 2), it: each(func() error { panic("next") }), panics: "next"},
+		"source panics":    {source: enumerator.Repeat(func() int { panic("pull") }), it: iteratee.Ignore[int](), panics: "pull"},
+		"start panics":     {source: enumerator.Of(1), it: iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, struct{}], error) { panic("start") }), panics: "start"},
+		"recovered within": {source: enumerator.Of(1, 2), it: unit(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls []string
+			it := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, struct{}], error) {
+				iteratee.AtEnd(ctx, func() { calls = append(calls, "first") })
+				iteratee.AtEnd(ctx, func() { calls = append(calls, "second") })
+				return c.it, nil
+			})
+			if c.ctx == nil {
+				c.ctx = t.Context()
+			}
+			var err error
+			drive := func() { _, err = enumerator.Run(c.ctx, c.source, it) }
+			if c.panics != nil {
+				assert.PanicsWithValue(t, c.panics, drive)
+			} else {
+				drive()
+			}
+			assert.ErrorIs(t, err, c.err)
+			assert.Equal(t, []string{"second", "first"}, calls, "before Run returns")
+		})
+	}
+}
