@@ -129,16 +129,7 @@ func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To,
 // ofTheStream is rest without EOF: the consumer has got that from whoever closed it, where
 // the stream can go on.
 func ofTheStream[E any](rest func() iteratee.Input[E]) func() iteratee.Input[E] {
-	return func() (in iteratee.Input[E]) {
-		left := rest()
-		if !left.IsEOF() {
-			return left
-		}
-		for _, e := range left.Els() {
-			in = in.Then(iteratee.El(e))
-		}
-		return in
-	}
+	return func() iteratee.Input[E] { return rest().WithoutEOF() }
 }
 
 // Defer returns the adapter that build makes for each attachment. It is for adapters with

@@ -35,7 +35,7 @@ func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
 // MapInput returns the adapter that hands on f of each element: an element, several
 // ([iteratee.Input.Then]) or none, and stops after an Input that ends the stream. What
 // is left over is as with [MapConcat]. Where Play calls f with Empty too, here it is
-// called with elements only.
+// called with elements only. Each Input is an allocation.
 //
 // It is Play's Enumeratee.mapInput and mapConcatInput.
 func MapInput[From, To any](f func(iteratee.Input[From]) iteratee.Input[To]) Enumeratee[From, To] {

@@ -13,7 +13,8 @@ import (
 // What t leaves over is left over.
 //
 // What t has kept of the elements before, such as a group that has begun, is lost when
-// it starts afresh.
+// it starts afresh; what it holds open is closed. A failure when t is attached, such as
+// that of [Defer], is not recovered from.
 //
 // It is Play's Enumeratee.recover, which recovers from all that stands behind it; here t
 // says how far that goes.
@@ -28,10 +29,20 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 			EOF:  inner.EOF,
 			Rest: inner.Rest,
 		}
-		outer, step := t.Attach(stage, watched)
+		// A stage for each time t is attached, so that what it holds open is closed when it
+		// has failed.
+		place := NewStage(stage.Context())
+		stage.AtEnd(func() { place.End() })
+		outer, step := t.Attach(place, watched)
+		own := func(step iteratee.Step) iteratee.Step {
+			if step == place.Stop() {
+				return stage.Stop()
+			}
+			return step
+		}
 		recovered := func(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
 			if step.Err() == nil || consumer.Err() != nil {
-				return step
+				return own(step)
 			}
 			if end = iteratee.Cancelled(stage.Context()); !end.IsCont() {
 				return end
@@ -40,8 +51,10 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				end = iteratee.StepError(err)
 				return end
 			}
-			outer, step = t.Attach(stage, watched)
-			return step
+			place.End()
+			place = NewStage(stage.Context())
+			outer, step = t.Attach(place, watched)
+			return own(step)
 		}
 		return iteratee.Sink[From]{
 			Next: func(e From) iteratee.Step {
@@ -66,6 +79,6 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				return step
 			},
 			Rest: func() iteratee.Input[From] { return outer.Rest() },
-		}, step
+		}, own(step)
 	})
 }

@@ -143,3 +143,17 @@ func TestRecoverOfAFailureAtTheEndHappensOnce(t *testing.T) {
 	assert.Equal(t, []int{1, 2}, got)
 	assert.Equal(t, 1, calls)
 }
+
+func TestRecoverClosesWhatHasFailed(t *testing.T) {
+	open, most := 0, 0
+	opening := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) {
+		open++
+		most = max(most, open)
+		fails := enumeratee.MapM(func(_ context.Context, e int) (int, error) { return e, errBoom })
+		return enumeratee.Compose(enumeratee.OnDone[int](func() { open-- }), fails), nil
+	})
+	tr := enumeratee.Recover(opening, func(context.Context, error, iteratee.Input[int]) error { return nil })
+	assert.Empty(t, through(t, tr, 1, 2, 3))
+	assert.Zero(t, open)
+	assert.Equal(t, 1, most, "one at a time")
+}

@@ -5,7 +5,7 @@ import "context"
 // Fold returns an Iteratee that starts with zero, replaces it with f of it and
 // each element, and ends with what it has at EOF: zero if there was no element.
 // Every run starts with the same zero, so it must not be something that f changes
-// in place, such as a map; [New] can make one per run.
+// in place, such as a map; [Defer] can make one per run.
 //
 // It is Play's Iteratee.fold.
 func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {

@@ -50,6 +50,10 @@ func (in Input[E]) Then(next Input[E]) Input[E] {
 	return Input[E]{elems: slices.Concat(in.elems, next.elems), eof: in.eof || next.eof}
 }
 
+// WithoutEOF returns the Input that holds the same elements and not the end. It is for
+// what a consumer has left over that was told of an end which is not the stream's.
+func (in Input[E]) WithoutEOF() Input[E] { return Input[E]{elems: in.elems} }
+
 // holdsLessThan reports whether in, a leftover of the same elements as other, is the
 // smaller.
 func (in Input[E]) holdsLessThan(other Input[E]) bool { return in.size() < other.size() }

@@ -20,7 +20,7 @@ func Join[E, F, A any](it Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
 func JoinConcat[E, A any](it Iteratee[E, Iteratee[E, A]]) Iteratee[E, A] {
 	return FlatMap(it, func(inner Iteratee[E, A]) Iteratee[E, A] {
 		// Without EOF: that came from here, not from the stream.
-		return finished(inner, func(r Running[E, A]) Input[E] { return Input[E]{elems: r.Rest().elems} })
+		return finished(inner, func(r Running[E, A]) Input[E] { return r.Rest().WithoutEOF() })
 	})
 }
 

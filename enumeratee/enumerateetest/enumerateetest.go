@@ -10,6 +10,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
@@ -47,7 +48,7 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 	for n := range len(in) + 1 {
 		c.stops(in[:n])
 	}
-	if c.errs == nil { // otherwise the others would say the same again
+	if c.Err() == nil { // otherwise the others would say the same again
 		c.all = c.attach(in, &consumer[To]{})
 		for k := range len(c.all.got) + 1 {
 			for _, to := range consumers[To](k) {
@@ -59,7 +60,7 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 		c.andThen()
 		c.cancel()
 	}
-	return errors.Join(c.errs...)
+	return c.Err()
 }
 
 // TestRest is [Test] for an adapter that can give elements back, as Map, Filter, Take and
@@ -73,11 +74,11 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 func TestRest[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 	c := &check[From, To]{t: t, in: in}
 	c.rest()
-	return errors.Join(Test(t, in), errors.Join(c.errs...))
+	return errors.Join(Test(t, in), c.Err())
 }
 
 type check[From, To any] struct {
-	report
+	report.Report
 	t   enumeratee.Enumeratee[From, To]
 	in  []From
 	all attached[From, To] // before a consumer of everything
@@ -97,7 +98,7 @@ func (c *check[From, To]) stops(in []From) {
 		for _, end := range []iteratee.Step{iteratee.NewStop(), iteratee.StepError(errConsumer)} {
 			got := c.attach(in, &consumer[To]{last: k + 1, end: end}).got
 			if want := all.got[:k+1]; !reflect.DeepEqual(got, want) {
-				c.wrong("output", "over %v comes out %v, and %v if the consumer ends with %d", in, all.got, got, k+1)
+				c.Wrong("output", "over %v comes out %v, and %v if the consumer ends with %d", in, all.got, got, k+1)
 			}
 		}
 	}
@@ -105,7 +106,7 @@ func (c *check[From, To]) stops(in []From) {
 
 func (c *check[From, To]) transform(to named[To]) {
 	if err := iterateetest.Test(enumeratee.Transform(c.t, to.it), c.in); err != nil {
-		c.wrong("Transform", "before a consumer that %s: %v", to.name, err)
+		c.Wrong("Transform", "before a consumer that %s: %v", to.name, err)
 	}
 }
 
@@ -117,14 +118,14 @@ func (c *check[From, To]) through(to named[To]) {
 	got.fail(err)
 	got.Left = want.Left // Through drops it
 	if !reflect.DeepEqual(got, want) {
-		c.wrong("Through", "over %v, before a consumer that %s, it %v; behind the source it %v", c.in, to.name, want, got)
+		c.Wrong("Through", "over %v, before a consumer that %s, it %v; behind the source it %v", c.in, to.name, want, got)
 	}
 }
 
 func (c *check[From, To]) compose(to named[To]) {
 	same := func(how string, want, got seen[From, To]) {
 		if !reflect.DeepEqual(got, want) {
-			c.wrong("Compose", "over %v, before a consumer that %s, it %v; %s it %v", c.in, to.name, want, how, got)
+			c.Wrong("Compose", "over %v, before a consumer that %s, it %v; %s it %v", c.in, to.name, want, how, got)
 		}
 	}
 	alone := c.run(enumeratee.Transform(c.t, to.it))
@@ -151,7 +152,7 @@ func (c *check[From, To]) andThen() {
 	got, err := enumerator.Run(context.Background(), both, iteratee.Collect[To]())
 	want := append(c.all.got[:len(c.all.got):len(c.all.got)], more)
 	if c.all.err == nil && (err != nil || !reflect.DeepEqual(got, want)) {
-		c.wrong("Through", "over %v comes out %v; with %v in a source that follows comes %v (error: %v)", c.in, c.all.got, more, got, err)
+		c.Wrong("Through", "over %v comes out %v; with %v in a source that follows comes %v (error: %v)", c.in, c.all.got, more, got, err)
 	}
 }
 
@@ -168,7 +169,7 @@ func (c *check[From, To]) cancel() {
 		_, err := enumerator.Run(ctx, enumerator.Through(source, c.t), iteratee.Collect[To]())
 		cancel(nil)
 		if !errors.Is(err, errCancelled) && !sameError(err, c.all.err) {
-			c.wrong("cancel", "over %v, when the context ends at %d, the run ends with the error %v; it must be the cause", c.in, n, err)
+			c.Wrong("cancel", "over %v, when the context ends at %d, the run ends with the error %v; it must be the cause", c.in, n, err)
 		}
 	}
 }
@@ -183,7 +184,7 @@ func (c *check[From, To]) rest() {
 		consumed := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone}).rest
 		left := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone, leaves: true}).rest
 		if want := append([]From{c.in[at-1]}, consumed...); !reflect.DeepEqual(left, want) {
-			c.wrong("rest", "over %v, when the consumer leaves over %v, it leaves over %v; it must leave over %v", c.in, all.got[k], left, want)
+			c.Wrong("rest", "over %v, when the consumer leaves over %v, it leaves over %v; it must leave over %v", c.in, all.got[k], left, want)
 		}
 	}
 }

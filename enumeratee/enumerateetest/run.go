@@ -6,6 +6,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -64,7 +65,7 @@ func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, 
 
 	sink, step := c.t.Attach(stage, to.sink())
 	if sink.Next == nil || sink.EOF == nil || sink.Rest == nil {
-		c.wrong("Attach", "Next, EOF or Rest of the adapter is not set")
+		c.Wrong("Attach", "Next, EOF or Rest of the adapter is not set")
 		return a
 	}
 	at := 0
@@ -74,13 +75,13 @@ func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, 
 		}
 		switch {
 		case to.eofs > 0:
-			c.wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+			c.Wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
 		case to.nexts > len(to.got):
-			c.wrong("stop", "%s it hands on another element after its consumer has answered %s", when, show(to.answer))
+			c.Wrong("stop", "%s it hands on another element after its consumer has answered %s", when, report.Step(to.answer))
 		case to.answer.IsCont() && !step.IsCont() && step.Err() == nil && step != stage.Stop():
-			c.wrong("stop", "%s it answers %s while its consumer is open; to stop by itself it must answer Stage.Stop", when, show(step))
+			c.Wrong("stop", "%s it answers %s while its consumer is open; to stop by itself it must answer Stage.Stop", when, report.Step(step))
 		case !to.answer.IsCont() && step != to.answer:
-			c.wrong("stop", "%s its consumer answers %s, and it answers %s; it must pass that on", when, show(to.answer), show(step))
+			c.Wrong("stop", "%s its consumer answers %s, and it answers %s; it must pass that on", when, report.Step(to.answer), report.Step(step))
 		}
 	}
 	look("when attached", step)
@@ -105,11 +106,11 @@ func (c *check[From, To]) again(sink iteratee.Sink[From], step iteratee.Step, to
 	got := len(to.got)
 	for _, e := range c.in {
 		if again := sink.Next(e); again != step && (step.Err() == nil || !sameError(again.Err(), step.Err())) {
-			c.wrong("stop", "it has answered %s, and to %v after that %s; it must answer the same again", show(step), e, show(again))
+			c.Wrong("stop", "it has answered %s, and to %v after that %s; it must answer the same again", report.Step(step), e, report.Step(again))
 		}
 	}
 	if len(to.got) > got {
-		c.wrong("stop", "it has answered %s, and hands on %v after that", show(step), to.got[got:])
+		c.Wrong("stop", "it has answered %s, and hands on %v after that", report.Step(step), to.got[got:])
 	}
 	to.nexts = len(to.got) // to offer more to a consumer that has ended does no harm
 }
@@ -120,11 +121,11 @@ func (c *check[From, To]) eof(sink iteratee.Sink[From], to *consumer[To], when s
 	step := sink.EOF()
 	switch {
 	case ended && (step.IsCont() || step.Err() != nil):
-		c.wrong("EOF", "%s after its consumer has ended, it answers %s; it must answer done", when, show(step))
+		c.Wrong("EOF", "%s after its consumer has ended, it answers %s; it must answer done", when, report.Step(step))
 	case ended && to.nexts > before:
-		c.wrong("EOF", "%s after its consumer has ended, it hands on another element", when)
+		c.Wrong("EOF", "%s after its consumer has ended, it hands on another element", when)
 	case step.IsCont():
-		c.wrong("EOF", "%s it answers more; it must answer Stage.Stop, as its consumer is open", when)
+		c.Wrong("EOF", "%s it answers more; it must answer Stage.Stop, as its consumer is open", when)
 	case !ended:
 		look(when, step)
 	}
@@ -135,11 +136,11 @@ func (c *check[From, To]) eof(sink iteratee.Sink[From], to *consumer[To], when s
 	again := sink.EOF()
 	switch {
 	case to.nexts > before:
-		c.wrong("EOF", "%s it hands on elements, and again at a second EOF", when)
+		c.Wrong("EOF", "%s it hands on elements, and again at a second EOF", when)
 	case again.IsCont() || again.Err() != nil:
-		c.wrong("EOF", "%s it answers %s, and at a second EOF %s; it must answer done", when, show(step), show(again))
+		c.Wrong("EOF", "%s it answers %s, and at a second EOF %s; it must answer done", when, report.Step(step), report.Step(again))
 	case to.eofs > 0:
-		c.wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+		c.Wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
 	}
 	return step
 }
@@ -255,35 +256,6 @@ func first[E any](n int) enumeratee.Enumeratee[E, E] {
 	})
 }
 
-func show(step iteratee.Step) string {
-	switch {
-	case step.IsCont():
-		return "more"
-	case step == iteratee.StepDone:
-		return "StepDone"
-	case step.Err() != nil:
-		return fmt.Sprintf("an error (%v)", step.Err())
-	}
-	return "done"
-}
-
 func sameError(a, b error) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Error() == b.Error()
-}
-
-// report collects what is wrong, the first of each law.
-type report struct {
-	errs []error
-	said map[string]bool
-}
-
-func (r *report) wrong(law, format string, args ...any) {
-	if r.said[law] {
-		return
-	}
-	if r.said == nil {
-		r.said = map[string]bool{}
-	}
-	r.said[law] = true
-	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -52,7 +53,7 @@ func TestEndless[E any](e enumerator.Enumerator[E], first []E) error {
 }
 
 type check[E any] struct {
-	report
+	report.Report
 	e       enumerator.Enumerator[E]
 	want    [][]E
 	n       int // elements in want
@@ -70,7 +71,7 @@ func (c *check[E]) all() error {
 		c.stop(k)
 		c.panics(k)
 	}
-	if c.errs == nil { // otherwise the others would say the same again
+	if c.Err() == nil { // otherwise the others would say the same again
 		for k := 1; k <= c.n; k++ {
 			c.recipe(k)
 			c.cancel(k)
@@ -78,10 +79,10 @@ func (c *check[E]) all() error {
 		c.cancelled()
 		c.andThen()
 	}
-	if c.errs == nil { // most of what is shared has been found by now, without a data race
+	if c.Err() == nil { // most of what is shared has been found by now, without a data race
 		c.concurrently()
 	}
-	return errors.Join(c.errs...)
+	return c.Err()
 }
 
 // whole runs e to its end or, if it has none, to the last element of want.
@@ -106,13 +107,13 @@ func (c *check[E]) elements(how string) {
 func (c *check[E]) gives(how string, to *consumer[E]) {
 	switch {
 	case to.gaveUp:
-		c.wrong("elements", "%s more than %d elements, and should give %v", how, patience, c.wanted())
+		c.Wrong("elements", "%s more than %d elements, and should give %v", how, patience, c.wanted())
 	case to.step.Err() != nil:
-		c.wrong("elements", "%s %v and fails (%v); it should give %v", how, to.got, to.step.Err(), c.wanted())
+		c.Wrong("elements", "%s %v and fails (%v); it should give %v", how, to.got, to.step.Err(), c.wanted())
 	case !to.step.IsCont() && to.answer.IsCont():
-		c.wrong("elements", "%s %v and answers %s; it must answer StepCont, as the consumer wants more", how, to.got, show(to.step))
+		c.Wrong("elements", "%s %v and answers %s; it must answer StepCont, as the consumer wants more", how, to.got, report.Step(to.step))
 	case !isMerge(to.got, c.want, true):
-		c.wrong("elements", "%s %v, and should give %v", how, to.got, c.wanted())
+		c.Wrong("elements", "%s %v, and should give %v", how, to.got, c.wanted())
 	}
 }
 
@@ -131,11 +132,11 @@ func (c *check[E]) stop(k int) {
 			c.run(context.Background(), c.e, to)
 			switch {
 			case to.late > 0:
-				c.wrong("stop", "after %v the consumer answers %s, and it offers more", to.got, show(end))
+				c.Wrong("stop", "after %v the consumer answers %s, and it offers more", to.got, report.Step(end))
 			case to.step != to.answer:
-				c.wrong("stop", "after %v the consumer answers %s, and it answers %s; it must answer the same", to.got, show(end), show(to.step))
+				c.Wrong("stop", "after %v the consumer answers %s, and it answers %s; it must answer the same", to.got, report.Step(end), report.Step(to.step))
 			case !isMerge(to.got, c.want, false):
-				c.wrong("elements", "it gives %v to a consumer that takes %d, and should give %v", to.got, k, c.wanted())
+				c.Wrong("elements", "it gives %v to a consumer that takes %d, and should give %v", to.got, k, c.wanted())
 			}
 		}
 	}
@@ -151,7 +152,7 @@ func (c *check[E]) panics(k int) {
 	defer func() {
 		switch v := recover(); {
 		case v == nil && len(to.got) >= k:
-			c.wrong("stop", "after %v the consumer panics, and that does not reach the caller", to.got[:k])
+			c.Wrong("stop", "after %v the consumer panics, and that does not reach the caller", to.got[:k])
 		case v != nil && v != error(errConsumer):
 			panic(v)
 		}
@@ -181,7 +182,7 @@ func (c *check[E]) recipe(k int) {
 
 func (c *check[E]) again(how string, to *consumer[E]) {
 	if to.gaveUp || to.step.Err() != nil || !isMerge(to.got, c.want, true) {
-		c.wrong("recipe", "%s %v and answers %s; it should give %v", how, to.got, show(to.step), c.wanted())
+		c.Wrong("recipe", "%s %v and answers %s; it should give %v", how, to.got, report.Step(to.step), c.wanted())
 	}
 }
 
@@ -209,9 +210,9 @@ func (c *check[E]) cancel(k int) {
 	c.run(ctx, c.e, to)
 	switch {
 	case to.gaveUp:
-		c.wrong("cancel", "when the context ends at the element %d, it gives %d more", k, patience)
+		c.Wrong("cancel", "when the context ends at the element %d, it gives %d more", k, patience)
 	case !errors.Is(to.step.Err(), errCancelled) && (c.endless || !to.step.IsCont()):
-		c.wrong("cancel", "when the context ends at the element %d, it gives %v and answers %s; it must be the cause", k, to.got, show(to.step))
+		c.Wrong("cancel", "when the context ends at the element %d, it gives %v and answers %s; it must be the cause", k, to.got, report.Step(to.step))
 	}
 }
 
@@ -222,7 +223,7 @@ func (c *check[E]) cancelled() {
 	to := &consumer[E]{limit: c.n + patience}
 	c.run(ctx, c.e, to)
 	if len(to.got) > 0 || !errors.Is(to.step.Err(), errCancelled) {
-		c.wrong("cancel", "in a context that has ended it gives %v and answers %s; it must give nothing and fail with the cause", to.got, show(to.step))
+		c.Wrong("cancel", "in a context that has ended it gives %v and answers %s; it must give nothing and fail with the cause", to.got, report.Step(to.step))
 	}
 }
 
@@ -241,9 +242,9 @@ func (c *check[E]) andThen() {
 		})), to)
 		switch {
 		case k > 0 && starts > 0:
-			c.wrong("AndThen", "after %v the consumer ends, and the source that follows is started", to.got)
+			c.Wrong("AndThen", "after %v the consumer ends, and the source that follows is started", to.got)
 		case k == 0 && (len(to.got) != c.n+1 || !isMerge(to.got[:c.n], c.want, true) || !reflect.DeepEqual(to.got[c.n], more)):
-			c.wrong("AndThen", "followed by a source of %v it gives %v, and should give %v before that", more, to.got, c.wanted())
+			c.Wrong("AndThen", "followed by a source of %v it gives %v, and should give %v before that", more, to.got, c.wanted())
 		}
 	}
 }

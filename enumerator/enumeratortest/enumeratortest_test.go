@@ -110,7 +110,7 @@ func TestBrokenEnumerators(t *testing.T) {
 				upTo(3, cancelled, same).Into(ctx, to)
 				return iteratee.StepCont
 			}),
-			"stop: after [1] the consumer answers done, and it answers StepCont; it must answer the same"},
+			"stop: after [1] the consumer answers done, and it answers more; it must answer the same"},
 		"answers another error than the consumer's": {
 			upTo(3, cancelled, func(step iteratee.Step, _ int) iteratee.Step {
 				if step.Err() != nil {
@@ -166,7 +166,7 @@ func TestBrokenEnumerators(t *testing.T) {
 				}
 				return iteratee.StepCont
 			}),
-			"recipe: while another run takes place it gives [1] and answers StepCont; it should give [1 2 3]"},
+			"recipe: while another run takes place it gives [1] and answers more; it should give [1 2 3]"},
 		"hides why the context has ended": {
 			upTo(3, func(ctx context.Context, _ int) iteratee.Step {
 				if ctx.Err() != nil {
@@ -215,7 +215,7 @@ func TestBrokenLongAndEndlessEnumerators(t *testing.T) {
 	assert.ErrorContains(t, enumeratortest.TestEndless(enumerator.Of(1, 2), []int{1, 2, 3}),
 		"elements: it gives [1 2], and should give [1 2 3]")
 	assert.ErrorContains(t, enumeratortest.TestEndless(upTo(2, cancelled, same), []int{1, 2}),
-		"cancel: when the context ends at the element 2, it gives [1 2] and answers StepCont; it must be the cause")
+		"cancel: when the context ends at the element 2, it gives [1 2] and answers more; it must be the cause")
 }
 
 func TestMixedSources(t *testing.T) {

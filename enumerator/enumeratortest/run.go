@@ -3,7 +3,6 @@ package enumeratortest
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
@@ -87,40 +86,8 @@ func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *cons
 			recover()
 		}
 		if to.eofs > 0 {
-			c.wrong("EOF", "after %v it sends EOF; only whoever runs the stream does that", to.got)
+			c.Wrong("EOF", "after %v it sends EOF; only whoever runs the stream does that", to.got)
 		}
 	}()
 	to.step = e.Into(ctx, to.sink())
-}
-
-func show(step iteratee.Step) string {
-	switch {
-	case step.IsCont():
-		return "StepCont"
-	case step == iteratee.StepDone:
-		return "StepDone"
-	case step.Err() != nil:
-		return fmt.Sprintf("an error (%v)", step.Err())
-	}
-	return "done"
-}
-
-// report collects what is wrong, the first of each law.
-type report struct {
-	mu   sync.Mutex
-	errs []error
-	said map[string]bool
-}
-
-func (r *report) wrong(law, format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.said[law] {
-		return
-	}
-	if r.said == nil {
-		r.said = map[string]bool{}
-	}
-	r.said[law] = true
-	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
 }

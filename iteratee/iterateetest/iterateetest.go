@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -50,15 +51,15 @@ func Test[E, A any](it iteratee.Iteratee[E, A], in []E) error {
 		if c.whole.took < len(in) {
 			c.stream(in)
 		}
-		if c.errs == nil { // most of what is shared has been found by now, without a data race
+		if c.Err() == nil { // most of what is shared has been found by now, without a data race
 			c.concurrently()
 		}
 	}
-	return errors.Join(c.errs...)
+	return c.Err()
 }
 
 type check[E, A any] struct {
-	report
+	report.Report
 	it    iteratee.Iteratee[E, A]
 	in    []E
 	whole outcome[E, A] // of a run over in
@@ -77,14 +78,14 @@ func (c *check[E, A]) isComplete() bool {
 		{"Next", r.Next == nil}, {"EOF", r.EOF == nil}, {"Rest", r.Rest == nil}, {"Result", r.Result == nil},
 	} {
 		if f.nil {
-			c.wrong("Start", "%s is not set", f.name)
+			c.Wrong("Start", "%s is not set", f.name)
 		}
 	}
 	if (r.Keep == nil) != (r.Kept == nil) {
-		c.wrong("Start", "one of Keep and Kept is set without the other")
+		c.Wrong("Start", "one of Keep and Kept is set without the other")
 	}
 	c.hasBatch, c.hasKeep = r.Batch != nil, r.Keep != nil
-	return c.errs == nil
+	return c.Err() == nil
 }
 
 // stream checks the laws on a beginning of c.in.
@@ -92,33 +93,33 @@ func (c *check[E, A]) stream(in []E) {
 	ctx := context.Background()
 	want := run(ctx, c.it, in, c.watched)
 	if errors.Is(want.err, iteratee.ErrDivergent) {
-		c.wrong("EOF", "after %v and EOF it wants more input; it must be done then, or fail", in)
+		c.Wrong("EOF", "after %v and EOF it wants more input; it must be done then, or fail", in)
 	}
 	if !endsWith(in[:want.took], want.rest) {
-		c.wrong("rest", "it was handed %v and leaves over %v, which is not the end of that", in[:want.took], want.rest)
+		c.Wrong("rest", "it was handed %v and leaves over %v, which is not the end of that", in[:want.took], want.rest)
 	}
 	if want.endsStream {
-		c.wrong("rest", "over %v it leaves over an EOF that it was not handed", in)
+		c.Wrong("rest", "over %v it leaves over an EOF that it was not handed", in)
 	}
-	same(&c.report, "recipe", "in a second run", in, want, run(ctx, c.it, in, oneByOne))
-	same(&c.report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain, c.batchAgain))
-	same(&c.report, "EOF", "with a second EOF", in, want, run(ctx, c.it, in, oneByOne, c.eofAgain))
+	same(&c.Report, "recipe", "in a second run", in, want, run(ctx, c.it, in, oneByOne))
+	same(&c.Report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain, c.batchAgain))
+	same(&c.Report, "EOF", "with a second EOF", in, want, run(ctx, c.it, in, oneByOne, c.eofAgain))
 	if c.hasBatch {
 		for size := range len(in) {
-			same(&c.report, "Batch", fmt.Sprintf("in batches of %d", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))
+			same(&c.Report, "Batch", fmt.Sprintf("in batches of %d", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))
 		}
-		same(&c.report, "Batch", "by Next and Batch in turn", in, want, run(ctx, c.it, in, c.mixed))
+		same(&c.Report, "Batch", "by Next and Batch in turn", in, want, run(ctx, c.it, in, c.mixed))
 	}
 	if c.hasKeep {
-		same(&c.report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept))
+		same(&c.Report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept))
 	}
 	c.flatMap(in, want)
 
 	// The others begin, or the context ends, when as much of c.in has been handed over.
 	other := c.whole
 	during := run(ctx, c.it, c.in, after[E](len(in), func() { other = run(ctx, c.it, c.in, oneByOne) }))
-	same(&c.report, "recipe", "while another run takes place", c.in, c.whole, during)
-	same(&c.report, "recipe", "within another run", c.in, c.whole, other)
+	same(&c.Report, "recipe", "while another run takes place", c.in, c.whole, during)
+	same(&c.Report, "recipe", "within another run", c.in, c.whole, other)
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.cancelled(in, run(ctx, c.it, c.in, after[E](len(in), func() { cancel(errCancelled) })))
 	cancel(errCancelled)
@@ -129,7 +130,7 @@ var errCancelled = errors.New("the test has cancelled the context")
 
 func (c *check[E, A]) cancelled(in []E, got outcome[E, A]) {
 	if !errors.Is(got.err, errCancelled) && !got.equal(c.whole) {
-		c.wrong("cancel", "over %v it %v; when the context ends after %v it %v; it must do as ever or fail with the cause",
+		c.Wrong("cancel", "over %v it %v; when the context ends after %v it %v; it must do as ever or fail with the cause",
 			c.in, c.whole, in, got)
 	}
 }
@@ -138,7 +139,7 @@ func (c *check[E, A]) cancelled(in []E, got outcome[E, A]) {
 func (c *check[E, A]) watched(s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
 	for i, e := range es {
 		if rest := s.Rest(); !rest.IsEmpty() {
-			c.wrong("rest", "after %v it wants more and leaves over %v; it must leave nothing until it is done", es[:i], rest.Els())
+			c.Wrong("rest", "after %v it wants more and leaves over %v; it must leave nothing until it is done", es[:i], rest.Els())
 		}
 		if step := s.Next(e); !step.IsCont() {
 			return i + 1, step
@@ -153,7 +154,7 @@ func (c *check[E, A]) nextAgain(s iteratee.Sink[E], step iteratee.Step) iteratee
 	}
 	for _, e := range c.in {
 		if again := s.Next(e); !sameStep(again, step) {
-			c.wrong("done", "it answers %s, and to %v after that %s; it must answer the same again", show(step), e, show(again))
+			c.Wrong("done", "it answers %s, and to %v after that %s; it must answer the same again", show(step), e, show(again))
 		}
 	}
 	return step
@@ -164,7 +165,7 @@ func (c *check[E, A]) batchAgain(s iteratee.Sink[E], step iteratee.Step) iterate
 		return step
 	}
 	if _, again := s.Batch(c.in); !sameStep(again, step) {
-		c.wrong("done", "it answers %s, and to a Batch after that %s; it must answer the same again", show(step), show(again))
+		c.Wrong("done", "it answers %s, and to a Batch after that %s; it must answer the same again", show(step), show(again))
 	}
 	return step
 }
@@ -180,7 +181,7 @@ func (c *check[E, A]) eofAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.
 	}
 	again := s.EOF()
 	if again.IsCont() {
-		c.wrong("EOF", "it answers %s, and to EOF after that more; it must answer done", show(step))
+		c.Wrong("EOF", "it answers %s, and to EOF after that more; it must answer done", show(step))
 		return step
 	}
 	return again
@@ -202,11 +203,11 @@ func (c *check[E, A]) batch(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
 	given := slices.Clone(es)
 	n, step := s.Offer(given)
 	if n < 0 || n > len(es) || step.IsCont() && n != len(es) {
-		c.wrong("Batch", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
+		c.Wrong("Batch", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
 		n = len(es)
 	}
 	if !reflect.DeepEqual(given, slices.Clone(es)) {
-		c.wrong("Batch", "it was given %v, and has changed that to %v", es, given)
+		c.Wrong("Batch", "it was given %v, and has changed that to %v", es, given)
 	}
 	clear(given)
 	return n, step
@@ -242,17 +243,17 @@ func (c *check[E, A]) flatMap(in []E, want outcome[E, A]) {
 	got := run(ctx, iteratee.FlatMap(c.it, then(iteratee.Collect[E]())), in, oneByOne)
 	left := slices.Concat(want.rest, in[want.took:])
 	if want.err == nil && got.err == nil && !sameElements(got.result.Next, left) {
-		c.wrong("FlatMap", "over %v it %v; the one that follows gets %v, and should get %v", in, want, got.result.Next, left)
+		c.Wrong("FlatMap", "over %v it %v; the one that follows gets %v, and should get %v", in, want, got.result.Next, left)
 	}
 
 	none := iteratee.Done(struct{}{}, iteratee.Empty[E]())
-	same(&c.report, "FlatMap", "after Done", in, want,
+	same(&c.Report, "FlatMap", "after Done", in, want,
 		run(ctx, iteratee.FlatMap(none, func(struct{}) iteratee.Iteratee[E, A] { return c.it }), in, oneByOne))
-	same(&c.report, "FlatMap", "before Done", in, want,
+	same(&c.Report, "FlatMap", "before Done", in, want,
 		run(ctx, iteratee.FlatMap(c.it, func(a A) iteratee.Iteratee[E, A] { return iteratee.Done(a, iteratee.Empty[E]()) }), in, oneByOne))
 
 	one := iteratee.TakeUpTo[E](1)
-	same(&c.report, "FlatMap", "the same associated to the right", in,
+	same(&c.Report, "FlatMap", "the same associated to the right", in,
 		run(ctx, iteratee.FlatMap(iteratee.FlatMap(one, func([]E) iteratee.Iteratee[E, A] { return c.it }), then(one)), in, oneByOne),
 		run(ctx, iteratee.FlatMap(one, func([]E) iteratee.Iteratee[E, pair[E, A]] { return iteratee.FlatMap(c.it, then(one)) }), in, oneByOne))
 }
@@ -264,10 +265,10 @@ func (c *check[E, A]) isRecipe() bool {
 	before := fmt.Sprintf("%#v", c.whole.result)
 	run(ctx, c.it, c.in[min(1, len(c.in)):], oneByOne)
 	if now := fmt.Sprintf("%#v", c.whole.result); now != before {
-		c.wrong("recipe", "a second run has changed the result of the first from %s to %s", before, now)
+		c.Wrong("recipe", "a second run has changed the result of the first from %s to %s", before, now)
 	}
-	same(&c.report, "recipe", "in another run", c.in, c.whole, run(ctx, c.it, c.in, oneByOne))
-	return c.errs == nil
+	same(&c.Report, "recipe", "in another run", c.in, c.whole, run(ctx, c.it, c.in, oneByOne))
+	return c.Err() == nil
 }
 
 func (c *check[E, A]) concurrently() {
@@ -278,6 +279,6 @@ func (c *check[E, A]) concurrently() {
 	}
 	wg.Wait()
 	for _, got := range got {
-		same(&c.report, "recipe", "at the same time as others", c.in, c.whole, got)
+		same(&c.Report, "recipe", "at the same time as others", c.in, c.whole, got)
 	}
 }

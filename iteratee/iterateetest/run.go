@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -109,27 +110,10 @@ func show(v any) any {
 	return v
 }
 
-// report collects what is wrong, the first of each law.
-type report struct {
-	errs []error
-	said map[string]bool
-}
-
-func (r *report) wrong(law, format string, args ...any) {
-	if r.said[law] {
-		return
-	}
-	if r.said == nil {
-		r.said = map[string]bool{}
-	}
-	r.said[law] = true
-	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
-}
-
 // same reports that two runs over in differ.
-func same[E, A any](r *report, law, how string, in []E, want, got outcome[E, A]) {
+func same[E, A any](r *report.Report, law, how string, in []E, want, got outcome[E, A]) {
 	if !got.equal(want) {
-		r.wrong(law, "over %v it %v; %s it %v", in, want, how, got)
+		r.Wrong(law, "over %v it %v; %s it %v", in, want, how, got)
 	}
 }
 
