@@ -67,6 +67,11 @@ func NewStage(ctx context.Context) Stage {
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
 
+// Interruptible is [iteratee.Interruptible] for the adapter.
+func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Step)) {
+	return iteratee.Interruptible(s.ctx)
+}
+
 // Stop returns what the adapter answers when it takes no more while its consumer
 // is still open. No other Stage has the same.
 func (s Stage) Stop() iteratee.Step { return s.stop }

@@ -18,7 +18,7 @@ func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(contex
 	}()
 	r := it.Start(ctx)
 	if r.Step.IsCont() {
-		r.Step = drive(ctx, r.Sink)
+		r.Step = Drive(ctx, r.Sink, drive)
 	}
 	ok = r.Step.Err() == nil
 	return New(func(ctx context.Context) Running[E, A] {

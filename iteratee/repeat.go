@@ -35,7 +35,7 @@ func Repeat[E, A any](it Iteratee[E, A]) Iteratee[E, []A] {
 //
 // It is what Repeat and enumeratee.Grouped are made of.
 func Rounds[E, A any](ctx context.Context, it Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
-	r := &rounds[E, A]{ctx: ctx, it: it, done: done, emit: emit}
+	r := &rounds[E, A]{ctx: partOf(ctx), it: it, done: done, emit: emit}
 	return Sink[E]{
 		Next:  r.next,
 		EOF:   func() Step { return r.settle(EOF[E]()) },
