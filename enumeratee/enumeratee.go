@@ -93,6 +93,7 @@ func (s Stage) AtEnd(f func()) {
 func (s Stage) End() {
 	if s.end != nil {
 		s.end()
+		s.end, s.atEnd = nil, nil
 	}
 }
 
