@@ -49,12 +49,11 @@ func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[
 // It is Play's &> of a source and a transformer.
 func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
-		ctx, end := iteratee.NewRun(ctx)
-		defer end()
-		stage := enumeratee.NewStage(ctx)
+		stage := enumeratee.NewSourceStage(ctx)
+		defer stage.End()
 		adapter, step := t.Attach(stage, sink)
 		if step.IsCont() {
-			step = iteratee.Drive(ctx, adapter, e.Into)
+			step = iteratee.Drive(stage.Context(), adapter, e.Into)
 		}
 		if step.IsCont() || step == stage.Stop() {
 			step = adapter.EOF()

@@ -26,6 +26,9 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = list.New()
+	}
 	at := s.open.PushFront(f)
 	return func() {
 		if s.remove(at) {
@@ -101,7 +104,7 @@ type scopeKey struct{}
 type scope struct {
 	context.Context
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
-	open list.List  // of func()
+	open *list.List // of func(); nil if there has been none
 
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
@@ -130,12 +133,11 @@ func (s *scope) remove(at *list.Element) bool {
 }
 
 func (s *scope) end() {
-	at := s.open.Front()
-	if at == nil {
+	if s.open == nil || s.open.Len() == 0 {
 		return
 	}
 	defer s.end() // the others too, if this one panics
-	if s.remove(at) {
+	if at := s.open.Front(); s.remove(at) {
 		at.Value.(func())()
 	}
 }
