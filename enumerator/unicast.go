@@ -243,7 +243,6 @@ func (u *unicast[E]) leave() {
 
 // drain is the consumer's side.
 func (u *unicast[E]) drain(sink iteratee.Sink[E]) iteratee.Step {
-	ask := asker{ctx: u.ctx}
 	for {
 		e, ok, end := u.take()
 		switch {
@@ -254,7 +253,7 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E]) iteratee.Step {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := ask.cancelled(); !step.IsCont() {
+			if step := iteratee.Cancelled(u.ctx); !step.IsCont() {
 				return step
 			}
 		case end != nil:
