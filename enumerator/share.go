@@ -203,8 +203,8 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 func (run *sharing[E]) stop() error {
 	run.cancel(errShareIdle)
 	<-run.done
-	if errors.Is(run.err, errShareIdle) || errors.Is(run.err, context.Canceled) {
-		return nil // that it was stopped is no failure
+	if isStop(run.err, errShareIdle) {
+		return nil // it is no failure
 	}
 	return run.err
 }
