@@ -123,9 +123,9 @@ func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iter
 	return iteratee.StepError(io.ErrNoProgress)
 }
 
-// ErrStopped is what a Write of the function of [FromWriter] returns when the consumer is
-// done.
-var ErrStopped = errors.New("enumerator: FromWriter: the consumer is done")
+// ErrStopped is what a Write of the function of [FromWriter], or a push into a [Channel],
+// returns when the consumer is done.
+var ErrStopped = errors.New("enumerator: the consumer is done")
 
 // FromWriter returns the Enumerator of what write writes: each Write is one chunk, a copy.
 // A Write returns when the consumer has answered, so write is never ahead of it. When the
