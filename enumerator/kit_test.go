@@ -104,6 +104,20 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"OnDoneEnumerating": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
+	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // in order, one at a time
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		parts := []source{some(es[:n]), some(es[n:])}
+		indices := enumerator.Unfold(0, func(i int) (int, int, bool) { return i, i + 1, i < len(parts) })
+		return enumerator.FlatMapConcurrent(1, indices, func(i int) source { return parts[i] })
+	},
+	"SwitchMap": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return enumerator.SwitchMap(enumerator.Of(0), func(int) source { return e })
+	},
+	"PatchPanel": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return enumerator.PatchPanel(func(_ context.Context, patchIn func(source) bool) error { patchIn(e); return nil })
+	},
 	"Interleave": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Interleave(some(nil), some(es))
 	},
@@ -144,11 +158,14 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 			})
 		})
 	}
-	t.Run("Interleave of several", func(t *testing.T) {
+	t.Run("of several at once", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			a, b, c := someInts(t), someInts(t), someInts(t)
 			some := someOf(t, 1)
-			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(some(a), some(b), some(c)), a, b, c))
+			sources := []source{some(a), some(b), some(c)}
+			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(sources...), a, b, c), "Interleave")
+			limit := rapid.IntRange(2, 4).Draw(t, "limit")
+			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(limit, enumerator.Of(0, 1, 2), func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
 		})
 	})
 }
