@@ -73,6 +73,23 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		})
 	},
 
+	"Joined": func(_ *rapid.T, es []int, some func([]int) source) source {
+		feed := some(es)
+		return enumerator.Defer(func(ctx context.Context) (source, error) {
+			consumer, e := enumerator.Joined[int]()
+			go func() { _, _ = enumerator.Run(ctx, feed, consumer) }()
+			return e, nil
+		})
+	},
+	"RunPartial": func(t *rapid.T, es []int, some func([]int) source) source {
+		e, n := some(es), rapid.IntRange(0, len(es)+1).Draw(t, "taken")
+		return enumerator.Defer(func(ctx context.Context) (source, error) {
+			taken, rest, stop, err := enumerator.RunPartial(ctx, e, iteratee.TakeUpTo[int](n))
+			iteratee.AtEnd(ctx, stop)
+			return enumerator.FromSlice(taken).AndThen(rest), err
+		})
+	},
+
 	"New": func(_ *rapid.T, es []int, some func([]int) source) source { return enumerator.New(some(es).Into) },
 	"Empty": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Empty[int]().AndThen(some(es))
@@ -237,9 +254,22 @@ func TestApplyKeepsTheLaws(t *testing.T) {
 	})
 }
 
+func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 4).Draw(t, "done after")
+		consumer := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, none], error) {
+			it, e := enumerator.Joined[int]()
+			go func() { _, _ = seen(ctx, e, n) }()
+			return it, nil
+		})
+		assert.NoError(t, iterateetest.Test(consumer, someInts(t)))
+	})
+}
+
 func TestNoEnumeratorIsForgotten(t *testing.T) {
-	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumerator"), slices.Concat(slices.Collect(maps.Keys(gives)),
+	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
+	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
 		[]string{"FromReader", "FromFile", "FromWriter", "Repeat", "RepeatM", "Interval"}))
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
-	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply"})
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }
