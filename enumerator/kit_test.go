@@ -1,6 +1,7 @@
 package enumerator_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -34,6 +35,15 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"Of":        func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.Of(es...) },
 	"FromSlice": func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.FromSlice(es) },
 	"FromSeq":   func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.FromSeq(slices.Values(es)) },
+	"FromSeq2": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		return enumerator.FromSeq2(func(yield func(int, error) bool) {
+			for _, e := range es {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		})
+	},
 	"Unfold": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		return enumerator.Unfold(0, func(i int) (int, int, bool) { return at(es, i), i + 1, i < len(es) })
 	},
@@ -202,6 +212,19 @@ func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 		assert.NoError(t, enumeratortest.Test(from(iotest.DataErrReader), chunks), "FromReader of what ends with its last chunk")
 		assert.NoError(t, enumeratortest.Test(from(iotest.OneByteReader), single), "FromReader of single bytes")
 
+		closer := func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
+		assert.NoError(t, enumeratortest.Test(enumerator.FromReadCloser(closer, size), chunks), "FromReadCloser")
+		assert.NoError(t, enumeratortest.Test(enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[[]byte], error) {
+			r := enumerator.ToReader(ctx, enumerator.FromReadCloser(closer, size))
+			iteratee.AtEnd(ctx, func() { r.Close() })
+			return enumerator.FromReader(r, size), nil
+		}), chunks), "FromReader of ToReader")
+		assert.NoError(t, enumeratortest.Test(enumerator.Map(enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
+			s := bufio.NewScanner(bytes.NewReader(content))
+			s.Split(bufio.ScanBytes)
+			return enumerator.FromScanner(s), nil
+		}), bytes.Clone), single), "FromScanner")
+
 		require.NoError(t, os.WriteFile(name, content, 0o600))
 		assert.NoError(t, enumeratortest.Test(enumerator.FromFile(name, size), chunks), "FromFile")
 
@@ -269,7 +292,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromFile", "FromWriter", "Repeat", "RepeatM", "Interval"}))
+		[]string{"FromReader", "FromReadCloser", "FromFile", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval"}))
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

@@ -49,26 +49,29 @@ func RunPartial[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iter
 	return a, p.rest(r.Rest()), p.stop, nil
 }
 
-// A pull is a run of a source that makes an element when it is asked for one.
+// A pull is a run of e that makes an element when it is asked for one.
 type pull[E any] struct {
+	e      Enumerator[E]
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	mu    sync.Mutex // of the two
-	next  func() (E, error, bool)
+	mu    sync.Mutex
+	next  func() (E, error, bool) // nil until an element is asked for
 	close func()
 }
 
 func newPull[E any](ctx context.Context, e Enumerator[E]) *pull[E] {
 	ctx, cancel := context.WithCancelCause(ctx)
-	next, close := iter.Pull2(All(ctx, e))
-	return &pull[E]{ctx: ctx, cancel: cancel, next: next, close: close}
+	return &pull[E]{e: e, ctx: ctx, cancel: cancel}
 }
 
-// ask returns the next element, or the answer of a source that has none.
+// ask returns the next element or, if there is none, the answer of the source.
 func (p *pull[E]) ask() (e E, end bool, step iteratee.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next, p.close = iter.Pull2(All(p.ctx, p.e))
+	}
 	e, err, ok := p.next()
 	switch {
 	case err != nil:
@@ -79,9 +82,23 @@ func (p *pull[E]) ask() (e E, end bool, step iteratee.Step) {
 	return e, false, iteratee.StepCont
 }
 
+// claim reports whether no element has been asked for, and sees to it that none will be.
+func (p *pull[E]) claim() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next != nil {
+		return false
+	}
+	p.next, p.close = func() (e E, err error, ok bool) { return e, nil, false }, func() {}
+	return true
+}
+
 // stop ends the run and returns when it is over.
 func (p *pull[E]) stop() {
 	p.cancel(errOver)
+	if p.claim() {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.close()
