@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -159,10 +160,7 @@ func (s *Shared[E]) leave(run *sharing[E]) bool {
 	return true
 }
 
-var (
-	errShareIdle   = errors.New("enumerator: Share: no run is left")
-	errShareGoexit = errors.New("enumerator: Share: the source has called runtime.Goexit")
-)
+var errShareGoexit = errors.New("enumerator: Share: the source has called runtime.Goexit")
 
 // drive runs the source.
 func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-chan struct{}) {
@@ -201,9 +199,9 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 
 // stop ends the source, waits for it, and returns the error with which it has ended.
 func (run *sharing[E]) stop() error {
-	run.cancel(errShareIdle)
+	run.cancel(errOver)
 	<-run.done
-	if isStop(run.err, errShareIdle) {
+	if stop.Only(run.err) {
 		return nil // it is no failure
 	}
 	return run.err
