@@ -59,12 +59,18 @@ func async[E any](stage Stage, left func() iteratee.Input[E], loop func(ctx cont
 			}
 			return consumer.answer()
 		},
-		Rest: func() iteratee.Input[E] { return left().Then(late) },
+		Rest: func() iteratee.Input[E] {
+			if !consumer.isOver() {
+				return iteratee.Empty[E]()
+			}
+			return left().Then(late)
+		},
 	}, iteratee.StepCont
 }
 
 // running is what the goroutine of the source has of the one of the consumer.
 type running struct {
+	cancel   func()        // its context
 	over     chan struct{} // closed after end and panicked are set
 	end      iteratee.Step
 	panicked any
@@ -75,9 +81,9 @@ type running struct {
 func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 	own, interrupt := stage.Interruptible()
 	ctx, cancel := context.WithCancel(own)
-	r := &running{over: make(chan struct{})}
+	r := &running{cancel: cancel, over: make(chan struct{})}
 	stage.AtEnd(func() {
-		cancel()
+		r.stop()
 		r.answer()
 	})
 	go func() {
@@ -102,6 +108,21 @@ func (r *running) answer() iteratee.Step {
 		panic(v)
 	}
 	return r.end
+}
+
+func (r *running) isOver() bool {
+	select {
+	case <-r.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends the context of the goroutine, and waits for it.
+func (r *running) stop() {
+	r.cancel()
+	<-r.over
 }
 
 // guard calls f. If that panics, or leaves its goroutine, it calls failed with what
