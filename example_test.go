@@ -25,7 +25,7 @@ func clock(*http.Request) (enumerator.Enumerator[[]byte], error) {
 }
 
 var clockHandler = httpadapter.Handler(clock,
-	httpadapter.Header("Content-Type", "text/html; charset=utf-8"))
+	httpadapter.Comet())
 
 // end snippet
 

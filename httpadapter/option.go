@@ -25,6 +25,7 @@ type config struct {
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
+	limits []*limiter
 	onEnd  []func(*http.Request, Outcome)
 	logger *slog.Logger // nil: the default one
 }

@@ -63,7 +63,7 @@ func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byt
 // open nothing. Handler panics if source is nil.
 //
 // Errors go to the [Logger], with the method and the path, except those that wrap
-// [ErrClientGone].
+// [ErrClientGone], [ErrTooMany] or [ErrDraining].
 func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), opts ...Option) http.Handler {
 	if source == nil {
 		panic("httpadapter: Handler: source must not be nil")
@@ -77,6 +77,12 @@ func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), 
 func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (enumerator.Enumerator[[]byte], error), c *config) error {
 	s := newStream(w, r, c)
 	defer s.report(time.Now())
+	leave, err := c.admit(r)
+	defer leave()
+	if err != nil {
+		refuse(w)
+		return s.ended(Refused, err)
+	}
 	if err := checkFlush(w); err != nil {
 		internalServerError(w)
 		return s.ended(Failed, err)
@@ -143,7 +149,9 @@ func (c *config) log() *slog.Logger {
 }
 
 func (c *config) logError(r *http.Request, err error) {
-	if err != nil && !errors.Is(err, ErrClientGone) {
+	switch {
+	case err == nil, errors.Is(err, ErrClientGone), errors.Is(err, ErrTooMany), errors.Is(err, ErrDraining):
+	default:
 		c.log().ErrorContext(r.Context(), "httpadapter: stream failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 }

@@ -93,6 +93,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	ctx, cancel := context.WithCancelCause(s.r.Context())
 	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
+	if shutdown := draining(s.r); shutdown != nil && s.length < 0 {
+		defer context.AfterFunc(shutdown, func() { cancel(errDrained) })()
+	}
 	s.begin(cancel)
 	defer s.stop()
 	_, err := enumerator.Run(ctx, e, iteratee.ForEach(s.chunk))

@@ -126,7 +126,7 @@ func TestHeartbeat(t *testing.T) {
 			[]string{"50ms head 200", "50ms flush", "80ms write -", "80ms flush", "110ms write -", "110ms flush", "120ms write a", "120ms flush"},
 		},
 		"not while chunks wait": {
-			script(0*s, "a", 3*s, ""),
+			script(0*s, "a", 2500*time.Millisecond, ""),
 			[]httpadapter.Option{httpadapter.Heartbeat(2*s, []byte("-")), httpadapter.FlushInterval(1 * s)},
 			[]string{"0s head 200", "0s write a", "1s flush"},
 		},
