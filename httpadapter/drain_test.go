@@ -34,12 +34,13 @@ func TestDrain(t *testing.T) {
 
 			go func() {
 				src.chunks <- "a"
+				src.chunks <- "b" // is taken when the one before was written; itself it may not be
 				assert.NoError(t, srv.Config.Shutdown(context.Background()))
 			}()
 			res := get(t, srv, t.Context())
 			body, err := io.ReadAll(res.Body)
 			assert.NoError(t, err, "a complete response")
-			assert.Equal(t, "a", string(body), "and what was not flushed yet is in it")
+			assert.Regexp(t, "^ab?$", string(body), "and what was not flushed yet is in it")
 			o := receive(t, ended, "the end")
 			assert.NoError(t, o.Err)
 			assert.Equal(t, httpadapter.Drained, o.Reason)

@@ -81,7 +81,9 @@ func (s *stream) unlock() { <-s.turn }
 // run drains e. Nothing else touches the writer any more when it returns or panics.
 func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	if s.r.Method == http.MethodHead {
-		e = enumerator.Empty[[]byte]()
+		s.extend()
+		s.head() // to be flushed by net/http: HTTP/2 takes a Flush after the end for an error
+		return EndOfSource, nil
 	}
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
@@ -237,9 +239,7 @@ func (s *stream) send(chunk []byte, flush bool) error {
 	}
 	s.extend()
 	if !s.sent {
-		s.sent = true
-		s.setHeader(s.w.Header())
-		s.w.WriteHeader(http.StatusOK)
+		s.head()
 	}
 	if len(chunk) > 0 {
 		if s.waiting == 0 {
@@ -263,6 +263,12 @@ func (s *stream) send(chunk []byte, flush bool) error {
 	return nil
 }
 
+func (s *stream) head() {
+	s.sent = true
+	s.setHeader(s.w.Header())
+	s.w.WriteHeader(http.StatusOK)
+}
+
 func (s *stream) failed(err error) error {
 	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, http.ErrContentLength) {
 		s.err = fmt.Errorf("httpadapter: write: %w", err)
@@ -274,7 +280,7 @@ func (s *stream) failed(err error) error {
 
 // finish sends what is left of a stream that is complete.
 func (s *stream) finish() error {
-	if s.length >= 0 && s.outcome.Bytes < s.length && s.r.Method != http.MethodHead {
+	if s.length >= 0 && s.outcome.Bytes < s.length {
 		return fmt.Errorf("httpadapter: the stream has ended after %d bytes of %d, which is its Content-Length: %w", s.outcome.Bytes, s.length, io.ErrUnexpectedEOF)
 	}
 	if s.sent && s.waiting == 0 {

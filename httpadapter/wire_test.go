@@ -339,8 +339,10 @@ func TestClientThatGoesEndsTheRunAndTheSource(t *testing.T) {
 			get(t, srv, ctx)
 			leave()
 			err := receive(t, returned, "Serve")
-			assert.ErrorIs(t, err, context.Canceled)
 			assert.ErrorIs(t, err, httpadapter.ErrClientGone)
+			if !strings.HasPrefix(proto, "HTTP/2") { // where the head may still be on its way
+				assert.ErrorIs(t, err, context.Canceled)
+			}
 			assert.EqualValues(t, 1, src.closed.Load())
 		})
 		t.Run(proto+"/while it produces", func(t *testing.T) {
