@@ -20,8 +20,7 @@ import (
 // skipped. Serve keeps no chunk: a source may use its buffer again. Each write has a
 // deadline of its own, [WriteTimeout], in place of the one that http.Server sets for
 // the whole response. The last is for the end of the response, which net/http writes
-// when the handler returns: it should return soon after Serve. Nor does
-// http.Server.ReadTimeout end the stream, once the request has been read.
+// when the handler returns: it should return soon after Serve.
 //
 // The run starts at once. The head leaves with the first chunk, or by itself if that
 // has not come within 50 ms. For that, and for what Options add, Serve has a timer

@@ -88,10 +88,6 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
 	_ = s.rc.EnableFullDuplex()
-	if isRead(s.r) {
-		// Or http.Server.ReadTimeout, which is for the request, ends the stream.
-		_ = s.rc.SetReadDeadline(time.Time{})
-	}
 	ctx, cancel := context.WithCancelCause(s.r.Context())
 	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
@@ -322,19 +318,6 @@ func (s *stream) warn() {
 	s.log().WarnContext(s.r.Context(), "httpadapter: a ResponseWriter hides write deadlines: a client that stops reading is not noticed, "+
 		"and http.Server.WriteTimeout cuts streams; if it wraps another it needs a method Unwrap() http.ResponseWriter",
 		"type", fmt.Sprintf("%T", s.w), "method", s.r.Method, "path", s.r.URL.Path)
-}
-
-// isRead reports whether r has no body, or one that was read to its end already.
-func isRead(r *http.Request) bool {
-	if r.Body == nil || r.Body == http.NoBody {
-		return true
-	}
-	// With a length and on HTTP/1, a read of nothing does not wait.
-	if r.ProtoMajor > 1 || r.ContentLength <= 0 {
-		return false
-	}
-	_, err := r.Body.Read(nil)
-	return err == io.EOF
 }
 
 // contentLength is what the headers say, -1 if they do not.
