@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"enumeratee/text":             {"iteratee", "enumeratee", "golang.org/x/text/*"},
 	"enumerator":                  {"iteratee", "enumeratee"},
 	"comet":                       {"iteratee", "enumeratee"},
-	"httpadapter":                 {"iteratee", "enumeratee", "enumerator"},
+	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "github.com/klauspost/compress/*"},
 	"httpadapter/httpadaptertest": {},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},

@@ -25,9 +25,11 @@ type config struct {
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
-	limits []*limiter
-	onEnd  []func(*http.Request, Outcome)
-	logger *slog.Logger // nil: the default one
+	compress bool
+	trailers []trailer
+	limits   []*limiter
+	onEnd    []func(*http.Request, Outcome)
+	logger   *slog.Logger // nil: the default one
 }
 
 func newConfig(opts []Option) *config {
@@ -53,10 +55,7 @@ func newConfig(opts []Option) *config {
 // before it has set under that key. An error status does not get it. It panics if key
 // is not the name of a header.
 func Header(key, value string) Option {
-	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	if key == "" || strings.Trim(key, token) != "" {
-		panic(fmt.Sprintf("httpadapter: Header: key must be the name of a header, got %q", key))
-	}
+	mustBeName("Header", key)
 	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
 }
 
@@ -136,6 +135,13 @@ func mustBePositive[N int | time.Duration](what string, n N) {
 	}
 }
 
+func mustBeName(function, key string) {
+	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if key == "" || strings.Trim(key, token) != "" {
+		panic(fmt.Sprintf("httpadapter: %s: key must be the name of a header, got %q", function, key))
+	}
+}
+
 // setHeader sets what was asked for, and the defaults for what is not there.
 func (c *config) setHeader(h http.Header) {
 	for _, kv := range c.header {
@@ -152,5 +158,8 @@ func (c *config) setHeader(h http.Header) {
 				h.Set(kv[0], kv[1])
 			}
 		}
+	}
+	for _, t := range c.trailers {
+		h.Add("Trailer", t.key)
 	}
 }

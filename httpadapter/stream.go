@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
-	"github.com/halley-go/halley/iteratee"
 )
 
 // grace is how long the head waits for the first chunk: until then an error of the
@@ -26,7 +25,10 @@ type stream struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
 	r       *http.Request
-	length  int64 // as the headers say, -1 if they do not
+	length  int64     // as the headers say, -1 if they do not
+	out     io.Writer // w, or the encoder if there is one
+	encoder encoder
+	coding  *coding // whose the encoder is
 	outcome Outcome
 
 	// turn holds a token for whoever may touch the writer and what follows. It is no
@@ -96,7 +98,7 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	}
 	s.begin(cancel)
 	defer s.stop()
-	_, err := enumerator.Run(ctx, e, iteratee.ForEach(s.chunk))
+	trailers, err := enumerator.Run(ctx, e, s.consumer())
 
 	s.lock()
 	defer s.unlock()
@@ -110,7 +112,7 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	default:
 		reason = EndOfSource
 	}
-	return reason, s.finish()
+	return reason, s.finish(trailers)
 }
 
 // begin sets the timer.
@@ -134,6 +136,9 @@ func (s *stream) stop() {
 	s.unlock()
 	if onItsWay {
 		<-s.timed
+	}
+	if s.encoder != nil {
+		s.coding.giveBack(s.encoder)
 	}
 	if s.panicked != nil {
 		panic(s.panicked)
@@ -242,13 +247,12 @@ func (s *stream) send(chunk []byte, flush bool) error {
 			s.flushAt = s.last.Add(s.flushInterval)
 		}
 		s.waiting += len(chunk)
-		if _, err := s.w.Write(chunk); err != nil {
+		if _, err := s.out.Write(chunk); err != nil {
 			return s.failed(err)
 		}
 	}
 	if flush || s.waiting >= s.flushSize {
-		s.waiting = 0
-		if err := s.rc.Flush(); err != nil {
+		if err := s.flush(); err != nil {
 			return s.failed(err)
 		}
 	}
@@ -262,7 +266,22 @@ func (s *stream) send(chunk []byte, flush bool) error {
 func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
+	s.out = s.w
+	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
+		s.encoder = s.coding.encoder(s.w)
+		s.out = s.encoder
+	}
 	s.w.WriteHeader(http.StatusOK)
+}
+
+func (s *stream) flush() error {
+	if s.encoder != nil && s.waiting > 0 {
+		if err := s.encoder.Flush(); err != nil {
+			return err
+		}
+	}
+	s.waiting = 0
+	return s.rc.Flush()
 }
 
 func (s *stream) failed(err error) error {
@@ -275,14 +294,25 @@ func (s *stream) failed(err error) error {
 }
 
 // finish sends what is left of a stream that is complete.
-func (s *stream) finish() error {
+func (s *stream) finish(trailers []string) error {
 	if s.length >= 0 && s.outcome.Bytes < s.length {
 		return fmt.Errorf("httpadapter: the stream has ended after %d bytes of %d, which is its Content-Length: %w", s.outcome.Bytes, s.length, io.ErrUnexpectedEOF)
 	}
-	if s.sent && s.waiting == 0 {
-		return nil
+	if !s.sent || s.waiting > 0 {
+		if err := s.send(nil, true); err != nil {
+			return err
+		}
 	}
-	return s.send(nil, true)
+	if s.encoder != nil {
+		s.extend()
+		if err := s.encoder.Close(); err != nil {
+			return s.failed(err)
+		}
+	}
+	for i, value := range trailers {
+		s.w.Header().Set(s.trailers[i].key, value)
+	}
+	return nil
 }
 
 // fail makes a response that no client takes for a complete stream. The timer must
