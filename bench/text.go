@@ -68,7 +68,7 @@ func lines(size float64, dir string) (int, []contender, error) {
 		}
 		must(s.Err())
 	}
-	source := enumerator.Through(enumerator.FromFile(file, chunkSize), text.Lines(chunkSize))
+	source := enumerator.Through(enumerator.FromFileReuse(file, chunkSize), text.Lines(chunkSize))
 	observable := ro.Pipe1(ro.NewUnsafeObservable(func(to ro.Observer[[]byte]) ro.Teardown {
 		for s := range scan {
 			to.Next(s.Bytes())

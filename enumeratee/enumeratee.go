@@ -53,7 +53,8 @@ type Stage struct{ *attachment }
 
 type attachment struct {
 	ctx   context.Context
-	stop  iteratee.Step
+	stop  iteratee.Stop
+	owns  bool     // whoever made the Stage drives the source too
 	atEnd []func() // what End has to call
 	end   func()
 }
@@ -61,18 +62,35 @@ type attachment struct {
 // NewStage returns a Stage of its own within the run whose context is ctx. Whoever
 // makes it calls [Stage.End] when the adapter is not needed any more.
 func NewStage(ctx context.Context) Stage {
-	return Stage{&attachment{ctx: ctx, stop: iteratee.NewStop()}}
+	return Stage{&attachment{ctx: ctx}}
+}
+
+// NewSourceStage is [NewStage] for whoever drives the source too, by [iteratee.Drive] with
+// the Context that the Stage has when the adapter is attached: what is attached can
+// interrupt that source.
+func NewSourceStage(ctx context.Context) Stage {
+	return Stage{&attachment{ctx: ctx, owns: true}}
 }
 
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
 
+// Interruptible is [iteratee.Interruptible] for the adapter.
+func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Step)) {
+	if s.owns {
+		run, end := iteratee.NewRun(s.ctx)
+		s.AtEnd(end)
+		s.ctx, s.owns = run, false
+	}
+	return iteratee.Interruptible(s.ctx)
+}
+
 // Stop returns what the adapter answers when it takes no more while its consumer
 // is still open. No other Stage has the same.
-func (s Stage) Stop() iteratee.Step { return s.stop }
+func (s Stage) Stop() iteratee.Step { return s.stop.Step() }
 
 // EOF returns Stop. It is the EOF function of an adapter that holds nothing.
-func (s Stage) EOF() iteratee.Step { return s.stop }
+func (s Stage) EOF() iteratee.Step { return s.stop.Step() }
 
 // AtEnd has f called once when the adapter is not needed any more, however that came:
 // f closes what the adapter holds open. See [iteratee.AtEnd].
@@ -88,6 +106,7 @@ func (s Stage) AtEnd(f func()) {
 func (s Stage) End() {
 	if s.end != nil {
 		s.end()
+		s.end, s.atEnd = nil, nil
 	}
 }
 

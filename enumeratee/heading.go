@@ -20,6 +20,7 @@ func Heading[E any](es ...E) Enumeratee[E, E] {
 			inner.Rest = iteratee.Empty[E] // what it leaves over of es never came from the stream
 		}
 		inner.EOF = stage.EOF
+		inner.Reset = nil // it would have to hand on es again
 		return inner, step
 	})
 }

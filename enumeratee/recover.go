@@ -30,8 +30,10 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 			Rest: inner.Rest,
 		}
 		// A stage for each time t is attached, so that what it holds open is closed when it
-		// has failed.
-		place := NewStage(stage.Context())
+		// has failed. Its context is not the run's own: the source goes on after t.
+		type part struct{ context.Context }
+		ctx := part{stage.Context()}
+		place := NewStage(ctx)
 		stage.AtEnd(func() { place.End() })
 		outer, step := t.Attach(place, watched)
 		own := func(step iteratee.Step) iteratee.Step {
@@ -52,7 +54,7 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				return end
 			}
 			place.End()
-			place = NewStage(stage.Context())
+			place = NewStage(ctx)
 			outer, step = t.Attach(place, watched)
 			return own(step)
 		}

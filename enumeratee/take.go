@@ -16,7 +16,17 @@ func Take[E any](n int) Enumeratee[E, E] {
 	checkCount("Take", n)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
 		t := &taking[E]{stop: stage.Stop(), inner: inner, left: n}
-		return iteratee.Sink[E]{Next: t.next, EOF: stage.EOF, Rest: inner.Rest, Batch: t.batch}, t.passed(0)
+		sink := iteratee.Sink[E]{Next: t.next, EOF: stage.EOF, Rest: inner.Rest, Batch: t.batch}
+		if inner.Reset != nil {
+			sink.Reset = func() iteratee.Step {
+				t.left = n
+				if step := inner.Reset(); !step.IsCont() {
+					return step
+				}
+				return t.passed(0)
+			}
+		}
+		return sink, t.passed(0)
 	})
 }
 

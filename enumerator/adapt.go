@@ -79,6 +79,7 @@ func Heading[E any](e Enumerator[E]) enumeratee.Enumeratee[E, E] {
 			inner.Rest = iteratee.Empty[E] // what it leaves over of e never came from the stream
 		}
 		inner.EOF = stage.EOF
+		inner.Reset = nil // it would have to hand on e again
 		return inner, step
 	})
 }

@@ -1,6 +1,7 @@
 package enumerator_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -272,6 +273,20 @@ func ExampleFromReader() {
 	chunks := enumerator.FromReader(strings.NewReader("abcdefgh"), 3)
 	show(enumerator.Map(chunks, func(chunk []byte) string { return string(chunk) }))
 	// Output: abc def gh
+}
+
+func ExampleFromReaderReuse() {
+	chunks := enumerator.FromReaderReuse(strings.NewReader("abcdefgh"), 3)
+	size := iteratee.Fold(0, func(n int, chunk []byte) int { return n + len(chunk) })
+	fmt.Println(enumerator.Run(context.Background(), chunks, size))
+	// Output: 8 <nil>
+}
+
+func ExampleFromFileReuse() {
+	file := enumerator.FromFileReuse(filepath.Join("testdata", "poem.txt"), 64<<10)
+	lines := iteratee.Fold(0, func(n int, chunk []byte) int { return n + bytes.Count(chunk, []byte("\n")) })
+	fmt.Println(enumerator.Run(context.Background(), file, lines))
+	// Output: 2 <nil>
 }
 
 func ExampleFromFile() {

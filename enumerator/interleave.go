@@ -3,6 +3,7 @@ package enumerator
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/halley-go/halley/iteratee"
 )
@@ -36,7 +37,7 @@ func Interleave[E any](es ...Enumerator[E]) Enumerator[E] {
 				}
 				// That it was stopped is no failure, whichever way it says so.
 				err := end.step.Err()
-				if err != nil && last.Err() == nil && !errors.Is(err, errInterleaveOver) && !errors.Is(err, context.Canceled) {
+				if err != nil && last.Err() == nil && !isStop(err, errInterleaveOver) {
 					last = end.step
 				}
 			}
@@ -75,6 +76,17 @@ func Interleave[E any](es ...Enumerator[E]) Enumerator[E] {
 		}
 		return iteratee.Cancelled(ctx)
 	})
+}
+
+// isStop reports whether err says no more than that a source was stopped for that cause.
+func isStop(err, cause error) bool {
+	switch of := err.(type) {
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(of.Unwrap(), func(err error) bool { return !isStop(err, cause) })
+	case interface{ Unwrap() error }:
+		return isStop(of.Unwrap(), cause)
+	}
+	return errors.Is(err, cause) || errors.Is(err, context.Canceled)
 }
 
 var (

@@ -299,6 +299,9 @@ func TestInterleaveKeepsTheErrorOfASourceThatIsStopped(t *testing.T) {
 	assert.ErrorIs(t, err, errBoom, "plain")
 	_, err = seen(t.Context(), enumerator.Interleave(e), 1)
 	assert.ErrorIs(t, err, errBoom, "interleaved")
+	e = enumerator.OnDoneEnumerating(probe.Naturals(), func() error { return errBoom })
+	_, err = seen(t.Context(), enumerator.Interleave(e), 1)
+	assert.ErrorIs(t, err, errBoom, "joined to what says that it was stopped")
 }
 
 func TestInterleaveTellsASourceHowTheConsumerEnded(t *testing.T) {

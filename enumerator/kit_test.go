@@ -170,6 +170,14 @@ func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 
 		require.NoError(t, os.WriteFile(name, content, 0o600))
 		assert.NoError(t, enumeratortest.Test(enumerator.FromFile(name, size), chunks), "FromFile")
+		// The kit keeps what it gets.
+		clone := func(e enumerator.Enumerator[[]byte]) enumerator.Enumerator[[]byte] {
+			return enumerator.Map(e, slices.Clone[[]byte])
+		}
+		assert.NoError(t, enumeratortest.Test(clone(enumerator.FromFileReuse(name, size)), chunks), "FromFileReuse")
+		assert.NoError(t, enumeratortest.Test(enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
+			return clone(enumerator.FromReaderReuse(bytes.NewReader(content), size)), nil
+		}), chunks), "FromReaderReuse")
 
 		assert.NoError(t, enumeratortest.Test(enumerator.FromWriter(func(w io.Writer) error {
 			for _, chunk := range chunks {
@@ -222,7 +230,7 @@ func TestApplyKeepsTheLaws(t *testing.T) {
 
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumerator"), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromFile", "FromWriter", "Repeat", "RepeatM", "Interval"}))
+		[]string{"FromReader", "FromReaderReuse", "FromFile", "FromFileReuse", "FromWriter", "Repeat", "RepeatM", "Interval"}))
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply"})
 }

@@ -24,8 +24,20 @@ import (
 // It is Play's Enumerator.fromStream, which closes what it reads.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	checkChunkSize("FromReader", chunkSize)
+	return fromReader(r, chunkSize, false)
+}
+
+// FromReaderReuse is [FromReader] that uses the memory of a chunk again for the next one:
+// a consumer must not keep a chunk, or a part of one, when it asks for more. It is for
+// streams that are looked at and not kept, where it spares the memory.
+func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
+	checkChunkSize("FromReaderReuse", chunkSize)
+	return fromReader(r, chunkSize, true)
+}
+
+func fromReader(r io.Reader, chunkSize int, reuse bool) Enumerator[[]byte] {
 	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		return read(ctx, r, chunkSize, sink)
+		return read(ctx, r, chunkSize, reuse, sink)
 	})
 }
 
@@ -37,13 +49,24 @@ func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 // It is Play's Enumerator.fromFile and fromPath, which open the file when they are built.
 func FromFile(name string, chunkSize int) Enumerator[[]byte] {
 	checkChunkSize("FromFile", chunkSize)
+	return fromFile(name, chunkSize, false)
+}
+
+// FromFileReuse is [FromFile] that uses the memory of a chunk again, as [FromReaderReuse]
+// does.
+func FromFileReuse(name string, chunkSize int) Enumerator[[]byte] {
+	checkChunkSize("FromFileReuse", chunkSize)
+	return fromFile(name, chunkSize, true)
+}
+
+func fromFile(name string, chunkSize int, reuse bool) Enumerator[[]byte] {
 	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		f, err := os.Open(name)
 		if err != nil {
 			return iteratee.StepError(err)
 		}
 		defer f.Close() // nothing was written: its error says nothing
-		return read(ctx, f, chunkSize, sink)
+		return read(ctx, f, chunkSize, reuse, sink)
 	})
 }
 
@@ -53,7 +76,7 @@ func checkChunkSize(function string, size int) {
 	}
 }
 
-func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]byte]) iteratee.Step {
+func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iteratee.Sink[[]byte]) iteratee.Step {
 	if d, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
 		interrupted := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
@@ -74,7 +97,7 @@ func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]
 			return step
 		}
 		if len(buf) <= chunkSize/2 {
-			buf = make([]byte, chunkSize) // what was handed on belongs to the consumer
+			buf = make([]byte, chunkSize)
 		}
 		n, err := r.Read(buf)
 		empty++
@@ -83,7 +106,9 @@ func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]
 			if step := sink.Next(buf[:n:n]); !step.IsCont() {
 				return step
 			}
-			buf = buf[n:]
+			if !reuse { // what was handed on belongs to the consumer
+				buf = buf[n:]
+			}
 		}
 		switch {
 		case err == io.EOF:
@@ -98,9 +123,9 @@ func read(ctx context.Context, r io.Reader, chunkSize int, sink iteratee.Sink[[]
 	return iteratee.StepError(io.ErrNoProgress)
 }
 
-// ErrStopped is what a Write of the function of [FromWriter] returns when the consumer is
-// done.
-var ErrStopped = errors.New("enumerator: FromWriter: the consumer is done")
+// ErrStopped is what a Write of the function of [FromWriter], or a push into a [Channel],
+// returns when the consumer is done.
+var ErrStopped = errors.New("enumerator: the consumer is done")
 
 // FromWriter returns the Enumerator of what write writes: each Write is one chunk, a copy.
 // A Write returns when the consumer has answered, so write is never ahead of it. When the

@@ -128,7 +128,36 @@ func TestFromReaderDoesNotClose(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrClosedPipe)
 }
 
+func TestReuse(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, []byte("abcdefgh"), 0o600))
+	for function, e := range map[string]enumerator.Enumerator[[]byte]{
+		"FromReaderReuse": enumerator.FromReaderReuse(strings.NewReader("abcdefgh"), 3),
+		"FromFileReuse":   enumerator.FromFileReuse(name, 3),
+	} {
+		t.Run(function, func(t *testing.T) {
+			var first []byte
+			seen := collect(t, enumerator.Map(e, func(chunk []byte) string {
+				if first == nil {
+					first = chunk
+				}
+				return string(first[:1]) + " " + string(chunk)
+			}))
+			assert.Equal(t, []string{"a abc", "d def", "g gh"}, seen, "the memory of the first is that of the others")
+		})
+	}
+	first, second := new(string), new(string)
+	e := enumerator.FromFileReuse(name, 8)
+	keep := func(s *string, then func()) enumerator.Enumerator[string] {
+		return enumerator.Map(e, func(chunk []byte) string { then(); *s = string(chunk); return *s })
+	}
+	collect(t, keep(first, func() { collect(t, keep(second, func() {})) }))
+	assert.Equal(t, *first, *second, "each run has its own")
+}
+
 func TestChunkSizeMustBePositive(t *testing.T) {
+	assert.PanicsWithValue(t, "enumerator: FromReaderReuse: chunkSize must be positive, got 0", func() { enumerator.FromReaderReuse(strings.NewReader(""), 0) })
+	assert.PanicsWithValue(t, "enumerator: FromFileReuse: chunkSize must be positive, got -1", func() { enumerator.FromFileReuse("x", -1) })
 	assert.PanicsWithValue(t, "enumerator: FromReader: chunkSize must be positive, got 0", func() { enumerator.FromReader(strings.NewReader(""), 0) })
 	assert.PanicsWithValue(t, "enumerator: FromReader: chunkSize must be positive, got -1", func() { enumerator.FromReader(strings.NewReader(""), -1) })
 	assert.PanicsWithValue(t, "enumerator: FromFile: chunkSize must be positive, got 0", func() { enumerator.FromFile("x", 0) })

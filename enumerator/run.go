@@ -23,7 +23,7 @@ func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E,
 	r := it.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
-		step = e.Into(ctx, r.Sink)
+		step = iteratee.Drive(ctx, r.Sink, e.Into)
 	}
 	if step.IsCont() && ctx.Err() != nil {
 		return a, context.Cause(ctx) // what looks like the end may be a source that was cut short
@@ -49,11 +49,11 @@ func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[
 // It is Play's &> of a source and a transformer.
 func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
-		stage := enumeratee.NewStage(ctx)
+		stage := enumeratee.NewSourceStage(ctx)
 		defer stage.End()
 		adapter, step := t.Attach(stage, sink)
 		if step.IsCont() {
-			step = e.Into(ctx, adapter)
+			step = iteratee.Drive(stage.Context(), adapter, e.Into)
 		}
 		if step.IsCont() || step == stage.Stop() {
 			step = adapter.EOF()

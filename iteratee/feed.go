@@ -17,8 +17,9 @@ func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(contex
 		}
 	}()
 	r := it.Start(ctx)
+	r.Reset = nil // this run is all there is
 	if r.Step.IsCont() {
-		r.Step = drive(ctx, r.Sink)
+		r.Step = Drive(ctx, r.Sink, drive)
 	}
 	ok = r.Step.Err() == nil
 	return New(func(ctx context.Context) Running[E, A] {
@@ -49,6 +50,6 @@ func Feed[E, A any](ctx context.Context, it Iteratee[E, A], in Input[E]) Iterate
 // Resume returns an Iteratee that goes on with a run that has last answered step.
 // It can be used once: it is that run, not a recipe.
 func Resume[E, A any](r Running[E, A], step Step) Iteratee[E, A] {
-	r.Step = step
+	r.Step, r.Reset = step, nil
 	return New(func(context.Context) Running[E, A] { return r })
 }

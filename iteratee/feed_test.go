@@ -166,7 +166,7 @@ func TestResumeInPlaceOfFolding(t *testing.T) {
 }
 
 func TestRounds(t *testing.T) {
-	done := iteratee.NewStop()
+	done := new(iteratee.Stop).Step()
 	two := iteratee.TakeUpTo[int](2)
 	type result struct {
 		emitted [][]int
@@ -174,7 +174,7 @@ func TestRounds(t *testing.T) {
 		n       int
 		step    iteratee.Step
 	}
-	stop := iteratee.NewStop()
+	stop := new(iteratee.Stop).Step()
 	for name, c := range map[string]struct {
 		it   iteratee.Iteratee[int, []int]
 		in   []int

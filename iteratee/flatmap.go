@@ -89,7 +89,7 @@ type sequence[E any] struct {
 }
 
 func startNode[E, A any](ctx context.Context, n *node[E]) Running[E, A] {
-	s := &sequence[E]{ctx: ctx}
+	s := &sequence[E]{ctx: partOf(ctx)}
 	return Running[E, A]{
 		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest, Batch: s.batch},
 		Step:   s.settle(s.enter(n)),

@@ -9,13 +9,15 @@ import "context"
 //
 // It is Play's Iteratee.fold.
 func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
+	nothing := Empty[E] // a generic function as a value is memory of its own
 	return New(func(context.Context) Running[E, A] {
 		a := zero
 		return Running[E, A]{
 			Sink: Sink[E]{
-				Next: func(e E) Step { a = f(a, e); return Step{} },
-				EOF:  func() Step { return StepDone },
-				Rest: Empty[E],
+				Next:  func(e E) Step { a = f(a, e); return Step{} },
+				EOF:   done,
+				Rest:  nothing,
+				Reset: func() Step { a = zero; return StepCont },
 				Batch: func(es []E) (int, Step) {
 					for _, e := range es {
 						a = f(a, e)
@@ -27,6 +29,8 @@ func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
 		}
 	})
 }
+
+func done() Step { return StepDone }
 
 // FoldM is [Fold] with a function that takes the run's context and can fail. The
 // first error ends the run; f is not called again, nor once the context has ended.

@@ -41,7 +41,7 @@ func TestSteps(t *testing.T) {
 	assert.NoError(t, iteratee.StepCont.Err())
 	assert.ErrorIs(t, iteratee.StepError(errBoom).Err(), errBoom)
 
-	a, b := iteratee.NewStop(), iteratee.NewStop()
+	a, b := new(iteratee.Stop).Step(), new(iteratee.Stop).Step()
 	assert.False(t, a.IsCont())
 	assert.NoError(t, a.Err())
 	assert.True(t, a != b && a != iteratee.StepDone, "each stop equals itself only")

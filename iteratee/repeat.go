@@ -35,7 +35,7 @@ func Repeat[E, A any](it Iteratee[E, A]) Iteratee[E, []A] {
 //
 // It is what Repeat and enumeratee.Grouped are made of.
 func Rounds[E, A any](ctx context.Context, it Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
-	r := &rounds[E, A]{ctx: ctx, it: it, done: done, emit: emit}
+	r := &rounds[E, A]{ctx: partOf(ctx), it: it, done: done, emit: emit}
 	return Sink[E]{
 		Next:  r.next,
 		EOF:   func() Step { return r.settle(EOF[E]()) },
@@ -73,9 +73,12 @@ func (r *rounds[E, A]) next(e E) Step {
 
 func (r *rounds[E, A]) batch(es []E) (n int, step Step) {
 	for n < len(es) && step.IsCont() {
-		if !r.open || !r.end.IsCont() {
-			step = r.settle(El(es[n]))
+		if !r.end.IsCont() {
+			return n, r.end
+		}
+		if !r.open && !r.start(es[n]) {
 			n++
+			step = r.settle(Empty[E]())
 			continue
 		}
 		var m int
@@ -111,15 +114,26 @@ func (r *rounds[E, A]) settle(in Input[E]) Step {
 	return r.end
 }
 
-func (r *rounds[E, A]) offer(e E) {
-	if !r.open {
+// start begins a round whose first element will be e. If the round wants none, it is
+// over, e is pending, and start returns false.
+func (r *rounds[E, A]) start(e E) bool {
+	if r.round.Reset != nil {
+		r.round.Step = r.round.Reset()
+	} else {
 		r.round = r.it.Start(r.ctx)
-		r.open, r.first, r.offered = true, e, 0
-		if step := r.round.Step; !step.IsCont() {
-			r.pending = El(e).Then(r.pending)
-			r.finish(step)
-			return
-		}
+	}
+	r.open, r.first, r.offered = true, e, 0
+	if r.round.Step.IsCont() {
+		return true
+	}
+	r.pending = El(e).Then(r.pending)
+	r.finish(r.round.Step)
+	return false
+}
+
+func (r *rounds[E, A]) offer(e E) {
+	if !r.open && !r.start(e) {
+		return
 	}
 	r.offered++
 	if step := r.round.Next(e); !step.IsCont() {

@@ -3,6 +3,7 @@ package iteratee
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -25,6 +26,9 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = list.New()
+	}
 	at := s.open.PushFront(f)
 	return func() {
 		if s.remove(at) {
@@ -33,6 +37,66 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 	}
 }
 
+// Interruptible is for an adapter that runs its consumer in a goroutine of its own. It
+// is called when the adapter is attached, with the context of the run, and returns the
+// context under which the adapter itself runs, and a function that makes the source stop
+// waiting and ends the run with step, which is what the adapter has answered or would
+// answer next. That function can be called by any goroutine and at any time.
+//
+// The context returned ends when an adapter behind this one interrupts the source, which
+// is then no source for this one any more either.
+//
+// A source can only be interrupted if nobody else will want its elements: not on behalf
+// of a part of a [FlatMap], say, after which another part goes on. Interruptible returns
+// ctx and a function without effect then; the source is stopped at its next element.
+func Interruptible(ctx context.Context) (own context.Context, interrupt func(Step)) {
+	s, ok := ctx.(*scope) // a part of the consumer has a context made of that
+	if !ok || s.driven {
+		return ctx, func(Step) {}
+	}
+	own = s.source()
+	up, cancel := context.WithCancelCause(own)
+	AtEnd(ctx, func() { cancel(nil) })
+	s.up = up
+	return own, func(step Step) { cancel(&interruption{step}) }
+}
+
+// Drive has drive drive sink in the run whose context is ctx, and returns the last answer.
+// What is attached to the sink can interrupt drive from then on: see [Interruptible].
+// enumerator.Run and Through call it. There is one call of Drive in a run made by
+// [NewRun].
+func Drive[E any](ctx context.Context, sink Sink[E], drive func(context.Context, Sink[E]) Step) Step {
+	s, ok := ctx.(*scope)
+	if !ok {
+		return drive(ctx, sink)
+	}
+	s.driven = true
+	return Interrupted(s.source(), drive(s.source(), sink))
+}
+
+// Interrupted returns what has interrupted an adapter that ran under own and has answered
+// step, or step itself if that is not because of an interruption. See [Interruptible].
+func Interrupted(own context.Context, step Step) Step {
+	if own.Err() == nil || step.Err() != nil && !errors.Is(step.Err(), context.Canceled) {
+		return step
+	}
+	if by, ok := context.Cause(own).(*interruption); ok {
+		return by.step
+	}
+	return step
+}
+
+// interruption is why the context of a source has ended though the run goes on.
+type interruption struct{ step Step }
+
+func (*interruption) Error() string { return "iteratee: the consumer is done" }
+func (*interruption) Unwrap() error { return context.Canceled }
+
+// partOf returns the context for a part of a consumer: others go on when that is done.
+func partOf(ctx context.Context) context.Context { return part{ctx} }
+
+type part struct{ context.Context }
+
 type scopeKey struct{}
 
 // scope is what a run has to close. It is the context of the run itself, which spares an
@@ -40,7 +104,17 @@ type scopeKey struct{}
 type scope struct {
 	context.Context
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
-	open list.List  // of func()
+	open *list.List // of func(); nil if there has been none
+
+	up     context.Context // of the source, if it can be interrupted
+	driven bool            // the source has its context
+}
+
+func (s *scope) source() context.Context {
+	if s.up != nil {
+		return s.up
+	}
+	return s
 }
 
 func (s *scope) Value(key any) any {
@@ -59,12 +133,11 @@ func (s *scope) remove(at *list.Element) bool {
 }
 
 func (s *scope) end() {
-	at := s.open.Front()
-	if at == nil {
+	if s.open == nil || s.open.Len() == 0 {
 		return
 	}
 	defer s.end() // the others too, if this one panics
-	if s.remove(at) {
+	if at := s.open.Front(); s.remove(at) {
 		at.Value.(func())()
 	}
 }

@@ -9,7 +9,7 @@ package iteratee
 // Next must not be called.
 //
 // Batch and Keep are shorter ways to do what Next does. Whoever changes Next in a
-// copy of a Sink must clear them.
+// copy of a Sink must clear them, and Reset; who has offered it something clears Reset.
 type Sink[E any] struct {
 	// Next hands over one element, and with it any memory it refers to: the
 	// consumer may keep it, unless the source says that it uses it again.
@@ -36,6 +36,12 @@ type Sink[E any] struct {
 	// them instead, which spares a call per element.
 	Keep func(E) bool
 	Kept func(E) Step
+
+	// Reset, if set, brings a Sink whose run has ended without an error, its result
+	// taken, back to its start, with all that stands behind it, and answers as that
+	// did. It saves the making of another one where a run is short: see [Rounds]. A Sink
+	// that holds something open must not set it.
+	Reset func() Step
 }
 
 // Offer hands over es, in one call where the Sink can take that, until it is done.

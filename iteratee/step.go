@@ -5,11 +5,13 @@ import "context"
 // A Step is what a [Sink] answers to whoever feeds it: it asks for more, it is
 // done, or it has failed. The zero Step is [StepCont].
 //
-// Steps are compared with ==. A Step made by [NewStop] equals no other, so an
+// Steps are compared with ==. The Step of a [Stop] equals no other, so an
 // adapter that answers its own can be told from a consumer that is done.
 type Step struct{ end *end }
 
-type end struct{ err error }
+type end struct {
+	err error // nil for done
+}
 
 var (
 	// StepCont asks for more input.
@@ -28,10 +30,13 @@ func StepError(err error) Step {
 	return Step{&end{err}}
 }
 
-// NewStop returns a Step that says done, as [StepDone] does, but that equals only
-// itself. An adapter answers it to say that it takes no more while its consumer
-// is still open.
-func NewStop() Step { return Step{&end{}} }
+// A Stop has a Step of its own, which says done, as [StepDone] does, but equals only
+// itself. An adapter answers it to say that it takes no more while its consumer is
+// still open.
+type Stop struct{ end }
+
+// Step returns that Step.
+func (s *Stop) Step() Step { return Step{&s.end} }
 
 // IsCont reports whether the Step asks for more input.
 func (s Step) IsCont() bool { return s.end == nil }

@@ -23,6 +23,7 @@ func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]
 // It is Play's Enumeratee.zipWith, which leaves over what the first has not consumed.
 func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C) Iteratee[E, C] {
 	return New(func(ctx context.Context) Running[E, C] {
+		ctx = partOf(ctx)
 		left, right := a.Start(ctx), b.Start(ctx)
 		z := &zipped[E]{left: half[E]{Sink: left.Sink, step: left.Step}, right: half[E]{Sink: right.Sink, step: right.Step}}
 		return Running[E, C]{

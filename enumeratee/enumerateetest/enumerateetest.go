@@ -95,7 +95,7 @@ var (
 func (c *check[From, To]) stops(in []From) {
 	all := c.attach(in, &consumer[To]{})
 	for k := range len(all.got) {
-		for _, end := range []iteratee.Step{iteratee.NewStop(), iteratee.StepError(errConsumer)} {
+		for _, end := range []iteratee.Step{new(iteratee.Stop).Step(), iteratee.StepError(errConsumer)} {
 			got := c.attach(in, &consumer[To]{last: k + 1, end: end}).got
 			if want := all.got[:k+1]; !reflect.DeepEqual(got, want) {
 				c.Wrong("output", "over %v comes out %v, and %v if the consumer ends with %d", in, all.got, got, k+1)

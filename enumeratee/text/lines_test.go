@@ -229,6 +229,20 @@ func TestLinesDoNotDependOnTheCutting(t *testing.T) {
 	})
 }
 
+func TestLinesOfReusedMemory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := rapid.StringMatching(`[ab\r\n]{0,30}`).Draw(t, "in")
+		size := rapid.IntRange(1, 9).Draw(t, "size")
+		lines := func(e enumerator.Enumerator[[]byte]) []string {
+			e = enumerator.Through(e, text.Lines(100))
+			got, err := enumerator.Run(t.Context(), enumerator.Map(e, func(line []byte) string { return string(line) }), iteratee.Collect[string]())
+			require.NoError(t, err)
+			return got
+		}
+		assert.Equal(t, lines(enumerator.FromReader(strings.NewReader(in), size)), lines(enumerator.FromReaderReuse(strings.NewReader(in), size)))
+	})
+}
+
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("one\ntwo\r\n\nthree\r"), uint8(9), []byte{1})
 	f.Add([]byte("a\r\r\nbcdef\r"), uint8(4), []byte{2, 0, 3})

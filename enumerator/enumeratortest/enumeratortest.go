@@ -126,7 +126,7 @@ func (c *check[E]) wanted() any {
 
 // stop checks consumers that end with the k-th element.
 func (c *check[E]) stop(k int) {
-	for _, end := range []iteratee.Step{iteratee.NewStop(), iteratee.StepError(errConsumer)} {
+	for _, end := range []iteratee.Step{new(iteratee.Stop).Step(), iteratee.StepError(errConsumer)} {
 		for _, by := range []way{byNext, byBatch} {
 			to := &consumer[E]{by: by, last: k, end: end, limit: c.n + patience}
 			c.run(context.Background(), c.e, to)

@@ -25,6 +25,7 @@ import (
 //   - EOF: it ends then, and is not changed by a second EOF.
 //   - Batch, Keep: both do what Next does, however the stream is cut; Batch neither
 //     keeps nor changes the slice.
+//   - Reset: it makes a new start of a run that has not failed.
 //   - rest: it leaves over the last elements of those it was handed, or the last part
 //     of them if they are slices or strings, and nothing while it wants more.
 //   - FlatMap: the one that follows gets what was left over, then what comes. Done is
@@ -64,7 +65,7 @@ type check[E, A any] struct {
 	in    []E
 	whole outcome[E, A] // of a run over in
 
-	hasBatch, hasKeep bool
+	hasBatch, hasKeep, hasReset bool
 }
 
 func (c *check[E, A]) isComplete() bool {
@@ -84,7 +85,7 @@ func (c *check[E, A]) isComplete() bool {
 	if (r.Keep == nil) != (r.Kept == nil) {
 		c.Wrong("Start", "one of Keep and Kept is set without the other")
 	}
-	c.hasBatch, c.hasKeep = r.Batch != nil, r.Keep != nil
+	c.hasBatch, c.hasKeep, c.hasReset = r.Batch != nil, r.Keep != nil, r.Reset != nil
 	return c.Err() == nil
 }
 
@@ -112,6 +113,12 @@ func (c *check[E, A]) stream(in []E) {
 	}
 	if c.hasKeep {
 		same(&c.Report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept))
+	}
+	if c.hasReset && want.err == nil {
+		next := c.in[min(1, len(c.in)):]
+		before, after := runs(ctx, c.it, in, next)
+		same(&c.Report, "Reset", "after it was reset", next, run(ctx, c.it, next, oneByOne), after)
+		same(&c.Report, "Reset", "before it was reset", in, want, before)
 	}
 	c.flatMap(in, want)
 

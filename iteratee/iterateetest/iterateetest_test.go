@@ -145,6 +145,23 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"done: "},
+		"does not reset": {
+			take(2, func(_ *taking, r *running) { r.Reset = func() iteratee.Step { return iteratee.StepCont } }),
+			"Reset: over [2 3 4] it takes 3, ends with [2 3], leaves over [4]; after it was reset it takes 1, ends with []"},
+		"shares results when reset": {
+			iteratee.New(func(context.Context) running {
+				var got []int
+				return running{
+					Sink: iteratee.Sink[int]{
+						Next:  func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
+						EOF:   func() iteratee.Step { return iteratee.StepDone },
+						Rest:  iteratee.Empty[int],
+						Reset: func() iteratee.Step { got = got[:0]; return iteratee.StepCont },
+					},
+					Result: func() ([]int, error) { return got, nil },
+				}
+			}),
+			"Reset: over [1] it takes 1 and EOF, ends with [1]; before it was reset it takes 1 and EOF, ends with [2]"},
 		"wants more after EOF": {
 			take(9, func(_ *taking, r *running) { r.EOF = func() iteratee.Step { return iteratee.StepCont } }),
 			"EOF: after [] and EOF it wants more input; it must be done then, or fail"},

@@ -27,7 +27,21 @@ func run[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], in []E, hand
 	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
+	return drive(it.Start(ctx), in, hand, then...)
+}
+
+// runs runs it over first, resets it, and runs it over in.
+func runs[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], first, in []E) (a, b outcome[E, A]) {
+	ctx, end := iteratee.NewRun(ctx)
+	defer end()
 	r := it.Start(ctx)
+	a = drive(r, first, oneByOne)
+	r.Step = r.Reset()
+	return a, drive(r, in, oneByOne)
+}
+
+func drive[E, A any](r iteratee.Running[E, A], in []E, hand hand[E],
+	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
 	step := r.Step
 	if step.IsCont() {
 		o.took, step = hand(r.Sink, in)

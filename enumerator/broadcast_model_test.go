@@ -1,0 +1,368 @@
+package enumerator_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// model is what a hub does, one thing after the other.
+type model struct {
+	capacity int
+	policy   enumerator.Policy
+	kept     []uint64 // the Seq of every element that was not dropped as it came
+	seq      uint64
+	ended    bool
+	runs     []*modelRun
+}
+
+// modelRun is a run whose consumer holds on to each item until it is let go on.
+type modelRun struct {
+	next  int // in kept
+	seen  uint64
+	reset bool
+	busy  bool
+	over  bool
+	want  []string
+
+	// The real one.
+	cancel context.CancelFunc
+	goOn   chan struct{}
+	mu     sync.Mutex
+	got    []string
+	err    error
+}
+
+func (m *model) oldest() int { return max(len(m.kept)-m.capacity, 0) }
+
+// gone is the last Seq that is not held any more.
+func (m *model) gone() uint64 {
+	if m.oldest() == 0 {
+		return 0
+	}
+	return m.kept[m.oldest()-1]
+}
+
+// full reports whether a run needs the oldest element, and that would have to go.
+func (m *model) full() bool {
+	for _, r := range m.runs {
+		if !r.over && len(m.kept) >= m.capacity && r.next == m.oldest() {
+			return m.policy == enumerator.Block || m.policy == enumerator.DropNewest
+		}
+	}
+	return false
+}
+
+// read has r take the next item, if it is free to.
+func (m *model) read(r *modelRun) {
+	if r.busy || r.over {
+		return
+	}
+	r.busy = true
+	if r.reset {
+		r.reset = false
+		r.want = append(r.want, fmt.Sprintf("reset %d", r.seen))
+		return
+	}
+	upTo := m.seq
+	r.next = max(r.next, m.oldest())
+	if r.next < len(m.kept) {
+		upTo = m.kept[r.next] - 1
+	}
+	switch {
+	case upTo > r.seen && m.policy == enumerator.FailSlow:
+		r.over = true
+	case upTo > r.seen:
+		r.want = append(r.want, fmt.Sprintf("%d+%d", r.seen+1, upTo-r.seen))
+		r.seen = upTo
+	case r.next < len(m.kept):
+		r.seen = m.kept[r.next]
+		r.want = append(r.want, fmt.Sprint(r.seen))
+		r.next++
+	case m.ended:
+		r.over = true
+	default:
+		r.busy = false
+	}
+}
+
+func TestBroadcastIsItsModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // a bubble has no Deadline, for which rapid asks a *testing.T
+			m := &model{
+				capacity: rapid.IntRange(1, 4).Draw(t, "capacity"),
+				policy: rapid.SampledFrom([]enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow}).
+					Draw(t, "policy"),
+			}
+			hub := enumerator.Broadcast[uint64](enumerator.Capacity(m.capacity), enumerator.WhenFull(m.policy))
+			epoch := hub.Position().Epoch
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			defer func() {
+				for _, r := range m.runs {
+					r.cancel()
+				}
+			}()
+
+			attach := func(e enumerator.Enumerator[enumerator.Item[uint64]], r *modelRun) {
+				ctx, cancel := context.WithCancel(context.Background())
+				r.cancel, r.goOn = cancel, make(chan struct{})
+				m.runs = append(m.runs, r)
+				wg.Go(func() {
+					_, r.err = enumerator.Run(ctx, e, iteratee.ForEach(func(ctx context.Context, i enumerator.Item[uint64]) error {
+						r.mu.Lock()
+						r.got = append(r.got, shownOf(i))
+						r.mu.Unlock()
+						select {
+						case <-r.goOn:
+							return nil
+						case <-ctx.Done():
+							return ctx.Err()
+						}
+					}))
+				})
+				m.read(r)
+			}
+			one := func(t *rapid.T, wanted func(*modelRun) bool) *modelRun {
+				var some []*modelRun
+				for _, r := range m.runs {
+					if wanted(r) {
+						some = append(some, r)
+					}
+				}
+				if len(some) == 0 {
+					t.Skip("no such run")
+				}
+				return rapid.SampledFrom(some).Draw(t, "run")
+			}
+			live := func() *modelRun { return &modelRun{next: len(m.kept), seen: m.seq} }
+			push := func(t *rapid.T) {
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel() // it does not wait
+				err := hub.Push(ctx, m.seq+1)
+				switch {
+				case m.ended:
+					assert.ErrorIs(t, err, enumerator.ErrEnded)
+				case m.full() && m.policy == enumerator.Block:
+					assert.ErrorIs(t, err, context.Canceled)
+				default:
+					assert.NoError(t, err)
+					full := m.full()
+					m.seq++
+					if !full {
+						m.kept = append(m.kept, m.seq)
+					}
+					for _, r := range m.runs {
+						m.read(r)
+					}
+				}
+			}
+			t.Repeat(map[string]func(*rapid.T){
+				"Push":       push,
+				"Push again": push,
+				"Live":       func(*rapid.T) { attach(hub.Live(), live()) },
+				"Last": func(t *rapid.T) {
+					n := rapid.IntRange(0, 5).Draw(t, "n")
+					r := live()
+					if r.next = max(len(m.kept)-n, m.oldest()); r.next < len(m.kept) {
+						r.seen = m.kept[r.next] - 1
+					}
+					attach(hub.Last(n), r)
+				},
+				"From": func(t *rapid.T) {
+					p := enumerator.Position{Epoch: epoch, Seq: rapid.Uint64Range(0, m.seq+1).Draw(t, "seq")}
+					if rapid.IntRange(0, 9).Draw(t, "other epoch") == 0 {
+						p.Epoch--
+					}
+					r := &modelRun{next: m.oldest(), seen: p.Seq}
+					if p.Epoch != epoch || p.Seq < m.gone() || p.Seq > m.seq {
+						r.seen, r.reset = m.gone(), true
+					}
+					for r.next < len(m.kept) && m.kept[r.next] <= r.seen {
+						r.next++
+					}
+					if p == (enumerator.Position{}) {
+						r = live()
+					}
+					attach(hub.From(p), r)
+				},
+				"go on": func(t *rapid.T) {
+					r := one(t, func(r *modelRun) bool { return r.busy && !r.over })
+					r.goOn <- struct{}{}
+					r.busy = false
+					m.read(r)
+				},
+				"leave": func(t *rapid.T) {
+					r := one(t, func(r *modelRun) bool { return !r.over })
+					r.cancel()
+					r.over = true
+				},
+				"End": func(t *rapid.T) {
+					if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
+						t.Skip("later")
+					}
+					hub.End()
+					m.ended = true
+					for _, r := range m.runs {
+						m.read(r)
+					}
+				},
+				"": func(t *rapid.T) {
+					synctest.Wait()
+					attached := 0
+					for i, r := range m.runs {
+						r.mu.Lock()
+						require.Equal(t, r.want, r.got, "run %d", i)
+						r.mu.Unlock()
+						if !r.over {
+							attached++
+						}
+					}
+					require.Equal(t, attached, hub.Runs())
+					require.Equal(t, enumerator.Position{Epoch: epoch, Seq: m.seq}, hub.Position())
+				},
+			})
+		})
+	})
+}
+
+func shownOf(i enumerator.Item[uint64]) string {
+	return shown([]item{{Value: int(i.Value), Position: i.Position, Gap: i.Gap, Reset: i.Reset}})[0]
+}
+
+// A thousand runs come and go while elements are pushed. Each must see an ordered part of them, with
+// exactly those gaps that its policy allows.
+func TestBroadcastStress(t *testing.T) {
+	const n, runs, capacity = 100_000, 1000, 64
+	for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow} {
+		t.Run(policy.String(), func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			hub := enumerator.Broadcast[int](enumerator.Capacity(capacity), enumerator.WhenFull(policy))
+			seen := &fates{got: make([]bool, n+1), lost: make([]bool, n+1)}
+			starts := map[int]int{} // how many runs at which element: some alone, some together
+			for i := range runs {
+				if i%2 == 0 {
+					starts[rand.IntN(n)+1]++
+				} else {
+					starts[rand.IntN(9)*n/9+1]++
+				}
+			}
+			var wg sync.WaitGroup
+			for i := 1; i <= n; i++ {
+				for range starts[i] {
+					wg.Go(func() { stressRun(t, hub, policy, seen) })
+				}
+				if err := hub.Push(t.Context(), i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			hub.End()
+			wg.Wait()
+			assert.Zero(t, hub.Runs())
+			if policy == enumerator.DropNewest {
+				for i := range n + 1 {
+					if seen.got[i] && seen.lost[i] {
+						t.Fatalf("%d was dropped for one and not for another", i)
+					}
+				}
+			}
+		})
+	}
+}
+
+type fates struct {
+	mu        sync.Mutex
+	got, lost []bool
+}
+
+func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy, fates *fates) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var e items
+	before := hub.Position()
+	next := uint64(0) // the Seq that must come, 0 if any can
+	switch rand.IntN(3) {
+	case 0:
+		e = hub.Live()
+	case 1:
+		e = hub.Last(rand.IntN(99))
+	case 2:
+		before.Seq -= min(before.Seq, uint64(rand.IntN(99)))
+		e, next = hub.From(before), before.Seq+1
+		if before.Seq == 0 {
+			next = 1
+		}
+	}
+	stay, how, count := 1+rand.IntN(2000), rand.IntN(4), 0
+	defer func() {
+		if v := recover(); v != nil && v != errBoom {
+			panic(v)
+		}
+	}()
+	_, err := enumerator.Run(ctx, e, iteratee.FoldUntil(0, func(_ context.Context, a int, i item) (int, bool, error) {
+		seq := i.Position.Seq
+		first := seq - uint64(max(int(i.Gap.N), 1)) + 1
+		switch {
+		case i.Reset:
+			assert.Zero(t, count, "a reset comes first")
+			next = seq + 1
+			return a, false, nil
+		case next > 0 && first != next:
+			t.Errorf("%v: %d came in place of %d", policy, first, next)
+		case i.Gap.N > 0:
+			assert.True(t, policy == enumerator.DropOldest || policy == enumerator.DropNewest, "%v leaves a gap", policy)
+			assert.Equal(t, first, i.Gap.From.Seq)
+		default:
+			assert.EqualValues(t, seq, i.Value)
+		}
+		next = seq + 1
+		if policy == enumerator.DropNewest {
+			fates.mu.Lock()
+			fates.got[seq] = fates.got[seq] || i.Gap.N == 0
+			for s := first; i.Gap.N > 0 && s <= seq; s++ {
+				fates.lost[s] = true
+			}
+			fates.mu.Unlock()
+		}
+		if count++; count%100 == 0 {
+			runtime.Gosched() // be late
+		}
+		if count < stay {
+			return a, false, nil
+		}
+		switch how {
+		case 0:
+			return a, true, nil
+		case 1:
+			return a, false, errBoom
+		case 2:
+			cancel()
+		case 3:
+			panic(errBoom)
+		}
+		return a, false, nil
+	}))
+	switch {
+	case err == nil:
+	case policy == enumerator.FailSlow && count < stay:
+		assert.ErrorIs(t, err, enumerator.ErrSlow)
+	case how == 1:
+		assert.ErrorIs(t, err, errBoom)
+	case how == 2:
+		assert.ErrorIs(t, err, context.Canceled)
+	default:
+		assert.NoError(t, err)
+	}
+}

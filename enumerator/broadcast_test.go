@@ -1,0 +1,433 @@
+package enumerator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+type (
+	item  = enumerator.Item[int]
+	items = enumerator.Enumerator[item]
+)
+
+// hubOf returns a hub into which n ints from 1 have been pushed, so that values are Seqs.
+func hubOf(t *testing.T, n int, opts ...enumerator.PushOption) *enumerator.Hub[int] {
+	t.Helper()
+	hub := enumerator.Broadcast[int](opts...)
+	for i := range n {
+		require.NoError(t, hub.Push(t.Context(), i+1))
+	}
+	return hub
+}
+
+// shown says what items are: "value", "from+n" for a gap, "reset seq".
+func shown(is []item) (all []string) {
+	for _, i := range is {
+		switch {
+		case i.Gap.N > 0:
+			all = append(all, fmt.Sprintf("%d+%d", i.Gap.From.Seq, i.Gap.N))
+		case i.Reset:
+			all = append(all, fmt.Sprintf("reset %d", i.Position.Seq))
+		default:
+			all = append(all, fmt.Sprint(i.Value))
+		}
+	}
+	return all
+}
+
+// What those see that come when 5 elements have been pushed. The sixth is pushed while they are at
+// their first, or have found that there is none.
+func TestBroadcastReplay(t *testing.T) {
+	type hub = *enumerator.Hub[int]
+	from := func(seq, epoch uint64) func(h hub) items {
+		return func(h hub) items {
+			return h.From(enumerator.Position{Epoch: h.Position().Epoch + epoch, Seq: seq})
+		}
+	}
+	last := func(n int) func(h hub) items { return func(h hub) items { return h.Last(n) } }
+	for name, c := range map[string]struct {
+		start    func(h hub) items
+		capacity int
+		want     []string
+	}{
+		"live":                      {hub.Live, 9, []string{"6"}},
+		"no last":                   {last(0), 9, []string{"6"}},
+		"last":                      {last(1), 9, []string{"5", "6"}},
+		"last two":                  {last(2), 9, []string{"4", "5", "6"}},
+		"last of what is held":      {last(9), 3, []string{"3", "4", "5", "6"}},
+		"last of all":               {last(9), 9, []string{"1", "2", "3", "4", "5", "6"}},
+		"from none":                 {func(h hub) items { return h.From(enumerator.Position{}) }, 9, []string{"6"}},
+		"from now":                  {from(5, 0), 9, []string{"6"}},
+		"from the one before":       {from(4, 0), 9, []string{"5", "6"}},
+		"from the beginning":        {from(0, 0), 9, []string{"1", "2", "3", "4", "5", "6"}},
+		"from all that is held":     {from(2, 0), 3, []string{"3", "4", "5", "6"}},
+		"from one that is not held": {from(1, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
+		"from a beginning not held": {from(0, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
+		"from one yet to come":      {from(6, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
+		"from another epoch":        {from(4, 1), 3, []string{"reset 2", "3", "4", "5", "6"}},
+		"from another, all held":    {from(4, 1), 9, []string{"reset 0", "1", "2", "3", "4", "5", "6"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hubOf(t, 5, enumerator.Capacity(c.capacity))
+				e := c.start(h)
+				var wg sync.WaitGroup
+				for range 3 {
+					wg.Go(func() {
+						first := true
+						got, err := enumerator.Run(t.Context(), e, enumeratee.Transform(
+							enumeratee.MapM(func(_ context.Context, i item) (item, error) {
+								if first {
+									time.Sleep(time.Second)
+								}
+								first = false
+								assert.Equal(t, h.Position().Epoch, i.Position.Epoch)
+								return i, nil
+							}), iteratee.Collect[item]()))
+						assert.NoError(t, err)
+						for _, i := range got {
+							if i.Value > 0 {
+								assert.EqualValues(t, i.Value, i.Position.Seq)
+							}
+						}
+						assert.Equal(t, c.want, shown(got))
+					})
+				}
+				synctest.Wait()
+				assert.Equal(t, 3, h.Runs())
+				if c.capacity == 3 { // so that the sixth replaces nothing that they have yet to read
+					time.Sleep(2 * time.Second)
+				}
+				require.NoError(t, h.Push(t.Context(), 6))
+				h.End()
+				wg.Wait()
+				assert.Zero(t, h.Runs())
+			})
+		})
+	}
+	assert.PanicsWithValue(t, "enumerator: Last: n must not be negative, got -1", func() { hubOf(t, 0).Last(-1) })
+}
+
+// Each policy with a ring of two, one run that is held up at 1 and one that is not.
+func TestBroadcastPolicies(t *testing.T) {
+	for policy, c := range map[enumerator.Policy]struct {
+		slow, fast []string
+		err        error
+		lost       uint64
+	}{
+		enumerator.DropOldest: {[]string{"1", "2+2", "4", "5"}, []string{"1", "2", "3", "4", "5"}, nil, 2},
+		enumerator.DropNewest: {[]string{"1", "2", "3", "4+2"}, []string{"1", "2", "3", "4+1", "5+1"}, nil, 2},
+		enumerator.FailSlow:   {[]string{"1"}, []string{"1", "2", "3", "4", "5"}, enumerator.ErrSlow, 2},
+		enumerator.Block:      {[]string{"1", "2", "3", "4", "5"}, []string{"1", "2", "3", "4", "5"}, nil, 0},
+	} {
+		t.Run(policy.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := enumerator.Broadcast[int](enumerator.Capacity(2), enumerator.WhenFull(policy))
+				var wg sync.WaitGroup
+				run := func(busy time.Duration, want []string, wantErr error) {
+					wg.Go(func() {
+						var got []item
+						_, err := enumerator.Run(t.Context(), hub.Live(), iteratee.ForEach(func(_ context.Context, i item) error {
+							if got = append(got, i); len(got) == 1 {
+								time.Sleep(busy)
+							}
+							return nil
+						}))
+						assert.ErrorIs(t, err, wantErr)
+						if wantErr != nil {
+							assert.ErrorIs(t, err, enumerator.ErrLost)
+							assert.ErrorContains(t, err, fmt.Sprintf(": %d from ", c.lost), "how many")
+						}
+						assert.Equal(t, want, shown(got))
+					})
+				}
+				run(time.Minute, c.slow, c.err)
+				run(0, c.fast, nil)
+				synctest.Wait()
+				start := time.Now()
+				for i := range 5 {
+					require.NoError(t, hub.Push(t.Context(), i+1))
+					synctest.Wait()
+				}
+				if policy == enumerator.Block {
+					assert.Equal(t, time.Minute, time.Since(start), "it has waited for the slow one")
+				} else {
+					assert.Zero(t, time.Since(start))
+				}
+				hub.End()
+				wg.Wait()
+				assert.Equal(t, uint64(5), hub.Position().Seq)
+			})
+		})
+	}
+}
+
+func TestBroadcastEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*enumerator.Hub[int])
+		eofs int64
+		err  error
+	}{
+		"End":          {(*enumerator.Hub[int]).End, 0, nil},
+		"EOFAndEnd":    {(*enumerator.Hub[int]).EOFAndEnd, 1, nil},
+		"EndWithError": {func(h *enumerator.Hub[int]) { h.EndWithError(errBoom) }, 0, errBoom},
+		"the first counts": {func(h *enumerator.Hub[int]) {
+			h.EOFAndEnd()
+			h.EndWithError(errBoom)
+			h.End()
+		}, 1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := hubOf(t, 2)
+				run := func() {
+					consumer := &probe.Counted[int, []int]{It: iteratee.Collect[int]()}
+					it := enumerator.Apply(t.Context(), enumerator.Values(hub.Last(2), nil), consumer.Iteratee())
+					assert.Equal(t, c.eofs, consumer.EOFs.Load())
+					got, err := enumerator.Run(t.Context(), enumerator.Empty[int](), it)
+					assert.ErrorIs(t, err, c.err)
+					if c.err == nil {
+						assert.Equal(t, []int{1, 2}, got)
+					}
+					assert.EqualValues(t, 2, consumer.Nexts.Load(), "what was pushed before comes first")
+				}
+				var wg sync.WaitGroup
+				for range 9 {
+					wg.Go(run)
+				}
+				synctest.Wait() // they wait
+				assert.Equal(t, 9, hub.Runs())
+				c.end(hub)
+				wg.Wait()
+				run() // one that comes later
+				assert.ErrorIs(t, hub.Push(t.Context(), 3), enumerator.ErrEnded)
+				assert.EqualValues(t, 2, hub.Position().Seq)
+			})
+		})
+	}
+	assert.PanicsWithValue(t, "enumerator: EndWithError: err must not be nil", func() { hubOf(t, 0).EndWithError(nil) })
+}
+
+// A push that waits ends when its context does, when the hub has ended, and when the slow run
+// goes on or leaves.
+func TestBroadcastPushThatWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		act  func(hub *enumerator.Hub[int], cancelPush, cancelRun, goOn func())
+		push error
+	}{
+		"its context ends":     {func(_ *enumerator.Hub[int], cancelPush, _, _ func()) { cancelPush() }, errBoom},
+		"the hub ends":         {func(hub *enumerator.Hub[int], _, _, _ func()) { hub.End() }, enumerator.ErrEnded},
+		"the slow run goes on": {func(_ *enumerator.Hub[int], _, _, goOn func()) { goOn() }, nil},
+		"the slow run leaves":  {func(_ *enumerator.Hub[int], _, cancelRun, goOn func()) { cancelRun(); goOn() }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancelRun := context.WithCancelCause(t.Context())
+				pushCtx, cancelPush := context.WithCancelCause(t.Context())
+				hub := enumerator.Broadcast[int](enumerator.Capacity(2), enumerator.WhenFull(enumerator.Block))
+				gate := make(chan struct{})
+				var run, pushes sync.WaitGroup
+				run.Go(func() {
+					_, _ = enumerator.Run(ctx, hub.Live(), iteratee.ForEach(func(context.Context, item) error { <-gate; return nil }))
+				})
+				synctest.Wait()
+				for i := range 3 { // one in hand, two in the ring
+					require.NoError(t, hub.Push(pushCtx, i))
+					synctest.Wait()
+				}
+				var returned atomic.Int64
+				for range 3 {
+					pushes.Go(func() { assert.ErrorIs(t, hub.Push(pushCtx, 9), c.push); returned.Add(1) })
+				}
+				synctest.Wait()
+				assert.Zero(t, returned.Load())
+				c.act(hub, func() { cancelPush(errBoom) }, func() { cancelRun(errCut) }, func() { close(gate) })
+				pushes.Wait()
+				hub.End()
+				select {
+				case <-gate:
+				default:
+					close(gate)
+				}
+				run.Wait()
+			})
+		})
+	}
+}
+
+// Nothing waits for anybody when nobody is attached.
+func TestBroadcastWithNobodyAttached(t *testing.T) {
+	for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow} {
+		hub := hubOf(t, 10, enumerator.Capacity(3), enumerator.WhenFull(policy))
+		hub.End()
+		got, err := enumerator.Run(t.Context(), hub.Last(9), iteratee.Collect[item]())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"8", "9", "10"}, shown(got), policy)
+	}
+}
+
+// A run abandoned at each element, and while it waits: the hub forgets it, and its goroutine ends.
+func TestBroadcastAbandoned(t *testing.T) {
+	const n = 5
+	for k := 1; k <= n+1; k++ {
+		for name, each := range map[string]func(cancel func()) error{ // at the k-th element
+			"done":   func(func()) error { return nil },
+			"error":  func(func()) error { return errBoom },
+			"cancel": func(cancel func()) error { cancel(); return nil },
+			"panic":  func(func()) error { panic(errBoom) },
+			"Goexit": func(func()) error { runtime.Goexit(); return nil },
+		} {
+			if k > n && name != "cancel" {
+				continue // nothing comes while it waits
+			}
+			for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest} {
+				t.Run(fmt.Sprint(name, " ", policy, " at ", k), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithCancelCause(t.Context())
+						hub := hubOf(t, n, enumerator.Capacity(n), enumerator.WhenFull(policy))
+						over := make(chan error, 1)
+						go func() {
+							err := errors.New("panicked")
+							defer func() { _ = recover(); over <- err }()
+							_, err = enumerator.Run(ctx, hub.Last(n), iteratee.FoldUntil(0, func(_ context.Context, a int, i item) (int, bool, error) {
+								if i.Value != k {
+									return a, false, nil
+								}
+								return a, name == "done", each(func() { cancel(errCut) })
+							}))
+						}()
+						synctest.Wait()
+						if k > n {
+							assert.Equal(t, 1, hub.Runs())
+							cancel(errCut)
+						}
+						err := <-over
+						switch name {
+						case "error":
+							assert.ErrorIs(t, err, errBoom)
+						case "cancel":
+							assert.ErrorIs(t, err, errCut)
+						}
+						assert.Zero(t, hub.Runs())
+						for i := range 3 * n { // it holds up nobody
+							require.NoError(t, hub.Push(t.Context(), i))
+						}
+						cancel(nil)
+					})
+				})
+			}
+		}
+	}
+}
+
+// Some of many runs that wait are cancelled before and while all are woken.
+func TestBroadcastCancelsAmongManyThatWait(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	const n = 200
+	for range 20 {
+		hub := enumerator.Broadcast[int]()
+		var wg sync.WaitGroup
+		var cancels []context.CancelFunc
+		for i := range n {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancels = append(cancels, cancel)
+			wg.Go(func() {
+				got, err := seen(ctx, enumerator.Values(hub.Last(2), nil), 2)
+				if i%2 == 0 {
+					assert.NoError(t, err)
+					assert.Equal(t, []int{1, 2}, got)
+				} else if err != nil {
+					assert.ErrorIs(t, err, context.Canceled)
+				}
+			})
+		}
+		wg.Go(func() {
+			for i := 1; i < n; i += 2 {
+				cancels[i]()
+			}
+		})
+		wg.Go(func() {
+			assert.NoError(t, hub.Push(t.Context(), 1))
+			runtime.Gosched()
+			assert.NoError(t, hub.Push(t.Context(), 2))
+		})
+		wg.Wait()
+		assert.Zero(t, hub.Runs())
+		for _, cancel := range cancels {
+			cancel()
+		}
+	}
+}
+
+// Play completes a consumer that is done already at the next push.
+func TestBroadcastDoesNotWaitForAConsumerThatIsDone(t *testing.T) {
+	hub := enumerator.Broadcast[int]()
+	assert.Nil(t, collect(t, enumerator.Through(hub.Live(), enumeratee.Take[item](0))))
+}
+
+func TestBroadcastEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		endsAfterASecond(t, enumerator.Values(hubOf(t, 1).Last(1), nil), 1)
+	})
+	endsAtOnce(t, hubOf(t, 9).Last(9))
+}
+
+func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
+	const capacity = 4
+	hub := enumerator.Broadcast[*[1 << 10]int](enumerator.Capacity(capacity))
+	var mu sync.Mutex
+	collected := 0
+	const n = 100
+	for range n {
+		e := new([1 << 10]int)
+		runtime.AddCleanup(e, func(int) { mu.Lock(); collected++; mu.Unlock() }, 0)
+		require.NoError(t, hub.Push(t.Context(), e))
+	}
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		mu.Lock()
+		defer mu.Unlock()
+		return collected >= n-2*capacity
+	}, 10*time.Second, time.Millisecond)
+	runtime.KeepAlive(hub)
+}
+
+func TestValues(t *testing.T) {
+	at := enumerator.Position{Epoch: 1, Seq: 4}
+	gap := item{Position: at, Gap: enumerator.Gap{From: enumerator.Position{Epoch: 1, Seq: 2}, N: 3}}
+	reset := item{Position: at, Reset: true}
+	value := item{Position: at, Value: 7}
+	assert.NoError(t, value.Lost())
+	for want, i := range map[string]item{"enumerator: elements were lost: 3 from 1-2 on": gap, "enumerator: elements were lost: all up to 1-4": reset} {
+		assert.EqualError(t, i.Lost(), want)
+		e := enumerator.Of(value, i, value)
+
+		got, err := seen(t.Context(), enumerator.Values(e, nil), 0)
+		assert.ErrorIs(t, err, enumerator.ErrLost)
+		assert.Equal(t, []int{7}, got)
+
+		var lost []item
+		got = collect(t, enumerator.Values(e, func(i item) error { lost = append(lost, i); return nil }))
+		assert.Equal(t, []int{7, 7}, got)
+		assert.Equal(t, []item{i}, lost)
+
+		_, err = seen(t.Context(), enumerator.Values(e, func(item) error { return errBoom }), 0)
+		assert.ErrorIs(t, err, errBoom)
+	}
+}
