@@ -63,7 +63,7 @@ func serveWithNonce(w http.ResponseWriter, r *http.Request) {
 		comet.String("parent.cometMessage", comet.Nonce(nonce)),
 	)
 	err := httpadapter.Serve(w, r, stream,
-		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+		httpadapter.Comet(),
 		httpadapter.Header("Content-Security-Policy", "script-src 'nonce-"+nonce+"'"),
 	)
 	if err != nil && !errors.Is(err, httpadapter.ErrClientGone) {
