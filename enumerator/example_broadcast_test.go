@@ -31,17 +31,19 @@ func ExampleUnicast() {
 // The channel can be handed to others, who push until the consumer has gone.
 func ExampleChannel() {
 	var others sync.WaitGroup
+	var cause error
 	register := func(ch enumerator.Channel[int]) {
 		others.Go(func() {
 			i := 0
 			for ch.Push(context.Background(), i) == nil {
 				i++
 			}
-			fmt.Println(context.Cause(ch.Context()))
+			cause = context.Cause(ch.Context())
 		})
 	}
 	list(enumerator.Through(enumerator.Unicast(register), enumeratee.Take[int](3)))
 	others.Wait()
+	fmt.Println(cause)
 	// Output:
 	// [0 1 2] <nil>
 	// enumerator: the consumer is done
