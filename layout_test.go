@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"enumeratee/text":           {"iteratee", "enumeratee", "golang.org/x/text/*"},
 	"enumerator":                {"iteratee", "enumeratee"},
 	"comet":                     {"iteratee", "enumeratee"},
+	"comet/eventsource":         {"iteratee", "enumeratee", "golang.org/x/text/*"},
 	"httpadapter":               {"iteratee", "enumeratee", "enumerator"},
 	"iteratee/iterateetest":     {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest": {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
