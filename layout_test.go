@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"enumeratee/enumerateetest": {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest": {"iteratee", "enumerator", "internal/report"},
 	"internal/report":           {"iteratee"},
+	"internal/browsertest":      {"github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":            {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 	"examples/*":                {"iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -13,10 +11,12 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/browsertest"
 )
 
 func TestBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 
 	for _, path := range []string{"comet/manual", "comet/helper"} {
 		t.Run(path, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestBrowser(t *testing.T) {
 
 // A browser that is gone says nothing any more; its streams end nevertheless.
 func TestKilledBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	server := serve(t)
 	tab := open(t, browser, server, "comet/clock")
 	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
@@ -78,48 +78,6 @@ func TestKilledBrowser(t *testing.T) {
 	require.EqualValues(t, 1, server.open.Load())
 	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
 	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
-}
-
-// startBrowser starts a browser that ends with the test, and returns its context.
-func startBrowser(t *testing.T) context.Context {
-	names := []string{"chromium", "chromium-browser", "google-chrome"}
-	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
-		names = []string{name}
-	}
-	var program string
-	for _, name := range names {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-			break
-		}
-	}
-	if program == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
-		}
-		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
-	}
-	// Browsers leave files behind, and write them a little longer than they live.
-	temp, err := os.MkdirTemp("", "halley-browser-")
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 10*time.Second, 10*time.Millisecond)
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program),
-		chromedp.Env("TMPDIR="+temp),
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	return ctx
 }
 
 // A tab is a page that has been opened, and what its console has shown since.
