@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/browsertest"
 )
 
@@ -55,6 +56,10 @@ func TestChromium(t *testing.T) {
 		objects = append(objects, map[string][]string{message: {message}})
 		wantObjects = append(wantObjects, map[string]any{arrived: []any{arrived}})
 	}
+	var items []enumerator.Item[string]
+	for i, message := range messages {
+		items = append(items, enumerator.Item[string]{Value: message, Position: enumerator.Position{Epoch: 1, Seq: uint64(i)}})
+	}
 	expression := func(dst []byte, s string) ([]byte, error) { return comet.AppendString(append(dst, "null || "...), s) }
 	const callback = "parent.cometMessage"
 	nonce, remove := comet.Nonce("a-_"), comet.RemoveScripts()
@@ -69,6 +74,7 @@ func TestChromium(t *testing.T) {
 		"JSON strings":         {chunksOf(t, comet.JSON[string](callback), messages...), want, "", len(messages)},
 		"JSON objects":         {chunksOf(t, comet.JSON[map[string][]string](callback), objects...), wantObjects, "", len(messages)},
 		"Messages":             {chunksOf(t, comet.Messages(callback, expression), messages...), want, "", len(messages)},
+		"positions":            {chunksOf(t, comet.Messages(callback, comet.WithPosition(comet.AppendString)), items...), want, "", len(messages)},
 		"with a nonce":         {chunksOf(t, comet.String(callback, nonce), messages...), want, "script-src 'nonce-a-_'", len(messages)},
 		"removed":              {chunksOf(t, comet.String(callback, remove), messages...), want, "", 0},
 		"removed with a nonce": {chunksOf(t, comet.JSON[string](callback, remove, nonce), messages...), want, "script-src 'nonce-a-_'", 0},

@@ -27,48 +27,51 @@ var ctx = context.Background()
 
 type events = []eventsource.Event
 
-func TestDecode(t *testing.T) {
-	for name, c := range map[string]struct {
-		in   string
-		want events
-	}{
-		// The standard's examples.
-		"three messages": {
-			"data: This is the first message.\n\ndata: This is the second message, it\ndata: has two lines.\n\ndata: This is the third message.\n\n",
-			events{{Data: "This is the first message."}, {Data: "This is the second message, it\nhas two lines."}, {Data: "This is the third message."}},
-		},
-		"names": {
-			"event: add\ndata: 73857293\n\nevent: remove\ndata: 2153\n\nevent: add\ndata: 113411\n\n",
-			events{{Name: "add", Data: "73857293"}, {Name: "remove", Data: "2153"}, {Name: "add", Data: "113411"}},
-		},
-		"stock":              {"data: YHOO\ndata: +2\ndata: 10\n\n", events{{Data: "YHOO\n+2\n10"}}},
-		"four blocks":        {": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event", events{{ID: "1", Data: "first event"}, {Data: "second event"}}},
-		"the third complete": {"data:  third event\n\n", events{{Data: " third event"}}},
-		"empty data":         {"data\n\ndata\ndata\n\ndata:", events{{}, {Data: "\n"}}},
-		"a space or none":    {"data:test\n\ndata: test\n\n", events{{Data: "test"}, {Data: "test"}}},
+// streams are such with the events that they make.
+var streams = map[string]struct {
+	in   string
+	want events
+}{
+	// The standard's examples.
+	"three messages": {
+		"data: This is the first message.\n\ndata: This is the second message, it\ndata: has two lines.\n\ndata: This is the third message.\n\n",
+		events{{Data: "This is the first message."}, {Data: "This is the second message, it\nhas two lines."}, {Data: "This is the third message."}},
+	},
+	"names": {
+		"event: add\ndata: 73857293\n\nevent: remove\ndata: 2153\n\nevent: add\ndata: 113411\n\n",
+		events{{Name: "add", Data: "73857293"}, {Name: "remove", Data: "2153"}, {Name: "add", Data: "113411"}},
+	},
+	"stock":              {"data: YHOO\ndata: +2\ndata: 10\n\n", events{{Data: "YHOO\n+2\n10"}}},
+	"four blocks":        {": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event", events{{ID: "1", Data: "first event"}, {Data: "second event"}}},
+	"the third complete": {"data:  third event\n\n", events{{Data: " third event"}}},
+	"empty data":         {"data\n\ndata\ndata\n\ndata:", events{{}, {Data: "\n"}}},
+	"a space or none":    {"data:test\n\ndata: test\n\n", events{{Data: "test"}, {Data: "test"}}},
 
-		"nothing":                {"", nil},
-		"ends of lines":          {"data:a\r\rdata:b\n\ndata:c\r\n\r\ndata:d\r\n\ndata:e\n\r\ndata:f\r\r\ndata:g\n\r", events{{Data: "a"}, {Data: "b"}, {Data: "c"}, {Data: "d"}, {Data: "e"}, {Data: "f"}, {Data: "g"}}},
-		"LF CR is two ends":      {"data:a\n\rdata:b\n\n", events{{Data: "a"}, {Data: "b"}}},
-		"mark":                   {"\ufeffdata:a\n\n", events{{Data: "a"}}},
-		"one mark only":          {"\ufeff\ufeffdata:a\n\ndata:b\n\n", events{{Data: "b"}}},
-		"a mark later is data":   {"\n\ufeffdata:a\n\ndata:\ufeffb\n\n", events{{Data: "\ufeffb"}}},
-		"a mark before nothing":  {"\ufeff\ndata:a\n\n", events{{Data: "a"}}},
-		"unknown fields":         {"Data:x\n data:x\ndata :x\nfoo\ndatax:\nxdata:\n:data:x\n::\n\ndata:a\n\n", events{{Data: "a"}}},
-		"no data, no event":      {"event: a\n\ndata: b\n\n", events{{Data: "b"}}},
-		"the last name counts":   {"event:a\nevent: b\ndata:c\n\nevent:a\nevent\ndata:d\n\n", events{{Name: "b", Data: "c"}, {Data: "d"}}},
-		"id persists":            {"id:1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n", events{{ID: "1", Data: "a"}, {ID: "1", Data: "b"}, {Data: "c"}}},
-		"id without event":       {"id:1\n\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
-		"id with NUL is ignored": {"id:1\nid:\x00\nid:a\x00b\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
-		"NUL elsewhere":          {"event:\x00\ndata:\x00\n\n", events{{Name: "\x00", Data: "\x00"}}},
-		"retry":                  {"retry:1000\ndata:a\n\nretry: 0050\n\ndata:b\n\n", events{{Retry: time.Second, Data: "a"}, {Retry: 50 * time.Millisecond, Data: "b"}}},
-		"retry of digits only":   {"retry:7\nretry\nretry:\nretry:  1\nretry:1 \nretry:-1\nretry:+1\nretry:1.5\nretry:1e3\nretry:0x1\nretry:1_0\nretry:\u0661\ndata:a\n\n", events{{Retry: 7 * time.Millisecond, Data: "a"}}},
-		"retry without measure":  {"retry:" + strings.Repeat("9", 50) + "\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
-		"retry that overflows":   {"retry:9223372036854775807\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
-		"not UTF-8":              {"data:\xff\xe2\x80a\nevent:\xc3\nid:\xf0\x9f\n\n", events{{Name: "\ufffd", ID: "\ufffd", Data: "\ufffd\ufffda"}}},
-		"incomplete":             {"data:a\n\nid:1\nevent:b\ndata:c\n", events{{Data: "a"}}},
-		"colons":                 {"data::\ndata: : \n\n", events{{Data: ":\n: "}}},
-	} {
+	"nothing":                {"", nil},
+	"ends of lines":          {"data:a\r\rdata:b\n\ndata:c\r\n\r\ndata:d\r\n\ndata:e\n\r\ndata:f\r\r\ndata:g\n\r", events{{Data: "a"}, {Data: "b"}, {Data: "c"}, {Data: "d"}, {Data: "e"}, {Data: "f"}, {Data: "g"}}},
+	"LF CR is two ends":      {"data:a\n\rdata:b\n\n", events{{Data: "a"}, {Data: "b"}}},
+	"mark":                   {"\ufeffdata:a\n\n", events{{Data: "a"}}},
+	"one mark only":          {"\ufeff\ufeffdata:a\n\ndata:b\n\n", events{{Data: "b"}}},
+	"a mark later is data":   {"\n\ufeffdata:a\n\ndata:\ufeffb\n\n", events{{Data: "\ufeffb"}}},
+	"a mark before nothing":  {"\ufeff\ndata:a\n\n", events{{Data: "a"}}},
+	"unknown fields":         {"Data:x\n data:x\ndata :x\nfoo\ndatax:\nxdata:\n:data:x\n::\n\ndata:a\n\n", events{{Data: "a"}}},
+	"no data, no event":      {"event: a\n\ndata: b\n\n", events{{Data: "b"}}},
+	"the last name counts":   {"event:a\nevent: b\ndata:c\n\nevent:a\nevent\ndata:d\n\n", events{{Name: "b", Data: "c"}, {Data: "d"}}},
+	"id persists":            {"id:1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n", events{{ID: "1", Data: "a"}, {ID: "1", Data: "b"}, {Data: "c"}}},
+	"id without event":       {"id:1\n\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
+	"id with NUL is ignored": {"id:1\nid:\x00\nid:a\x00b\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
+	"NUL elsewhere":          {"event:\x00\ndata:\x00\n\n", events{{Name: "\x00", Data: "\x00"}}},
+	"retry":                  {"retry:1000\ndata:a\n\nretry: 0050\n\ndata:b\n\n", events{{Retry: time.Second, Data: "a"}, {Retry: 50 * time.Millisecond, Data: "b"}}},
+	"retry of digits only":   {"retry:7\nretry\nretry:\nretry:  1\nretry:1 \nretry:-1\nretry:+1\nretry:1.5\nretry:1e3\nretry:0x1\nretry:1_0\nretry:\u0661\ndata:a\n\n", events{{Retry: 7 * time.Millisecond, Data: "a"}}},
+	"retry without measure":  {"retry:" + strings.Repeat("9", 50) + "\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
+	"retry that overflows":   {"retry:9223372036854775807\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
+	"not UTF-8":              {"data:\xff\xe2\x80a\nevent:\xc3\nid:\xf0\x9f\n\n", events{{Name: "\ufffd", ID: "\ufffd", Data: "\ufffd\ufffda"}}},
+	"incomplete":             {"data:a\n\nid:1\nevent:b\ndata:c\n", events{{Data: "a"}}},
+	"colons":                 {"data::\ndata: : \n\n", events{{Data: ":\n: "}}},
+}
+
+func TestDecode(t *testing.T) {
+	for name, c := range streams {
 		t.Run(name, func(t *testing.T) {
 			for _, chunks := range [][][]byte{{[]byte(c.in)}, cut(c.in, 1), cut(c.in, 2), cut(c.in, 3)} {
 				got, err := through(eventsource.Decode(1000), chunks...)

@@ -118,3 +118,18 @@ func ExampleDecodeAll() {
 	// true "kiki", id 1, retry after 3s
 	// true "two\nlines", id 1, retry after 3s
 }
+
+func ExampleWithPosition() {
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	show(eventsource.Messages(eventsource.WithPosition(eventsource.FromString)),
+		enumerator.Item[string]{Value: "kiki", Position: at(8)},
+		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
+	)
+	// Output:
+	// id: 1z-8
+	// data: kiki
+	//
+	// event: gap
+	// id: 1z-b
+	// data: {"from":"1z-9","count":3}
+}
