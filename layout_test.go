@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"comet":                       {"iteratee", "enumeratee", "enumerator"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "github.com/klauspost/compress/*"},
-	"enumerator/rx":               {"iteratee", "enumeratee", "enumerator", "github.com/reactivex/rxgo/v2"},
+	"enumerator/rx":               {"iteratee", "enumeratee", "enumerator", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/report"},
