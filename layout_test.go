@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"enumerator":                {"iteratee", "enumeratee", "internal/stop"},
 	"comet":                     {"iteratee", "enumeratee", "enumerator"},
 	"comet/eventsource":         {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
-	"httpadapter":               {"iteratee", "enumeratee", "enumerator"},
+	"httpadapter":               {"iteratee", "enumeratee", "enumeratee/text", "enumerator", "golang.org/x/text/*"},
 	"iteratee/iterateetest":     {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest": {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest": {"iteratee", "enumerator", "internal/report"},
