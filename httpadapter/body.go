@@ -117,9 +117,9 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 			}
 		}
 		step := enumerator.FromReader(b, bodyChunk).Into(ctx, sink)
-		// A connection that fails ends the context of the request, too: the cause is here.
+		// A read that fails can end the context of the request, too.
 		if b.err != nil && ctx.Err() != nil && step.Err() == context.Cause(ctx) {
-			step = iteratee.StepError(b.err)
+			return iteratee.StepError(b.err)
 		}
 		return step
 	})

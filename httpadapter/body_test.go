@@ -157,6 +157,7 @@ func counted(errs chan<- error, opts ...httpadapter.BodyOption) http.Handler {
 // Each fault goes to the wire by hand. The other client of the server is served all the
 // while, and no goroutine stays: see TestMain.
 func TestBodyFaults(t *testing.T) {
+	logs(t)
 	const head = "POST / HTTP/1.1\r\nHost: halley\r\n"
 	for name, c := range map[string]struct {
 		request string
@@ -214,6 +215,7 @@ func TestBodyFaults(t *testing.T) {
 }
 
 func TestAClientThatLeavesWithinTheBody(t *testing.T) {
+	logs(t)
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		errs := make(chan error, 1)
 		srv := start(t, proto, counted(errs))
@@ -238,6 +240,7 @@ func TestAClientThatLeavesWithinTheBody(t *testing.T) {
 
 // A deadline is for one read: a body may take any time if it comes little by little.
 func TestReadTimeoutIsForOneRead(t *testing.T) {
+	logs(t)
 	for _, proto := range plain {
 		synctest.Test(t, func(t *testing.T) {
 			var seen atomic.Int32

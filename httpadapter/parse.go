@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 
@@ -35,6 +36,9 @@ func Parse[A any](r *http.Request, parser iteratee.Iteratee[[]byte, A], opts ...
 	}()
 	a, err = enumerator.Run(context.WithValue(r.Context(), parsingKey{}, p), Body(r, opts...), parser)
 	parsed = err == nil
+	if err == context.Canceled && r.Context().Err() != nil { // which is how HTTP/2 says it
+		err = &StatusError{Status: http.StatusBadRequest, Err: fmt.Errorf("%w: %w", ErrClientGone, err)}
+	}
 	return a, err
 }
 
