@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"comet":                     {"iteratee", "enumeratee", "enumerator"},
 	"comet/eventsource":         {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
 	"httpadapter":               {"iteratee", "enumeratee", "enumeratee/text", "enumerator", "golang.org/x/text/*"},
+	"httpadapter/websocket":     {"iteratee", "enumeratee", "enumerator", "httpadapter", "github.com/coder/websocket"},
 	"iteratee/iterateetest":     {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest": {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest": {"iteratee", "enumerator", "internal/report"},
