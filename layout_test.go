@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"enumeratee":                {"iteratee"},
 	"enumeratee/chunk":          {"iteratee", "enumeratee"},
 	"enumeratee/text":           {"iteratee", "enumeratee", "golang.org/x/text/*"},
+	"enumeratee/ndjson":         {"iteratee", "enumeratee", "enumeratee/text"},
 	"enumerator":                {"iteratee", "enumeratee"},
 	"comet":                     {"iteratee", "enumeratee"},
 	"httpadapter":               {"iteratee", "enumeratee", "enumerator"},
