@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"enumeratee/text":           {"iteratee", "enumeratee", "golang.org/x/text/*"},
 	"enumeratee/ndjson":         {"iteratee", "enumeratee", "enumeratee/text"},
 	"enumerator":                {"iteratee", "enumeratee"},
+	"enumerator/retry":          {"iteratee", "enumerator", "github.com/cenkalti/backoff/v5"},
 	"comet":                     {"iteratee", "enumeratee"},
 	"httpadapter":               {"iteratee", "enumeratee", "enumerator"},
 	"iteratee/iterateetest":     {"iteratee", "internal/report"},
