@@ -43,6 +43,8 @@ var mayImport = map[string][]string{
 	"examples/*":                  {"iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "github.com/coder/websocket"},
+	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text"},
+	"enumerator/retry":            {"iteratee", "enumerator", "github.com/cenkalti/backoff/v5"},
 }
 
 func TestImportsFollowTheDependencyTable(t *testing.T) {
