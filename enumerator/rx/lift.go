@@ -43,42 +43,46 @@ func Lift[From, To any, O rxgo.Iterable](operators func(rxgo.Observable) O) enum
 	}
 	return enumeratee.Async(func(ctx context.Context, in <-chan From, out iteratee.Sink[To]) (last iteratee.Step) {
 		chain, cancel := context.WithCancel(ctx)
-		items := make(chan rxgo.Item)
 		over, end := context.WithCancel(context.WithoutCancel(ctx))
-		r := &run{ctx: chain, over: over, root: rxgo.FromChannel(items)}
+		r := &run{ctx: chain, over: over}
 		defer func() {
+			r.starting.Lock()
 			cancel()
-			r.relays.Lock() // waits for those that go on, and refuses new ones
+			r.starting.Unlock()
+			r.relays.Wait()
 			end()
 		}()
-		r.relays.RLock()
-		go func() {
-			defer r.relays.RUnlock()
+		items := make(chan rxgo.Item)
+		r.relays.Go(func() {
 			defer close(items)
 			receive(chain, in, func(e From) bool { return rxgo.Of(e).SendContext(chain, items) })
-		}()
-		deliver := func(item rxgo.Item) bool {
+		})
+		deliver := func(item rxgo.Item) (more bool) {
+			defer func() { // also if out panics
+				if !more {
+					cancel()
+				}
+			}()
+			if ctx.Err() != nil {
+				return false // what operators send at their end would be wrong
+			}
 			to, err := element[To]("Lift", item)
 			if err != nil {
 				last = iteratee.StepError(err)
 			} else {
 				last = out.Next(to)
 			}
-			if !last.IsCont() {
-				cancel()
-			}
 			return last.IsCont()
 		}
-		switch o := any(operators(r.source(r.root))).(type) {
+		switch o := any(operators(r.source(rxgo.FromChannel(items)))).(type) {
 		case nil:
 			panic("rx: Lift: the function returned nil")
 		case chained:
 			o.last().relay(nil, deliver)
 		case rxgo.Iterable:
 			items := o.Observe(rxgo.WithContext(chain))
+			defer leave(items) // the context has ended by then, unless they have
 			receive(chain, items, deliver)
-			cancel()
-			leave(items)
 		}
 		if last.IsCont() {
 			return iteratee.Cancelled(ctx)
@@ -103,10 +107,21 @@ func receive[E any](ctx context.Context, ch <-chan E, f func(E) bool) {
 
 // run is one run of Lift.
 type run struct {
-	ctx    context.Context // of the operators
-	over   context.Context // ends when no relay goes on
-	root   rxgo.Observable // of what the run gets
-	relays sync.RWMutex    // held for reading by each that goes on
+	ctx      context.Context // of the operators
+	over     context.Context // ends when no relay goes on
+	relays   sync.WaitGroup
+	starting sync.Mutex // held while a relay is added
+}
+
+// start adds a relay, unless the run is over.
+func (r *run) start() bool {
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	if r.ctx.Err() != nil {
+		return false
+	}
+	r.relays.Add(1)
+	return true
 }
 
 // in returns options with the context of the run, in a slice of its own: RxGo appends to it.
