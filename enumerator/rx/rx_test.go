@@ -120,16 +120,16 @@ func TestFromObservableLeavesNothingBehind(t *testing.T) {
 }
 
 func TestFromObservableEndsWithItsContext(t *testing.T) {
-	for name, o := range map[string]rxgo.Observable{
-		"silent": rxgo.Never(),
-		"waits":  rx.ToObservable(enumerator.FromChan(make(chan int))),
+	for name, observable := range map[string]func() rxgo.Observable{
+		"silent": rxgo.Never,
+		"waits":  func() rxgo.Observable { return rx.ToObservable(enumerator.FromChan(make(chan int))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errBoom)
 				defer cancel()
 				start := time.Now()
-				_, err := seen(ctx, rx.FromObservable[int](o), all)
+				_, err := seen(ctx, rx.FromObservable[int](observable()), all)
 				require.ErrorIs(t, err, errBoom)
 				require.LessOrEqual(t, time.Since(start), time.Minute+10*time.Millisecond)
 				time.Sleep(2 * time.Second)
@@ -210,14 +210,16 @@ func TestToObservableFails(t *testing.T) {
 }
 
 func TestToObservableEndsWithItsContext(t *testing.T) {
-	stuck := enumerator.Of(1, 2, 3).AndThen(enumerator.FromChan(make(chan int)))
-	for name, source := range map[string]enumerator.Enumerator[int]{"endless": probe.Naturals(), "stuck": stuck} {
+	for name, source := range map[string]func() enumerator.Enumerator[int]{
+		"endless": probe.Naturals,
+		"stuck":   func() enumerator.Enumerator[int] { return stuck(3) },
+	} {
 		for n := range 4 {
 			for _, ofAll := range []bool{true, false} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						closed := false
-						source := enumerator.OnDoneEnumerating(source, func() error { closed = true; return nil })
+						source := enumerator.OnDoneEnumerating(source(), func() error { closed = true; return nil })
 						ctx, cancel := context.WithCancel(t.Context())
 						var items <-chan rxgo.Item
 						if ofAll {
