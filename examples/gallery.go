@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/rx"
 )
 
 // An example is one entry of the gallery.
@@ -46,6 +47,11 @@ var examples = []example{
 		"comet/clock", "A live clock",
 		"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
 		clock.Handler(), clock.Source,
+	},
+	{
+		"rx", "Live prices with RxGo",
+		"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
+		rx.Handler(), rx.Source,
 	},
 }
 
