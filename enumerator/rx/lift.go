@@ -19,11 +19,13 @@ import (
 // rxgo.WithBufferedChannel.
 //
 // The consumer, and each operator, run in goroutines of their own. When the run is over,
-// however it ends, their context ends, and Lift waits until they have ended too. For that,
-// the Observable that operators gets is not RxGo's own but one that calls it, for each
-// operator, with the context of the run; rxgo.WithContext has no effect on them. It takes a
-// goroutine more for each operator but the first. It waits for a function that RxGo calls
-// and that does not return, and so for the sleep of Repeat between two rounds.
+// however it ends, their context ends, and Lift waits until each operator has closed its
+// channel; a helper of one, such as that which joins RxGo's contexts, may end a moment later.
+// For that, the Observable that operators gets is not RxGo's own but one that calls it, for
+// each operator, with the context of the run; rxgo.WithContext has no effect on them. It takes
+// a goroutine more for each operator but the first. Lift waits for a function that RxGo calls
+// and that does not return, and so for the sleep of Repeat between two rounds. SequenceEqual
+// keeps a processor busy from the end of the shorter to that of the longer one.
 //
 // Observables that operators gets from elsewhere, or starts itself with rxgo.Merge and the
 // like, do not have that context, unless an operator observes them as FlatMap does what its

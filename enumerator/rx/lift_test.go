@@ -140,6 +140,34 @@ func TestLiftEndsFunctionsThatWait(t *testing.T) {
 	}
 }
 
+// Operators with several goroutines, in any order.
+func TestLiftOfPools(t *testing.T) {
+	pool := rxgo.WithPool(3)
+	for name, c := range map[string]struct {
+		f    func(o rxgo.Observable) rxgo.Iterable
+		want []any
+	}{
+		"Map": {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same, pool) }, []any{1, 2, 3, 4}},
+		"Filter": {func(o rxgo.Observable) rxgo.Iterable {
+			return o.Filter(small, pool).Map(same, rxgo.WithBufferedChannel(2))
+		}, []any{1, 2, 3, 4}},
+		"Distinct": {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same, pool).Distinct(same, pool).Take(9) }, []any{1, 2, 3, 4}},
+		"Max":      {func(o rxgo.Observable) rxgo.Iterable { return o.Max(compare, rxgo.WithPool(1)) }, []any{4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lifted := rx.Lift[int, any](c.f)
+			assert.ElementsMatch(t, c.want, collect(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted)))
+			for way := range ways {
+				for n := 1; n <= 4; n++ {
+					synctest.Test(t, func(t *testing.T) {
+						abandon(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted), n, way)
+					})
+				}
+			}
+		})
+	}
+}
+
 // Observables that are none of Lift's.
 func TestLiftOfAnotherObservable(t *testing.T) {
 	for name, f := range map[string]func(o rxgo.Observable) rxgo.Observable{
