@@ -3,7 +3,6 @@ package enumeratee
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/halley-go/halley/iteratee"
 )
@@ -47,8 +46,6 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 	if max < 0 {
 		panic(fmt.Sprintf("enumeratee: BufferFunc: max must not be negative, got %d", max))
 	}
-	const most = math.MaxInt / 4 // sums do not overflow
-	max = min(max, most)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](max).start(stage, inner)
 		return h.sink(func(e E) iteratee.Step {
@@ -56,7 +53,7 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 			if n < 0 {
 				return h.refuse(e, fmt.Errorf("enumeratee: BufferFunc: size must not be negative, got %d", n))
 			}
-			return h.hand(e, min(n, most+1))
+			return h.hand(e, min(n, mostRoom+1))
 		})
 	})
 }

@@ -3,6 +3,7 @@ package enumeratee_test
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +81,10 @@ func TestBufferTakesABatchAsItTakesElements(t *testing.T) {
 	})
 }
 
+func TestBufferCanBeBoundless(t *testing.T) {
+	assert.Equal(t, ints(1, 300), through(t, enumeratee.Buffer[int](math.MaxInt), ints(1, 300)...))
+}
+
 func TestBufferLetsASourceAndItsConsumerWorkAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		passed := since()
@@ -138,21 +143,21 @@ func TestBufferFunc(t *testing.T) {
 		"what weighs nothing, but none": {0, []string{"a", "", "", "b", "c"}, 4},
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
-			made := 0
-			e := enumerator.Map(enumerator.FromSlice(c.in), func(s string) string { made++; return s })
+			var made atomic.Int64
+			e := enumerator.Map(enumerator.FromSlice(c.in), func(s string) string { made.Add(1); return s })
 			tr := enumeratee.BufferFunc(c.max, length)
-			whileFirst := 0
+			whileFirst := int64(0)
 			it := iteratee.FoldM(nil, func(_ context.Context, es []string, e string) ([]string, error) {
 				time.Sleep(time.Hour)
 				if es == nil {
-					whileFirst = made
+					whileFirst = made.Load()
 				}
 				return append(es, e), nil
 			})
 			got, err := enumerator.Run(t.Context(), e, enumeratee.Transform(tr, it))
 			require.NoError(t, err)
 			assert.Equal(t, c.in, got)
-			assert.Equal(t, c.made, whileFirst)
+			assert.EqualValues(t, c.made, whileFirst)
 		}})
 	}
 	bubbles(t, map[string]func(*testing.T){

@@ -2,6 +2,7 @@ package enumeratee
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +49,11 @@ type sized[E any] struct {
 	size int
 }
 
-func newHandover[E any](max int) *handover[E] {
-	return &handover[E]{max: max, idle: true, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+// mostRoom keeps sums of sizes from overflowing.
+const mostRoom = math.MaxInt / 4
+
+func newHandover[E any](room int) *handover[E] {
+	return &handover[E]{max: min(room, mostRoom), idle: true, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // start starts the goroutine of the consumer.
