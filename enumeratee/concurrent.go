@@ -43,7 +43,7 @@ func mapConcurrent[From, To any](operator string, limit int, ordered bool, f fun
 		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
 	}
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner, sought: true}
+		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner}
 		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu
 		c.consumer = goRun(stage, c.run)
 		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest, Batch: c.batch}, iteratee.StepCont
@@ -70,7 +70,6 @@ type concurrent[From, To any] struct {
 	todo, results fifo[*call[From, To]] // results has what is in todo too, in order
 	count         int                   // of elements
 	workers, idle int
-	sought        bool // a worker has been called and has not come yet
 	closed        bool // nothing more comes
 	over          bool // nothing more is wanted
 	panicked      any
@@ -194,8 +193,9 @@ func (c *concurrent[From, To]) start(ctx context.Context) {
 		c.work.Broadcast()
 		c.result.Broadcast()
 	})
-	c.sought = false // and not before there is a context
-	c.seek()
+	for range c.todo.n { // what came before there was a context
+		c.seek()
+	}
 }
 
 // end cancels the calls that are being made, waits for them, and hands on a panic.
@@ -228,17 +228,14 @@ func (c *concurrent[From, To]) take() (out To, ok bool) {
 	return out, true
 }
 
-// seek has a worker come, if there is something to do and none is on its way. One that
-// has come seeks the next: so there are as many as are of use.
+// seek has one worker more come, unless all are at work: they come back by themselves.
 func (c *concurrent[From, To]) seek() {
 	switch {
-	case c.sought || c.todo.empty():
+	case c.ctx == nil:
 	case c.idle > 0:
-		c.sought = true
 		c.idle--
 		c.work.Signal()
 	case c.workers < c.limit:
-		c.sought = true
 		c.workers++
 		c.group.Go(func() { guard(c.worker, c.caught) })
 	}
@@ -246,16 +243,13 @@ func (c *concurrent[From, To]) seek() {
 
 func (c *concurrent[From, To]) worker() {
 	c.mu.Lock()
-	c.sought = false
 	for !c.over {
 		if c.todo.empty() {
 			c.idle++
 			c.work.Wait()
-			c.sought = false
 			continue
 		}
 		one := c.todo.pop()
-		c.seek()
 		c.mu.Unlock()
 		ok := c.do(one)
 		c.mu.Lock()
