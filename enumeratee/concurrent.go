@@ -43,93 +43,108 @@ func mapConcurrent[From, To any](operator string, limit int, ordered bool, f fun
 		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
 	}
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		c := &concurrent[From, To]{
-			f: f, limit: limit, ordered: ordered, inner: inner,
-			free:    make(chan *call[From, To], limit),
-			todo:    make(chan *call[From, To], limit),
-			results: make(chan *call[From, To], limit),
-			closed:  make(chan struct{}),
-		}
+		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner}
+		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu
 		c.consumer = goRun(stage, c.run)
-		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest}, iteratee.StepCont
+		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest, Batch: c.batch}, iteratee.StepCont
 	})
 }
 
-// concurrent is one use of MapConcurrent. A call goes from the source to todo, a worker,
-// results, the consumer and free. In order, it is in results while it is made.
+// concurrent is one use of MapConcurrent. The goroutines of the source, of the consumer and
+// of the workers share it; f and the consumer are called while it is not locked.
 type concurrent[From, To any] struct {
 	f        func(context.Context, From) (To, error)
 	limit    int
 	ordered  bool
 	inner    iteratee.Sink[To]
 	consumer *running
+	ctx      context.Context // of f
+	fail     context.CancelCauseFunc
+	group    sync.WaitGroup
 
-	todo, results, free chan *call[From, To] // have room for all calls
-	closed              chan struct{}        // closed when all calls are free, and no more come
+	mu                 sync.Mutex
+	room, work, result sync.Cond // what the source, the workers and the consumer wait for
 
-	// Of the source's goroutine.
-	calls []*call[From, To]
-	count int
-	ended bool
-	late  iteratee.Input[From]
+	calls         []*call[From, To] // all
+	free          []*call[From, To]
+	todo, results fifo[*call[From, To]] // results has what is in todo too, in order
+	count         int                   // of elements
+	workers, idle int
+	closed        bool // nothing more comes
+	over          bool // nothing more is wanted
+	panicked      any
 
-	last From // the consumer's last element was made from it
+	late iteratee.Input[From] // for which there was no call any more
+	last From                 // the consumer's last element was made from it
 }
 
-// call is a call of f, used again and again.
+// call is a call of f. It is used for one element after the other.
 type call[From, To any] struct {
 	in   From
 	out  To
-	at   int           // of the element, from 1; 0 if it is free
-	made chan struct{} // has room for one
+	at   int // of the element, from 1; 0 if it is free
+	made bool
 }
 
 func (c *concurrent[From, To]) next(e From) iteratee.Step {
-	one := c.acquire()
-	if one == nil {
-		if c.late.IsEmpty() {
-			c.late = iteratee.El(e)
-		}
-		return c.consumer.answer()
-	}
-	c.count++
-	one.in, one.at = e, c.count
-	c.todo <- one
-	if c.ordered {
-		c.results <- one
-	}
-	return iteratee.StepCont
+	c.mu.Lock()
+	ok := c.add(e)
+	c.mu.Unlock()
+	return c.added(ok, e)
 }
 
-// acquire waits for a free call. It returns nil if the consumer is over.
-func (c *concurrent[From, To]) acquire() *call[From, To] {
-	if c.consumer.isOver() {
-		return nil
+func (c *concurrent[From, To]) batch(es []From) (n int, step iteratee.Step) {
+	c.mu.Lock()
+	ok := true
+	for ; n < len(es) && ok; n++ {
+		ok = c.add(es[n])
 	}
-	if len(c.calls) < c.limit && len(c.free) == 0 {
-		one := &call[From, To]{made: make(chan struct{}, 1)}
-		c.calls = append(c.calls, one)
-		return one
+	c.mu.Unlock()
+	if n == 0 {
+		return 0, iteratee.StepCont
 	}
-	select {
-	case one := <-c.free:
-		return one
-	case <-c.consumer.over:
-		return nil
+	return n, c.added(ok, es[n-1])
+}
+
+// add waits until there may be one call more, unless the consumer is over.
+func (c *concurrent[From, To]) add(e From) bool {
+	for len(c.free) == 0 && len(c.calls) == c.limit && !c.over {
+		c.room.Wait()
 	}
+	if c.over {
+		return false
+	}
+	if len(c.free) == 0 {
+		one := &call[From, To]{}
+		c.calls, c.free = append(c.calls, one), append(c.free, one)
+	}
+	one := c.free[len(c.free)-1]
+	c.free = c.free[:len(c.free)-1]
+	c.count++
+	one.in, one.at = e, c.count
+	c.todo.push(one)
+	if c.ordered {
+		c.results.push(one)
+	}
+	c.seek()
+	return true
+}
+
+func (c *concurrent[From, To]) added(ok bool, e From) iteratee.Step {
+	if ok {
+		return iteratee.StepCont
+	}
+	if c.late.IsEmpty() {
+		c.late = iteratee.El(e)
+	}
+	return c.consumer.answer()
 }
 
 func (c *concurrent[From, To]) eof() iteratee.Step {
-	if !c.ended {
-		c.ended = true
-		for range c.calls {
-			select {
-			case <-c.free:
-			case <-c.consumer.over:
-			}
-		}
-		close(c.closed)
-	}
+	c.mu.Lock()
+	c.closed = true
+	c.result.Signal()
+	c.mu.Unlock()
 	return c.consumer.answer()
 }
 
@@ -152,98 +167,124 @@ func (c *concurrent[From, To]) rest() iteratee.Input[From] {
 
 // run is the goroutine of the consumer.
 func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
-	w := &workers[From, To]{concurrent: c}
-	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	w.start(1)
-	defer w.end()
+	c.start(ctx)
+	defer c.end()
 	for {
-		select {
-		case one := <-c.results:
-			if c.ordered {
-				select {
-				case <-one.made:
-				case <-w.ctx.Done():
-				}
-			}
-			if step := iteratee.Cancelled(w.ctx); !step.IsCont() {
-				return step
-			}
-			out := one.out
-			c.last = one.in
-			*one = call[From, To]{made: one.made}
-			c.free <- one
-			if step := c.inner.Next(out); !step.IsCont() {
-				return step
-			}
-		case <-c.closed:
-			return iteratee.Cancelled(w.ctx)
-		case <-w.ctx.Done():
-			return iteratee.Cancelled(w.ctx)
+		out, ok := c.take()
+		if !ok {
+			return iteratee.Cancelled(c.ctx)
+		}
+		if step := c.inner.Next(out); !step.IsCont() {
+			return step
 		}
 	}
 }
 
-// workers are the goroutines that call f.
-type workers[From, To any] struct {
-	*concurrent[From, To]
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
-
-	mu       sync.Mutex
-	panicked any
-}
-
-// start starts the n-th, if there may be so many. Each starts the next when it has got
-// something to do.
-func (w *workers[From, To]) start(n int) {
-	if n > w.limit {
-		return
-	}
-	w.wg.Go(func() {
-		guard(func() { w.work(n) }, func(panicked any) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.panicked == nil {
-				w.panicked = panicked
-			}
-			w.cancel(errPanicked)
-		})
+func (c *concurrent[From, To]) start(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ctx, c.fail = context.WithCancelCause(ctx)
+	c.group.Go(func() {
+		<-c.ctx.Done()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.over = true
+		c.room.Broadcast()
+		c.work.Broadcast()
+		c.result.Broadcast()
 	})
+	for range c.todo.n { // what came before there was a context
+		c.seek()
+	}
 }
 
-func (w *workers[From, To]) work(n int) {
-	for started := false; ; started = true {
-		select {
-		case one := <-w.todo:
-			if !started {
-				w.start(n + 1)
-			}
-			if w.ctx.Err() != nil {
-				return
-			}
-			out, err := w.f(w.ctx, one.in)
-			if err != nil {
-				w.cancel(err)
-				return
-			}
-			one.out = out
-			if w.ordered {
-				one.made <- struct{}{}
-			} else {
-				w.results <- one
-			}
-		case <-w.ctx.Done():
-			return
+// end cancels the calls that are being made, waits for them, and hands on a panic.
+func (c *concurrent[From, To]) end() {
+	c.fail(nil)
+	c.group.Wait()
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+}
+
+// take waits for the next result. It returns false if there is none any more.
+func (c *concurrent[From, To]) take() (out To, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.results.empty() || !c.results.first().made {
+		if c.over || c.closed && len(c.free) == len(c.calls) {
+			return out, false
+		}
+		c.result.Wait()
+	}
+	if c.over {
+		return out, false
+	}
+	one := c.results.pop()
+	out, c.last = one.out, one.in
+	*one = call[From, To]{}
+	c.free = append(c.free, one)
+	c.room.Signal()
+	return out, true
+}
+
+// seek has one worker more come, unless all are at work: they come back by themselves.
+func (c *concurrent[From, To]) seek() {
+	switch {
+	case c.ctx == nil:
+	case c.idle > 0:
+		c.idle--
+		c.work.Signal()
+	case c.workers < c.limit:
+		c.workers++
+		c.group.Go(func() { guard(c.worker, c.caught) })
+	}
+}
+
+func (c *concurrent[From, To]) worker() {
+	c.mu.Lock()
+	for !c.over {
+		if c.todo.empty() {
+			c.idle++
+			c.work.Wait()
+			continue
+		}
+		one := c.todo.pop()
+		c.mu.Unlock()
+		ok := c.do(one)
+		c.mu.Lock()
+		if !ok {
+			break
+		}
+		one.made = true
+		if !c.ordered {
+			c.results.push(one)
+		}
+		if c.results.first() == one {
+			c.result.Signal()
 		}
 	}
+	c.mu.Unlock()
 }
 
-// end cancels all calls, waits for them, and hands on a panic.
-func (w *workers[From, To]) end() {
-	w.cancel(nil)
-	w.wg.Wait()
-	if w.panicked != nil {
-		panic(w.panicked)
+func (c *concurrent[From, To]) do(one *call[From, To]) bool {
+	if c.ctx.Err() != nil {
+		return false
 	}
+	out, err := c.f(c.ctx, one.in)
+	if err != nil {
+		c.fail(err)
+		return false
+	}
+	one.out = out
+	return true
+}
+
+func (c *concurrent[From, To]) caught(v any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.panicked == nil {
+		c.panicked = v
+	}
+	c.fail(errPanicked)
 }

@@ -40,19 +40,14 @@ func Delay[E any](d time.Duration) Enumeratee[E, E] {
 			},
 			Rest: func() iteratee.Input[delayed[E]] { return iteratee.Els(asleep...) },
 		})
-		sink, step := h.sink(func(x delayed[E]) iteratee.Step {
-			if h.await(x, 1, nil) {
-				return iteratee.StepCont
-			}
-			return h.refused(x, nil)
-		})
+		sink, step := h.sink(func(x delayed[E]) iteratee.Step { return h.hand(x, 1) })
 		end := false
 		return iteratee.Sink[E]{
 			Next: func(e E) iteratee.Step { return sink.Next(delayed[E]{e: e, due: time.Now().Add(d)}) },
 			EOF: func() iteratee.Step {
 				if !end {
 					end = true
-					h.offer(delayed[E]{due: time.Now().Add(d), end: true}, 0)
+					h.hand(delayed[E]{due: time.Now().Add(d), end: true}, 0)
 				}
 				return sink.EOF()
 			},

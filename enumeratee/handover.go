@@ -2,6 +2,7 @@ package enumeratee
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,48 +11,49 @@ import (
 )
 
 // handover is where the goroutine of a source hands elements over to the one of their
-// consumer, as far as there is room. Unlike a channel it can tell whether the consumer
-// waits, knows sizes, and gives back what was not taken; and the consumer takes all that
-// waits in one go.
+// consumer, as far as there is room for their sizes. Unlike a channel it knows whether the
+// consumer waits, hands over many elements at a time, and gives back what was not taken.
 //
-// An element for which the consumer waits goes past the room: with room for none, or for
-// less than its size, it is handed over when the consumer is ready and nothing waits
-// before it.
+// An element for which the consumer waits takes no room. So with room for none, elements
+// are handed over one by one.
 type handover[E any] struct {
 	consumer *running
 	inner    iteratee.Sink[E]
 	max      int
 
 	// Of the source's goroutine.
-	put, seen int // the sizes of all that came in, and of what was taken out, when last seen
-	late      iteratee.Input[E]
+	put, seen int         // the sizes of all that came, and of what was taken, as far as is known
+	timer     *time.Timer // of offerFor
 	failed    iteratee.Step
-	timer     *time.Timer // of awaitFor
+	late      iteratee.Input[E] // what was not handed over any more
 
 	mu     sync.Mutex
-	queue  []waiting[E]
-	idle   bool // the consumer waits, and nothing is in the queue; batch is the source's
+	queue  []sized[E]
+	idle   bool // the consumer waits, and queue is empty; batch is the source's
 	closed bool // nothing more comes
 	over   bool // nothing more is taken
 
-	wake  chan struct{} // the consumer
-	room  chan struct{} // is for the source, which has set waits
+	wake  chan struct{} // for the consumer
+	room  chan struct{} // for the source, which sets waits before it waits
 	waits atomic.Bool
-	taken atomic.Int64 // the sizes of all that was taken out
+	taken atomic.Int64 // the sizes of all that was taken
 
 	// Of the consumer's goroutine.
 	ctx   context.Context
-	batch []waiting[E]
+	batch []sized[E]
 	next  int // in batch
 }
 
-type waiting[E any] struct {
+type sized[E any] struct {
 	e    E
 	size int
 }
 
-func newHandover[E any](max int) *handover[E] {
-	return &handover[E]{max: max, idle: true, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+// mostRoom keeps sums of sizes from overflowing.
+const mostRoom = math.MaxInt / 4
+
+func newHandover[E any](room int) *handover[E] {
+	return &handover[E]{max: min(room, mostRoom), idle: true, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // start starts the goroutine of the consumer.
@@ -61,7 +63,7 @@ func (h *handover[E]) start(stage Stage, inner iteratee.Sink[E]) *handover[E] {
 	return h
 }
 
-// sink is the source's side. Its next calls offer or await, and refused after those.
+// sink is the source's side, where next takes each element.
 func (h *handover[E]) sink(next func(E) iteratee.Step) (iteratee.Sink[E], iteratee.Step) {
 	return iteratee.Sink[E]{
 		Next: func(e E) iteratee.Step {
@@ -75,52 +77,102 @@ func (h *handover[E]) sink(next func(E) iteratee.Step) (iteratee.Sink[E], iterat
 	}, iteratee.StepCont
 }
 
-// offer hands e over, if there is room or the consumer waits.
-func (h *handover[E]) offer(e E, size int) bool {
-	fits := size <= h.max-(h.put-h.seen)
-	if !fits {
-		h.seen = int(h.taken.Load())
-		fits = size <= h.max-(h.put-h.seen)
+// hand hands e over and waits until there is room for it, or the consumer has taken it.
+func (h *handover[E]) hand(e E, size int) iteratee.Step {
+	h.mu.Lock()
+	switch {
+	case h.over:
+		h.mu.Unlock()
+		return h.refuse(e, nil)
+	case h.idle:
+		h.handTo(e)
+	default:
+		h.append(e, size)
 	}
+	h.mu.Unlock()
+	return h.awaitRoom()
+}
+
+// handAll is hand of several elements, each of size 1.
+func (h *handover[E]) handAll(es []E) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() {
+		h.fits(len(es))
+		room := h.max - (h.put - h.seen) + 1 // the last has to wait
+		h.mu.Lock()
+		if h.over {
+			h.mu.Unlock()
+			return n + 1, h.refuse(es[n], nil)
+		}
+		if h.idle {
+			h.handTo(es[n])
+			n++
+		}
+		for ; n < len(es) && room > 0; room-- {
+			h.append(es[n], 1)
+			n++
+		}
+		h.mu.Unlock()
+		step = h.awaitRoom()
+	}
+	return n, step
+}
+
+// handTo hands e to the consumer, which is idle.
+func (h *handover[E]) handTo(e E) {
+	h.idle = false
+	h.batch, h.next = append(h.batch[:0], sized[E]{e, 0}), 0
+	signal(h.wake)
+}
+
+func (h *handover[E]) append(e E, size int) {
+	h.queue = append(h.queue, sized[E]{e, size})
+	h.put += size
+}
+
+// fits reports whether there is room for size more.
+func (h *handover[E]) fits(size int) bool {
+	if size > h.max-(h.put-h.seen) {
+		h.seen = int(h.taken.Load())
+	}
+	return size <= h.max-(h.put-h.seen)
+}
+
+func (h *handover[E]) awaitRoom() iteratee.Step {
+	for !h.fits(0) {
+		h.waits.Store(true) // whoever makes room from now on tells
+		if h.fits(0) {
+			break
+		}
+		select {
+		case <-h.room:
+		case <-h.consumer.over:
+			return h.consumer.answer()
+		}
+	}
+	return iteratee.StepCont
+}
+
+// offer hands e over, of size 1, if there is room for it or the consumer waits.
+func (h *handover[E]) offer(e E) bool {
+	fits := h.fits(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.over:
 		return false
 	case h.idle:
-		h.idle = false
-		h.batch, h.next = append(h.batch[:0], waiting[E]{e, 0}), 0
-		signal(h.wake)
+		h.handTo(e)
 	case fits:
-		h.queue = append(h.queue, waiting[E]{e, size})
-		h.put += size
+		h.append(e, 1)
 	default:
 		return false
 	}
 	return true
 }
 
-// await is offer, but waits for room until then, or until the consumer is over.
-func (h *handover[E]) await(e E, size int, until <-chan time.Time) bool {
-	for !h.offer(e, size) {
-		h.waits.Store(true) // whoever makes room from now on tells
-		if h.offer(e, size) {
-			break
-		}
-		select {
-		case <-h.room:
-		case <-until:
-			return false
-		case <-h.consumer.over:
-			return false
-		}
-	}
-	return true
-}
-
-// awaitFor is offer, but waits for the consumer for as long as d.
-func (h *handover[E]) awaitFor(e E, d time.Duration) bool {
-	ok := h.offer(e, 1)
+// offerFor is offer, again and again until d has passed.
+func (h *handover[E]) offerFor(d time.Duration, e E) bool {
+	ok := h.offer(e)
 	if ok || d == 0 {
 		return ok
 	}
@@ -129,10 +181,22 @@ func (h *handover[E]) awaitFor(e E, d time.Duration) bool {
 	}
 	h.timer.Reset(d)
 	defer h.timer.Stop()
-	return h.await(e, 1, h.timer.C)
+	for {
+		h.waits.Store(true)
+		if h.offer(e) {
+			return true
+		}
+		select {
+		case <-h.room:
+		case <-h.timer.C:
+			return false
+		case <-h.consumer.over:
+			return false
+		}
+	}
 }
 
-// takeBack takes back what waits, the last that came.
+// takeBack takes back the element that came last, if it has not been taken.
 func (h *handover[E]) takeBack() (e E, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,22 +204,29 @@ func (h *handover[E]) takeBack() (e E, ok bool) {
 	if last < 0 || h.over {
 		return e, false
 	}
-	w := h.queue[last]
+	back := h.queue[last]
 	h.queue = h.queue[:last]
-	h.put -= w.size
-	return w.e, true
+	h.put -= back.size
+	return back.e, true
 }
 
-// refused answers for e, which was not handed over: how the consumer has ended, or else err.
-func (h *handover[E]) refused(e E, err error) iteratee.Step {
+// refuse answers for e, which was not handed over: how the consumer has ended, or else err.
+func (h *handover[E]) refuse(e E, err error) iteratee.Step {
 	if h.late.IsEmpty() {
 		h.late = iteratee.El(e)
 	}
-	if h.consumer.isOver() {
+	if err == nil || h.ended() {
 		return h.consumer.answer()
 	}
 	h.failed = iteratee.StepError(err)
 	return h.failed
+}
+
+// ended reports whether the consumer takes no more.
+func (h *handover[E]) ended() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.over
 }
 
 func (h *handover[E]) eof() iteratee.Step {
@@ -174,9 +245,9 @@ func (h *handover[E]) rest() iteratee.Input[E] {
 		return iteratee.Empty[E]()
 	}
 	var es []E
-	for _, queue := range [][]waiting[E]{h.batch[h.next:], h.queue} {
-		for _, w := range queue {
-			es = append(es, w.e)
+	for _, left := range [][]sized[E]{h.batch[h.next:], h.queue} {
+		for _, x := range left {
+			es = append(es, x.e)
 		}
 	}
 	return h.inner.Rest().Then(iteratee.Els(es...)).Then(h.late)
@@ -190,20 +261,19 @@ func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 		h.over, h.idle = true, false
 		h.mu.Unlock()
 	}()
-	for h.take(ctx) {
+	for h.take() {
 		for h.next < len(h.batch) {
 			if step := iteratee.Cancelled(ctx); !step.IsCont() {
 				return step
 			}
-			w := &h.batch[h.next]
-			e, size := w.e, w.size
-			*w = waiting[E]{}
+			x := h.batch[h.next]
+			h.batch[h.next] = sized[E]{}
 			h.next++
-			if size > 0 {
-				h.taken.Add(int64(size))
+			if x.size > 0 {
+				h.taken.Add(int64(x.size))
 				h.tellRoom()
 			}
-			if step := h.inner.Next(e); !step.IsCont() {
+			if step := h.inner.Next(x.e); !step.IsCont() {
 				return step
 			}
 		}
@@ -211,9 +281,9 @@ func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 	return iteratee.Cancelled(ctx)
 }
 
-// take takes all that waits as the next batch, or waits until offer has made one. It
-// returns false if nothing more comes.
-func (h *handover[E]) take(ctx context.Context) bool {
+// take makes a batch of all that waits, or waits until handTo has made one. It returns
+// false if nothing more comes.
+func (h *handover[E]) take() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.next < len(h.batch) {
@@ -231,10 +301,10 @@ func (h *handover[E]) take(ctx context.Context) bool {
 		h.tellRoom()
 		select {
 		case <-h.wake:
-		case <-ctx.Done():
+		case <-h.ctx.Done():
 		}
 		h.mu.Lock()
-		if ctx.Err() != nil {
+		if h.ctx.Err() != nil {
 			return false
 		}
 	}

@@ -25,10 +25,10 @@ func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](0).start(stage, inner)
 		return h.sink(func(e E) iteratee.Step {
-			if h.awaitFor(e, d) {
+			if h.offerFor(d, e) {
 				return iteratee.StepCont
 			}
-			return h.refused(e, fmt.Errorf("%w within %v", ErrNotReady, d))
+			return h.refuse(e, fmt.Errorf("%w within %v", ErrNotReady, d))
 		})
 	})
 }
@@ -50,10 +50,10 @@ func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 		wait := d
 		return h.sink(func(e E) iteratee.Step {
 			switch {
-			case h.awaitFor(e, wait):
+			case h.offerFor(wait, e):
 				wait = d
-			case h.consumer.isOver():
-				return h.refused(e, nil)
+			case h.ended():
+				return h.refuse(e, nil)
 			default:
 				wait = 0
 			}

@@ -3,6 +3,7 @@ package enumeratee
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/halley-go/halley/iteratee"
@@ -118,8 +119,8 @@ func newest[E any](loop func(ctx context.Context, in <-chan E, held *held[E]) it
 
 // GroupedWithin returns the adapter that hands on slices of elements: of n, or of fewer if
 // d has passed since the first of them came, or at EOF. None is empty. The consumer may keep
-// them. A group that has begun when the consumer is done is left over; what the consumer
-// leaves over is not, since it is groups.
+// them. The elements of what the consumer leaves over are left over, and then those of a
+// group that has begun.
 //
 // For the rest it is as [Debounce]. GroupedWithin panics if n or d is not positive.
 //
@@ -131,7 +132,9 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 	checkDuration("GroupedWithin", d)
 	return New(func(stage Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[E], iteratee.Step) {
 		var group []E
-		left := func() iteratee.Input[E] { return iteratee.Els(group...) }
+		left := func() iteratee.Input[E] {
+			return iteratee.Els(slices.Concat(append(slices.Clone(inner.Rest().Els()), group)...)...)
+		}
 		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
 			late := time.NewTimer(d)
 			defer late.Stop()
