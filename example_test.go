@@ -24,8 +24,7 @@ func clock(*http.Request) (enumerator.Enumerator[[]byte], error) {
 	return enumerator.Through(ticks, scripts), nil
 }
 
-var clockHandler = httpadapter.Handler(clock,
-	httpadapter.Header("Content-Type", "text/html; charset=utf-8"))
+var clockHandler = httpadapter.Handler(clock, httpadapter.Comet())
 
 // end snippet
 

@@ -97,6 +97,16 @@ func TestChromium(t *testing.T) {
 		assert.Equal(t, []string{`"\ud800"`, `"\udc00\ud800"`, `"🙂"`, `{"\udfff":"\ud800</script>"}`, `["\ud800'"]`}, page.Got)
 		page.requireNothingElse(t)
 	})
+	t.Run("heartbeats", func(t *testing.T) {
+		var chunks [][]byte
+		for _, chunk := range chunksOf(t, comet.String(callback, remove), "a", "b") {
+			chunks = append(chunks, chunk, []byte(comet.Heartbeat), []byte(comet.Heartbeat))
+		}
+		page := visit(t, browser, "", chunks)
+		assert.Equal(t, []string{`"a"`, `"b"`}, page.Got)
+		assert.Equal(t, "      ", page.Text)
+		assert.Empty(t, page.Elements)
+	})
 	t.Run("a callback that throws", func(t *testing.T) {
 		page := visit(t, browser, "", chunksOf(t, comet.String("parent.throws", remove), "a", "b"))
 		assert.Equal(t, []string{`"a"`, `"b"`}, page.Got)

@@ -13,6 +13,15 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
+const (
+	// ContentType is the content type of a page of script chunks.
+	ContentType = "text/html; charset=utf-8"
+
+	// Heartbeat is a chunk that does nothing, for keeping a connection open that has nothing
+	// to say. It must not be sent before the first chunk.
+	Heartbeat = " "
+)
+
 // String returns the adapter that makes a script chunk of each message: a call of
 // callback with the message as a single-quoted string. It is [Messages] with
 // [AppendString].

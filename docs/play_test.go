@@ -27,7 +27,7 @@ func TestPlay(t *testing.T) {
 	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumerator", "comet", "comet/eventsource"} {
 		api.addFolder(t, folder, true)
 	}
-	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter"} {
+	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter", "httpadapter/httpadaptertest"} {
 		api.addFolder(t, folder, false)
 	}
 	for _, problem := range checkTables(string(page), api) {

@@ -148,6 +148,31 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"Interleave": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Interleave(some(nil), some(es))
 	},
+	"Unicast": func(t *rapid.T, es []int, _ func([]int) source) source {
+		return pushing(es, enumerator.Channel[int].End, enumerator.Capacity(rapid.IntRange(1, 4).Draw(t, "capacity")))
+	},
+	"Live": func(_ *rapid.T, es []int, some func([]int) source) source { // of Shared, which runs see from where they join
+		e := some(es)
+		return perRun(func() source { return values(enumerator.Share(e).Live()) })
+	},
+	"Last": func(_ *rapid.T, es []int, _ func([]int) source) source { return values(ended(es).Last(len(es))) },
+	"From": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		hub := ended(es)
+		return values(hub.From(enumerator.Position{Epoch: hub.Position().Epoch}))
+	},
+	"Values": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return values(enumerator.Map(some(es), func(e int) item { return item{Value: e} }))
+	},
+}
+
+// ended is a hub that was pushed es, and has ended.
+func ended(es []int) *enumerator.Hub[int] {
+	hub := enumerator.Broadcast[int]()
+	for _, e := range es {
+		_ = hub.Push(context.Background(), e)
+	}
+	hub.End()
+	return hub
 }
 
 func perRun(build func() source) source {
@@ -300,7 +325,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval"}))
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Live", "Last", "From"})) // these three of Hub or Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

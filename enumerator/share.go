@@ -10,7 +10,8 @@ import (
 )
 
 // Shared is one run of a source that any number of runs see, which come and go at any time.
-// Its methods may be called by several goroutines at once.
+// Its methods may be called by several goroutines at once. The zero Shared is not usable; [Share]
+// makes one.
 type Shared[E any] struct {
 	source Enumerator[E]
 	config pushConfig

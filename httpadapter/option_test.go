@@ -1,9 +1,13 @@
 package httpadapter_test
 
 import (
+	"github.com/halley-go/halley/enumerator"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,4 +101,56 @@ func TestWriteTimeoutPanicsUnlessPositive(t *testing.T) {
 		func() { httpadapter.WriteTimeout(0) })
 	assert.PanicsWithValue(t, "httpadapter: WriteTimeout: d must be positive, got -1ns",
 		func() { httpadapter.WriteTimeout(-1) })
+}
+
+func TestOptionsPanicOnMisuse(t *testing.T) {
+	for want, f := range map[string]func(){
+		"httpadapter: FlushInterval: d must be positive, got 0s":      func() { httpadapter.FlushInterval(0) },
+		"httpadapter: FlushSize: n must be positive, got -1":          func() { httpadapter.FlushSize(-1) },
+		"httpadapter: Heartbeat: every must not be negative, got -1s": func() { httpadapter.Heartbeat(-time.Second, nil) },
+		"httpadapter: Heartbeat: chunk must not be empty":             func() { httpadapter.Heartbeat(time.Second, []byte{}) },
+		"httpadapter: MaxDuration: d must be positive, got 0s":        func() { httpadapter.MaxDuration(0) },
+		"httpadapter: OnEnd: f must not be nil":                       func() { httpadapter.OnEnd(nil) },
+		"httpadapter: Logger: l must not be nil":                      func() { httpadapter.Logger(nil) },
+	} {
+		assert.PanicsWithValue(t, want, f)
+	}
+}
+
+func TestContent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opts []httpadapter.Option
+		want map[string]string
+	}{
+		"events": {[]httpadapter.Option{httpadapter.EventStream()}, map[string]string{"Content-Type": "text/event-stream"}},
+		"lines":  {[]httpadapter.Option{httpadapter.NDJSON()}, map[string]string{"Content-Type": "application/x-ndjson"}},
+		"pages": {[]httpadapter.Option{httpadapter.Comet()}, map[string]string{
+			"Content-Type":            "text/html; charset=utf-8",
+			"X-Frame-Options":         "SAMEORIGIN",
+			"Content-Security-Policy": "frame-ancestors 'self'",
+			"X-Content-Type-Options":  "nosniff",
+		}},
+		"told otherwise": {
+			[]httpadapter.Option{httpadapter.Header("Content-Security-Policy", "frame-ancestors *"), httpadapter.Comet(), httpadapter.Header("Content-Type", "text/html")},
+			map[string]string{"Content-Type": "text/html", "Content-Security-Policy": "frame-ancestors *"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			require.NoError(t, httpadapter.Serve(w, httptest.NewRequest("GET", "/", nil), of("a"), tt.opts...))
+			for key, value := range tt.want {
+				assert.Equal(t, value, w.Header().Get(key))
+			}
+		})
+	}
+}
+
+func TestLogger(t *testing.T) {
+	elsewhere := logs(t)
+	var text strings.Builder
+	l := slog.New(slog.NewTextHandler(&text, nil))
+	httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return of(), errBoom }, httpadapter.Logger(l)).
+		ServeHTTP(newRecorder(t), httptest.NewRequest("GET", "/", nil))
+	assert.Contains(t, text.String(), errBoom.Error())
+	assert.Empty(t, elsewhere())
 }

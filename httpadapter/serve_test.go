@@ -111,9 +111,23 @@ func TestServeWritesAndFlushesEachChunkWithADeadlineOfItsOwn(t *testing.T) {
 		e := of("a").AndThen(after(time.Hour, nil, "b"))
 		require.NoError(t, w.serve(t.Context(), e, httpadapter.WriteTimeout(3*time.Second)))
 		assert.Equal(t, []string{
+			"0s deadline 3s", "0s head 200", "0s write a", "0s flush",
+			"1h0m0s deadline 1h0m3s", "1h0m0s write b", "1h0m0s flush",
+			"1h0m0s deadline 1h0m3s", // for the end, which net/http writes
+		}, w.events)
+	})
+}
+
+func TestServeLeavesNoDeadlineOnHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRecorder(t)
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.ProtoMajor, r.ProtoMinor = 2, 0
+		require.NoError(t, httpadapter.Serve(w, r, of("a").AndThen(after(time.Hour, nil, "b")), httpadapter.WriteTimeout(3*time.Second)))
+		assert.Equal(t, []string{
 			"0s deadline 3s", "0s head 200", "0s write a", "0s flush", "0s deadline none",
 			"1h0m0s deadline 1h0m3s", "1h0m0s write b", "1h0m0s flush", "1h0m0s deadline none",
-			"1h0m0s deadline 1h0m3s", // for the end, which net/http writes
+			"1h0m0s deadline 1h0m3s",
 		}, w.events)
 	})
 }
@@ -131,8 +145,8 @@ func TestServeSendsTheHeadByItselfWhenTheSourceWaits(t *testing.T) {
 		w := newRecorder(t)
 		require.NoError(t, w.serve(t.Context(), after(time.Minute, nil, "a")))
 		assert.Equal(t, []string{
-			"50ms deadline 10.05s", "50ms head 200", "50ms flush", "50ms deadline none",
-			"1m0s deadline 1m10s", "1m0s write a", "1m0s flush", "1m0s deadline none",
+			"50ms deadline 10.05s", "50ms head 200", "50ms flush",
+			"1m0s deadline 1m10s", "1m0s write a", "1m0s flush",
 			"1m0s deadline 1m10s",
 		}, w.events)
 	})
@@ -467,7 +481,7 @@ func TestServeOnHEADSendsTheHeadersOnly(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "HEAD", "/", nil)
 		require.NoError(t, httpadapter.Serve(w, r, src.enumerator(), httpadapter.Header("X-A", "b")))
 		assert.Zero(t, src.started.Load())
-		assert.Equal(t, []string{"head 200", "flush"}, w.calls())
+		assert.Equal(t, []string{"head 200"}, w.calls())
 		assert.Equal(t, "b", w.header.Get("X-A"))
 		assert.Equal(t, "no", w.header.Get("X-Accel-Buffering"))
 	})

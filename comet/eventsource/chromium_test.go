@@ -44,7 +44,7 @@ func TestChromium(t *testing.T) {
 
 	streams := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" {
+		if r.URL.Path != "/stream" { // the page, and its icon
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			return
 		}

@@ -27,7 +27,8 @@ var stream = enumerator.Through(
 	enumerator.Interval(100*time.Millisecond),
 	enumeratee.Compose(
 		enumeratee.Map(func(now time.Time) string { return now.Format("15:04:05.0") }),
-		comet.String("parent.clockChanged"),
+		// The iframe would grow without end if the tags stayed in it.
+		comet.String("parent.clockChanged", comet.RemoveScripts()),
 	),
 )
 
@@ -41,7 +42,7 @@ func Handler() http.Handler {
 	})
 	mux.Handle("GET /comet/clock/stream", httpadapter.Handler(
 		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
-		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+		httpadapter.Comet(),
 	))
 	return mux
 }

@@ -35,7 +35,7 @@ func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /comet/helper", httpadapter.Handler(
 		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
-		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+		httpadapter.Comet(),
 	))
 	return mux
 }

@@ -34,7 +34,7 @@ func Handler() http.Handler {
 	})
 	mux.Handle("GET /comet/iframe/stream", httpadapter.Handler(
 		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
-		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+		httpadapter.Comet(),
 	))
 	return mux
 }

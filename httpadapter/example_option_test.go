@@ -1,0 +1,242 @@
+package httpadapter_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// show asks a handler for a stream, and prints some headers and the body.
+func show(h http.Handler, headers ...string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	for _, key := range headers {
+		fmt.Println(w.Header().Get(key))
+	}
+	fmt.Printf("%s", w.Body)
+}
+
+// serveAll is a handler of the same stream for everybody.
+func serveAll(e enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler {
+	return httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return e, nil }, opts...)
+}
+
+func ExampleEventStream() {
+	event := enumeratee.Map(func(n int) []byte { return fmt.Appendf(nil, "data: %d\n\n", n) })
+	show(serveAll(enumerator.Through(enumerator.Of(1, 2), event), httpadapter.EventStream()), "Content-Type")
+	// Output:
+	// text/event-stream
+	// data: 1
+	//
+	// data: 2
+}
+
+func ExampleNDJSON() {
+	lines := enumerator.Of([]byte(`{"n":1}`+"\n"), []byte(`{"n":2}`+"\n"))
+	show(serveAll(lines, httpadapter.NDJSON()), "Content-Type")
+	// Output:
+	// application/x-ndjson
+	// {"n":1}
+	// {"n":2}
+}
+
+func ExampleComet() {
+	scripts := enumerator.Through(enumerator.Of("kiki"), comet.String("parent.show", comet.Preamble("<html>")))
+	show(serveAll(scripts, httpadapter.Comet()), "Content-Type", "Content-Security-Policy")
+	// Output:
+	// text/html; charset=utf-8
+	// frame-ancestors 'self'
+	// <html><script>parent.show('kiki');</script>
+}
+
+// Chunks that come within 50 ms of one another leave together.
+func ExampleFlushInterval() {
+	numbers := enumerator.Through(enumerator.Of(1, 2, 3), line)
+	show(serveAll(numbers, httpadapter.FlushInterval(50*time.Millisecond)))
+	// Output:
+	// 1
+	// 2
+	// 3
+}
+
+// Nothing leaves before there are 4 KiB, except that nothing waits longer than 10 ms.
+func ExampleFlushSize() {
+	numbers := enumerator.Through(enumerator.Of(1, 2, 3), line)
+	show(serveAll(numbers, httpadapter.FlushSize(4<<10), httpadapter.FlushInterval(10*time.Millisecond)))
+	// Output:
+	// 1
+	// 2
+	// 3
+}
+
+// Events, with a comment of our own after each silence of a second.
+func ExampleHeartbeat() {
+	slow := after(1500*time.Millisecond, nil, "data: at last\n\n")
+	show(serveAll(slow, httpadapter.EventStream(), httpadapter.Heartbeat(time.Second, []byte(": still here\n\n"))))
+	// Output:
+	// : still here
+	//
+	// data: at last
+}
+
+// A stream that would not end, and ends as if its source had run out.
+func ExampleMaxDuration() {
+	ticks := enumerator.Interval(time.Hour)
+	never := enumerator.Through(ticks, enumeratee.Map(func(t time.Time) []byte { return []byte(t.String()) }))
+	srv := httptest.NewServer(serveAll(never, httpadapter.MaxDuration(200*time.Millisecond)))
+	defer srv.Close()
+
+	res, err := http.Get(srv.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	_, err = io.ReadAll(res.Body)
+	fmt.Println("error:", err)
+	// Output: error: <nil>
+}
+
+func ExampleOnEnd() {
+	count := httpadapter.OnEnd(func(r *http.Request, o httpadapter.Outcome) {
+		fmt.Printf("%s: %s, %d chunks, %d bytes, error %v\n", r.URL.Path, o.Reason, o.Chunks, o.Bytes, o.Err)
+	})
+	show(serveAll(enumerator.Through(enumerator.Of(1, 22), line), count))
+	// Output:
+	// /: end, 2 chunks, 5 bytes, error <nil>
+	// 1
+	// 22
+}
+
+func ExampleLogger() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	show(serveAll(failing(io.ErrUnexpectedEOF), httpadapter.Logger(logger)))
+	// Output:
+	// level=ERROR msg="httpadapter: stream failed" method=GET path=/ error="unexpected EOF"
+	// Internal Server Error
+}
+
+// One place for all, and the one stream that is open asks for another.
+func ExampleLimit() {
+	limit := httpadapter.Limit(1) // once, not for each request
+	busy := serveAll(of("never sent"), limit)
+	asks := enumerator.Generate(func(context.Context) ([]byte, bool, error) {
+		show(busy)
+		return nil, false, nil
+	})
+	show(serveAll(asks, limit))
+	// Output: Service Unavailable
+}
+
+// Six streams for each address.
+func ExampleLimitPerKey() {
+	perAddress := httpadapter.LimitPerKey(6, func(r *http.Request) string {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		return host
+	})
+	show(serveAll(of("welcome"), perAddress))
+	// Output: welcome
+}
+
+func ExampleDrain() {
+	forever := of("hello").AndThen(enumerator.Generate(func(ctx context.Context) ([]byte, bool, error) {
+		<-ctx.Done()
+		return nil, false, context.Cause(ctx)
+	}))
+	server := &http.Server{Handler: serveAll(forever)}
+	httpadapter.Drain(server)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Serve(listener)
+	res, err := http.Get("http://" + listener.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	hello := make([]byte, 5)
+	io.ReadFull(res.Body, hello)
+
+	fmt.Println("shutdown:", server.Shutdown(context.Background()))
+	rest, err := io.ReadAll(res.Body)
+	fmt.Printf("client: %s%s, error %v\n", hello, rest, err)
+	// Output:
+	// shutdown: <nil>
+	// client: hello, error <nil>
+}
+
+func ExampleCompress() {
+	h := serveAll(of("to whom it may concern"), httpadapter.Compress())
+	for _, accept := range []string{"gzip, br", "br", "gzip;q=0.5, zstd"} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		h.ServeHTTP(w, r)
+		fmt.Printf("%s: %q\n", accept, w.Header().Get("Content-Encoding"))
+	}
+	// Output:
+	// gzip, br: "gzip"
+	// br: ""
+	// gzip;q=0.5, zstd: "zstd"
+}
+
+// A digest of what was sent, which is known only when it was.
+func ExampleTrailer() {
+	digest := iteratee.Defer(func(context.Context) (iteratee.Iteratee[[]byte, string], error) {
+		sum := iteratee.Fold(sha256.New(), func(h hash.Hash, chunk []byte) hash.Hash { h.Write(chunk); return h })
+		return iteratee.Map(sum, func(h hash.Hash) string { return fmt.Sprintf("%x", h.Sum(nil)[:4]) }), nil
+	})
+	srv := httptest.NewServer(serveAll(of("a", "bc"), httpadapter.Trailer("X-Digest", digest)))
+	defer srv.Close()
+
+	res, err := http.Get(srv.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	fmt.Printf("%s %s\n", body, res.Trailer.Get("X-Digest"))
+	// Output: abc ba7816bf
+}
+
+// Every response is a run of one hub. What is pushed was encoded once, and a client
+// that falls behind is no concern of the others.
+func ExampleServe_broadcast() {
+	// snippet: broadcast
+
+	hub := enumerator.Broadcast[[]byte]()
+	live := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+		// The last event, for one that comes late, and then what is pushed. A client
+		// that has missed something is cut off, and comes again.
+		return enumerator.Values(hub.Last(1), nil), nil
+	}, httpadapter.EventStream())
+
+	// end snippet
+	_ = hub.Push(context.Background(), []byte("data: old news\n\n"))
+	_ = hub.Push(context.Background(), []byte("data: news\n\n"))
+	hub.End()
+	show(live)
+	// Output: data: news
+}

@@ -1,0 +1,56 @@
+package httpadaptertest_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var megabyte = bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+
+func TestProxyHandsOnBothWays(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		_, _ = w.Write(bytes.ToUpper(body))
+	}))
+	defer srv.Close()
+	srv.Config.SetKeepAlivesEnabled(false) // or what is held back waits for more requests
+	for _, hold := range []int{0, 1, 1000, 10 << 20} {
+		p := httpadaptertest.NewProxy(t, srv.URL+"/path?query")
+		assert.True(t, strings.HasSuffix(p.URL, "/path?query"), p.URL)
+		p.Hold(hold)
+		for range 2 {
+			res, err := http.Post(p.URL, "", bytes.NewReader(megabyte))
+			require.NoError(t, err)
+			body, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(bytes.ToUpper(megabyte), body))
+			_ = res.Body.Close()
+		}
+	}
+}
+
+func TestProxyCutsAfterExactlySoMuch(t *testing.T) {
+	srv := httpadaptertest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(megabyte)
+	}))
+	for _, n := range []int64{1, 10, 5000, 100_000} {
+		p := httpadaptertest.NewProxy(t, srv.URL)
+		p.Cut(n)
+		got, err := io.ReadAll(httpadaptertest.Get(t, p.URL)) // the bytes on the wire
+		assert.Error(t, err)
+		assert.LessOrEqual(t, int64(len(got)), n) // a reset takes what was not read yet
+	}
+}

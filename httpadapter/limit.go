@@ -1,0 +1,100 @@
+package httpadapter
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// ErrTooMany is what an error of [Serve] wraps when a [Limit] is reached.
+var ErrTooMany = errors.New("httpadapter: too many streams")
+
+// ErrDraining is the error of [Serve] when the server is shutting down already.
+var ErrDraining = errors.New("httpadapter: the server is shutting down")
+
+// Limit makes an Option that lets n streams be open at once, of all the handlers and
+// calls of [Serve] that are given this one value: make it once, not for each request. A
+// client beyond that gets a 503 with a Retry-After of 1 to 10 seconds, at random, and
+// its source is not run. HEAD does not count. Limit panics if n is not positive.
+func Limit(n int) Option {
+	mustBePositive("Limit: n", n)
+	return limit(n, func(*http.Request) string { return "" })
+}
+
+// LimitPerKey is [Limit] for the streams of each client, or whatever key makes of a
+// request: an address or a user, say. It panics if n is not positive or key is nil.
+func LimitPerKey(n int, key func(*http.Request) string) Option {
+	mustBePositive("LimitPerKey: n", n)
+	if key == nil {
+		panic("httpadapter: LimitPerKey: key must not be nil")
+	}
+	return limit(n, key)
+}
+
+func limit(n int, key func(*http.Request) string) Option {
+	l := &limiter{n: n, key: key, open: map[string]int{}}
+	return func(c *config) { c.limits = append(c.limits, l) }
+}
+
+// limiter counts the streams that are open.
+type limiter struct {
+	n    int
+	key  func(*http.Request) string
+	mu   sync.Mutex
+	open map[string]int
+}
+
+// admit counts one more stream, and returns what ends it.
+func (l *limiter) admit(r *http.Request) (leave func(), err error) {
+	key := l.key(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[key] >= l.n {
+		if key == "" {
+			return nil, fmt.Errorf("%w: %d are open", ErrTooMany, l.n)
+		}
+		return nil, fmt.Errorf("%w: %d of %q are open", ErrTooMany, l.n, key)
+	}
+	l.open[key]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.open[key]--; l.open[key] == 0 {
+			delete(l.open, key)
+		}
+	}, nil
+}
+
+// admit asks all the limits, and the server. leave undoes it and may be called whatever
+// the error.
+func (c *config) admit(r *http.Request) (leave func(), err error) {
+	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
+		return func() {}, ErrDraining
+	}
+	var leaves []func()
+	leave = func() {
+		for _, f := range leaves {
+			f()
+		}
+	}
+	if r.Method == http.MethodHead {
+		return leave, nil
+	}
+	for _, l := range c.limits {
+		f, err := l.admit(r)
+		if err != nil {
+			return leave, err
+		}
+		leaves = append(leaves, f)
+	}
+	return leave, nil
+}
+
+// refuse tells a client to come back, not all at once.
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(10)))
+	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+}

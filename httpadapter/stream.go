@@ -1,0 +1,365 @@
+package httpadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+)
+
+// grace is how long the head waits for the first chunk: until then an error of the
+// source can still be a 500.
+const grace = 50 * time.Millisecond
+
+// stream is the response while it lasts. The run and a timer take turns with it.
+type stream struct {
+	*config
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	r       *http.Request
+	length  int64     // as the headers say, -1 if they do not
+	out     io.Writer // w, or the encoder if there is one
+	encoder encoder
+	coding  *coding // whose the encoder is
+	outcome Outcome
+
+	// turn holds a token for whoever may touch the writer and what follows. It is no
+	// mutex, since waiting for one holds up the clock of a synctest bubble.
+	turn chan struct{}
+
+	// The timer sends what is due: the head, what waits to be flushed, a heartbeat. It
+	// is set again only when it has fired or something is due earlier, so that a chunk
+	// does not pay for it.
+	timer    *time.Timer
+	armed    bool
+	at       time.Time     // when it fires, if it is armed
+	over     bool          // it must not do anything any more
+	timed    chan struct{} // closed by it then, if it was on its way
+	panicked any           // what it has recovered
+	cancel   context.CancelCauseFunc
+
+	start   time.Time
+	until   time.Time // when it is told to end, zero for never
+	last    time.Time // when something was written
+	sent    bool      // the head has left
+	waiting int       // bytes that are not flushed
+	flushAt time.Time // when they must be
+	err     error     // of the write that failed, after which there is none
+}
+
+func newStream(w http.ResponseWriter, r *http.Request, c *config) *stream {
+	s := &stream{
+		config: c, w: w, rc: http.NewResponseController(w), r: r,
+		turn: make(chan struct{}, 1), timed: make(chan struct{}),
+	}
+	s.outcome.Reason = Panicked // until it has ended otherwise
+	return s
+}
+
+// ended notes how the stream has ended.
+func (s *stream) ended(reason Reason, err error) error {
+	s.outcome.Reason, s.outcome.Err = reason, err
+	return err
+}
+
+func (s *stream) report(start time.Time) {
+	s.outcome.Duration = time.Since(start)
+	for _, f := range s.onEnd {
+		f(s.r, s.outcome)
+	}
+}
+
+func (s *stream) lock()   { s.turn <- struct{}{} }
+func (s *stream) unlock() { <-s.turn }
+
+// run drains e. Nothing else touches the writer any more when it returns or panics.
+func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
+	if s.r.Method == http.MethodHead {
+		s.extend()
+		s.head() // to be flushed by net/http: HTTP/2 takes a Flush after the end for an error
+		return EndOfSource, nil
+	}
+	// Or net/http throws away what is left of the request's body when the head
+	// leaves, while the source may be reading it.
+	_ = s.rc.EnableFullDuplex()
+	ctx, cancel := context.WithCancelCause(s.r.Context())
+	defer cancel(nil)
+	s.length = s.contentLength(s.w.Header())
+	if shutdown := draining(s.r); shutdown != nil && s.length < 0 {
+		defer context.AfterFunc(shutdown, func() { cancel(errDrained) })()
+	}
+	s.begin(cancel)
+	defer s.stop()
+	trailers, err := enumerator.Run(ctx, e, s.consumer())
+
+	s.lock()
+	defer s.unlock()
+	reason, stopped := told(ctx, err)
+	switch {
+	case s.err != nil:
+		return Failed, s.err
+	case stopped:
+	case err != nil:
+		return Failed, err
+	default:
+		reason = EndOfSource
+	}
+	return reason, s.finish(trailers)
+}
+
+// begin sets the timer.
+func (s *stream) begin(cancel context.CancelCauseFunc) {
+	s.lock()
+	defer s.unlock()
+	s.cancel, s.start = cancel, time.Now()
+	s.last = s.start
+	if s.maxDuration > 0 && s.length < 0 {
+		s.until = s.start.Add(s.maxDuration - rand.N(s.maxDuration/5+1))
+	}
+	s.armed, s.at = true, s.start.Add(grace)
+	s.timer = time.AfterFunc(grace, s.tick)
+}
+
+// stop stops the timer, or waits for it if it is on its way.
+func (s *stream) stop() {
+	s.lock()
+	s.over = true
+	onItsWay := s.armed && !s.timer.Stop()
+	s.unlock()
+	if onItsWay {
+		<-s.timed
+	}
+	if s.encoder != nil {
+		s.coding.giveBack(s.encoder)
+	}
+	if s.panicked != nil {
+		panic(s.panicked)
+	}
+}
+
+// tick is what the timer does.
+func (s *stream) tick() {
+	s.lock()
+	defer s.unlock()
+	if s.over {
+		close(s.timed)
+		return
+	}
+	s.armed = false
+	defer func() {
+		if s.panicked = recover(); s.panicked != nil { // the writer of some middleware
+			s.err = errors.New("httpadapter: panic in the ResponseWriter")
+		}
+		if s.err != nil {
+			s.cancel(s.err)
+			return
+		}
+		s.arm()
+	}()
+	now := time.Now()
+	switch {
+	case !s.until.IsZero() && !now.Before(s.until):
+		s.until = time.Time{}
+		s.cancel(errExpired)
+	case !s.sent, s.waiting > 0 && !now.Before(s.flushAt):
+		_ = s.send(nil, true)
+	case s.beats() && !now.Before(s.last.Add(s.beatEvery)):
+		_ = s.send(s.beat, true)
+	}
+}
+
+// arm sets the timer for what is due next.
+func (s *stream) arm() {
+	at := s.due()
+	if at.IsZero() || s.armed && (!at.Before(s.at) || !s.timer.Stop()) {
+		return // nothing is, or the timer fires in time, or is on its way and arms itself
+	}
+	s.armed, s.at = true, at
+	s.timer.Reset(time.Until(at))
+}
+
+func (s *stream) due() (at time.Time) {
+	earliest := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	if !s.until.IsZero() {
+		earliest(s.until)
+	}
+	switch {
+	case !s.sent:
+		earliest(s.start.Add(grace))
+	case s.waiting > 0:
+		earliest(s.flushAt)
+	case s.beats():
+		earliest(s.last.Add(s.beatEvery))
+	}
+	return at
+}
+
+func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 }
+
+// chunk takes a chunk of the source.
+func (s *stream) chunk(_ context.Context, chunk []byte) error {
+	s.lock()
+	defer s.unlock()
+	n := len(chunk)
+	switch {
+	case s.err != nil:
+		return s.err
+	case n == 0 && s.waiting == 0:
+		return nil
+	case n == 0:
+		return s.send(nil, true)
+	case s.length >= 0 && s.outcome.Bytes+int64(n) > s.length:
+		return fmt.Errorf("httpadapter: the stream is longer than Content-Length, which is %d: %w", s.length, http.ErrContentLength)
+	}
+	s.outcome.Chunks++
+	s.outcome.Bytes += int64(n)
+	err := s.send(chunk, false)
+	if err == nil && s.waiting > 0 {
+		s.arm()
+	}
+	return err
+}
+
+// send writes the head if that has not left, and the chunk if there is one. It flushes
+// if so much waits that it must, or if told to.
+func (s *stream) send(chunk []byte, flush bool) error {
+	if s.err != nil {
+		return s.err
+	}
+	s.extend()
+	if !s.sent {
+		s.head()
+	}
+	if len(chunk) > 0 {
+		if s.waiting == 0 {
+			s.flushAt = s.last.Add(s.flushInterval)
+		}
+		s.waiting += len(chunk)
+		if _, err := s.out.Write(chunk); err != nil {
+			return s.failed(err)
+		}
+	}
+	if flush || s.waiting >= s.flushSize {
+		if err := s.flush(); err != nil {
+			return s.failed(err)
+		}
+	}
+	if s.r.ProtoMajor > 1 {
+		// An expired deadline resets a stream of HTTP/2 even if nothing is being written.
+		_ = s.rc.SetWriteDeadline(time.Time{})
+	}
+	return nil
+}
+
+func (s *stream) head() {
+	s.sent = true
+	s.setHeader(s.w.Header())
+	s.out = s.w
+	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
+		s.encoder = s.coding.encoder(s.w)
+		s.out = s.encoder
+	}
+	s.w.WriteHeader(http.StatusOK)
+}
+
+func (s *stream) flush() error {
+	if s.encoder != nil && s.waiting > 0 {
+		if err := s.encoder.Flush(); err != nil {
+			return err
+		}
+	}
+	s.waiting = 0
+	return s.rc.Flush()
+}
+
+func (s *stream) failed(err error) error {
+	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, http.ErrContentLength) {
+		s.err = fmt.Errorf("httpadapter: write: %w", err)
+	} else {
+		s.err = fmt.Errorf("%w: %w", ErrClientGone, err)
+	}
+	return s.err
+}
+
+// finish sends what is left of a stream that is complete.
+func (s *stream) finish(trailers []string) error {
+	if s.length >= 0 && s.outcome.Bytes < s.length {
+		return fmt.Errorf("httpadapter: the stream has ended after %d bytes of %d, which is its Content-Length: %w", s.outcome.Bytes, s.length, io.ErrUnexpectedEOF)
+	}
+	if !s.sent || s.waiting > 0 {
+		if err := s.send(nil, true); err != nil {
+			return err
+		}
+	}
+	if s.encoder != nil {
+		s.extend()
+		if err := s.encoder.Close(); err != nil {
+			return s.failed(err)
+		}
+	}
+	for i, value := range trailers {
+		s.w.Header().Set(s.trailers[i].key, value)
+	}
+	return nil
+}
+
+// fail makes a response that no client takes for a complete stream. The timer must
+// be over.
+func (s *stream) fail() error {
+	if !s.sent {
+		internalServerError(s.w)
+		return nil
+	}
+	// net/http cannot write the end of the response any more, and closes the
+	// connection because of that; on HTTP/2 it resets the stream right now.
+	return s.rc.SetWriteDeadline(time.Unix(1, 0))
+}
+
+// extend gives the next write its time.
+func (s *stream) extend() {
+	s.last = time.Now()
+	if err := s.rc.SetWriteDeadline(s.last.Add(s.timeout)); errors.Is(err, http.ErrNotSupported) {
+		s.outcome.NoDeadlines = true
+		s.warn()
+	}
+}
+
+// warned holds the types of the ResponseWriters that were warned of.
+var warned sync.Map
+
+// warn says once for each type of writer what its users could otherwise learn only from
+// streams that are cut or hang.
+func (s *stream) warn() {
+	if _, before := warned.LoadOrStore(reflect.TypeOf(s.w), true); before {
+		return
+	}
+	s.log().WarnContext(s.r.Context(), "httpadapter: a ResponseWriter hides write deadlines: a client that stops reading is not noticed, "+
+		"and http.Server.WriteTimeout cuts streams; if it wraps another it needs a method Unwrap() http.ResponseWriter",
+		"type", fmt.Sprintf("%T", s.w), "method", s.r.Method, "path", s.r.URL.Path)
+}
+
+// contentLength is what the headers say, -1 if they do not.
+func (c *config) contentLength(h http.Header) int64 {
+	value := h.Get("Content-Length")
+	for _, kv := range c.header {
+		if http.CanonicalHeaderKey(kv[0]) == "Content-Length" {
+			value = kv[1]
+		}
+	}
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	return -1
+}

@@ -1,0 +1,30 @@
+package httpadapter
+
+import "github.com/halley-go/halley/iteratee"
+
+// Trailer sends a header after the stream: of consumes the chunks, as the source makes
+// them, and its result is the value. It is for what is known only then, such as a
+// digest. A stream that was told to end by [Drain] or [MaxDuration] has no such header.
+// If of fails, so does the stream. HTTP/1.0 has no trailers, and HTTP/1.1 none together
+// with a Content-Length. Trailer panics if key is not the name of a header.
+//
+// It is what Play's Results.chunk does with a consumer of trailers.
+func Trailer(key string, of iteratee.Iteratee[[]byte, string]) Option {
+	mustBeName("Trailer", key)
+	return func(c *config) { c.trailers = append(c.trailers, trailer{key, of}) }
+}
+
+type trailer struct {
+	key string
+	of  iteratee.Iteratee[[]byte, string]
+}
+
+// consumer takes the chunks, for the response and for the trailers, and ends with the
+// values of these.
+func (s *stream) consumer() iteratee.Iteratee[[]byte, []string] {
+	it := iteratee.Map(iteratee.ForEach(s.chunk), func(struct{}) []string { return nil })
+	for _, t := range s.trailers {
+		it = iteratee.ZipWith(it, t.of, func(values []string, value string) []string { return append(values, value) })
+	}
+	return it
+}
