@@ -123,9 +123,10 @@ func TestFlatteningEndsInEveryWay(t *testing.T) {
 					defer time.AfterFunc(time.Minute, func() { cancel(ctxEnd) }).Stop()
 					var outerOver, innerOver, inners atomic.Int64
 					e := flatten(closing(enumerator.Of(1).AndThen(c.outer), &outerOver), func(int) source {
-						return enumerator.Defer(func(context.Context) (source, error) {
+						return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 							inners.Add(1)
-							return closing(c.inner, &innerOver), nil
+							defer innerOver.Add(1)
+							return c.inner.Into(ctx, sink)
 						})
 					})
 					start := time.Now()

@@ -277,6 +277,8 @@ func TestEveryEndlessSourceKeepsTheLaws(t *testing.T) {
 	assert.NoError(t, enumeratortest.TestEndless(enumerator.Repeat(func() int { return 7 }), sevens), "Repeat")
 	assert.NoError(t, enumeratortest.TestEndless(enumerator.RepeatM(func(context.Context) (int, error) { return 7, nil }), sevens), "RepeatM")
 	synctest.Test(t, func(t *testing.T) { // no two runs see the same time
+		once := enumerator.Map(enumerator.Timer(time.Hour), func(time.Time) int { return 7 })
+		assert.NoError(t, enumeratortest.Test(once, []int{7}), "Timer")
 		ticks := enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) int { return 7 })
 		assert.NoError(t, enumeratortest.TestEndless(ticks, sevens), "Interval")
 		assert.NoError(t, enumeratortest.TestEndless(enumerator.Interleave(ticks, ticks), sevens), "Interleave")
@@ -325,7 +327,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Live", "Last", "From"})) // these three of Hub or Shared
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Live", "Last", "From"})) // these three of Hub or Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

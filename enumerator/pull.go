@@ -11,11 +11,13 @@ import (
 )
 
 // RunPartial drives it with the elements of e until it is done, and returns its result and the
-// rest of the stream: what it has left over, then what e has not given yet. e waits meanwhile, and
-// keeps open what it has opened, until the rest has been run or stop is called; whoever does not
-// run the rest must call stop, which returns when e has closed everything. More calls of stop, and
-// a call after the rest has been run, have no effect. If e runs out first, it gets EOF, and the
-// rest is what it has left over.
+// rest of the stream: what it has left over, then what e has not given yet. If e runs out first, it
+// gets EOF, and the rest is what it has left over.
+//
+// Meanwhile e waits, and keeps open what it has opened, until the rest has been run or stop is
+// called. Whoever does not run the rest must call stop, which returns when e has closed everything;
+// an error of that is dropped. More calls of stop, and one after the rest has been run, have no
+// effect.
 //
 // A failure of either before it is done is what RunPartial returns; there is no rest then, and stop
 // has no effect. A failure of e after that is one of the rest. e runs with the context of

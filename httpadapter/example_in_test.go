@@ -146,6 +146,20 @@ func ExampleText() {
 	// Output: bär <nil>
 }
 
+// A body that has no end is counted line by line.
+func ExampleJSONLines() {
+	sum := httpadapter.JSONLines(80, iteratee.Fold(0, func(sum, n int) int { return sum + n }))
+	h := httpadapter.Action(sum, func(w http.ResponseWriter, r *http.Request, sum int) error {
+		_, err := fmt.Fprint(w, sum)
+		return err
+	})
+	try(h, "application/x-ndjson", "1\n2\n3\n")
+	try(h, "application/x-ndjson", "1\ntwo\n3\n")
+	// Output:
+	// 200 6
+	// 400 Bad Request: line 2
+}
+
 func ExampleForm() {
 	values, err := httpadapter.Parse(post(strings.NewReader("item=tea&n=2"), "application/x-www-form-urlencoded"), httpadapter.Form(100))
 	fmt.Println(values.Get("item"), err)
