@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"enumerator":                  {"iteratee", "enumeratee", "internal/stop"},
 	"comet":                       {"iteratee", "enumeratee", "enumerator"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
-	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "github.com/klauspost/compress/*", "enumeratee/text", "golang.org/x/text/*"},
+	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "golang.org/x/text/*"},
 	"enumerator/rx":               {"iteratee", "enumeratee", "enumerator", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},

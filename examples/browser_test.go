@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +89,45 @@ func TestBrowser(t *testing.T) {
 		tab.close()
 		require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
 	})
+}
+
+func TestUploadInABrowser(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "upload")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#drop"))))
+	state := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return tab.text(t, "state") == want }, 20*time.Second, 20*time.Millisecond, want)
+	}
+	for _, size := range []int{5_000_000, 1, 0} {
+		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+			document.getElementById('state').textContent = '';
+			const files = new DataTransfer();
+			files.items.add(new File([new Uint8Array(%d)], 'zeros.bin'));
+			const input = document.getElementById('file');
+			input.files = files.files;
+			input.dispatchEvent(new Event('change'));
+		}`, size)))
+		require.NoError(t, err)
+		state("Received")
+		sum := sha256.Sum256(make([]byte, size))
+		require.Equal(t, "SHA-256 "+hex.EncodeToString(sum[:]), tab.text(t, "sum"))
+		require.Equal(t, "zeros.bin", tab.text(t, "name"))
+		full, err := chromedp.Run(tab.ctx, chromedp.Evaluate[float64](`document.getElementById('bar').value`))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, full)
+	}
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+
+	// Cancelled while the server waits for the rest.
+	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`upload(new File([new Uint8Array(300e6)], 'large.bin'))`))
+	require.NoError(t, err)
+	state("Uploading")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.Click(chromedp.CSS("#cancel"))))
+	state("Cancelled")
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+	tab.checkConsole(t)
 }
 
 // A browser that is gone says nothing any more; its streams end nevertheless.

@@ -109,7 +109,7 @@ func TestLinks(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	for _, target := range []string{
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
-		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/source", "/source/", "/source/comet", "/source/comet/x",
+		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx/", "/rx/x", "/rx/stream/",
 		"/index.html", "/gallery.go",
 	} {
@@ -120,7 +120,7 @@ func TestUnknownPaths(t *testing.T) {
 func TestMethods(t *testing.T) {
 	for _, target := range []string{
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
-		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/source/comet/manual", "/rx", "/rx/stream",
+		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload", "/rx", "/rx/stream",
 	} {
 		head := request(http.MethodHead, target)
 		assert.Equal(t, http.StatusOK, head.StatusCode, target)

@@ -116,9 +116,13 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 				return iteratee.StepError(fmt.Errorf("httpadapter: full duplex: %w", err))
 			}
 		}
-		step := enumerator.FromReader(b, bodyChunk).Into(ctx, sink)
+		size := bodyChunk
+		if 0 < r.ContentLength && r.ContentLength < bodyChunk {
+			size = int(r.ContentLength)
+		}
+		step := enumerator.FromReader(b, size).Into(ctx, sink)
 		// A read that fails can end the context of the request, too.
-		if b.err != nil && ctx.Err() != nil && step.Err() == context.Cause(ctx) {
+		if b.err != nil && ctx.Err() != nil && errors.Is(step.Err(), context.Cause(ctx)) {
 			return iteratee.StepError(b.err)
 		}
 		return step

@@ -69,7 +69,7 @@ func Using[A any](choose func(*http.Request) (iteratee.Iteratee[[]byte, A], erro
 }
 
 // Tolerant returns the parser that does not mind the media type of the body: [Text],
-// [JSON], [Form] and [NDJSON] take any, or none. What they are made of, such as a
+// [JSON], [JSONLines] and [Form] take any, or none. What they are made of, such as a
 // charset, still counts.
 //
 // Tolerant(Text(n)) is Play's parse.tolerantText, and so on.

@@ -126,6 +126,38 @@ func TestForm(t *testing.T) {
 	statusIs(t, 400, err)
 }
 
+func TestJSONLines(t *testing.T) {
+	const lines = "application/x-ndjson"
+	check(t, httpadapter.JSONLines(20, iteratee.Collect[order]()), map[string]parse[[]order]{
+		"some":             {lines, `{"n":1}` + "\n\n" + `{"item":"tea"}` + "\r\n", []order{{N: 1}, {Item: "tea"}}, 0},
+		"no last line end": {"application/jsonl; charset=utf-8", `{"n":1}`, []order{{N: 1}}, 0},
+		"nothing":          {"application/ndjson", "", nil, 0},
+		"at the limit":     {lines, `{"item":"012345678"}` + "\n", []order{{Item: "012345678"}}, 0},
+		"over it":          {lines, `{"item":"0123456789"}` + "\n", nil, 413},
+		"without an end":   {lines, strings.Repeat(" ", 21), nil, 413},
+		"a bad line":       {lines, "{}\n{]\n{}", nil, 400},
+		"the wrong type":   {lines, "[]\n", nil, 400},
+		"another charset":  {lines + "; charset=utf-16", "{}", nil, 415},
+		"another type":     {"application/json", "{}", nil, 415},
+	})
+	check(t, httpadapter.Tolerant(httpadapter.JSONLines(20, iteratee.Collect[int]())), map[string]parse[[]int]{"no type": {"", "1\n2", []int{1, 2}, 0}})
+
+	var got []order
+	parser := httpadapter.JSONLines(20, iteratee.ForEach(func(_ context.Context, o order) error {
+		if got = append(got, o); o.N == 3 {
+			return errBoom
+		}
+		return nil
+	}))
+	_, err := httpadapter.Parse(post(unsized("{\"n\":1}\n{\"n\":2}\nno\n"), lines), parser)
+	statusIs(t, 400, err)
+	assert.ErrorContains(t, err, "400 Bad Request: line 3")
+	assert.Len(t, got, 2, "the lines before")
+	_, err = httpadapter.Parse(post(unsized(`{"n":3}`), lines), parser)
+	assert.Equal(t, errBoom, err)
+	assert.PanicsWithValue(t, "httpadapter: JSONLines: maxLine must be positive, got 0", func() { httpadapter.JSONLines(0, iteratee.Ignore[any]()) })
+}
+
 func TestBytes(t *testing.T) {
 	check(t, httpadapter.Bytes(3), map[string]parse[[]byte]{
 		"some":    {"application/x-whatever", "\x00ab", []byte("\x00ab"), 0},
@@ -430,6 +462,7 @@ func FuzzParsersDoNotMindChunks(f *testing.F) {
 		same(t, httpadapter.JSON[any](40), contentType, body, size)
 		same(t, httpadapter.Text(40), contentType, body, size)
 		same(t, httpadapter.Form(40), contentType, body, size)
+		same(t, httpadapter.Tolerant(httpadapter.JSONLines(10, iteratee.Collect[any]())), contentType, body, size)
 		same(t, httpadapter.MaxLength(10, iteratee.Consume[byte]()), contentType, body, size)
 	})
 }

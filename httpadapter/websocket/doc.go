@@ -15,7 +15,8 @@
 //	a message has the wrong kind     close code 1003, an error to the Iteratee's run
 //	it is not what it should be      close code 1007, likewise
 //	it is too large                  close code 1009, likewise
-//	the request's context ends       close code 1001, both are stopped
+//	the server shuts down            close code 1001, both are stopped
+//	the request's context ends       likewise
 //	the client is gone               both are stopped
 //
 // So a source that is to stay silent must not end: that of a channel that nobody sends
@@ -36,6 +37,7 @@
 //
 // # Shutting down
 //
-// http.Server.Shutdown knows nothing of WebSockets. Give the server a BaseContext that
-// ends, with RegisterOnShutdown: the clients are told with code 1001.
+// With [github.com/halley-go/halley/httpadapter.Drain], the clients of a server that shuts
+// down are told with close code 1001. http.Server.Shutdown does not wait for WebSockets: a
+// program that is to end in good order waits for its handlers itself.
 package websocket

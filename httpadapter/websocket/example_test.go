@@ -42,10 +42,13 @@ func talk(h http.Handler, messages ...string) {
 }
 
 func ExampleHandler() {
+	// snippet: handler
 	type result = struct{}
 	h := websocket.Handler(websocket.Text(), func(r *http.Request) (iteratee.Iteratee[string, result], enumerator.Enumerator[string], error) {
 		return iteratee.Ignore[string](), enumerator.Of("Hello!", "Good bye."), nil
 	})
+	// end snippet
+
 	talk(h)
 	// Output:
 	// Hello!
@@ -55,9 +58,12 @@ func ExampleHandler() {
 
 // The answer to each message is made of it, up to the third.
 func ExampleAdapter() {
+	// snippet: adapter
 	h := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 		return enumeratee.Compose(enumeratee.Map(strings.ToUpper), enumeratee.Take[string](3)), nil
 	})
+	// end snippet
+
 	talk(h, "one", "two", "three")
 	// Output:
 	// ONE

@@ -93,7 +93,10 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	defer cancel()
 	s := &socket{conn: conn, ctx: ctx, config: c}
 	defer conn.CloseNow() // whatever happens; usually it is closed
-	if err := s.run(r.Context(), sides(s)); err != nil {
+	request, shutdown := context.WithCancelCause(r.Context())
+	defer shutdown(nil)
+	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
+	if err := s.run(request, sides(s)); err != nil {
 		level := slog.LevelInfo
 		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
 			level = slog.LevelError // the client was not told more

@@ -537,6 +537,27 @@ func TestShutdown(t *testing.T) {
 	assert.Empty(t, logged())
 }
 
+func TestDrain(t *testing.T) {
+	logged := logs(t)
+	ends := make(chan result[[]string], 1)
+	s := &testServer{t: t, returned: make(chan any, 1)}
+	h := handler(telling(iteratee.Collect[string](), ends), enumerator.Of("ready").AndThen(silent[string]()))
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { s.returned <- recover() }()
+		h.ServeHTTP(w, r)
+	}))
+	httpadapter.Drain(s.Config)
+	s.Start()
+	defer s.Close()
+	c := s.dial()
+	c.checkReceives("ready")
+	require.NoError(t, s.Config.Shutdown(t.Context()))
+	c.checkClosed(1001, "")
+	s.checkReturned()
+	assert.Error(t, receive(t, ends, "the result").err)
+	assert.Empty(t, logged())
+}
+
 // A client that floods is held up: what the Iteratee has not asked for is not read.
 func TestBackpressureOfWhatComesIn(t *testing.T) {
 	const size = 60 << 10
