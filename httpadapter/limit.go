@@ -74,14 +74,14 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
 		return func() {}, ErrDraining
 	}
+	if len(c.limits) == 0 || r.Method == http.MethodHead {
+		return func() {}, nil
+	}
 	var leaves []func()
 	leave = func() {
 		for _, f := range leaves {
 			f()
 		}
-	}
-	if r.Method == http.MethodHead {
-		return leave, nil
 	}
 	for _, l := range c.limits {
 		f, err := l.admit(r)
