@@ -21,46 +21,70 @@ import (
 const grace = 50 * time.Millisecond
 
 // stream is the response while it lasts. The run and a timer take turns with it. There are
-// thousands of them, most of them idle: a time is a Duration from start on, and what is needed
-// at the end is made then.
+// thousands of them, most of them idle, so it is small: a time is a Duration from start on.
 type stream struct {
 	*config
 	w       http.ResponseWriter
 	r       *http.Request
-	length  int64     // as the headers say, -1 if they do not
-	out     io.Writer // w, or the encoder if there is one
+	length  int64 // as the headers say, -1 if they do not
 	encoder encoder
 	coding  *coding // whose the encoder is
 	outcome Outcome
 
-	// turn holds a token for whoever may touch the writer and what follows. It is no
-	// mutex, since waiting for one holds up the clock of a synctest bubble.
-	turn chan struct{}
+	turn // for whoever may touch the writer and what follows
 
 	// The timer sends what is due: the head, what waits to be flushed, a heartbeat. It
 	// is set again only when it has fired or something is due earlier, so that a chunk
 	// does not pay for it.
 	timer    *time.Timer
 	armed    bool
-	at       time.Duration // when it fires, if it is armed
 	stopped  bool          // it must not do anything any more
-	timed    chan struct{} // closed by it then, if it was on its way
+	sent     bool          // the head has left
+	at       time.Duration // when it fires, if it is armed
+	timed    chan struct{} // closed by it when it is stopped, if it was on its way
 	panicked any           // what it has recovered
 	cancel   context.CancelCauseFunc
 
 	start    time.Time
 	until    time.Duration // when it is told to end, zero for never
-	last     time.Duration // when something was written
+	last     time.Duration // when the run began or something was written
 	deadline time.Duration // of a write
-	headAt   time.Duration // when the head leaves at the latest
-	sent     bool          // it has left
 	waiting  int           // bytes that are not flushed
 	flushAt  time.Duration // when they must be
 	err      error         // of the write that failed, after which there is none
 }
 
+// turn is a lock. Waiting for a sync.Mutex holds up the clock of a synctest bubble; waiting for
+// a Cond does not.
+type turn struct {
+	mu    sync.Mutex
+	taken bool
+	free  *sync.Cond // nil if nobody has had to wait yet
+}
+
+func (t *turn) lock() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.taken {
+		if t.free == nil {
+			t.free = sync.NewCond(&t.mu)
+		}
+		t.free.Wait()
+	}
+	t.taken = true
+}
+
+func (t *turn) unlock() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken = false
+	if t.free != nil {
+		t.free.Signal()
+	}
+}
+
 func newStream(w http.ResponseWriter, r *http.Request, c *config) *stream {
-	s := &stream{config: c, w: w, r: r, turn: make(chan struct{}, 1), start: time.Now()}
+	s := &stream{config: c, w: w, r: r, start: time.Now()}
 	s.outcome.Reason = Panicked // until it has ended otherwise
 	return s
 }
@@ -77,9 +101,6 @@ func (s *stream) report() {
 		f(s.r, s.outcome)
 	}
 }
-
-func (s *stream) lock()   { s.turn <- struct{}{} }
-func (s *stream) unlock() { <-s.turn }
 
 func (s *stream) now() time.Duration { return time.Since(s.start) }
 
@@ -130,11 +151,10 @@ func (s *stream) begin(cancel context.CancelCauseFunc) {
 	defer s.unlock()
 	s.cancel = cancel
 	s.last = s.now()
-	s.headAt = s.last + grace
 	if s.maxDuration > 0 && s.length < 0 {
 		s.until = s.last + s.maxDuration - rand.N(s.maxDuration/5+1)
 	}
-	s.armed, s.at = true, s.headAt
+	s.armed, s.at = true, s.last+grace
 	s.timer = time.AfterFunc(grace, s.tick)
 }
 
@@ -207,7 +227,7 @@ func (s *stream) due() time.Duration {
 	}
 	switch {
 	case !s.sent:
-		at = min(at, s.headAt)
+		at = min(at, s.last+grace)
 	case s.waiting > 0:
 		at = min(at, s.flushAt)
 	case s.beats():
@@ -235,7 +255,11 @@ func (s *stream) chunk(chunk []byte) error {
 	}
 	s.outcome.Chunks++
 	s.outcome.Bytes += int64(n)
-	err := s.send(chunk, false)
+	send := s.send
+	if !s.sent && s.r.ProtoMajor == 1 {
+		send = s.sendElsewhere
+	}
+	err := send(chunk, false)
 	if err == nil && s.waiting > 0 {
 		s.arm()
 	}
@@ -244,6 +268,23 @@ func (s *stream) chunk(chunk []byte) error {
 
 func (s *stream) tooLong() error {
 	return fmt.Errorf("httpadapter: the stream is longer than Content-Length, which is %d: %w", s.length, http.ErrContentLength)
+}
+
+// sendElsewhere is send in a goroutine of its own. For the head, net/http needs 3 KiB of stack: here
+// that would make it grow from 8 KiB to 16, for as long as the stream lasts.
+func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		err = s.send(chunk, flush)
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
 }
 
 // send writes the head if that has not left, and the chunk if there is one. It flushes
@@ -261,7 +302,7 @@ func (s *stream) send(chunk []byte, flush bool) error {
 			s.flushAt = s.last + s.flushInterval
 		}
 		s.waiting += len(chunk)
-		if _, err := s.out.Write(chunk); err != nil {
+		if _, err := s.out().Write(chunk); err != nil {
 			return s.failed(err)
 		}
 	}
@@ -281,12 +322,17 @@ func (s *stream) send(chunk []byte, flush bool) error {
 func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
-	s.out = s.w
 	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
 		s.encoder = s.coding.encoder(s.w)
-		s.out = s.encoder
 	}
 	s.w.WriteHeader(http.StatusOK)
+}
+
+func (s *stream) out() io.Writer {
+	if s.encoder != nil {
+		return s.encoder
+	}
+	return s.w
 }
 
 func (s *stream) flush() error {
