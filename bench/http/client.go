@@ -46,6 +46,7 @@ func connect(n, port int) (*clients, error) {
 	}
 	cs := &clients{epoll: epoll, buf: make([]byte, 64<<10)}
 	for i := range n {
+		time.Sleep(200 * time.Microsecond) // they do not all come at once
 		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return cs, err

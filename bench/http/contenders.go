@@ -26,8 +26,9 @@ type contender struct {
 
 // The first is what the ratios are to.
 var contenders = []contender{
-	{"loop", func() (http.Handler, func(string)) { return newLoop(10 * time.Second) }},
-	{"loop without deadlines", func() (http.Handler, func(string)) { return newLoop(0) }},
+	{"loop", loopOf(10*time.Second, 0, 16)},
+	{"loop without deadlines", loopOf(0, 0, 16)},
+	{"loop with heartbeats, room for 64", loopOf(10*time.Second, 15*time.Second, 64)},
 	{"Halley", newHalley},
 	{"go-sse", newGoSSE},
 	{"r3labs/sse", newR3labs},
@@ -48,14 +49,18 @@ func newHalley() (http.Handler, func(string)) {
 // loop is what one writes by hand: a channel per stream, to which a message goes if there
 // is room.
 type loop struct {
-	timeout time.Duration // of a write, 0 for none
-	mu      sync.Mutex
-	streams map[chan []byte]struct{}
+	timeout   time.Duration // of a write, 0 for none
+	heartbeat time.Duration // 0 for none
+	room      int
+	mu        sync.Mutex
+	streams   map[chan []byte]struct{}
 }
 
-func newLoop(timeout time.Duration) (http.Handler, func(string)) {
-	l := &loop{timeout: timeout, streams: map[chan []byte]struct{}{}}
-	return l, l.send
+func loopOf(timeout, heartbeat time.Duration, room int) func() (http.Handler, func(string)) {
+	return func() (http.Handler, func(string)) {
+		l := &loop{timeout: timeout, heartbeat: heartbeat, room: room, streams: map[chan []byte]struct{}{}}
+		return l, l.send
+	}
 }
 
 func (l *loop) send(data string) {
@@ -71,7 +76,7 @@ func (l *loop) send(data string) {
 }
 
 func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	events := make(chan []byte, 16)
+	events := make(chan []byte, l.room)
 	l.mu.Lock()
 	l.streams[events] = struct{}{}
 	l.mu.Unlock()
@@ -87,25 +92,36 @@ func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := rc.Flush(); err != nil {
 		return
 	}
+	var beats <-chan time.Time
+	if l.heartbeat > 0 {
+		ticker := time.NewTicker(l.heartbeat)
+		defer ticker.Stop()
+		beats = ticker.C
+	}
 	for {
+		var event []byte
 		select {
 		case <-r.Context().Done():
 			return
-		case event := <-events:
-			if l.timeout > 0 {
-				if err := rc.SetWriteDeadline(time.Now().Add(l.timeout)); err != nil {
-					return
-				}
-			}
-			if _, err := w.Write(event); err != nil {
-				return
-			}
-			if err := rc.Flush(); err != nil {
+		case event = <-events:
+		case <-beats:
+			event = heartbeat
+		}
+		if l.timeout > 0 {
+			if err := rc.SetWriteDeadline(time.Now().Add(l.timeout)); err != nil {
 				return
 			}
 		}
+		if _, err := w.Write(event); err != nil {
+			return
+		}
+		if err := rc.Flush(); err != nil {
+			return
+		}
 	}
 }
+
+var heartbeat = []byte(":\n\n")
 
 func newGoSSE() (http.Handler, func(string)) {
 	s := &gosse.Server{}

@@ -3,7 +3,7 @@
 // Http sends the same messages to many streams at once, of this toolkit, of a handler
 // written by hand and of two libraries, and prints what that costs the server:
 //
-//	go run ./http              # 1,000 and 9,000 streams, some minutes
+//	go run ./http              # 1,000 and 9,000 streams, about ten minutes
 //	go run ./http -streams 100 # so many
 //	go run ./http -markdown    # as in docs/performance.md
 //
@@ -32,10 +32,11 @@ import (
 type plan struct {
 	streams  int
 	messages int // sent one at a time, when all have got the one before
-	bursts   int // of so many messages at once
+	bursts   int // after that, of several messages at once, when all have got those before
 	size     int // of a message
 }
 
+// burst is how many messages that is. No contender drops one for lack of room.
 const burst = 8
 
 // figures are what one contender has cost.
@@ -62,16 +63,14 @@ func main() {
 	streams := flag.String("streams", "1000,9000", "how many streams, in turn; ulimit -n must be larger")
 	only := flag.String("only", "", "beside the loop, only the contenders whose name contains this")
 	rounds := flag.Int("rounds", 5, "how often every contender is measured")
-	p := plan{}
-	flag.IntVar(&p.messages, "messages", 20, "how many messages are sent one by one")
-	flag.IntVar(&p.bursts, "bursts", 3, fmt.Sprintf("how often %d are sent at once", burst))
-	flag.IntVar(&p.size, "size", 100, "bytes of a message")
+	deliveries := flag.Int("deliveries", 400_000, "how many messages are delivered one by one, to all streams together, and how many in bursts")
+	size := flag.Int("size", 100, "bytes of a message")
 	markdown := flag.Bool("markdown", false, "print markdown tables")
 	child := flag.String("serve", "", "serve this contender (what the program starts itself)")
 	flag.Parse()
 	log.SetFlags(0)
 	if *child != "" {
-		if err := serve(*child, p.size, os.Stdin, os.Stdout); err != nil {
+		if err := serve(*child, *size, os.Stdin, os.Stdout); err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -79,15 +78,16 @@ func main() {
 	fmt.Printf("%s, %s/%s, GOMAXPROCS %d, medians of %d rounds\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
 	for _, n := range strings.Split(*streams, ",") {
-		var err error
-		if p.streams, err = strconv.Atoi(n); err != nil {
-			log.Fatal(err)
+		streams, err := strconv.Atoi(n)
+		if err != nil || streams < 1 {
+			log.Fatalf("-streams %s: not a number of streams", n)
 		}
-		all, err := measure(p, *only, *rounds)
+		messages := max(1, *deliveries/streams)
+		all, err := measure(plan{streams, messages, max(1, messages/burst), *size}, *only, *rounds)
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("\n%d streams\n\n", p.streams)
+		fmt.Printf("\n%d streams\n\n", streams)
 		table(os.Stdout, rowsOf(all), *markdown)
 	}
 }
