@@ -22,8 +22,9 @@ import (
 // returns: it should return soon after Serve.
 //
 // The run starts at once. The head leaves with the first chunk, or by itself if that
-// has not come within 50 ms. For that, and for what Options add, Serve has a timer
-// whose goroutine has ended when Serve returns. Until then w belongs to Serve, which
+// has not come within 50 ms. For that, and for what Options add, Serve has a timer,
+// and on HTTP/1 the first chunk has a goroutine of its own. They have ended when Serve
+// returns. Until then w belongs to Serve, which
 // must be the first to write to it. Serve sets these headers unless w has them
 // already, or [Header] sets them:
 //
