@@ -69,6 +69,26 @@ func TestBrowser(t *testing.T) {
 			return strings.HasPrefix(two.text(t, "state"), "The stream has ended.")
 		}, 10*time.Second, 10*time.Millisecond)
 	})
+
+	t.Run("rx", func(t *testing.T) {
+		server := serve(t)
+		tab := open(t, browser, server, "rx")
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
+		for _, line := range []string{"trade", "settled", "average"} {
+			require.Eventually(t, func() bool { return tab.text(t, line) != "–" }, 20*time.Second, 20*time.Millisecond)
+			require.Regexp(t, `^\d+\.\d\d$`, tab.text(t, line))
+		}
+		drawn, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](`(() => {
+			const chart = document.getElementById('chart');
+			return chart.getContext('2d').getImageData(0, 0, chart.width, chart.height).data.some(byte => byte);
+		})()`))
+		require.NoError(t, err)
+		require.True(t, drawn)
+		tab.checkConsole(t)
+		require.EqualValues(t, 1, server.open.Load())
+		tab.close()
+		require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+	})
 }
 
 func TestUploadInABrowser(t *testing.T) {

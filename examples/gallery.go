@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/upload"
 )
 
@@ -52,6 +53,11 @@ var examples = []example{
 		"upload", "An upload with progress",
 		"The server hashes a file as it arrives, keeps nothing of it, and says over a second stream how much it has got.",
 		upload.Handler(), upload.Source,
+	},
+	{
+		"rx", "Live prices with RxGo",
+		"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
+		rx.Handler(), rx.Source,
 	},
 }
 

@@ -19,11 +19,13 @@ import (
 // rxgo.WithBufferedChannel.
 //
 // The consumer, and each operator, run in goroutines of their own. When the run is over,
-// however it ends, their context ends, and Lift waits until they have ended too. For that,
-// the Observable that operators gets is not RxGo's own but one that calls it, for each
-// operator, with the context of the run; rxgo.WithContext has no effect on them. It takes a
-// goroutine more for each operator but the first. It waits for a function that RxGo calls
-// and that does not return, and so for the sleep of Repeat between two rounds.
+// however it ends, their context ends, and Lift waits until each operator has closed its
+// channel; a helper of one, such as that which joins RxGo's contexts, may end a moment later.
+// For that, the Observable that operators gets is not RxGo's own but one that calls it, for
+// each operator, with the context of the run; rxgo.WithContext has no effect on them. It takes
+// a goroutine more for each operator but the first. Lift waits for a function that RxGo calls
+// and that does not return, and so for the sleep of Repeat between two rounds. SequenceEqual
+// keeps a processor busy from the end of the shorter to that of the longer one.
 //
 // Observables that operators gets from elsewhere, or starts itself with rxgo.Merge and the
 // like, do not have that context, unless an operator observes them as FlatMap does what its
@@ -43,42 +45,46 @@ func Lift[From, To any, O rxgo.Iterable](operators func(rxgo.Observable) O) enum
 	}
 	return enumeratee.Async(func(ctx context.Context, in <-chan From, out iteratee.Sink[To]) (last iteratee.Step) {
 		chain, cancel := context.WithCancel(ctx)
-		items := make(chan rxgo.Item)
 		over, end := context.WithCancel(context.WithoutCancel(ctx))
-		r := &run{ctx: chain, over: over, root: rxgo.FromChannel(items)}
+		r := &run{ctx: chain, over: over}
 		defer func() {
+			r.starting.Lock()
 			cancel()
-			r.relays.Lock() // waits for those that go on, and refuses new ones
+			r.starting.Unlock()
+			r.relays.Wait()
 			end()
 		}()
-		r.relays.RLock()
-		go func() {
-			defer r.relays.RUnlock()
+		items := make(chan rxgo.Item)
+		r.relays.Go(func() {
 			defer close(items)
 			receive(chain, in, func(e From) bool { return rxgo.Of(e).SendContext(chain, items) })
-		}()
-		deliver := func(item rxgo.Item) bool {
+		})
+		deliver := func(item rxgo.Item) (more bool) {
+			defer func() { // also if out panics
+				if !more {
+					cancel()
+				}
+			}()
+			if ctx.Err() != nil {
+				return false // what operators send at their end would be wrong
+			}
 			to, err := element[To]("Lift", item)
 			if err != nil {
 				last = iteratee.StepError(err)
 			} else {
 				last = out.Next(to)
 			}
-			if !last.IsCont() {
-				cancel()
-			}
 			return last.IsCont()
 		}
-		switch o := any(operators(r.source(r.root))).(type) {
+		switch o := any(operators(r.source(rxgo.FromChannel(items)))).(type) {
 		case nil:
 			panic("rx: Lift: the function returned nil")
 		case chained:
 			o.last().relay(nil, deliver)
 		case rxgo.Iterable:
 			items := o.Observe(rxgo.WithContext(chain))
+			defer leave(items) // the context has ended by then, unless they have
 			receive(chain, items, deliver)
-			cancel()
-			leave(items)
 		}
 		if last.IsCont() {
 			return iteratee.Cancelled(ctx)
@@ -103,10 +109,21 @@ func receive[E any](ctx context.Context, ch <-chan E, f func(E) bool) {
 
 // run is one run of Lift.
 type run struct {
-	ctx    context.Context // of the operators
-	over   context.Context // ends when no relay goes on
-	root   rxgo.Observable // of what the run gets
-	relays sync.RWMutex    // held for reading by each that goes on
+	ctx      context.Context // of the operators
+	over     context.Context // ends when no relay goes on
+	relays   sync.WaitGroup
+	starting sync.Mutex // held while a relay is added
+}
+
+// start adds a relay, unless the run is over.
+func (r *run) start() bool {
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	if r.ctx.Err() != nil {
+		return false
+	}
+	r.relays.Add(1)
+	return true
 }
 
 // in returns options with the context of the run, in a slice of its own: RxGo appends to it.

@@ -27,10 +27,10 @@ func (o observable) last() observable { return o }
 
 // relay calls f with each item until that returns false, and receives all.
 func (o observable) relay(after []rxgo.Option, f func(rxgo.Item) bool) {
-	if !o.run.relays.TryRLock() {
-		return // the run is over
+	if !o.run.start() {
+		return
 	}
-	defer o.run.relays.RUnlock()
+	defer o.run.relays.Done()
 	if o.source != nil {
 		o.observe = func([]rxgo.Option) <-chan rxgo.Item { return o.source.Observe() }
 	}
@@ -38,10 +38,17 @@ func (o observable) relay(after []rxgo.Option, f func(rxgo.Item) bool) {
 	if o.adopt != nil {
 		adopt = o.adopt()
 	}
-	open := true
-	for item := range o.observe(after) {
+	items := o.observe(after)
+	defer func() { // also if f panics
+		for item := range items {
+			adopt(item.V)
+		}
+	}()
+	for item := range items {
 		item.V = adopt(item.V)
-		open = open && f(item)
+		if !f(item) {
+			return
+		}
 	}
 }
 

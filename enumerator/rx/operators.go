@@ -215,7 +215,8 @@ func (o observable) WindowWithTimeOrCount(timespan rxgo.Duration, count int, opt
 // Those that observe, and return no Observable.
 
 func (o observable) Connect(ctx context.Context) (context.Context, rxgo.Disposable) {
-	return o.run.root.Connect(ctx)
+	ctx, dispose := context.WithCancel(ctx) // nothing is published, so there is nothing to start
+	return ctx, rxgo.Disposable(dispose)
 }
 func (o observable) DoOnCompleted(completedFunc rxgo.CompletedFunc, opts ...rxgo.Option) rxgo.Disposed {
 	return o.upstream(opts).DoOnCompleted(completedFunc, o.run.in(opts)...)

@@ -15,13 +15,14 @@ import (
 
 // FromObservable returns the Enumerator of the items of o, an Observable, a Single or an
 // OptionalSingle. Each run observes o; whether that starts afresh is o's affair: what
-// rxgo.Just makes does, what rxgo.FromChannel makes hands out what is left in the channel.
-// The first item that is an error, or whose value is not an E, fails the run.
+// rxgo.Just makes does, what rxgo.FromChannel makes hands out what is left in the channel, and
+// what FlatMap and the operators with a time make ends the program when it is observed again:
+// make such a one in enumerator.Defer. The first item that is an error, or whose value is not an E, fails the run.
 //
 // o is observed with a context that ends with the run. If it has not completed by then, what
 // it still sends is received and dropped, so that nothing waits to send it, until it has
-// completed or has been silent for a second: the run waits for that a few milliseconds, a
-// goroutine goes on. So a channel that is shared should come from enumerator.FromChan, which
+// completed or has been silent for a tenth of a second: the run waits for that a few
+// milliseconds, a goroutine goes on. So a channel that is shared should come from enumerator.FromChan, which
 // takes nothing that it does not hand on. An rxgo.FromEventSource knows no way to leave it:
 // after a run that stops early it can wait for that observer until its own context ends.
 //
@@ -95,6 +96,9 @@ func element[E any](function string, item rxgo.Item) (e E, err error) {
 	return e, nil
 }
 
+// patience is how long an Observable that has been left may be silent before it sends again.
+const patience = 100 * time.Millisecond
+
 // leave receives what is still sent to items, whose context has ended, so that its senders
 // can end. Most Observables complete then, but those of RxGo's Range, GroupBy and FromChannel
 // may not.
@@ -102,7 +106,7 @@ func leave(items <-chan rxgo.Item) {
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
-		silence := time.NewTimer(time.Second)
+		silence := time.NewTimer(patience)
 		defer silence.Stop()
 		for {
 			select {
@@ -112,7 +116,7 @@ func leave(items <-chan rxgo.Item) {
 				if !ok {
 					return
 				}
-				silence.Reset(time.Second)
+				silence.Reset(patience)
 			}
 		}
 	}()
