@@ -17,9 +17,10 @@ func accepted(callback string) bool {
 		return
 	}
 	one := build(func() { comet.String(callback) })
+	third := build(func() { comet.Messages(callback, comet.AppendString) })
 	other := build(func() { comet.JSON[int](callback) })
-	if one != other {
-		panic("String and JSON disagree on " + callback)
+	if one != other || one != third {
+		panic("String, JSON and Messages disagree on " + callback)
 	}
 	return one
 }

@@ -1,7 +1,9 @@
 package comet
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,33 +13,61 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
+const (
+	// ContentType is the content type of a page of script chunks.
+	ContentType = "text/html; charset=utf-8"
+
+	// Heartbeat is a chunk that does nothing, for keeping a connection open that has nothing
+	// to say. It must not be sent before the first chunk.
+	Heartbeat = " "
+)
+
 // String returns the adapter that makes a script chunk of each message: a call of
-// callback with the message as a single-quoted string.
-//
-// The first chunk goes out when it is attached; see [Preamble]. If the consumer is
-// done and leaves over a chunk, its message is left over. String panics if callback
-// is not a dotted path of JavaScript identifiers that starts with no reserved word.
+// callback with the message as a single-quoted string. It is [Messages] with
+// [AppendString].
 //
 // It is Play's Comet.string, which drops control characters instead of escaping them.
 func String(callback string, opts ...Option) enumeratee.Enumeratee[string, []byte] {
-	return scripts("String", callback, opts, func(s string) ([]byte, error) { return stringLiteral(s), nil })
+	return scripts("String", callback, AppendString, opts)
 }
 
 // JSON is [String] for messages of any type that encoding/json can marshal: the
-// callback is called with what JSON.parse would make of the message. The text is
-// ASCII. A message that cannot be marshalled ends the run with an error that wraps
-// that of encoding/json.
+// callback is called with what JSON.parse would make of the message. A message that is
+// a [Marshaler] is sent by that. It is [Messages] with [AppendJSON].
 //
 // It is Play's Comet.json, where a message can end the script element.
 func JSON[E any](callback string, opts ...Option) enumeratee.Enumeratee[E, []byte] {
-	return scripts("JSON", callback, opts, func(e E) ([]byte, error) { return jsonLiteral(e) })
+	return scripts("JSON", callback, AppendJSON[E], opts)
 }
 
-// An Option changes what [String] and [JSON] write. Of several of a kind the last
-// one counts.
+// Messages is [String] for messages with an encoder of their own: encode appends to dst
+// the arguments of the call, as JavaScript, and returns the extended slice. [AppendString]
+// and [AppendJSON] are such encoders, and what others are made of; [WithPosition] makes
+// one that tells clients where they are in the stream. encode must not keep dst.
+//
+// The first chunk goes out when it is attached; see [Preamble]. If the consumer is
+// done and leaves over a chunk, its message is left over. An error of encode ends the
+// run, wrapped. So does a text in which an HTML parser could see the end of the script
+// element or a comment; otherwise the text is trusted. Messages panics if encode is nil,
+// or if callback is not a dotted path of JavaScript identifiers that starts with no
+// reserved word.
+//
+// It is Play's Comet with a CometMessage, whose text is not looked at, and Comet.flow.
+func Messages[E any](callback string, encode func(dst []byte, e E) ([]byte, error), opts ...Option) enumeratee.Enumeratee[E, []byte] {
+	if encode == nil {
+		panic("comet: Messages: encode must not be nil")
+	}
+	return scripts("Messages", callback, encode, opts)
+}
+
+// An Option changes what [String], [JSON] and [Messages] write. Of several of a kind the
+// last one counts.
 type Option func(*page)
 
-type page struct{ nonce, preamble string }
+type page struct {
+	nonce, preamble string
+	remove          bool
+}
 
 var validNonce = regexp.MustCompile(`^([A-Za-z0-9+/_-]+={0,2})?$`)
 
@@ -64,24 +94,54 @@ func Preamble(html string) Option {
 	return func(p *page) { p.preamble = html }
 }
 
+// RemoveScripts has each script element take itself out of the page, so that the page
+// does not grow with every message. It does so before it calls the callback, which may
+// throw. Without it, chunks are what they are in Play, where the page grows for ever.
+func RemoveScripts() Option {
+	return func(p *page) { p.remove = true }
+}
+
+// open is what stands in each script chunk before the arguments of the call.
+func (p page) open(callback string) string {
+	open := "<script>"
+	if p.nonce != "" {
+		open = `<script nonce="` + p.nonce + `">`
+	}
+	if p.remove {
+		open += "document.currentScript.remove();"
+	}
+	return open + callback + "("
+}
+
+const end = ");</script>"
+
+// maxScratch is how much memory an attachment keeps for the text of the next message.
+const maxScratch = 64 << 10
+
 // scripts returns the adapter that sends the first chunk and then calls callback with
-// the literal of each message. function is the one to blame in panics and errors.
-func scripts[E any](function, callback string, opts []Option, literal func(E) ([]byte, error)) enumeratee.Enumeratee[E, []byte] {
+// the text of each message. function is the one to blame in panics and errors.
+func scripts[E any](function, callback string, encode func([]byte, E) ([]byte, error), opts []Option) enumeratee.Enumeratee[E, []byte] {
 	checkCallback(function, callback)
 	p := page{preamble: strings.Repeat(" ", 5120) + "<html><body>"}
 	for _, opt := range opts {
 		opt(&p)
 	}
-	open, end := []byte("<script>"+callback+"("), []byte(");</script>")
-	if p.nonce != "" {
-		open = []byte(`<script nonce="` + p.nonce + `">` + callback + "(")
-	}
-	messages := enumeratee.MapM(func(_ context.Context, e E) ([]byte, error) {
-		text, err := literal(e)
-		if err != nil {
-			return nil, fmt.Errorf("comet: %s: %w", function, err)
-		}
-		return slices.Concat(open, text, end), nil
+	open, end := []byte(p.open(callback)), []byte(end)
+	messages := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[E, []byte], error) {
+		var scratch []byte // of this attachment
+		return enumeratee.MapM(func(_ context.Context, e E) ([]byte, error) {
+			text, err := encode(scratch[:0], e)
+			if err == nil {
+				err = checkText(text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("comet: %s: %w", function, err)
+			}
+			if cap(text) <= maxScratch {
+				scratch = text
+			}
+			return slices.Concat(open, text, end), nil
+		}), nil
 	})
 	if p.preamble == "" {
 		return messages
@@ -94,4 +154,18 @@ func heading(chunk string) enumeratee.Enumeratee[[]byte, []byte] {
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
 		return enumeratee.Heading([]byte(chunk)).Attach(stage, inner)
 	})
+}
+
+var (
+	leaves    = regexp.MustCompile(`(?i)<(!--|/?script)`)
+	errLeaves = errors.New("the text of a message must not hold <!--, <script or </script: write < as \\u003c")
+)
+
+// checkText fails if the text could take the HTML parser out of the script element, or
+// into the state in which the end of the element is not one.
+func checkText(text []byte) error {
+	if bytes.IndexByte(text, '<') >= 0 && leaves.Match(text) {
+		return errLeaves
+	}
+	return nil
 }

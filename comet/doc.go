@@ -6,8 +6,11 @@
 // page around it, such as parent.cometMessage, which must be of the same origin. It
 // works in every browser that runs scripts, and through proxies that pass chunks on.
 //
-// [String] and [JSON] are enumeratees: put one behind a source of messages with
-// enumerator.Through, and serve what comes out with package httpadapter.
+// [String], [JSON] and [Messages] are enumeratees: put one behind a source of messages with
+// enumerator.Through, and serve what comes out with package httpadapter. [NewSocket] is an
+// enumerator, for messages that are sent by calls. Package eventsource, below this one, does
+// the same for browsers that come by EventSource; [WithPosition], [RecordOf], [Cursor] and
+// [LongPoll] are for clients that go on where they were, by whatever transport.
 //
 // # What is sent
 //
@@ -22,7 +25,7 @@
 // There is nothing between the chunks, and nothing at EOF. Each chunk is memory of
 // its own, which the consumer may keep and change.
 //
-// The response must have the content type "text/html; charset=utf-8". What follows
+// The response must have the content type [ContentType]. What follows
 // holds for a page that the browser reads as UTF-8.
 //
 // # What is safe
@@ -35,15 +38,16 @@
 //
 // A callback that is not a dotted path of identifiers is refused with a panic when
 // the adapter is made, and so is a nonce that is not base64 text. The [Preamble] is
-// trusted: it must leave the browser where a script element runs. So is what the
-// callback does: a function that evaluates its argument, or writes it into the page
+// trusted: it must leave the browser where a script element runs. So is the text of an
+// encoder of one's own and of a [Marshaler], as long as it stays in the script element. So
+// is what the callback does: a function that evaluates its argument, or writes it into the page
 // as HTML, undoes all of this.
 //
 // # Limits
 //
-// The page grows in the browser with every message; a client with a long life
-// reloads the iframe now and then. Nothing is sent while there is no message, and
-// nothing reconnects: a heartbeat is the server's, coming back is the page's. JSON
+// The page grows in the browser with every message, unless [RemoveScripts] is given.
+// Nothing is sent while there is no message, and nothing reconnects: a heartbeat is the
+// server's, for which [Heartbeat] is one, and coming back is the page's. JSON
 // that is nested some thousand levels deep is more than browsers take in a script:
 // that call fails, and the next one works.
 //

@@ -3,7 +3,12 @@ package comet_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log"
+	"net/http/httptest"
+	"strconv"
+	"time"
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumeratee"
@@ -54,4 +59,140 @@ func ExamplePreamble() {
 	// Output:
 	// 33 bytes: <!doctype html><title>Log</title>
 	// 37 bytes: <script>console.log('kiki');</script>
+}
+
+func ExampleRemoveScripts() {
+	show(comet.String("parent.cometMessage", comet.RemoveScripts(), comet.Preamble("")), "kiki")
+	// Output:
+	// 77 bytes: <script>document.currentScript.remove();parent.cometMessage('kiki');</script>
+}
+
+type tick struct {
+	At    time.Time
+	Price float64
+}
+
+func ExampleMessages() {
+	encode := func(dst []byte, t tick) ([]byte, error) {
+		dst, _ = comet.AppendString(dst, t.At.Format(time.TimeOnly))
+		dst = append(dst, ", "...)
+		return strconv.AppendFloat(dst, t.Price, 'f', 2, 64), nil
+	}
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	show(comet.Messages("chart.add", encode, comet.Preamble("")), tick{noon, 9.5})
+	// Output:
+	// 45 bytes: <script>chart.add('12:00:00', 9.50);</script>
+}
+
+type celsius float64
+
+// MarshalComet writes the temperature as a call of a function of the page.
+func (c celsius) MarshalComet() ([]byte, error) {
+	return fmt.Appendf(nil, "parent.degrees(%g, 'C')", c), nil
+}
+
+func ExampleMarshaler() {
+	show(comet.JSON[celsius]("parent.weather", comet.Preamble("")), 21.5)
+	// Output:
+	// 59 bytes: <script>parent.weather(parent.degrees(21.5, 'C'));</script>
+}
+
+func ExampleAppendString() {
+	dst, _ := comet.AppendString(nil, "it's </script>")
+	fmt.Printf("%s\n", dst)
+	// Output:
+	// 'it\'s \u003c\/script\u003e'
+}
+
+func ExampleAppendJSON() {
+	dst, err := comet.AppendJSON(nil, map[string]string{"who": "Zoë"})
+	fmt.Printf("%s %v\n", dst, err)
+	// Output:
+	// {"who":"Zo\u00eb"} <nil>
+}
+
+func ExampleWithPosition() {
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	show(comet.Messages("parent.cometMessage", comet.WithPosition(comet.AppendString), comet.Preamble("")),
+		enumerator.Item[string]{Reset: true, Position: at(7)},
+		enumerator.Item[string]{Value: "kiki", Position: at(8)},
+		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
+	)
+	// Output:
+	// 58 bytes: <script>parent.cometMessage(null,'1z-7','reset');</script>
+	// 52 bytes: <script>parent.cometMessage('kiki','1z-8');</script>
+	// 77 bytes: <script>parent.cometMessage({"from":"1z-9","count":3},'1z-b','gap');</script>
+}
+
+func ExampleRecordOf() {
+	i := enumerator.Item[string]{Value: "kiki", Position: enumerator.Position{Epoch: 71, Seq: 8}}
+	line, err := json.Marshal(comet.RecordOf(i))
+	fmt.Printf("%s %v\n", line, err)
+	// Output:
+	// {"id":"1z-8","data":"kiki"} <nil>
+}
+
+func ExampleCursor() {
+	r := httptest.NewRequest("GET", "/stream?lastEventId=1z-8", nil)
+	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
+	r.Header.Set("Last-Event-ID", "1z-b") // the browser has come again
+	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
+	// Output:
+	// 1z-8
+	// 1z-b
+}
+
+func ExampleLongPoll() {
+	ctx := context.Background()
+	hub := enumerator.Broadcast[string]()
+	poll := func(after enumerator.Position) (next enumerator.Position) {
+		next = after
+		for i, err := range enumerator.All(ctx, comet.LongPoll(hub, after, time.Millisecond)) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Printf("%q reset: %v\n", i.Value, i.Reset)
+			next = i.Position
+		}
+		fmt.Println("-- answered")
+		return next
+	}
+	position := poll(enumerator.Position{})
+	for _, name := range []string{"kiki", "foo"} {
+		if err := hub.Push(ctx, name); err != nil {
+			log.Fatal(err)
+		}
+	}
+	position = poll(position)
+	poll(position)
+	// Output:
+	// "" reset: true
+	// -- answered
+	// "kiki" reset: false
+	// "foo" reset: false
+	// -- answered
+	// -- answered
+}
+
+func ExampleNewSocket() {
+	stream := comet.NewSocket("parent.cometMessage", func(s *comet.Socket) error {
+		defer s.Close()
+		s.OnDisconnected(func() { fmt.Println("it is over") })
+		if err := s.SendMessage("kiki"); err != nil {
+			return err
+		}
+		return s.SendJSON(map[string]int{"points": 3})
+	}, comet.Preamble("<html><body>"))
+
+	for chunk, err := range enumerator.All(context.Background(), stream) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\n", chunk)
+	}
+	// Output:
+	// <html><body>
+	// <script>parent.cometMessage('kiki');</script>
+	// <script>parent.cometMessage({"points":3});</script>
+	// it is over
 }

@@ -1,12 +1,17 @@
 package comet_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumerator"
 )
 
 // Whatever the bytes, the browser gets that message and no more.
@@ -64,5 +69,43 @@ func FuzzCallback(f *testing.F) {
 		if want {
 			require.NotRegexp(t, "[\\s\\x00-#%-\\-/:-@\\[-^`{-\\x7f\\x{85}\\x{a0}\\x{feff}\\x{fffd}\\pZ\\p{Cc}]", callback)
 		}
+	})
+}
+
+// Whatever an encoder of its own writes, the message is an error or a script element, and
+// nothing but that.
+func FuzzMessages(f *testing.F) {
+	for _, text := range append(hostile, breakouts...) {
+		if len(text) < 1000 {
+			f.Add(text, text)
+		}
+	}
+	f.Add("<!-", "-<script>")
+	f.Add("</scr", "ipt>")
+	ready := comet.Messages("f", func(dst []byte, text string) ([]byte, error) { return append(dst, text...), nil })
+	f.Fuzz(func(t *testing.T, one, two string) {
+		var chunks [][]byte
+		for chunk, err := range enumerator.All(t.Context(), enumerator.Through(enumerator.Of(one, two), ready)) {
+			if err != nil {
+				require.Regexp(t, "(?i)<(!--|/?script)", one+"\n"+two)
+				break
+			}
+			chunks = append(chunks, chunk)
+		}
+		document, err := html.Parse(bytes.NewReader(bytes.Join(chunks, nil)))
+		require.NoError(t, err)
+		scripts := 0
+		for n := range document.Descendants() {
+			if n.Type != html.ElementNode {
+				require.Equal(t, "script", n.Parent.Data)
+				require.True(t, strings.HasPrefix(n.Data, "f(") && strings.HasSuffix(n.Data, ");"), "%q", n.Data)
+				continue
+			}
+			require.Contains(t, []string{"html", "head", "body", "script"}, n.Data)
+			if n.Data == "script" {
+				scripts++
+			}
+		}
+		require.Equal(t, len(chunks)-1, scripts)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,14 +12,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/eventsource"
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // The code of comet.md that is not part of an example.
@@ -38,6 +45,197 @@ func Example_json() {
 	// <html><body>
 	// <script>parent.moved({"piece":"knight","to":"f3"});</script>
 	// <script>parent.moved({"piece":"pawn","to":"e4"});</script>
+}
+
+// snippet: messages
+
+type Tick struct {
+	At    time.Time
+	Price float64
+}
+
+// appendTick writes the arguments of the call.
+func appendTick(dst []byte, t Tick) ([]byte, error) {
+	dst, _ = comet.AppendString(dst, t.At.Format(time.TimeOnly))
+	dst = append(dst, ", "...)
+	return strconv.AppendFloat(dst, t.Price, 'f', 2, 64), nil
+}
+
+var ticks = comet.Messages("parent.chart.add", appendTick)
+
+// end snippet
+
+// snippet: marshaler
+
+type Celsius float64
+
+// MarshalComet makes it a comet.Marshaler.
+func (c Celsius) MarshalComet() ([]byte, error) {
+	return fmt.Appendf(nil, "parent.degrees(%g)", c), nil
+}
+
+var weather = comet.JSON[Celsius]("parent.weather")
+
+// end snippet
+
+func TestEncoders(t *testing.T) {
+	last := func(stream enumerator.Enumerator[[]byte]) (last string) {
+		for chunk, err := range enumerator.All(t.Context(), stream) {
+			require.NoError(t, err)
+			last = string(chunk)
+		}
+		return last
+	}
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, "<script>parent.chart.add('12:00:00', 9.50);</script>", last(enumerator.Through(enumerator.Of(Tick{noon, 9.5}), ticks)))
+	require.Equal(t, "<script>parent.weather(parent.degrees(21.5));</script>", last(enumerator.Through(enumerator.Of(Celsius(21.5)), weather)))
+}
+
+// snippet: socket
+
+// counting sends a number each second, until the client leaves.
+var counting = comet.NewSocket("parent.cometMessage", func(s *comet.Socket) error {
+	s.OnDisconnected(func() { log.Print("one less") })
+	clock := time.NewTicker(time.Second)
+	defer clock.Stop()
+	for n := 1; ; n++ {
+		if err := s.SendJSON(n); err != nil {
+			return err
+		}
+		select {
+		case <-clock.C:
+		case <-s.Context().Done():
+			return nil
+		}
+	}
+})
+
+// end snippet
+
+func TestSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunks, err := enumerator.Run(t.Context(), counting, iteratee.TakeUpTo[[]byte](3))
+		require.NoError(t, err)
+		require.Equal(t, "<script>parent.cometMessage(2);</script>", string(chunks[2]))
+	})
+}
+
+// snippet: events
+
+// chat sends each message as a server-sent event.
+func chat(*http.Request) (enumerator.Enumerator[[]byte], error) {
+	return enumerator.Through(enumerator.Of("kiki", "foo", "two\nlines"), eventsource.String()), nil
+}
+
+var chatHandler = httpadapter.Handler(chat, httpadapter.Header("Content-Type", eventsource.ContentType))
+
+// end snippet
+
+// snippet: read
+
+// read prints the messages of a stream, and returns the last id, to go on from there.
+func read(ctx context.Context, body io.Reader) (lastID string, err error) {
+	const limit = 1 << 20 // bytes of one event
+	events := enumerator.Through(enumerator.FromReader(body, 4096), eventsource.Decode(limit))
+	for e, err := range enumerator.All(ctx, events) {
+		if err != nil {
+			return lastID, err
+		}
+		fmt.Println(e.Data)
+		lastID = e.ID
+	}
+	return lastID, nil
+}
+
+// end snippet
+
+func Example_read() {
+	server := httptest.NewServer(chatHandler)
+	defer server.Close()
+	response, err := http.Get(server.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Header.Get("Content-Type"))
+	if _, err := read(context.Background(), response.Body); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// text/event-stream; charset=utf-8
+	// kiki
+	// foo
+	// two
+	// lines
+}
+
+// snippet: transports
+
+// hub holds the last messages for clients that come again.
+var hub = enumerator.Broadcast[string](enumerator.Capacity(1000))
+
+type (
+	request = *http.Request
+	chunks  = enumerator.Enumerator[[]byte]
+)
+
+func iframe(r request) (chunks, error) {
+	items := hub.From(comet.Cursor(r.Header, r.URL.Query()))
+	calls := comet.Messages("parent.cometMessage", comet.WithPosition(comet.AppendString), comet.RemoveScripts())
+	return enumerator.Through(items, calls), nil
+}
+
+func events(r request) (chunks, error) {
+	items := hub.From(comet.Cursor(r.Header, r.URL.Query()))
+	return enumerator.Through(items, eventsource.Messages(eventsource.WithPosition(eventsource.FromString))), nil
+}
+
+func lines(r request) (chunks, error) {
+	items := hub.From(comet.Cursor(r.Header, r.URL.Query()))
+	return enumerator.Through(items, ndjson), nil
+}
+
+func poll(r request) (chunks, error) {
+	items := comet.LongPoll(hub, comet.Cursor(r.Header, r.URL.Query()), 25*time.Second)
+	return enumerator.Through(items, ndjson), nil
+}
+
+// ndjson makes a line of each record.
+var ndjson = enumeratee.MapM(func(_ context.Context, i enumerator.Item[string]) ([]byte, error) {
+	line, err := json.Marshal(comet.RecordOf(i))
+	return append(line, '\n'), err
+})
+
+// end snippet
+
+func TestTransports(t *testing.T) {
+	start := hub.Position()
+	for _, message := range []string{"kiki", "foo"} {
+		require.NoError(t, hub.Push(t.Context(), message))
+	}
+	second := enumerator.Position{Epoch: start.Epoch, Seq: start.Seq + 2}
+	id := second.String()
+	for _, c := range []struct {
+		transport func(request) (chunks, error)
+		want      string
+	}{
+		{iframe, "<script>document.currentScript.remove();parent.cometMessage('foo','" + id + "');</script>"},
+		{events, "id: " + id + "\ndata: foo\n\n"},
+		{lines, `{"id":"` + id + `","data":"foo"}` + "\n"},
+		{poll, `{"id":"` + id + `","data":"foo"}` + "\n"},
+	} {
+		r := httptest.NewRequest("GET", "/?lastEventId="+start.String(), nil)
+		stream, err := c.transport(r)
+		require.NoError(t, err)
+		var got []byte
+		for chunk, err := range enumerator.All(t.Context(), stream) {
+			require.NoError(t, err)
+			if got = chunk; strings.Contains(string(chunk), "foo") {
+				break
+			}
+		}
+		require.Equal(t, c.want, string(got))
+	}
 }
 
 func Example_hostile() {

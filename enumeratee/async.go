@@ -27,80 +27,121 @@ import (
 // since all of its consumers run elsewhere.
 func Async[From, To any](loop func(ctx context.Context, in <-chan From, out iteratee.Sink[To]) iteratee.Step) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		own, interrupt := stage.Interruptible()
-		ctx, cancel := context.WithCancel(own)
-		a := &async[From]{stage: stage, ctx: ctx, in: make(chan From), over: make(chan struct{})}
-		stage.AtEnd(func() {
-			cancel()
-			<-a.over
-			a.answer()
+		return async(stage, iteratee.Empty[From], func(ctx context.Context, in <-chan From) iteratee.Step {
+			return loop(ctx, in, inner)
 		})
-		go a.run(interrupt, func() iteratee.Step { return iteratee.Interrupted(own, loop(ctx, a.in, inner)) })
-		return iteratee.Sink[From]{Next: a.next, EOF: a.eof, Rest: func() iteratee.Input[From] { return a.rest }}, iteratee.StepCont
 	})
 }
 
-// async is what the goroutine of the source has of the one of the consumer.
-type async[E any] struct {
-	stage  Stage
-	ctx    context.Context
-	in     chan E
-	closed bool              // in
-	rest   iteratee.Input[E] // what was not received any more
+// async is [Async] for an adapter that can tell what is left over of what its loop has
+// received.
+func async[E any](stage Stage, left func() iteratee.Input[E], loop func(ctx context.Context, in <-chan E) iteratee.Step) (iteratee.Sink[E], iteratee.Step) {
+	in := make(chan E)
+	closed := false
+	var late iteratee.Input[E] // what was not received any more
+	consumer := goRun(stage, func(ctx context.Context) iteratee.Step { return loop(ctx, in) })
+	return iteratee.Sink[E]{
+		Next: func(e E) iteratee.Step {
+			select {
+			case in <- e:
+				return iteratee.StepCont
+			case <-consumer.over:
+				if late.IsEmpty() {
+					late = iteratee.El(e)
+				}
+				return consumer.answer()
+			}
+		},
+		EOF: func() iteratee.Step {
+			if !closed {
+				closed = true
+				close(in)
+			}
+			return consumer.answer()
+		},
+		Rest: func() iteratee.Input[E] {
+			if !consumer.isOver() {
+				return iteratee.Empty[E]()
+			}
+			return left().Then(late)
+		},
+	}, iteratee.StepCont
+}
 
+// running is what the goroutine of the source has of the one of the consumer.
+type running struct {
+	cancel   func()        // its context
 	over     chan struct{} // closed after end and panicked are set
 	end      iteratee.Step
 	panicked any
 }
 
-var errGoexit = errors.New("enumeratee: Async: its function has called runtime.Goexit")
-
-// run runs in the goroutine of the consumer.
-func (a *async[E]) run(interrupt func(iteratee.Step), loop func() iteratee.Step) {
-	a.panicked = errGoexit
-	defer func() {
-		if v := recover(); v != nil {
-			a.panicked = v
-		}
-		if a.panicked != nil {
-			a.end = iteratee.StepError(errors.New("enumeratee: Async: its function has panicked"))
-		}
-		if a.end.IsCont() {
-			a.end = a.stage.Stop()
-		}
-		close(a.over)
-		interrupt(a.end)
+// goRun runs loop in a goroutine, which ends with the attachment of the adapter at the
+// latest. When loop has returned, the source is interrupted.
+func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
+	own, interrupt := stage.Interruptible()
+	ctx, cancel := context.WithCancel(own)
+	r := &running{cancel: cancel, over: make(chan struct{})}
+	stage.AtEnd(func() {
+		r.stop()
+		r.answer()
+	})
+	go func() {
+		defer func() { interrupt(r.end) }()
+		defer close(r.over)
+		guard(func() {
+			if r.end = iteratee.Interrupted(own, loop(ctx)); r.end.IsCont() {
+				r.end = stage.Stop()
+			}
+		}, func(panicked any) {
+			r.end, r.panicked = iteratee.StepError(errPanicked), panicked
+		})
 	}()
-	a.end = loop()
-	a.panicked = nil
+	return r
 }
 
-// answer is the last answer, after over is closed. It hands a panic on, once.
-func (a *async[E]) answer() iteratee.Step {
-	if v := a.panicked; v != nil {
-		a.panicked = nil
+// answer is the last answer. It waits for that, and hands a panic on, once.
+func (r *running) answer() iteratee.Step {
+	<-r.over
+	if v := r.panicked; v != nil {
+		r.panicked = nil
 		panic(v)
 	}
-	return a.end
+	return r.end
 }
 
-func (a *async[E]) next(e E) iteratee.Step {
+func (r *running) isOver() bool {
 	select {
-	case a.in <- e:
-		return iteratee.StepCont
-	case <-a.over:
-		if a.rest.IsEmpty() {
-			a.rest = iteratee.El(e)
-		}
-		return a.answer()
+	case <-r.over:
+		return true
+	default:
+		return false
 	}
 }
 
-func (a *async[E]) eof() iteratee.Step {
-	if !a.closed {
-		a.closed = true
-		close(a.in)
-	}
-	<-a.over
-	return a.answer()
+// stop ends the context of the goroutine, and waits for it.
+func (r *running) stop() {
+	r.cancel()
+	<-r.over
 }
+
+// guard calls f. If that panics, or leaves its goroutine, it calls failed with what
+// was panicked with.
+func guard(f func(), failed func(panicked any)) {
+	var panicked any = errGoexit
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = v
+		}
+		if panicked != nil {
+			failed(panicked)
+		}
+	}()
+	f()
+	panicked = nil
+}
+
+var (
+	errPanicked = errors.New("enumeratee: a function in another goroutine has panicked")
+	errGoexit   = errors.New("enumeratee: a function in another goroutine has called runtime.Goexit")
+)

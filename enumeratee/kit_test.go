@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
@@ -52,7 +53,9 @@ var lossless = map[string]operator{
 		err := someError(t)
 		return enumeratee.OnEOF[int](func(context.Context) error { return err })
 	},
-	"OnDone": func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
+	"OnDone":   func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
+	"Throttle": func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
+	"Timeout":  func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
 
 	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
 	"Defer": func(t *rapid.T, some func() tee) tee {
@@ -204,12 +207,8 @@ func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
 	})
 }
 
-// concurrent has the exported functions whose consumer runs in a goroutine of its own. It may
-// answer when the next element is offered, or later, which the laws of the others exclude.
-var concurrent = []string{"Async"}
-
 func TestNoEnumerateeIsForgotten(t *testing.T) {
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"),
-		slices.Concat(slices.Collect(maps.Keys(lossless)), slices.Collect(maps.Keys(others)), concurrent))
+		slices.Concat(slices.Collect(maps.Keys(lossless)), slices.Collect(maps.Keys(others)), slices.Collect(maps.Keys(concurrent))))
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"ApplyOn", "Transform"})
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // A Hub hands what is pushed into it to any number of runs, which come and go at any time.
-// Its methods may be called by several goroutines at once.
+// Its methods may be called by several goroutines at once, and what it returns run any number of
+// times. The zero Hub is not usable; [Broadcast] makes one.
 //
 // It holds the last elements that were pushed, [Capacity] of them, in a ring that all runs read,
 // each at its own place. A push takes the same time however many runs there are; those that wait
@@ -39,7 +40,7 @@ type Hub[E any] struct {
 	waiters waiters
 }
 
-// Broadcast returns a new Hub. Its values hold nothing that has to be closed.
+// Broadcast returns a new Hub, which holds nothing that has to be closed.
 //
 // It is Play's Concurrent.broadcast, in which the slowest consumer holds up all others, and which
 // holds nothing for those who come late. The two parts that Play returns are one.

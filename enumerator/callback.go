@@ -50,7 +50,8 @@ func FromCallback[E any](next func(ctx context.Context, first bool) (e E, ok boo
 }
 
 // Defer returns the Enumerator that build makes for each run. If build fails, so does the
-// run.
+// run. What build opens it gives to [iteratee.AtEnd] to close: the source is not started if
+// the context ends first.
 //
 // It is the Defer of ReactiveX, and serves where Play flattens a future source.
 func Defer[E any](build func(context.Context) (Enumerator[E], error)) Enumerator[E] {

@@ -135,6 +135,21 @@ func TestInterval(t *testing.T) {
 	assert.PanicsWithValue(t, "enumerator: Interval: d must be positive, got 0s", func() { enumerator.Interval(0) })
 }
 
+func TestTimer(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, 0: 0, -time.Minute: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			for range 2 {
+				got := collect(t, enumerator.Timer(d))
+				assert.Equal(t, []time.Time{start.Add(want)}, got)
+				assert.Equal(t, want, time.Since(start))
+				start = time.Now()
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { endsAfterASecond(t, enumerator.Timer(time.Hour)) })
+}
+
 func TestIntervalSkipsTicksOfABusyConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

@@ -72,6 +72,12 @@ func ExampleUnfold() {
 	// Output: 0 1 1 2 3 5 8 13 21 34
 }
 
+func ExampleTimer() {
+	soon := enumerator.Map(enumerator.Timer(time.Millisecond), func(time.Time) string { return "now" })
+	show(soon)
+	// Output: now
+}
+
 func ExampleInterval() {
 	ticks := enumerator.Through(enumerator.Interval(time.Millisecond), enumeratee.Take[time.Time](3))
 	n, err := enumerator.Run(context.Background(), ticks, iteratee.Fold(0, func(n int, _ time.Time) int { return n + 1 }))

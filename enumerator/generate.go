@@ -105,3 +105,24 @@ func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 		return iteratee.StepCont
 	})
 }
+
+// FromSeq2 returns the Enumerator of the elements of seq up to the first error, which ends the run
+// and is not handed on; nor is the element beside it. It can be run as often as seq can be ranged
+// over. [All] is the way back.
+func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		ask := asker{ctx: ctx}
+		for e, err := range seq {
+			if err != nil {
+				return iteratee.StepError(err)
+			}
+			if step := sink.Next(e); !step.IsCont() {
+				return step
+			}
+			if step := ask.cancelled(); !step.IsCont() {
+				return step
+			}
+		}
+		return iteratee.StepCont
+	})
+}

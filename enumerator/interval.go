@@ -33,3 +33,20 @@ func Interval(d time.Duration) Enumerator[time.Time] {
 		}
 	})
 }
+
+// Timer returns the Enumerator of one element, the time when d has passed since the run has
+// started. It comes at once if d is not positive.
+//
+// It is the Timer of ReactiveX, of a time instead of 0.
+func Timer(d time.Duration) Enumerator[time.Time] {
+	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return iteratee.Cancelled(ctx)
+		case now := <-timer.C:
+			return sink.Next(now)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package enumerator_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -34,6 +35,15 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"Of":        func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.Of(es...) },
 	"FromSlice": func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.FromSlice(es) },
 	"FromSeq":   func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.FromSeq(slices.Values(es)) },
+	"FromSeq2": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		return enumerator.FromSeq2(func(yield func(int, error) bool) {
+			for _, e := range es {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		})
+	},
 	"Unfold": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		return enumerator.Unfold(0, func(i int) (int, int, bool) { return at(es, i), i + 1, i < len(es) })
 	},
@@ -73,6 +83,23 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		})
 	},
 
+	"Joined": func(_ *rapid.T, es []int, some func([]int) source) source {
+		feed := some(es)
+		return enumerator.Defer(func(ctx context.Context) (source, error) {
+			consumer, e := enumerator.Joined[int]()
+			go func() { _, _ = enumerator.Run(ctx, feed, consumer) }()
+			return e, nil
+		})
+	},
+	"RunPartial": func(t *rapid.T, es []int, some func([]int) source) source {
+		e, n := some(es), rapid.IntRange(0, len(es)+1).Draw(t, "taken")
+		return enumerator.Defer(func(ctx context.Context) (source, error) {
+			taken, rest, stop, err := enumerator.RunPartial(ctx, e, iteratee.TakeUpTo[int](n))
+			iteratee.AtEnd(ctx, stop)
+			return enumerator.FromSlice(taken).AndThen(rest), err
+		})
+	},
+
 	"New": func(_ *rapid.T, es []int, some func([]int) source) source { return enumerator.New(some(es).Into) },
 	"Empty": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Empty[int]().AndThen(some(es))
@@ -104,9 +131,48 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"OnDoneEnumerating": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
+	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // in order, one at a time
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		parts := []source{some(es[:n]), some(es[n:])}
+		indices := enumerator.Unfold(0, func(i int) (int, int, bool) { return i, i + 1, i < len(parts) })
+		return enumerator.FlatMapConcurrent(1, indices, func(i int) source { return parts[i] })
+	},
+	"SwitchMap": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return enumerator.SwitchMap(enumerator.Of(0), func(int) source { return e })
+	},
+	"PatchPanel": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return enumerator.PatchPanel(func(_ context.Context, patchIn func(source) bool) error { patchIn(e); return nil })
+	},
 	"Interleave": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Interleave(some(nil), some(es))
 	},
+	"Unicast": func(t *rapid.T, es []int, _ func([]int) source) source {
+		return pushing(es, enumerator.Channel[int].End, enumerator.Capacity(rapid.IntRange(1, 4).Draw(t, "capacity")))
+	},
+	"Live": func(_ *rapid.T, es []int, some func([]int) source) source { // of Shared, which runs see from where they join
+		e := some(es)
+		return perRun(func() source { return values(enumerator.Share(e).Live()) })
+	},
+	"Last": func(_ *rapid.T, es []int, _ func([]int) source) source { return values(ended(es).Last(len(es))) },
+	"From": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		hub := ended(es)
+		return values(hub.From(enumerator.Position{Epoch: hub.Position().Epoch}))
+	},
+	"Values": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return values(enumerator.Map(some(es), func(e int) item { return item{Value: e} }))
+	},
+}
+
+// ended is a hub that was pushed es, and has ended.
+func ended(es []int) *enumerator.Hub[int] {
+	hub := enumerator.Broadcast[int]()
+	for _, e := range es {
+		_ = hub.Push(context.Background(), e)
+	}
+	hub.End()
+	return hub
 }
 
 func perRun(build func() source) source {
@@ -144,11 +210,14 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 			})
 		})
 	}
-	t.Run("Interleave of several", func(t *testing.T) {
+	t.Run("of several at once", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			a, b, c := someInts(t), someInts(t), someInts(t)
 			some := someOf(t, 1)
-			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(some(a), some(b), some(c)), a, b, c))
+			sources := []source{some(a), some(b), some(c)}
+			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(sources...), a, b, c), "Interleave")
+			limit := rapid.IntRange(2, 4).Draw(t, "limit")
+			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(limit, enumerator.Of(0, 1, 2), func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
 		})
 	})
 }
@@ -167,6 +236,19 @@ func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 		assert.NoError(t, enumeratortest.Test(from(func(r io.Reader) io.Reader { return r }), chunks), "FromReader")
 		assert.NoError(t, enumeratortest.Test(from(iotest.DataErrReader), chunks), "FromReader of what ends with its last chunk")
 		assert.NoError(t, enumeratortest.Test(from(iotest.OneByteReader), single), "FromReader of single bytes")
+
+		closer := func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
+		assert.NoError(t, enumeratortest.Test(enumerator.FromReadCloser(closer, size), chunks), "FromReadCloser")
+		assert.NoError(t, enumeratortest.Test(enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[[]byte], error) {
+			r := enumerator.ToReader(ctx, enumerator.FromReadCloser(closer, size))
+			iteratee.AtEnd(ctx, func() { r.Close() })
+			return enumerator.FromReader(r, size), nil
+		}), chunks), "FromReader of ToReader")
+		assert.NoError(t, enumeratortest.Test(enumerator.Map(enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
+			s := bufio.NewScanner(bytes.NewReader(content))
+			s.Split(bufio.ScanBytes)
+			return enumerator.FromScanner(s), nil
+		}), bytes.Clone), single), "FromScanner")
 
 		require.NoError(t, os.WriteFile(name, content, 0o600))
 		assert.NoError(t, enumeratortest.Test(enumerator.FromFile(name, size), chunks), "FromFile")
@@ -195,6 +277,8 @@ func TestEveryEndlessSourceKeepsTheLaws(t *testing.T) {
 	assert.NoError(t, enumeratortest.TestEndless(enumerator.Repeat(func() int { return 7 }), sevens), "Repeat")
 	assert.NoError(t, enumeratortest.TestEndless(enumerator.RepeatM(func(context.Context) (int, error) { return 7, nil }), sevens), "RepeatM")
 	synctest.Test(t, func(t *testing.T) { // no two runs see the same time
+		once := enumerator.Map(enumerator.Timer(time.Hour), func(time.Time) int { return 7 })
+		assert.NoError(t, enumeratortest.Test(once, []int{7}), "Timer")
 		ticks := enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) int { return 7 })
 		assert.NoError(t, enumeratortest.TestEndless(ticks, sevens), "Interval")
 		assert.NoError(t, enumeratortest.TestEndless(enumerator.Interleave(ticks, ticks), sevens), "Interleave")
@@ -228,9 +312,22 @@ func TestApplyKeepsTheLaws(t *testing.T) {
 	})
 }
 
+func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 4).Draw(t, "done after")
+		consumer := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, none], error) {
+			it, e := enumerator.Joined[int]()
+			go func() { _, _ = seen(ctx, e, n) }()
+			return it, nil
+		})
+		assert.NoError(t, iterateetest.Test(consumer, someInts(t)))
+	})
+}
+
 func TestNoEnumeratorIsForgotten(t *testing.T) {
-	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumerator"), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromFile", "FromFileReuse", "FromWriter", "Repeat", "RepeatM", "Interval"}))
+	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
+	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Live", "Last", "From"})) // these three of Hub or Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
-	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply"})
+	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

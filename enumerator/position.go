@@ -17,10 +17,17 @@ type Position struct{ Epoch, Seq uint64 }
 // String returns Epoch and Seq in base 36 with a hyphen between, such as "1z141z3-2s". It is
 // empty for the zero Position.
 func (p Position) String() string {
+	text, _ := p.AppendText(nil)
+	return string(text)
+}
+
+// AppendText implements [encoding.TextAppender]: it appends what String returns. It cannot fail.
+func (p Position) AppendText(b []byte) ([]byte, error) {
 	if p == (Position{}) {
-		return ""
+		return b, nil
 	}
-	return strconv.FormatUint(p.Epoch, 36) + "-" + strconv.FormatUint(p.Seq, 36)
+	b = append(strconv.AppendUint(b, p.Epoch, 36), '-')
+	return strconv.AppendUint(b, p.Seq, 36), nil
 }
 
 // ParsePosition returns the Position of which s is the String: the zero Position if s is empty.

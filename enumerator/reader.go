@@ -1,6 +1,7 @@
 package enumerator
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 // SetReadDeadline, as network connections and pipes have; r has no deadline any more then.
 // Otherwise the run ends when that Read does.
 //
-// It is Play's Enumerator.fromStream, which closes what it reads.
+// It is Play's Enumerator.fromStream, which closes what it reads, as [FromReadCloser] does.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	checkChunkSize("FromReader", chunkSize)
 	return fromReader(r, chunkSize, false)
@@ -37,6 +38,33 @@ func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
 
 func fromReader(r io.Reader, chunkSize int, reuse bool) Enumerator[[]byte] {
 	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		return read(ctx, r, chunkSize, reuse, sink)
+	})
+}
+
+// FromReadCloser returns the Enumerator of what is read from what open returns, in chunks as those
+// of [FromReader]. open is called for each run, with its context, so the source can be used as
+// often as open can be called. What it returns is closed before the run is over; an error of that
+// ends the run, and is joined to that with which it has failed. An error of open ends the run.
+// FromReadCloser panics if chunkSize is not positive.
+//
+// It is Play's Enumerator.fromStream, which closes what it reads.
+func FromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize int) Enumerator[[]byte] {
+	checkChunkSize("FromReadCloser", chunkSize)
+	return fromReadCloser(open, chunkSize, false)
+}
+
+func fromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize int, reuse bool) Enumerator[[]byte] {
+	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) (step iteratee.Step) {
+		r, err := open(ctx)
+		if err != nil {
+			return iteratee.StepError(err)
+		}
+		defer func() {
+			if err := r.Close(); err != nil {
+				step = iteratee.StepError(errors.Join(step.Err(), err))
+			}
+		}()
 		return read(ctx, r, chunkSize, reuse, sink)
 	})
 }
@@ -60,13 +88,22 @@ func FromFileReuse(name string, chunkSize int) Enumerator[[]byte] {
 }
 
 func fromFile(name string, chunkSize int, reuse bool) Enumerator[[]byte] {
-	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		f, err := os.Open(name)
-		if err != nil {
-			return iteratee.StepError(err)
+	return fromReadCloser(func(context.Context) (io.ReadCloser, error) { return os.Open(name) }, chunkSize, reuse)
+}
+
+// FromScanner returns the Enumerator of the tokens of s: its lines, or what its split function
+// makes. A token is memory that s uses again: the consumer must copy what it keeps, as
+// bytes.Clone, string and [iteratee.Consume] do. An error of s ends the run. A Read that waits is
+// not interrupted. What reads lines from other sources is Lines of package enumeratee/text.
+//
+// It can be run as often as there is something to scan: what one run has scanned is not there for
+// another.
+func FromScanner(s *bufio.Scanner) Enumerator[[]byte] {
+	return Generate(func(context.Context) ([]byte, bool, error) {
+		if s.Scan() { // there can be tokens before an error that is known already
+			return s.Bytes(), true, nil
 		}
-		defer f.Close() // nothing was written: its error says nothing
-		return read(ctx, f, chunkSize, reuse, sink)
+		return nil, false, s.Err()
 	})
 }
 

@@ -32,7 +32,7 @@ type ring[E any] struct {
 	runs  int
 }
 
-// entry does not change once it is in the ring. Elements that were dropped as they came have a Seq
+// entry does not change once it is in the ring, while a run is attached. Elements that were dropped as they came have a Seq
 // and no index: only the policy DropNewest lets the two drift apart.
 type entry[E any] struct {
 	index, seq uint64
@@ -89,16 +89,22 @@ func (r *ring[E]) push(ctx context.Context, e E) error {
 }
 
 func (r *ring[E]) put(seq uint64, e E) {
+	slot, made := r.slot(r.next), entry[E]{r.next, seq, e}
+	r.next++
+	old := slot.Load()
+	if old != nil {
+		r.gone = old.seq
+		if r.runs == 0 { // nobody can be reading it
+			*old = made
+			return
+		}
+	}
 	if len(r.fresh) == 0 {
 		r.fresh = make([]entry[E], min(32, len(r.slots)))
 	}
-	fresh := &r.fresh[0]
+	r.fresh[0] = made
+	slot.Store(&r.fresh[0])
 	r.fresh = r.fresh[1:]
-	*fresh = entry[E]{r.next, seq, e}
-	if old := r.slot(r.next).Swap(fresh); old != nil {
-		r.gone = old.seq
-	}
-	r.next++
 }
 
 // full reports whether a cursor that counts is at the element that the next one would replace. It

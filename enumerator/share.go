@@ -5,11 +5,13 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
 // Shared is one run of a source that any number of runs see, which come and go at any time.
-// Its methods may be called by several goroutines at once.
+// Its methods may be called by several goroutines at once. The zero Shared is not usable; [Share]
+// makes one.
 type Shared[E any] struct {
 	source Enumerator[E]
 	config pushConfig
@@ -159,10 +161,7 @@ func (s *Shared[E]) leave(run *sharing[E]) bool {
 	return true
 }
 
-var (
-	errShareIdle   = errors.New("enumerator: Share: no run is left")
-	errShareGoexit = errors.New("enumerator: Share: the source has called runtime.Goexit")
-)
+var errShareGoexit = errors.New("enumerator: Share: the source has called runtime.Goexit")
 
 // drive runs the source.
 func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-chan struct{}) {
@@ -201,9 +200,9 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 
 // stop ends the source, waits for it, and returns the error with which it has ended.
 func (run *sharing[E]) stop() error {
-	run.cancel(errShareIdle)
+	run.cancel(errOver)
 	<-run.done
-	if isStop(run.err, errShareIdle) {
+	if stop.Only(run.err) {
 		return nil // it is no failure
 	}
 	return run.err

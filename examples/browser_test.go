@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/exec"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -13,10 +14,12 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/browsertest"
 )
 
 func TestBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 
 	for _, path := range []string{"comet/manual", "comet/helper"} {
 		t.Run(path, func(t *testing.T) {
@@ -52,9 +55,9 @@ func TestBrowser(t *testing.T) {
 			for now := range times {
 				require.Regexp(t, `^\d\d:\d\d:\d\d\.\d$`, now)
 			}
-			scripts, err := chromedp.Run(tab.ctx, chromedp.Evaluate[int](`document.getElementById('stream').contentDocument.scripts.length`))
+			scripts, err := chromedp.Run(tab.ctx, chromedp.Evaluate[int](`frames[0].document.scripts.length`))
 			require.NoError(t, err)
-			require.LessOrEqual(t, scripts, 1, "the scripts that have run are removed")
+			require.Zero(t, scripts, "the scripts that have run are removed")
 			tab.checkConsole(t)
 		}
 		require.EqualValues(t, 2, server.open.Load())
@@ -66,11 +69,70 @@ func TestBrowser(t *testing.T) {
 			return strings.HasPrefix(two.text(t, "state"), "The stream has ended.")
 		}, 10*time.Second, 10*time.Millisecond)
 	})
+
+	t.Run("rx", func(t *testing.T) {
+		server := serve(t)
+		tab := open(t, browser, server, "rx")
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
+		for _, line := range []string{"trade", "settled", "average"} {
+			require.Eventually(t, func() bool { return tab.text(t, line) != "–" }, 20*time.Second, 20*time.Millisecond)
+			require.Regexp(t, `^\d+\.\d\d$`, tab.text(t, line))
+		}
+		drawn, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](`(() => {
+			const chart = document.getElementById('chart');
+			return chart.getContext('2d').getImageData(0, 0, chart.width, chart.height).data.some(byte => byte);
+		})()`))
+		require.NoError(t, err)
+		require.True(t, drawn)
+		tab.checkConsole(t)
+		require.EqualValues(t, 1, server.open.Load())
+		tab.close()
+		require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+	})
+}
+
+func TestUploadInABrowser(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "upload")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#drop"))))
+	state := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return tab.text(t, "state") == want }, 20*time.Second, 20*time.Millisecond, want)
+	}
+	for _, size := range []int{5_000_000, 1, 0} {
+		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+			document.getElementById('state').textContent = '';
+			const files = new DataTransfer();
+			files.items.add(new File([new Uint8Array(%d)], 'zeros.bin'));
+			const input = document.getElementById('file');
+			input.files = files.files;
+			input.dispatchEvent(new Event('change'));
+		}`, size)))
+		require.NoError(t, err)
+		state("Received")
+		sum := sha256.Sum256(make([]byte, size))
+		require.Equal(t, "SHA-256 "+hex.EncodeToString(sum[:]), tab.text(t, "sum"))
+		require.Equal(t, "zeros.bin", tab.text(t, "name"))
+		full, err := chromedp.Run(tab.ctx, chromedp.Evaluate[float64](`document.getElementById('bar').value`))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, full)
+	}
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+
+	// Cancelled while the server waits for the rest.
+	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`upload(new File([new Uint8Array(300e6)], 'large.bin'))`))
+	require.NoError(t, err)
+	state("Uploading")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.Click(chromedp.CSS("#cancel"))))
+	state("Cancelled")
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+	tab.checkConsole(t)
 }
 
 // A browser that is gone says nothing any more; its streams end nevertheless.
 func TestKilledBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	server := serve(t)
 	tab := open(t, browser, server, "comet/clock")
 	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
@@ -78,48 +140,6 @@ func TestKilledBrowser(t *testing.T) {
 	require.EqualValues(t, 1, server.open.Load())
 	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
 	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
-}
-
-// startBrowser starts a browser that ends with the test, and returns its context.
-func startBrowser(t *testing.T) context.Context {
-	names := []string{"chromium", "chromium-browser", "google-chrome"}
-	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
-		names = []string{name}
-	}
-	var program string
-	for _, name := range names {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-			break
-		}
-	}
-	if program == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
-		}
-		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
-	}
-	// Browsers leave files behind, and write them a little longer than they live.
-	temp, err := os.MkdirTemp("", "halley-browser-")
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 10*time.Second, 10*time.Millisecond)
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program),
-		chromedp.Env("TMPDIR="+temp),
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	return ctx
 }
 
 // A tab is a page that has been opened, and what its console has shown since.

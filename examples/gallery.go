@@ -15,6 +15,8 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/rx"
+	"github.com/halley-go/halley/examples/upload"
 )
 
 // An example is one entry of the gallery.
@@ -46,6 +48,16 @@ var examples = []example{
 		"comet/clock", "A live clock",
 		"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
 		clock.Handler(), clock.Source,
+	},
+	{
+		"rx", "Live prices with RxGo",
+		"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
+		rx.Handler(), rx.Source,
+	},
+	{
+		"upload", "An upload with progress",
+		"The server hashes a file as it arrives, keeps nothing of it, and says over a second stream how much it has got.",
+		upload.Handler(), upload.Source,
 	},
 }
 

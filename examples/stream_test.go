@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -69,7 +70,7 @@ func TestClockStream(t *testing.T) {
 		for len(seen) < 5 { // a tick that comes late can show the same tenth as the next
 			chunk, err := stream.chunk()
 			require.NoError(t, err)
-			require.Regexp(t, `^<script>parent\.clockChanged\('\d\d:\d\d:\d\d\.\d'\);</script>$`, chunk)
+			require.Regexp(t, `^<script>document\.currentScript\.remove\(\);parent\.clockChanged\('\d\d:\d\d:\d\d\.\d'\);</script>$`, chunk)
 			seen[chunk] = true
 		}
 	}
@@ -80,6 +81,27 @@ func TestClockStream(t *testing.T) {
 	require.NoError(t, err)
 	two.conn.Close()
 	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
+}
+
+func TestPriceStream(t *testing.T) {
+	server := serve(t)
+	stream := get(t, server.addr, "/rx/stream")
+	stream.checkHead(t)
+	first, err := stream.chunk()
+	require.NoError(t, err)
+	require.Equal(t, padding, first)
+	point := regexp.MustCompile(`^<script>document\.currentScript\.remove\(\);parent\.priceChanged\(\{"line":"(\w+)","price":\d+\.\d+\}\);</script>$`)
+	seen := map[string]int{}
+	for seen["trade"] < 5 || seen["settled"] < 1 || seen["average"] < 2 {
+		chunk, err := stream.chunk()
+		require.NoError(t, err)
+		require.Regexp(t, point, chunk)
+		seen[point.FindStringSubmatch(chunk)[1]]++
+	}
+	require.Len(t, seen, 3)
+	require.EqualValues(t, 1, server.open.Load())
+	stream.conn.Close()
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 // testServer serves the gallery, and counts the streams that are open.

@@ -6,6 +6,10 @@
 // ends the run and with it the source. Options say what else a response needs, and
 // [Drain] ends the streams when the server shuts down. docs/http.md has it in tables.
 //
+// [Body] is the Enumerator of a request's body, and [Parse] runs an Iteratee over it: one
+// of the body parsers here, or any other. [Action] makes a handler of a parser and a
+// function. [Response] is the Enumerator of what a client gets.
+//
 // # What net/http leaves to the server
 //
 // A client's leaving is noticed at once only after the request's body, if it has

@@ -19,6 +19,9 @@ type Input[E any] struct {
 // El is the Input that holds one element.
 func El[E any](e E) Input[E] { return Input[E]{elems: []E{e}} }
 
+// Els is the Input that holds these elements, Empty if there are none. It keeps es.
+func Els[E any](es ...E) Input[E] { return Input[E]{elems: es} }
+
 // Empty is the Input that holds nothing: no element now, and no end either.
 func Empty[E any]() Input[E] { return Input[E]{} }
 

@@ -2,6 +2,7 @@ package iteratee_test
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"testing"
@@ -118,6 +119,12 @@ func init() {
 			return iteratee.JoinConcat(iteratee.Map(aPart(t, depth-1), func(any) part { return inner }))
 		},
 
+		"ToChan": func(*rapid.T, int) part { // each run has its own, so that none waits
+			return iteratee.Defer(func(context.Context) (part, error) {
+				return partOf(iteratee.ToChan(make(chan int, 100))), nil
+			})
+		},
+
 		// These can be used once, so each run makes its own.
 		"Advance": func(t *rapid.T, depth int) part {
 			it := aPart(t, depth-1)
@@ -185,15 +192,16 @@ func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 			})
 		})
 	}
-	t.Run("Consume", func(t *testing.T) {
+	t.Run("of bytes", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			in := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 3), 0, 5).Draw(t, "in")
-			assert.NoError(t, iterateetest.Test(iteratee.Consume[byte](), in))
+			assert.NoError(t, iterateetest.Test(iteratee.Consume[byte](), in), "Consume")
+			assert.NoError(t, iterateetest.Test(iteratee.ToWriter(io.Discard), in), "ToWriter")
 		})
 	})
 }
 
 func TestNoIterateeIsForgotten(t *testing.T) {
-	listed := append(slices.Collect(maps.Keys(operators)), "Consume")
+	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "ToWriter")
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), listed)
 }

@@ -3,8 +3,9 @@ package iteratee
 import (
 	"container/list"
 	"context"
-	"errors"
 	"sync"
+
+	"github.com/halley-go/halley/internal/stop"
 )
 
 // NewRun returns the context of one run, and the function that ends the run: it
@@ -77,7 +78,7 @@ func Drive[E any](ctx context.Context, sink Sink[E], drive func(context.Context,
 // Interrupted returns what has interrupted an adapter that ran under own and has answered
 // step, or step itself if that is not because of an interruption. See [Interruptible].
 func Interrupted(own context.Context, step Step) Step {
-	if own.Err() == nil || step.Err() != nil && !errors.Is(step.Err(), context.Canceled) {
+	if own.Err() == nil || step.Err() != nil && !stop.Only(step.Err()) {
 		return step
 	}
 	if by, ok := context.Cause(own).(*interruption); ok {

@@ -27,7 +27,8 @@ var stream = enumerator.Through(
 	enumerator.Interval(100*time.Millisecond),
 	enumeratee.Compose(
 		enumeratee.Map(func(now time.Time) string { return now.Format("15:04:05.0") }),
-		comet.String("parent.clockChanged"),
+		// The iframe would grow without end if the tags stayed in it.
+		comet.String("parent.clockChanged", comet.RemoveScripts()),
 	),
 )
 

@@ -1,0 +1,135 @@
+package eventsource_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/halley-go/halley/comet/eventsource"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+)
+
+// show prints what adapter makes of messages.
+func show[E any](adapter enumeratee.Enumeratee[E, []byte], messages ...E) {
+	stream := enumerator.Through(enumerator.Of(messages...), adapter)
+	for chunk, err := range enumerator.All(context.Background(), stream) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s", chunk)
+	}
+}
+
+func ExampleString() {
+	show(eventsource.String(), "kiki", "two\nlines")
+	// Output:
+	// data: kiki
+	//
+	// data: two
+	// data: lines
+}
+
+func ExampleJSON() {
+	show(eventsource.JSON[map[string]string](), map[string]string{"who": "Zoë"})
+	// Output:
+	// data: {"who":"Zoë"}
+}
+
+func ExampleEncode() {
+	show(eventsource.Encode(),
+		eventsource.Event{NoData: true, Retry: 5 * time.Second},
+		eventsource.Event{Name: "joined", ID: "1", Data: "kiki"},
+		eventsource.Event{Name: "joined\ndata: forged"},
+	)
+	// Output:
+	// retry: 5000
+	//
+	// event: joined
+	// id: 1
+	// data: kiki
+	//
+	// comet/eventsource: the name of an event must not hold a line end, got "joined\ndata: forged"
+}
+
+func ExampleMessages() {
+	type move struct {
+		N       int `json:"-"`
+		Who, To string
+	}
+	show(eventsource.Messages(func(m move) (eventsource.Event, error) {
+		e, err := eventsource.FromJSON(m)
+		e.Name, e.ID = "move", fmt.Sprint(m.N)
+		return e, err
+	}), move{7, "knight", "f3"})
+	// Output:
+	// event: move
+	// id: 7
+	// data: {"Who":"knight","To":"f3"}
+}
+
+func ExampleEvent_AppendText() {
+	text, err := eventsource.Event{NoData: true, Comment: "still here"}.AppendText(nil)
+	fmt.Printf("%q %v\n", text, err)
+	// Output:
+	// ": still here\n\n" <nil>
+}
+
+const stream = `retry: 3000
+
+: a comment
+event: joined
+id: 1
+data: kiki
+
+data: two
+data: lines
+
+data: cut sho`
+
+func ExampleDecode() {
+	chunks := enumerator.FromReader(strings.NewReader(stream), 16) // or the body of a response
+	events := enumerator.Through(chunks, eventsource.Decode(1<<20))
+	for e, err := range enumerator.All(context.Background(), events) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%q %q, id %s, retry after %v\n", e.Name, e.Data, e.ID, e.Retry)
+	}
+	// Output:
+	// "joined" "kiki", id 1, retry after 3s
+	// "" "two\nlines", id 1, retry after 3s
+}
+
+func ExampleDecodeAll() {
+	chunks := enumerator.FromReader(strings.NewReader(stream), 16)
+	events := enumerator.Through(chunks, eventsource.DecodeAll(1<<20))
+	for e, err := range enumerator.All(context.Background(), events) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%v %q, id %s, retry after %v\n", !e.NoData, e.Data, e.ID, e.Retry)
+	}
+	// Output:
+	// false "", id , retry after 3s
+	// true "kiki", id 1, retry after 3s
+	// true "two\nlines", id 1, retry after 3s
+}
+
+func ExampleWithPosition() {
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	show(eventsource.Messages(eventsource.WithPosition(eventsource.FromString)),
+		enumerator.Item[string]{Value: "kiki", Position: at(8)},
+		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
+	)
+	// Output:
+	// id: 1z-8
+	// data: kiki
+	//
+	// event: gap
+	// id: 1z-b
+	// data: {"from":"1z-9","count":3}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package comet_test
+
+const raceEnabled = true

@@ -1,0 +1,100 @@
+package enumeratee
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Buffer returns the adapter that runs its consumer in a goroutine of its own and keeps
+// up to n elements for it, besides the one that the consumer is busy with. When n wait,
+// the source waits too, with one more. Buffer(0) keeps none: the source makes the next
+// element while the consumer is busy with the one before.
+//
+// At EOF, what waits is handed on first. When the consumer is done, the source is stopped,
+// also while it waits for its next element. Left over is what the consumer has left over,
+// then what waits: nothing is lost or repeated. An adapter before it, however, may give
+// back less of what has been read ahead: [Map] gives back one element. So Buffer is best
+// the first after the source.
+//
+// If the source fails, or the context ends, what waits is dropped. A panic of the consumer
+// reaches the caller of the run, which is not over before the consumer has returned.
+// Buffer panics if n is negative.
+//
+// It is Play's Concurrent.buffer, which fails where this one has the source wait, and
+// loses what waits when its consumer is done early. [BufferOrFail] fails.
+func Buffer[E any](n int) Enumeratee[E, E] {
+	checkCount("Buffer", n)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](n).start(stage, inner)
+		sink, step := h.sink(func(e E) iteratee.Step { return h.hand(e, 1) })
+		sink.Batch = h.handAll
+		return sink, step
+	})
+}
+
+// BufferFunc is [Buffer] of elements whose sizes, which size tells, are max in sum at most.
+// An element that is larger than max is handed over alone: nothing waits with it, and the
+// source waits until the consumer has taken it. An element of size 0 always finds room.
+//
+// size is called once for each element, in the goroutine of the source. A negative size
+// ends the run with an error. BufferFunc panics if max is negative.
+//
+// It is Play's Concurrent.buffer with a length function, which that calls twice.
+func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
+	if max < 0 {
+		panic(fmt.Sprintf("enumeratee: BufferFunc: max must not be negative, got %d", max))
+	}
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](max).start(stage, inner)
+		return h.sink(func(e E) iteratee.Step {
+			n := size(e)
+			if n < 0 {
+				return h.refuse(e, fmt.Errorf("enumeratee: BufferFunc: size must not be negative, got %d", n))
+			}
+			return h.hand(e, min(n, mostRoom+1))
+		})
+	})
+}
+
+// ErrOverflow is the error of [BufferOrFail] for an element too many.
+var ErrOverflow = errors.New("enumeratee: BufferOrFail: the buffer is full")
+
+// BufferOrFail is [Buffer], but an element for which there is no room ends the run with
+// [ErrOverflow], and what waits is dropped. It is for a source that must not be held up. To
+// hold it up for some time before that, compose [LazyAndErrIfNotReady] with Buffer.
+//
+// It is Play's Concurrent.buffer, with room for n as it says, and not for one more.
+func BufferOrFail[E any](n int) Enumeratee[E, E] {
+	checkCount("BufferOrFail", n)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](n).start(stage, inner)
+		return h.sink(func(e E) iteratee.Step {
+			if h.offer(e) {
+				return iteratee.StepCont
+			}
+			return h.refuse(e, ErrOverflow)
+		})
+	})
+}
+
+// Conflate returns the adapter that runs its consumer in a goroutine of its own and does
+// not hold up the source: while the consumer is busy one element waits for it, and merge
+// makes one of that and the next. func(_, e E) E { return e } keeps the newest.
+//
+// merge is called in the goroutine of the source. For the rest it is as [Buffer]: what waits
+// is handed on at EOF, and left over if the consumer is done.
+//
+// It is the conflate of Akka Streams, and the onBackpressureReduce of RxJava.
+func Conflate[E any](merge func(waiting, e E) E) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](1).start(stage, inner)
+		return h.sink(func(e E) iteratee.Step {
+			if waiting, ok := h.takeBack(); ok {
+				e = merge(waiting, e)
+			}
+			return h.hand(e, 1)
+		})
+	})
+}

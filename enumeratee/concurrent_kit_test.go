@@ -1,0 +1,221 @@
+package enumeratee_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// concurrent has the exported functions whose consumer runs in a goroutine of its own. It may
+// answer when the next element is offered, or later, which the laws of the others exclude.
+// Each is made so that it changes nothing of a stream with an hour between its elements.
+var concurrent = map[string]func() tee{
+	"Async":                  relay,
+	"Buffer":                 func() tee { return enumeratee.Buffer[int](2) },
+	"BufferFunc":             func() tee { return enumeratee.BufferFunc(10, func(e int) int { return e % 20 }) },
+	"BufferOrFail":           func() tee { return enumeratee.BufferOrFail[int](1) },
+	"Conflate":               func() tee { return enumeratee.Conflate(func(_, e int) int { return e }) },
+	"LazyAndErrIfNotReady":   func() tee { return enumeratee.LazyAndErrIfNotReady[int](0) },
+	"DropInputIfNotReady":    func() tee { return enumeratee.DropInputIfNotReady[int](0) },
+	"MapConcurrent":          func() tee { return enumeratee.MapConcurrent(3, sameAfter(0)) },
+	"MapConcurrentUnordered": func() tee { return enumeratee.MapConcurrentUnordered(3, sameAfter(0)) },
+	"Debounce":               func() tee { return enumeratee.Debounce[int](time.Minute) },
+	"Sample":                 func() tee { return enumeratee.Sample[int](time.Minute) },
+	"Delay":                  func() tee { return enumeratee.Delay[int](time.Minute) },
+	"GroupedWithin": func() tee {
+		one := enumeratee.MapConcat(func(es []int) []int { return es })
+		return enumeratee.Compose(enumeratee.GroupedWithin[int](2, time.Minute), one)
+	},
+}
+
+// buffers are those that change nothing of any stream, and give back what they hold.
+var buffers = []string{"Buffer", "BufferFunc", "Delay"}
+
+// sameAfter changes nothing, and takes d for it.
+func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
+	return func(ctx context.Context, e int) (int, error) {
+		select {
+		case <-time.After(d):
+			return e, nil
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// hourly is 1, …, n, an hour before each.
+func hourly(n int) enumerator.Enumerator[int] {
+	e := 0
+	every := enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) int { e++; return e })
+	return enumerator.Through(every, enumeratee.Take[int](n))
+}
+
+func forEachConcurrent(t *testing.T, test func(t *testing.T, tr tee)) {
+	for name, build := range concurrent {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, build()) })
+		})
+	}
+}
+
+func TestConcurrentOperatorsHandOnWhatComes(t *testing.T) {
+	forEachConcurrent(t, func(t *testing.T, tr tee) {
+		for n := range 4 {
+			for range 2 { // used twice
+				got, err := enumerator.Run(t.Context(), enumerator.Through(hourly(n), tr).AndThen(enumerator.Of(-1)), iteratee.Collect[int]())
+				require.NoError(t, err)
+				assert.Equal(t, append(ints(1, n), -1), got, "the consumer stays open")
+				got, err = enumerator.Run(t.Context(), hourly(n), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				require.NoError(t, err)
+				assert.Equal(t, ints(1, n), got)
+			}
+		}
+	})
+}
+
+func TestConcurrentOperatorsAreUsedSideBySide(t *testing.T) {
+	forEachConcurrent(t, func(t *testing.T, tr tee) {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				got, err := enumerator.Run(t.Context(), hourly(5), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				assert.NoError(t, err)
+				assert.Equal(t, ints(1, 5), got)
+			})
+		}
+		all.Wait()
+	})
+}
+
+// The source waits for ever after k elements. In a bubble, what does not end is a deadlock.
+func TestConcurrentOperatorsAreAbandoned(t *testing.T) {
+	for k := range 4 {
+		source := func() enumerator.Enumerator[int] { return hourly(k).AndThen(stuck(0)) }
+		runs := map[string]func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error){
+			"Through": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, enumerator.Through(source(), tr), it)
+			},
+			"Transform": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, source(), enumeratee.Transform(tr, it))
+			},
+			"Compose": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, enumerator.Through(source(), enumeratee.Compose3(tr, relay(), tr)), it)
+			},
+		}
+		for name, run := range runs {
+			t.Run(fmt.Sprintf("%s after %d", name, k), func(t *testing.T) {
+				forEachConcurrent(t, func(t *testing.T, tr tee) {
+					if k > 0 {
+						got, err := run(t.Context(), tr, iteratee.TakeUpTo[int](k))
+						require.NoError(t, err, "done")
+						assert.Equal(t, ints(1, k), got, "done")
+
+						_, err = run(t.Context(), tr, enumeratee.Transform(failFrom(k), iteratee.Collect[int]()))
+						assert.ErrorIs(t, err, errBoom, "error")
+
+						panics := enumeratee.Map(func(e int) int {
+							if e == k {
+								panic("at k")
+							}
+							return e
+						})
+						assert.PanicsWithValue(t, "at k", func() { run(t.Context(), tr, enumeratee.Transform(panics, iteratee.Collect[int]())) }, "panic")
+					}
+					ctx, cancel := context.WithCancelCause(t.Context())
+					time.AfterFunc(time.Duration(k)*time.Hour+time.Minute/2, func() { cancel(errBoom) })
+					_, err := run(ctx, tr, iteratee.Collect[int]())
+					assert.ErrorIs(t, err, errBoom, "cancel")
+				})
+			})
+		}
+	}
+}
+
+// failFrom fails for e and what is greater.
+func failFrom(e int) tee {
+	return enumeratee.MapM(func(_ context.Context, in int) (int, error) {
+		if in >= e {
+			return 0, errBoom
+		}
+		return in, nil
+	})
+}
+
+func TestConcurrentOperatorsEndWithTheirSource(t *testing.T) {
+	forEachConcurrent(t, func(t *testing.T, tr tee) {
+		for k := range 3 {
+			_, err := enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(failing()), tr), iteratee.Collect[int]())
+			assert.ErrorIs(t, err, errBoom)
+			panics := enumerator.Generate(func(context.Context) (int, bool, error) { panic("source") })
+			assert.PanicsWithValue(t, "source", func() {
+				enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(panics), tr), iteratee.Collect[int]())
+			})
+		}
+	})
+}
+
+func TestConcurrentOperatorsWaitForABusyConsumer(t *testing.T) {
+	forEachConcurrent(t, func(t *testing.T, tr tee) {
+		busy := false
+		it := iteratee.FoldM(0, func(ctx context.Context, n, _ int) (int, error) {
+			busy = true
+			defer func() { busy = false }()
+			time.Sleep(100 * time.Hour) // does not heed the context
+			return n + 1, nil
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(2*time.Hour, func() { cancel(errBoom) })
+		_, err := enumerator.Run(ctx, hourly(1).AndThen(stuck(0)), enumeratee.Transform(tr, it))
+		assert.ErrorIs(t, err, errBoom)
+		assert.False(t, busy, "its goroutine has ended")
+	})
+}
+
+func TestBuffersLoseNothingAndRepeatNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		in, n := someInts(rt, 12), someInt(rt)
+		// Not Filter: what it drops after the consumer is done, and before it knows, is gone.
+		before := rapid.SampledFrom([]tee{
+			enumeratee.PassAlong[int](), enumeratee.Take[int](n), enumeratee.Drop[int](n),
+		}).Draw(rt, "before")
+		between := enumeratee.PassAlong[int]()
+		for range rapid.IntRange(0, 3).Draw(rt, "buffers") {
+			between = enumeratee.Compose(between, concurrent[rapid.SampledFrom(buffers).Draw(rt, "buffer")]())
+		}
+		if rapid.Bool().Draw(rt, "MapConcurrent") { // it gives back one element for several that are left over, as Map does
+			between = enumeratee.Compose(between, concurrent["MapConcurrent"]())
+		}
+		after := someOf(rt, lossless)()
+		it := rapid.SampledFrom([]iteratee.Iteratee[int, []int]{
+			iteratee.Collect[int](),
+			iteratee.TakeUpTo[int](n),
+			enumeratee.Transform(enumeratee.TakeWhile(below(n)), iteratee.Collect[int]()),
+			iteratee.Map(peek[int](), func(bool) []int { return nil }),
+		}).Draw(rt, "consumer")
+		run := func(ctx context.Context, tr tee) (got, rest []int, err error) {
+			rest, err = enumerator.Run(ctx, enumerator.FromSlice(in), iteratee.FlatMap(enumeratee.Transform(tr, it), func(a []int) iteratee.Iteratee[int, []int] {
+				got = a
+				return iteratee.Collect[int]()
+			}))
+			return got, rest, err
+		}
+		synctest.Test(t, func(t *testing.T) {
+			want, wantRest, wantErr := run(t.Context(), enumeratee.Compose(before, after))
+			got, rest, err := run(t.Context(), enumeratee.Compose3(before, between, after))
+			assert.Equal(rt, want, got)
+			assert.Equal(rt, wantRest, rest)
+			assert.Equal(rt, wantErr, err)
+		})
+	})
+}

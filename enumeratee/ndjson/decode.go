@@ -1,0 +1,137 @@
+package ndjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/text"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Decode returns the adapter that hands on the value in each line of a stream of bytes, as
+// json.Unmarshal decodes it. Lines end in LF or CR LF and may go over chunks; what follows the last
+// end is a line too. A line of nothing but white space is skipped. What is handed on is new memory.
+//
+// A line that is not one value of JSON for an E ends the run with an [*Error], as does one of more
+// than limit bytes, with a [*text.TooLongError] in it; so Decode holds no more than limit and what
+// it is handed. The values before it have been handed on by then.
+//
+// If the consumer ends on a value, the bytes after its line are left over, and before them the line
+// itself, with LF, if the consumer leaves the value over. Decode panics if limit is not positive.
+func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
+	checkLimit("Decode", limit)
+	lines := text.Lines(limit)
+	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[[]byte], iteratee.Step) {
+		d := &decoder[E]{inner: inner}
+		sink, step := lines.Attach(stage, iteratee.Sink[[]byte]{Next: d.line, EOF: inner.EOF, Rest: d.rest})
+		return iteratee.Sink[[]byte]{
+			Next: func(chunk []byte) iteratee.Step {
+				if d.end.IsCont() {
+					d.begin(chunk)
+					d.ended(sink.Next(chunk))
+				}
+				return d.end
+			},
+			EOF: func() iteratee.Step {
+				if d.end.IsCont() {
+					d.begin(nil)
+					d.ended(sink.EOF())
+				}
+				return d.end
+			},
+			Rest: sink.Rest,
+		}, step
+	})
+}
+
+// decoder is the consumer of the lines, and knows where they begin.
+type decoder[E any] struct {
+	inner  iteratee.Sink[E]
+	answer iteratee.Step          // to the last line
+	last   iteratee.Input[[]byte] // the line on which inner ended
+	end    iteratee.Step
+	e      E
+
+	chunk  []byte
+	offset int64 // of chunk
+	starts int64 // where the first line starts that ends in chunk
+	before int   // lines that have ended before chunk
+	lines  int   // that have ended in chunk
+}
+
+func (d *decoder[E]) begin(chunk []byte) {
+	if n := bytes.LastIndexByte(d.chunk, '\n'); n >= 0 {
+		d.starts = d.offset + int64(n) + 1
+	}
+	d.offset += int64(len(d.chunk))
+	d.before += d.lines
+	d.chunk, d.lines = chunk, 0
+}
+
+// line decodes a line. It is what the adapter of lines calls.
+func (d *decoder[E]) line(line []byte) iteratee.Step {
+	d.lines++
+	if isBlank(line) {
+		return iteratee.StepCont
+	}
+	var zero E
+	d.e = zero
+	if err := json.Unmarshal(line, &d.e); err != nil {
+		d.answer = iteratee.StepError(&Error{d.before + d.lines, d.start(), err})
+	} else if d.answer = d.inner.Next(d.e); !d.answer.IsCont() {
+		d.last = iteratee.El(line)
+	}
+	return d.answer
+}
+
+// start returns where the last line starts.
+func (d *decoder[E]) start() int64 {
+	if d.lines == 1 {
+		return d.starts
+	}
+	rest := d.chunk
+	for range d.lines - 1 {
+		rest = rest[bytes.IndexByte(rest, '\n')+1:]
+	}
+	return d.offset + int64(len(d.chunk)-len(rest))
+}
+
+// ended notes the answer of the adapter of lines. An error that is none of a line is its own.
+func (d *decoder[E]) ended(step iteratee.Step) {
+	d.end = step
+	if err := step.Err(); err != nil && step != d.answer {
+		d.lines++
+		d.end = iteratee.StepError(&Error{d.before + d.lines, d.start(), err})
+	}
+}
+
+func (d *decoder[E]) rest() iteratee.Input[[]byte] {
+	if _, ok := d.inner.Rest().El(); ok {
+		return d.last
+	}
+	return iteratee.Empty[[]byte]()
+}
+
+func isBlank(b []byte) bool { return len(bytes.TrimLeft(b, space)) == 0 }
+
+func checkLimit(function string, limit int) {
+	if limit <= 0 {
+		panic(fmt.Sprintf("enumeratee/ndjson: %s: limit must be positive, got %d", function, limit))
+	}
+}
+
+// An Error says where a stream is not what [Decode] or [DecodeSeq] expects.
+type Error struct {
+	Record int   // the number of the line, or of the record of a sequence; the first is 1
+	Offset int64 // where it begins, in bytes from the start of the run
+	Err    error // what is wrong; an offset in it counts from there
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("enumeratee/ndjson: record %d, at byte %d: %v", e.Record, e.Offset, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,226 @@
+package ndjson
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// separator begins a record of a sequence.
+const separator = 0x1E
+
+// DecodeSeq returns the adapter that hands on the values of a JSON text sequence (RFC 7464), as
+// json.Unmarshal decodes them. A record begins with the record separator, 1E, and may go over lines
+// and chunks. Its value is handed on when its last line has ended or, if it lacks that end, when the
+// next record begins or the stream ends. Empty records are skipped. What is handed on is new memory.
+//
+// invalid is called with an [*Error] for a record that is not one value of JSON for an E, for one of
+// more than limit bytes, which is a bufio.ErrTooLong, and for text outside of the records. A number,
+// true, false or null that no white space follows may have been cut off, and is not handed on: that
+// is an io.ErrUnexpectedEOF. If invalid returns nil, DecodeSeq goes on with the next record, as the
+// RFC advises; an error ends the run. A nil function returns what it is called with.
+//
+// If the consumer ends on a value, the bytes after its record are left over, and before them the
+// record itself, if the consumer leaves the value over. DecodeSeq panics if limit is not positive.
+func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumeratee[[]byte, E] {
+	checkLimit("DecodeSeq", limit)
+	if invalid == nil {
+		invalid = func(err error) error { return err }
+	}
+	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[[]byte], iteratee.Step) {
+		d := &sequence[E]{inner: inner, limit: limit, invalid: invalid, outside: true}
+		return iteratee.Sink[[]byte]{
+			Next: d.next,
+			EOF: func() iteratee.Step {
+				if d.end.IsCont() && !d.outside {
+					d.record(nil, nil)
+				}
+				if d.end.IsCont() {
+					d.end = stage.Stop()
+				}
+				return d.end
+			},
+			Rest: d.rest,
+		}, iteratee.StepCont
+	})
+}
+
+type sequence[E any] struct {
+	inner   iteratee.Sink[E]
+	limit   int
+	invalid func(error) error
+	end     iteratee.Step
+	e       E
+
+	number int    // of the record
+	starts int64  // where its text starts
+	offset int64  // of what comes next
+	begun  []byte // the text so far, of chunks before
+	state  state
+
+	outside bool // of a record: none has begun, or its value is complete
+	muted   bool // what is wrong here has been told
+
+	last, after []byte // the record on which inner ended, and what follows it
+	ended       bool   // on a record
+}
+
+func (d *sequence[E]) next(chunk []byte) iteratee.Step {
+	for len(chunk) > 0 && d.end.IsCont() {
+		n := d.scan(chunk)
+		part, after := chunk[:n], chunk[n:]
+		d.offset += int64(n)
+		switch {
+		case d.outside:
+			d.strayed(part, after)
+		case n < len(chunk) || d.state.complete:
+			d.record(part, after)
+		default:
+			d.begin(part)
+		}
+		if len(after) > 0 && after[0] == separator && d.end.IsCont() {
+			d.offset++
+			d.outside, d.muted, d.state = false, false, state{}
+			d.starts, d.begun = d.offset, d.begun[:0]
+			after = after[1:]
+		}
+		chunk = after
+	}
+	return d.end
+}
+
+// scan returns how much of chunk comes before the next separator, and not after the line with
+// which a value is complete.
+func (d *sequence[E]) scan(chunk []byte) int {
+	n := bytes.IndexByte(chunk, separator)
+	if n < 0 {
+		n = len(chunk)
+	}
+	if !d.outside {
+		n = d.state.scan(chunk[:n])
+	}
+	return n
+}
+
+// strayed looks at what is outside of a record.
+func (d *sequence[E]) strayed(part, after []byte) {
+	if text := bytes.TrimLeft(part, space); len(text) > 0 && !d.muted {
+		d.muted = true
+		d.wrong(d.offset-int64(len(text)), errors.New("text outside of a record"), after)
+	}
+}
+
+// begin keeps the beginning of a record, unless it is too long.
+func (d *sequence[E]) begin(part []byte) {
+	if d.begun = append(d.begun, part...); len(d.begun) > d.limit {
+		d.tooLong(nil)
+	}
+}
+
+func (d *sequence[E]) tooLong(after []byte) {
+	d.number++
+	d.outside, d.muted = true, true
+	d.wrong(d.starts, fmt.Errorf("more than %d bytes: %w", d.limit, bufio.ErrTooLong), after)
+}
+
+// record decodes the record that ends with part.
+func (d *sequence[E]) record(part, after []byte) {
+	text := part
+	if len(d.begun) > 0 {
+		d.begun = append(d.begun, part...)
+		text = d.begun
+	}
+	size := len(text)
+	if d.state.complete {
+		size-- // the end of its line
+	}
+	switch value := bytes.Trim(text, space); {
+	case size > d.limit:
+		d.tooLong(after)
+		return
+	case len(value) == 0:
+		return
+	case len(value) == len(bytes.TrimLeft(text, space)) && !bytes.ContainsRune([]byte(`{["`), rune(value[0])):
+		d.number++
+		d.outside, d.muted = true, true
+		d.wrong(d.starts, fmt.Errorf("value that may have been cut off: %w", io.ErrUnexpectedEOF), after)
+		return
+	}
+	d.number++
+	d.outside = true
+	var zero E
+	d.e = zero
+	if err := json.Unmarshal(text, &d.e); err != nil {
+		d.muted = true
+		d.wrong(d.starts, err, after)
+		return
+	}
+	if d.end = d.inner.Next(d.e); !d.end.IsCont() {
+		d.last, d.after, d.ended = text, after, true
+	}
+}
+
+func (d *sequence[E]) wrong(at int64, err error, after []byte) {
+	if err := d.invalid(&Error{d.number, at, err}); err != nil {
+		d.end, d.after = iteratee.StepError(err), after
+	}
+}
+
+func (d *sequence[E]) rest() iteratee.Input[[]byte] {
+	rest := d.after
+	if _, left := d.inner.Rest().El(); left && d.ended {
+		rest = slices.Concat([]byte{separator}, d.last, rest)
+	}
+	if len(rest) == 0 {
+		return iteratee.Empty[[]byte]()
+	}
+	return iteratee.El(rest)
+}
+
+// space is what JSON takes for white space.
+const space = " \t\r\n"
+
+// state is how far a text of JSON has come.
+type state struct {
+	begun    bool // with something else than white space
+	depth    int  // of objects and arrays
+	inString bool
+	escaped  bool // by a backslash
+	complete bool // a line has ended, and nothing is open
+}
+
+// scan goes over text up to the end of the line with which it is complete, and returns how far
+// that is. It takes any text; whether it is JSON is for others to say.
+func (s *state) scan(text []byte) int {
+	for i, c := range text {
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case s.inString:
+			s.escaped, s.inString = c == '\\', c != '"'
+		case c == '"':
+			s.begun, s.inString = true, true
+		case c == '{', c == '[':
+			s.begun = true
+			s.depth++
+		case c == '}', c == ']':
+			s.begun = true
+			s.depth--
+		case c == '\n':
+			if s.begun && s.depth <= 0 {
+				s.complete = true
+				return i + 1
+			}
+		case c != ' ' && c != '\t' && c != '\r':
+			s.begun = true
+		}
+	}
+	return len(text)
+}

@@ -1,0 +1,69 @@
+package enumeratee
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// ErrNotReady is the error of [LazyAndErrIfNotReady] for a consumer that takes too long.
+var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is not ready")
+
+// LazyAndErrIfNotReady returns the adapter that runs its consumer in a goroutine of its own
+// and ends the run with [ErrNotReady] if an element comes and the consumer is not ready for
+// it within d. Before EOF the consumer has all the time that it wants.
+//
+// The source is told at once, but the run is not over before the consumer has returned from
+// what it is busy with: what has to be cut short must heed a context that the caller cancels.
+// For the rest it is as [Buffer](0). LazyAndErrIfNotReady panics if d is negative.
+//
+// It is Play's Concurrent.lazyAndErrIfNotReady.
+func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
+	checkPatience("LazyAndErrIfNotReady", d)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](0).start(stage, inner)
+		return h.sink(func(e E) iteratee.Step {
+			if h.offerFor(d, e) {
+				return iteratee.StepCont
+			}
+			return h.refuse(e, fmt.Errorf("%w within %v", ErrNotReady, d))
+		})
+	})
+}
+
+// DropInputIfNotReady returns the adapter that runs its consumer in a goroutine of its own
+// and, if an element comes and the consumer is not ready for it within d, drops that one
+// and all that come before the consumer is ready again, without waiting for it any more.
+//
+// What was dropped is lost, and nothing tells how much it was. Nothing else is, and EOF
+// waits for the consumer: for the rest it is as [Buffer](0). DropInputIfNotReady panics if d
+// is negative. With a d of 0 the source never waits.
+//
+// It is Play's Concurrent.dropInputIfNotReady, whose uses share what they know of their
+// consumers, and can drop everything for ever.
+func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
+	checkPatience("DropInputIfNotReady", d)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](0).start(stage, inner)
+		wait := d
+		return h.sink(func(e E) iteratee.Step {
+			switch {
+			case h.offerFor(wait, e):
+				wait = d
+			case h.ended():
+				return h.refuse(e, nil)
+			default:
+				wait = 0
+			}
+			return iteratee.StepCont
+		})
+	})
+}
+
+func checkPatience(operator string, d time.Duration) {
+	if d < 0 {
+		panic(fmt.Sprintf("enumeratee: %s: d must not be negative, got %v", operator, d))
+	}
+}

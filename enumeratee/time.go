@@ -1,0 +1,180 @@
+package enumeratee
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Throttle returns the adapter that hands on an element and then drops those that come
+// within d of it: the first of each window, which begins with it. It needs no goroutine.
+// What the consumer leaves over is left over; what was dropped is not. It panics if d is not
+// positive.
+//
+// It is the throttleFirst of ReactiveX. [Sample] hands on the last of each window.
+func Throttle[E any](d time.Duration) Enumeratee[E, E] {
+	checkDuration("Throttle", d)
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		var end time.Time // of the window
+		return Filter(func(E) bool {
+			now := time.Now()
+			if now.Before(end) {
+				return false
+			}
+			end = now.Add(d)
+			return true
+		}).Attach(stage, inner)
+	})
+}
+
+// Debounce returns the adapter that hands on an element when no other has come within d
+// of it, and drops it if one has. At EOF the last element is handed on at once.
+//
+// It runs its consumer in a goroutine of its own; while that is busy, the source waits.
+// When the consumer is done, the source is stopped, also while it waits. Left over is what
+// the consumer has left over, then what was not dropped. If the source fails, or the context
+// ends, what waits is dropped. A panic of the consumer reaches the caller of the run.
+// Debounce panics if d is not positive.
+//
+// It is the Debounce of ReactiveX.
+func Debounce[E any](d time.Duration) Enumeratee[E, E] {
+	checkDuration("Debounce", d)
+	return newest(func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step {
+		quiet := time.NewTimer(d)
+		defer quiet.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return iteratee.Cancelled(ctx)
+			case e, ok := <-in:
+				if !ok {
+					return held.handOn()
+				}
+				held.es = append(held.es[:0], e)
+				quiet.Reset(d)
+			case <-quiet.C:
+				if step := held.handOn(); !step.IsCont() {
+					return step
+				}
+			}
+		}
+	})
+}
+
+// Sample returns the adapter that hands on the newest element each time that d has passed,
+// if one has come since, and drops the others. At EOF the newest is handed on at once.
+//
+// For the rest it is as [Debounce], and panics as that does.
+//
+// It is the Sample of ReactiveX, which some call throttleLast.
+func Sample[E any](d time.Duration) Enumeratee[E, E] {
+	checkDuration("Sample", d)
+	return newest(func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step {
+		ticker := time.NewTicker(d)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return iteratee.Cancelled(ctx)
+			case e, ok := <-in:
+				if !ok {
+					return held.handOn()
+				}
+				held.es = append(held.es[:0], e)
+			case <-ticker.C:
+				if step := held.handOn(); !step.IsCont() {
+					return step
+				}
+			}
+		}
+	})
+}
+
+// held is what an adapter with a clock has received and neither handed on nor dropped.
+type held[E any] struct {
+	es    []E // none or one
+	inner iteratee.Sink[E]
+}
+
+func (h *held[E]) handOn() iteratee.Step {
+	if len(h.es) == 0 {
+		return iteratee.StepCont
+	}
+	e := h.es[0]
+	clear(h.es)
+	h.es = h.es[:0]
+	return h.inner.Next(e)
+}
+
+func newest[E any](loop func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := &held[E]{inner: inner}
+		left := func() iteratee.Input[E] { return inner.Rest().Then(iteratee.Els(h.es...)) }
+		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step { return loop(ctx, in, h) })
+	})
+}
+
+// GroupedWithin returns the adapter that hands on slices of elements: of n, or of fewer if
+// d has passed since the first of them came, or at EOF. None is empty. The consumer may keep
+// them. The elements of what the consumer leaves over are left over, and then those of a
+// group that has begun.
+//
+// For the rest it is as [Debounce]. GroupedWithin panics if n or d is not positive.
+//
+// It is the groupedWithin of Akka Streams, and the bufferWithTimeOrCount of ReactiveX.
+func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
+	if n <= 0 {
+		panic(fmt.Sprintf("enumeratee: GroupedWithin: n must be positive, got %d", n))
+	}
+	checkDuration("GroupedWithin", d)
+	return New(func(stage Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[E], iteratee.Step) {
+		var group []E
+		left := func() iteratee.Input[E] {
+			return iteratee.Els(slices.Concat(append(slices.Clone(inner.Rest().Els()), group)...)...)
+		}
+		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
+			late := time.NewTimer(d)
+			defer late.Stop()
+			handOn := func() iteratee.Step {
+				late.Stop()
+				if len(group) == 0 {
+					return iteratee.StepCont
+				}
+				full := group
+				group = nil
+				return inner.Next(full)
+			}
+			for {
+				var step iteratee.Step
+				select {
+				case <-ctx.Done():
+					return iteratee.Cancelled(ctx)
+				case e, ok := <-in:
+					if !ok {
+						return handOn()
+					}
+					if group = append(group, e); len(group) == 1 {
+						late.Reset(d)
+					}
+					if len(group) == n {
+						step = handOn()
+					}
+				case <-late.C:
+					step = handOn()
+				}
+				if !step.IsCont() {
+					return step
+				}
+			}
+		})
+	})
+}
+
+func checkDuration(operator string, d time.Duration) {
+	if d <= 0 {
+		panic(fmt.Sprintf("enumeratee: %s: d must be positive, got %v", operator, d))
+	}
+}

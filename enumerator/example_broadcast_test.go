@@ -1,0 +1,188 @@
+package enumerator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// list prints the elements of e in a line.
+func list[E any](e enumerator.Enumerator[E]) {
+	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[E]()))
+}
+
+func ExampleUnicast() {
+	list(enumerator.Unicast(func(ch enumerator.Channel[string]) {
+		for _, s := range []string{"FOO", "bar"} {
+			if err := ch.Push(ch.Context(), s); err != nil {
+				return // the consumer has gone
+			}
+		}
+		ch.EOFAndEnd()
+	}))
+	// Output: [FOO bar] <nil>
+}
+
+// The channel can be handed to others, who push until the consumer has gone.
+func ExampleChannel() {
+	var others sync.WaitGroup
+	var cause error
+	register := func(ch enumerator.Channel[int]) {
+		others.Go(func() {
+			i := 0
+			for ch.Push(context.Background(), i) == nil {
+				i++
+			}
+			cause = context.Cause(ch.Context())
+		})
+	}
+	list(enumerator.Through(enumerator.Unicast(register), enumeratee.Take[int](3)))
+	others.Wait()
+	fmt.Println(cause)
+	// Output:
+	// [0 1 2] <nil>
+	// enumerator: the consumer is done
+}
+
+func ExampleBroadcast() {
+	hub := enumerator.Broadcast[string]()
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			all, err := enumerator.Run(context.Background(), enumerator.Values(hub.Last(10), nil), iteratee.Collect[string]())
+			fmt.Println(all, err)
+		})
+	}
+	_ = hub.Push(context.Background(), "beep")
+	_ = hub.Push(context.Background(), "beep")
+	hub.End()
+	wg.Wait()
+	// Output:
+	// [beep beep] <nil>
+	// [beep beep] <nil>
+	// [beep beep] <nil>
+}
+
+func ExampleHub_Last() {
+	hub := enumerator.Broadcast[int]()
+	for i := range 10 {
+		_ = hub.Push(context.Background(), i)
+	}
+	hub.End()
+	list(enumerator.Values(hub.Last(3), nil))
+	// Output: [7 8 9] <nil>
+}
+
+// A client that comes again goes on where it was.
+func ExampleHub_From() {
+	hub := enumerator.Broadcast[string](enumerator.Capacity(3))
+	push := func(s string) { _ = hub.Push(context.Background(), s) }
+	client := func(lastEventID string) {
+		p, err := enumerator.ParsePosition(lastEventID)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		list(enumerator.Map(hub.From(p), func(item enumerator.Item[string]) string {
+			if item.Reset {
+				return "reload"
+			}
+			return item.Value
+		}))
+	}
+
+	push("a")
+	then := hub.Position().String()
+	push("b")
+	push("c")
+	push("d")
+	hub.End()
+	client(then)
+	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // before a, which is not held any more
+	client("2s-1")                                                    // of another hub
+	client("nonsense")
+	// Output:
+	// [b c d] <nil>
+	// [reload b c d] <nil>
+	// [reload b c d] <nil>
+	// enumerator: ParsePosition: "nonsense" is not a position
+}
+
+// A run that is too slow is told what it has lost.
+func ExampleValues() {
+	hub := enumerator.Broadcast[int](enumerator.Capacity(2))
+	_ = hub.Push(context.Background(), 1)
+	late := enumerator.Through(hub.Last(1), enumeratee.Map(func(i enumerator.Item[int]) enumerator.Item[int] {
+		if i.Value == 1 { // while it is busy with that
+			for e := 2; e <= 5; e++ {
+				_ = hub.Push(context.Background(), e)
+			}
+			hub.End()
+		}
+		return i
+	}))
+	list(enumerator.Values(late, func(i enumerator.Item[int]) error {
+		fmt.Println(i.Gap.N, "lost")
+		return nil
+	}))
+	// Output:
+	// 2 lost
+	// [1 4 5] <nil>
+}
+
+func ExampleWhenFull() {
+	hub := enumerator.Broadcast[int](enumerator.Capacity(2), enumerator.WhenFull(enumerator.FailSlow))
+	_ = hub.Push(context.Background(), 1)
+	_, err := enumerator.Run(context.Background(), hub.Last(1), iteratee.ForEach(func(ctx context.Context, _ enumerator.Item[int]) error {
+		for e := 2; e <= 5; e++ {
+			_ = hub.Push(ctx, e)
+		}
+		return nil
+	}))
+	fmt.Println(errors.Is(err, enumerator.ErrSlow))
+	// Output: true
+}
+
+func ExampleShare() {
+	starts := 0
+	shared := enumerator.Share(enumerator.Defer(func(context.Context) (enumerator.Enumerator[int], error) {
+		starts++
+		return enumerator.Of(1, 2, 3), nil
+	}))
+	list(enumerator.Values(shared.Live(), nil))
+	list(enumerator.Values(shared.Live(), nil)) // the first has left
+	fmt.Println(starts, "starts")
+	// Output:
+	// [1 2 3] <nil>
+	// [1 2 3] <nil>
+	// 2 starts
+}
+
+func ExampleShared_Hold() {
+	starts := 0
+	shared := enumerator.Share(enumerator.Defer(func(context.Context) (enumerator.Enumerator[int], error) {
+		starts++
+		return enumerator.Unfold(1, func(n int) (int, int, bool) { return n, n + 1, true }), nil
+	}))
+	release := shared.Hold()
+	two := enumerator.Through(enumerator.Values(shared.Live(), nil), enumeratee.Take[int](2))
+	list(two)
+	_, _ = enumerator.Run(context.Background(), two, iteratee.Ignore[int]())
+	fmt.Println(starts, "start,", release())
+	// Output:
+	// [1 2] <nil>
+	// 1 start, <nil>
+}
+
+func ExamplePosition() {
+	p := enumerator.Position{Epoch: 1<<31 - 1, Seq: 100}
+	text := p.String()
+	parsed, err := enumerator.ParsePosition(text)
+	fmt.Println(text, parsed == p, err)
+	// Output: zik0zj-2s true <nil>
+}

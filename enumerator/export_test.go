@@ -1,0 +1,4 @@
+package enumerator
+
+// Waiting returns how many runs of a hub wait.
+func Waiting[E any](h *Hub[E]) int { return int(h.waiters.n.Load()) }

@@ -1,0 +1,258 @@
+package enumerator_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// tens is the source of 10e+1 to 10e+n.
+func tens(n int) func(int) source {
+	return func(e int) source { return count(10*e+1, n) }
+}
+
+func TestFlatMapConcurrent(t *testing.T) {
+	for _, limit := range []int{1, 2, 3, 100, math.MaxInt} {
+		e := enumerator.FlatMapConcurrent(limit, enumerator.Of(1, 2, 3, 4), tens(3))
+		for range 2 {
+			hasAllInOrder(t, e, [][]int{{11, 12, 13}, {21, 22, 23}, {31, 32, 33}, {41, 42, 43}})
+		}
+		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(limit, enumerator.Empty[int](), tens(3))))
+		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(limit, enumerator.Of(1, 2, 3), tens(0))))
+	}
+	one := enumerator.FlatMapConcurrent(1, enumerator.Of(1, 2, 3), tens(2))
+	assert.Equal(t, []int{11, 12, 21, 22, 31, 32}, collect(t, one), "one after the other, as FlatMap")
+	assert.PanicsWithValue(t, "enumerator: FlatMapConcurrent: limit must be positive, got 0", func() {
+		enumerator.FlatMapConcurrent(0, enumerator.Of(1), tens(1))
+	})
+}
+
+func TestFlatMapConcurrentLimit(t *testing.T) {
+	for limit := 1; limit <= 4; limit++ {
+		synctest.Test(t, func(t *testing.T) {
+			outer := &probe.Source{N: -1}
+			var running, calls atomic.Int64
+			e := enumerator.FlatMapConcurrent(limit, outer.Enumerator(), func(n int) source {
+				calls.Add(1)
+				return enumerator.Defer(func(context.Context) (source, error) {
+					running.Add(1)
+					end := func() error { running.Add(-1); return nil }
+					return enumerator.OnDoneEnumerating(after(time.Duration(n)*time.Minute, enumerator.Of(n)), end), nil
+				})
+			})
+			seen := 0
+			_, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Take[int](10)), iteratee.ForEach(func(_ context.Context, n int) error {
+				synctest.Wait()
+				seen++
+				assert.Equal(t, seen, n, "those that are as fast come in order")
+				assert.LessOrEqual(t, running.Load(), int64(limit))
+				assert.EqualValues(t, seen+limit-1, outer.Pulls.Load(), "an element is asked for when there is a place")
+				return nil
+			}))
+			require.NoError(t, err)
+			assert.Zero(t, running.Load())
+			assert.Equal(t, calls.Load(), outer.Pulls.Load())
+			assert.EqualValues(t, 1, outer.Closes.Load())
+		})
+	}
+}
+
+// flattening has the operators that make sources of the elements of another.
+var flattening = map[string]func(e source, f func(int) source) source{
+	"FlatMapConcurrent": func(e source, f func(int) source) source {
+		return enumerator.FlatMapConcurrent(3, e, f)
+	},
+	"SwitchMap": enumerator.SwitchMap[int, int],
+	"PatchPanel": func(e source, f func(int) source) source {
+		return enumerator.PatchPanel(func(ctx context.Context, patchIn func(source) bool) error {
+			for n, err := range enumerator.All(ctx, e) {
+				if err != nil {
+					return err
+				}
+				if !patchIn(f(n)) {
+					return io.ErrClosedPipe
+				}
+			}
+			return nil
+		})
+	},
+}
+
+func TestFlatteningEndsInEveryWay(t *testing.T) {
+	type value struct{ int }
+	boom := &value{7}
+	panics := enumerator.Repeat(func() int { panic(boom) })
+	ctxEnd := errors.New("the context has ended")
+	for name, flatten := range flattening {
+		for how, c := range map[string]struct {
+			outer source // gives 1 and then goes on with this
+			inner source
+			it    iteratee.Iteratee[int, int]
+			want  error
+		}{
+			"the consumer is done":    {silent(), enumerator.Of(1).AndThen(silent()), enumeratee.Transform(enumeratee.Take[int](1), sumUp), nil},
+			"the consumer fails":      {silent(), enumerator.Of(1).AndThen(silent()), iteratee.Map(failsWith(errBoom), func(struct{}) int { return 0 }), errBoom},
+			"a source fails":          {silent(), failing(), sumUp, errBoom},
+			"a source fails later":    {silent(), after(time.Second, failing()), sumUp, errBoom},
+			"the outer one fails":     {failing(), silent(), sumUp, errBoom},
+			"the outer fails later":   {after(time.Second, failing()), silent(), sumUp, errBoom},
+			"the context ends":        {silent(), silent(), sumUp, ctxEnd},
+			"a source panics":         {silent(), panics, sumUp, nil},
+			"the outer one panics":    {after(time.Second, panics), silent(), sumUp, nil},
+			"the consumer panics":     {silent(), enumerator.Of(1).AndThen(silent()), iteratee.Fold(0, func(int, int) int { panic(boom) }), nil},
+			"all have run out":        {enumerator.Empty[int](), after(time.Second, enumerator.Of(1, 2)), sumUp, nil},
+			"the outer one is silent": {silent(), enumerator.Of(1, 2), sumUp, ctxEnd},
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+					ctx, cancel := context.WithCancelCause(t.Context())
+					defer time.AfterFunc(time.Minute, func() { cancel(ctxEnd) }).Stop()
+					var outerOver, innerOver, inners atomic.Int64
+					e := flatten(closing(enumerator.Of(1).AndThen(c.outer), &outerOver), func(int) source {
+						return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+							inners.Add(1)
+							defer innerOver.Add(1)
+							return c.inner.Into(ctx, sink)
+						})
+					})
+					start := time.Now()
+					panicked := recovered(func() {
+						_, err := enumerator.Run(ctx, e, c.it)
+						assert.ErrorIs(t, err, c.want)
+					})
+					if how == "a source panics" || how == "the outer one panics" || how == "the consumer panics" {
+						assert.Same(t, boom, panicked)
+					} else {
+						assert.Nil(t, panicked)
+					}
+					if c.want != ctxEnd {
+						assert.Less(t, time.Since(start), time.Minute, "at once")
+					}
+					assert.EqualValues(t, 1, outerOver.Load())
+					assert.Equal(t, inners.Load(), innerOver.Load(), "all have returned before the run does")
+				})
+			})
+		}
+	}
+}
+
+func recovered(f func()) (v any) {
+	defer func() { v = recover() }()
+	f()
+	return nil
+}
+
+func TestFlatteningOfAFunctionThatPanics(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for name, flatten := range flattening {
+		assert.PanicsWithValue(t, "boom", func() {
+			_, _ = seen(t.Context(), flatten(enumerator.Of(1).AndThen(silent()), func(int) source { panic("boom") }), 0)
+		}, name)
+	}
+}
+
+func TestSwitchMap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		everyMinute := func(n int) source { // n0 at once, n1 after a minute, ...
+			return enumerator.Unfold(10*n, func(e int) (int, int, bool) { return e, e + 1, true })
+		}
+		slowly := func(n int) source {
+			return enumerator.FlatMap(everyMinute(n), func(e int) source { return enumerator.Of(e).AndThen(after(time.Minute, enumerator.Empty[int]())) })
+		}
+		at := func(minutes float64, e int) source {
+			return after(time.Duration(minutes*float64(time.Minute)), enumerator.Of(e))
+		}
+		outer := at(0, 1).AndThen(at(2.5, 2)).AndThen(at(0, 3)).AndThen(at(1.5, 4))
+		e := enumerator.SwitchMap(outer, func(n int) source { return enumerator.Through(slowly(n), enumeratee.Take[int](3)) })
+		start := time.Now()
+		got := collect(t, e)
+		if len(got) == 9 { // whether 20 comes depends on who is first
+			assert.Equal(t, 20, got[3])
+			got = append(got[:3], got[4:]...)
+		}
+		assert.Equal(t, []int{10, 11, 12, 30, 31, 40, 41, 42}, got, "the last goes on to its end")
+		assert.Equal(t, 6*time.Minute, time.Since(start).Truncate(time.Minute))
+	})
+	assert.Nil(t, collect(t, enumerator.SwitchMap(enumerator.Empty[int](), tens(3))))
+	assert.Equal(t, []int{11, 12}, collect(t, enumerator.SwitchMap(enumerator.Of(1), tens(2))))
+}
+
+func TestSwitchMapRunsOneSourceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		outer := &probe.Source{N: 4}
+		e := enumerator.SwitchMap(outer.Enumerator(), func(n int) source {
+			assert.Zero(t, running.Load())
+			return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+				assert.EqualValues(t, 1, running.Add(1))
+				defer running.Add(-1)
+				step := sink.Next(n)
+				<-ctx.Done()
+				time.Sleep(time.Minute) // slow to stop
+				assert.False(t, sink.Next(-n).IsCont(), "an element that comes too late is refused")
+				return step
+			})
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Hour, func() { cancel(errBoom) })
+		var got []int
+		_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(_ context.Context, n int) error {
+			got = append(got, n)
+			return nil
+		}))
+		assert.ErrorIs(t, err, errBoom)
+		assert.Subset(t, []int{1, 2, 3, 4}, got)
+		assert.Equal(t, 4, got[len(got)-1])
+	})
+}
+
+func TestSwitchMapFailureOfASourceThatIsStopped(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func() error
+		want error
+	}{
+		"a failure":               {func() error { return errBoom }, errBoom},
+		"that it was stopped":     {func() error { return context.Canceled }, nil},
+		"nothing but the context": {func() error { return nil }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := enumerator.SwitchMap(enumerator.Of(1).AndThen(after(time.Second, enumerator.Of(2))), func(n int) source {
+					if n == 1 {
+						return enumerator.OnDoneEnumerating(silent(), c.end)
+					}
+					return enumerator.Of(n)
+				})
+				got, err := seen(t.Context(), e, 0)
+				assert.ErrorIs(t, err, c.want)
+				if c.want == nil {
+					assert.Equal(t, []int{2}, got)
+				} else {
+					assert.Empty(t, got, "it comes before the next source")
+				}
+			})
+		})
+	}
+}
+
+func TestFlatteningAndEOF(t *testing.T) {
+	ends := func(e int) source { return enumerator.FromInput(iteratee.El(e).Then(iteratee.EOF[int]())) }
+	for name, flatten := range flattening {
+		e := flatten(enumerator.Of(1), ends).AndThen(enumerator.Of(9))
+		assert.Equal(t, []int{1, 9}, collect(t, e), "%s: EOF of a source ends that one alone", name)
+	}
+}

@@ -1,0 +1,159 @@
+package enumerator
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/halley-go/halley/internal/stop"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A merge is one run of sources side by side: each in a goroutine of its own, while the consumer
+// stays in that of the run. It is what Interleave, FlatMapConcurrent, SwitchMap and PatchPanel are
+// made of.
+type merge[E any] struct {
+	name    string          // of the operator
+	ctx     context.Context // of all sources; ends with the run
+	events  chan event[E]
+	running atomic.Int64 // sources of which no end has been received
+}
+
+// An event is an element that waits for its answer or, if over is set, the end of its source.
+type event[E any] struct {
+	from  *branch
+	value E
+	over  bool
+}
+
+// A branch is a source that runs.
+type branch struct {
+	ctx      context.Context
+	answer   chan iteratee.Step // holds one, so that the run need not wait for the source
+	end      iteratee.Step
+	panicked any
+}
+
+// errOver is why the context of a source ends that is not needed any more.
+const errOver = stop.Cause("enumerator: the source is not needed any more")
+
+// merged returns the Enumerator whose runs begin with the sources that begin starts. While one
+// of them runs, it can start others.
+func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		m := &merge[E]{name: name, ctx: ctx, events: make(chan event[E])}
+		var asking *branch // waits for the consumer
+		over := false      // and no panic is on its way
+
+		defer func() { // also if the consumer panics
+			cancel(errOver)
+			if asking != nil {
+				asking.answer <- iteratee.Cancelled(ctx)
+			}
+			var panicked any
+			for m.running.Load() > 0 {
+				event := <-m.events
+				from := event.from
+				if !event.over {
+					from.answer <- iteratee.Cancelled(ctx)
+					continue
+				}
+				m.running.Add(-1)
+				if panicked == nil {
+					panicked = from.panicked
+				}
+				if from.end.Err() != nil && last.Err() == nil {
+					last = from.end
+				}
+			}
+			if over && panicked != nil {
+				panic(panicked)
+			}
+		}()
+		begin(m)
+		ends, eofs := 0, 0
+		for m.running.Load() > 0 {
+			event := <-m.events
+			from := event.from
+			if !event.over {
+				step := iteratee.Cancelled(from.ctx)
+				if step.IsCont() {
+					asking = from
+					step = sink.Next(event.value)
+					asking = nil
+					over = !step.IsCont()
+				}
+				from.answer <- step
+				if over {
+					return step
+				}
+				continue
+			}
+			m.running.Add(-1)
+			ends++
+			switch {
+			case from.panicked != nil:
+				panic(from.panicked)
+			case from.end.Err() != nil:
+				over = true
+				return from.end
+			case !from.end.IsCont():
+				eofs++
+			}
+		}
+		if ends > 0 && eofs == ends {
+			return sink.EOF()
+		}
+		return iteratee.Cancelled(ctx)
+	})
+}
+
+// start runs e in a goroutine of its own. It may be called by begin, and in the goroutine of a
+// source that runs. Once the end of e has been received, after is called, if it is not nil.
+func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
+	m.running.Add(1)
+	go func() {
+		if after != nil {
+			defer after()
+		}
+		from := &branch{
+			ctx:      ctx,
+			answer:   make(chan iteratee.Step, 1),
+			panicked: fmt.Errorf("enumerator: %s: a source has called runtime.Goexit", m.name),
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				from.panicked = v
+			}
+			m.events <- event[E]{from: from, over: true}
+		}()
+		end := e.Into(ctx, m.sink(from))
+		if context.Cause(ctx) == errOver && stop.Only(end.Err()) {
+			end = iteratee.StepCont
+		}
+		from.end, from.panicked = end, nil
+	}()
+}
+
+// sink hands each element of a source over to the goroutine of the run, which receives until all
+// sources are over, so there is no need to look at the context meanwhile.
+func (m *merge[E]) sink(from *branch) iteratee.Sink[E] {
+	last := iteratee.StepCont
+	return iteratee.Sink[E]{
+		Next: func(e E) iteratee.Step {
+			if last.IsCont() {
+				m.events <- event[E]{from: from, value: e}
+				last = <-from.answer
+			}
+			return last
+		},
+		EOF: func() iteratee.Step {
+			if last.IsCont() {
+				last = iteratee.StepDone // for this source
+			}
+			return last
+		},
+		Rest: iteratee.Empty[E],
+	}
+}

@@ -1,0 +1,70 @@
+package enumerator_test
+
+import (
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// BenchmarkMerge merges 100 sources of 1000 ints, in turn with what one writes with channels: a
+// goroutine for each, all sending to one unbuffered channel. Those do not wait until an element has
+// been consumed before they make the next, and cannot be stopped. It reports how many times as
+// long ours takes.
+func BenchmarkMerge(b *testing.B) {
+	const sources, each = 100, 1000
+	next := countTo(each)
+	channels := func() (a int) {
+		ch := make(chan int)
+		var wg sync.WaitGroup
+		for range sources {
+			wg.Go(func() {
+				for e, s, ok := next(0); ok; e, s, ok = next(s) {
+					ch <- e
+				}
+			})
+		}
+		go func() {
+			wg.Wait()
+			close(ch)
+		}()
+		for e := range ch {
+			a = add(a, e)
+		}
+		return a
+	}
+	var es []source
+	for range sources {
+		es = append(es, enumerator.Unfold(0, next))
+	}
+	for _, c := range []struct {
+		name string
+		e    source
+	}{
+		{"Interleave", enumerator.Interleave(es...)},
+		{"FlatMapConcurrent", enumerator.FlatMapConcurrent(math.MaxInt, enumerator.FromSlice(es), func(e source) source { return e })},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var peer, ours time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				want := channels()
+				peer += time.Since(start)
+
+				start = time.Now()
+				got, err := enumerator.Run(b.Context(), c.e, iteratee.Fold(0, add))
+				ours += time.Since(start)
+				if err != nil || got != want {
+					b.Fatal(got, want, err)
+				}
+			}
+			b.ReportMetric(float64(ours)/float64(peer), "x-channels")
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*sources*each), "ns/element")
+			b.ReportMetric(0, "ns/op") // of both together: means nothing
+		})
+	}
+}

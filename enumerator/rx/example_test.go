@@ -1,0 +1,43 @@
+package rx_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/reactivex/rxgo/v2"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/rx"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func ExampleFromObservable() {
+	e := rx.FromObservable[int](rxgo.Range(1, 1000))
+	fmt.Println(enumerator.Run(context.Background(), e, iteratee.TakeUpTo[int](3)))
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleToObservable() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // Take stops early, and the run of the source ends with the context
+
+	naturals := enumerator.Unfold(1, func(n int) (int, int, bool) { return n, n + 1, true })
+	o := rx.ToObservable(naturals, rxgo.WithContext(ctx))
+	fmt.Println(o.Take(3).ToSlice(0))
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleLift() {
+	add := func(_ context.Context, sum, n any) (any, error) {
+		if sum == nil {
+			return n, nil
+		}
+		return sum.(int) + n.(int), nil
+	}
+	pairs := rx.Lift[int, []any](func(o rxgo.Observable) rxgo.Observable {
+		return o.Scan(add).BufferWithCount(2)
+	})
+	e := enumerator.Through(enumerator.Of(1, 2, 3, 4, 5), pairs)
+	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[[]any]()))
+	// Output: [[1 3] [6 10] [15]] <nil>
+}

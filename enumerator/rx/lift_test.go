@@ -1,0 +1,321 @@
+package rx_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reactivex/rxgo/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/rx"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// stuck gives 1, 2, …, n and then waits until its context ends.
+func stuck(n int) enumerator.Enumerator[int] {
+	return enumerator.Through(probe.Naturals(), enumeratee.Take[int](n)).AndThen(enumerator.FromChan(make(chan int)))
+}
+
+func TestLiftOfEachKind(t *testing.T) {
+	e := enumerator.Of(1, 2, 3)
+	assert.Equal(t, []int{2, 4, 6}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		return o.Map(as(func(n int) int { return 2 * n }))
+	}))))
+	assert.Equal(t, []int64{3}, collect(t, enumerator.Through(e, rx.Lift[int, int64](func(o rxgo.Observable) rxgo.Single {
+		return o.Count()
+	}))))
+	assert.Equal(t, []int{3}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.OptionalSingle {
+		return o.Last()
+	}))))
+	assert.Equal(t, []int{1, 2, 3}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		return o
+	}))))
+	assert.Empty(t, collect(t, enumerator.Through(enumerator.Empty[int](), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		return o
+	}))))
+}
+
+func TestLiftFailsAtAnotherType(t *testing.T) {
+	e := enumerator.Of(1, 2, 3)
+	got, err := seen(t.Context(), enumerator.Through(e, rx.Lift[int, string](func(o rxgo.Observable) rxgo.Observable {
+		return o.Map(func(_ context.Context, v any) (any, error) {
+			if v == 2 {
+				return v, nil
+			}
+			return fmt.Sprint(v), nil
+		})
+	})), all)
+	assert.Equal(t, []string{"1"}, got)
+	assert.EqualError(t, err, "rx: Lift: an item is a int, not a string")
+
+	_, err = seen(t.Context(), enumerator.Through(e, rx.Lift[int, fmt.Stringer](func(o rxgo.Observable) rxgo.Observable { return o })), all)
+	assert.EqualError(t, err, "rx: Lift: an item is a int, not a fmt.Stringer")
+
+	// RxGo's own operators check types, too.
+	_, err = seen(t.Context(), enumerator.Through(enumerator.Of("a"), rx.Lift[string, float64](func(o rxgo.Observable) rxgo.Single {
+		return o.AverageFloat64()
+	})), all)
+	assert.IsType(t, rxgo.IllegalInputError{}, err)
+}
+
+func TestLiftMisused(t *testing.T) {
+	assert.PanicsWithValue(t, "rx: Lift: the function must not be nil", func() { rx.Lift[int, int, rxgo.Observable](nil) })
+	e := enumerator.Through(stuck(2), rx.Lift[int, int](func(rxgo.Observable) rxgo.Observable { return nil }))
+	assert.PanicsWithValue(t, "rx: Lift: the function returned nil", func() { collect(t, e) })
+	e = enumerator.Through(stuck(2), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		o.Map(same).StartWith(rxgo.Range(0, 1e6)).Retry(3, func(error) bool { return true }) // start at once
+		panic(errBoom)
+	}))
+	assert.PanicsWithValue(t, any(errBoom), func() { collect(t, e) })
+}
+
+func TestLiftIsARecipe(t *testing.T) {
+	sums := rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable { return o.Scan(plus).StartWith(rxgo.Just(0)()) })
+	e := enumerator.Through(enumerator.Of(1, 2, 3), sums)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			assert.Equal(t, []int{0, 1, 3, 6}, collect(t, e))
+			got, err := enumerator.Run(t.Context(), e, iteratee.TakeUpTo[int](2))
+			assert.NoError(t, err)
+			assert.Equal(t, []int{0, 1}, got)
+		})
+	}
+	wg.Wait()
+	// Twice in one run.
+	assert.Equal(t, []int{0, 0, 1, 4, 10}, collect(t, enumerator.Through(e, sums)))
+}
+
+// When the chain completes, a source that waits is stopped, and what follows goes on.
+func TestLiftStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for n := range 4 {
+			take := rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Take(uint(n)).Map(same) })
+			got := collect(t, enumerator.Through(stuck(n+1), take).AndThen(enumerator.Of(99)))
+			require.Equal(t, append([]int{1, 2, 3}[:n:n], 99), got)
+			got, err := enumerator.Run(t.Context(), stuck(n+1), enumeratee.Transform(take, iteratee.Collect[int]()))
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 2, 3}[:n:n], append([]int{}, got...))
+		}
+	})
+}
+
+// What an operator sends when it is cut short is no result.
+func TestLiftOfASourceThatFails(t *testing.T) {
+	failing := enumerator.Of(1, 2).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom }))
+	for range 100 {
+		got, err := seen(t.Context(), enumerator.Through(failing, rx.Lift[int, any](func(o rxgo.Observable) rxgo.Single { return o.Count() })), all)
+		require.Empty(t, got)
+		require.Equal(t, errBoom, err)
+	}
+}
+
+// A function that RxGo calls gets a context that ends with the run, which waits for it.
+func TestLiftEndsFunctionsThatWait(t *testing.T) {
+	for way := range ways {
+		synctest.Test(t, func(t *testing.T) {
+			busy := false
+			e := enumerator.Through(stuck(3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+				return o.Map(func(ctx context.Context, v any) (any, error) {
+					if v == 3 {
+						busy = true
+						<-ctx.Done()
+						time.Sleep(time.Second)
+						busy = false
+					}
+					return v, nil
+				}, rxgo.WithContext(context.Background())).Filter(func(any) bool { return true })
+			}))
+			abandon(t, e, 2, way)
+			require.False(t, busy)
+		})
+	}
+}
+
+// Operators with several goroutines, in any order.
+func TestLiftOfPools(t *testing.T) {
+	pool := rxgo.WithPool(3)
+	for name, c := range map[string]struct {
+		f    func(o rxgo.Observable) rxgo.Iterable
+		want []any
+	}{
+		"Map": {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same, pool) }, []any{1, 2, 3, 4}},
+		"Filter": {func(o rxgo.Observable) rxgo.Iterable {
+			return o.Filter(small, pool).Map(same, rxgo.WithBufferedChannel(2))
+		}, []any{1, 2, 3, 4}},
+		"Distinct": {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same, pool).Distinct(same, pool).Take(9) }, []any{1, 2, 3, 4}},
+		"Max":      {func(o rxgo.Observable) rxgo.Iterable { return o.Max(compare, rxgo.WithPool(1)) }, []any{4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lifted := rx.Lift[int, any](c.f)
+			assert.ElementsMatch(t, c.want, collect(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted)))
+			for way := range ways {
+				for n := 1; n <= 4; n++ {
+					synctest.Test(t, func(t *testing.T) {
+						abandon(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted), n, way)
+					})
+				}
+			}
+		})
+	}
+}
+
+// Observables that are none of Lift's.
+func TestLiftOfAnotherObservable(t *testing.T) {
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Observable{
+		"Merge": func(o rxgo.Observable) rxgo.Observable {
+			return rxgo.Merge([]rxgo.Observable{o.Map(same).Map(same), o.Map(same).Filter(func(any) bool { return true })})
+		},
+		"Concat": func(o rxgo.Observable) rxgo.Observable {
+			return rxgo.Concat([]rxgo.Observable{o.Map(same).Take(2), o.Map(same), rxgo.Just(8)()})
+		},
+		"Just":  func(rxgo.Observable) rxgo.Observable { return rxgo.Just(1, 2, 3, 4, 5)() },
+		"Range": func(rxgo.Observable) rxgo.Observable { return rxgo.Range(0, 1e6) },
+		"Never": func(rxgo.Observable) rxgo.Observable { return rxgo.Never() },
+		"of it": func(o rxgo.Observable) rxgo.Observable { return rxgo.FromChannel(o.Map(same).Observe()) },
+	} {
+		for way := range ways {
+			t.Run(name+" "+way, func(t *testing.T) {
+				for n := 1; n <= 4; n++ {
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errBoom)
+						defer cancel()
+						e := enumerator.Through(stuck(8), rx.Lift[int, any](f))
+						if name == "Never" {
+							_, err := seen(ctx, e, all)
+							require.ErrorIs(t, err, errBoom)
+						} else {
+							abandon(t, e, n, way)
+						}
+						time.Sleep(2 * time.Second)
+					})
+				}
+			})
+		}
+	}
+	merged := collect(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		return rxgo.Merge([]rxgo.Observable{o.Map(same), o.Map(same)})
+	})))
+	assert.ElementsMatch(t, []int{1, 2, 3, 4}, merged, "the branches share what comes")
+}
+
+// Windows and groups as elements.
+func TestLiftOfObservablesOfObservables(t *testing.T) {
+	windows := rx.Lift[int, rxgo.Observable](func(o rxgo.Observable) rxgo.Observable { return o.WindowWithCount(2) })
+	read := enumeratee.MapM(func(_ context.Context, w rxgo.Observable) (any, error) { return w.ToSlice(0) })
+	got := collect(t, enumerator.Through(enumerator.Through(enumerator.Of(1, 2, 3), windows), read))
+	assert.Equal(t, []any{[]any{1, 2}, []any{3}}, got)
+
+	first := enumeratee.MapM(func(_ context.Context, w rxgo.Observable) (any, error) {
+		item, err := w.Map(same).Take(1).Map(same).First().Map(same).Map(same).Get()
+		return item.V, err
+	})
+	for way := range ways {
+		for n := 1; n <= 2; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				e := enumerator.Through(enumerator.Through(stuck(5), windows), first)
+				abandon(t, enumerator.Through(e, enumeratee.Take[any](1)), n, way)
+				untouched := enumeratee.Map(func(w rxgo.Observable) any { return w })
+				abandon(t, enumerator.Through(enumerator.Through(stuck(5), windows), untouched), 1, way)
+			})
+		}
+	}
+
+	groups := rx.Lift[int, rxgo.GroupedObservable](func(o rxgo.Observable) rxgo.Observable {
+		return o.GroupByDynamic(func(item rxgo.Item) string { return fmt.Sprint(parity(item)) })
+	})
+	for way := range ways {
+		for n := 1; n <= 2; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				e := enumerator.Through(stuck(5), groups)
+				abandon(t, enumerator.Through(e, enumeratee.Map(func(g rxgo.GroupedObservable) any {
+					g.Map(same).DoOnNext(func(any) {})
+					return g.Key
+				})), n, way)
+			})
+		}
+	}
+}
+
+func TestLiftOfSingles(t *testing.T) {
+	for name, c := range map[string]struct {
+		f    func(o rxgo.Observable) rxgo.Iterable
+		want []any
+	}{
+		"Map": {func(o rxgo.Observable) rxgo.Iterable { return o.Count().Map(same).Map(same) }, []any{int64(3)}},
+		"Filter": {func(o rxgo.Observable) rxgo.Iterable {
+			return o.Count().Filter(func(v any) bool { return v == int64(3) })
+		}, []any{int64(3)}},
+		"Filter, none": {func(o rxgo.Observable) rxgo.Iterable { return o.Count().Filter(func(v any) bool { return false }) }, nil},
+		"Get":          {func(o rxgo.Observable) rxgo.Iterable { return got(o.Count().Get) }, []any{int64(3)}},
+		"Get, none":    {func(o rxgo.Observable) rxgo.Iterable { return got(o.Skip(5).First().Get) }, []any{nil}},
+		"Run": {func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.Defer([]rxgo.Producer{func(context.Context, chan<- rxgo.Item) { <-o.Count().Run() }})
+		}, nil},
+		"optional: Map":  {func(o rxgo.Observable) rxgo.Iterable { return o.Last().Map(same).Map(same) }, []any{3}},
+		"optional: Get":  {func(o rxgo.Observable) rxgo.Iterable { return got(o.Last().Map(same).Get) }, []any{3}},
+		"optional: fail": {func(o rxgo.Observable) rxgo.Iterable { return o.Last().Map(same).Map(same) }, []any{3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, any](c.f))
+			for range 2 {
+				assert.Equal(t, c.want, collect(t, e))
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBoom)
+		defer cancel()
+		var failed error
+		_, err := seen(ctx, enumerator.Through(stuck(3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+			_, failed = o.Last().Get()
+			return o
+		})), all)
+		require.ErrorIs(t, err, errBoom)
+		require.Equal(t, context.DeadlineExceeded, failed)
+	})
+}
+
+// got is an Observable of what get returns.
+func got(get func(...rxgo.Option) (rxgo.Item, error)) rxgo.Iterable {
+	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
+		item, err := get()
+		item.E = err
+		item.SendContext(ctx, next)
+	}})
+}
+
+// An observable that is used after its run has no items.
+func TestLiftAfterTheRun(t *testing.T) {
+	var kept rxgo.Observable
+	e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+		kept = o
+		return o.Take(1)
+	}))
+	assert.Equal(t, []any{1}, collect(t, e))
+	for _, o := range []rxgo.Observable{kept, kept.Map(same), kept.Map(same).Map(same), kept.Map(same).StartWith(rxgo.Empty())} {
+		for item := range o.Observe() {
+			t.Error(item)
+		}
+	}
+}
+
+// Nothing in a run of Lift is published, so there is nothing to start.
+func TestLiftConnect(t *testing.T) {
+	e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+		ctx, dispose := o.Map(same).Connect(context.Background())
+		assert.NoError(t, ctx.Err())
+		dispose()
+		assert.ErrorIs(t, ctx.Err(), context.Canceled)
+		return o
+	}))
+	assert.Equal(t, []int{1, 2, 3}, collect(t, e))
+}

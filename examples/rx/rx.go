@@ -1,0 +1,96 @@
+// Package rx is a live feed of prices, through operators of RxGo.
+//
+// The trades of a page are one source, which three adapters share. Each of them is a
+// chain of RxGo's operators: none, so that it shows all trades; one that waits until
+// the price has settled; and one for the average of each second. When the browser
+// leaves, all of it ends, with every goroutine of RxGo.
+package rx
+
+import (
+	"context"
+	"embed"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/reactivex/rxgo/v2"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/rx"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// Source is this file and the page.
+//
+//go:embed rx.go rx.html
+var Source embed.FS
+
+// trades are the prices of a simulated market, in bursts.
+var trades = enumerator.UnfoldM(100.0, func(ctx context.Context, price float64) (float64, float64, bool, error) {
+	pause := time.Duration(20+rand.IntN(60)) * time.Millisecond
+	if rand.IntN(12) == 0 {
+		pause = 600 * time.Millisecond
+	}
+	select {
+	case <-ctx.Done():
+		return 0, 0, false, context.Cause(ctx)
+	case <-time.After(pause):
+	}
+	price *= math.Exp(0.002 * rand.NormFloat64())
+	return price, price, true, nil
+})
+
+// A point is what the page gets: a price, and on which of its lines.
+type point struct {
+	Line  string  `json:"line"`
+	Price float64 `json:"price"`
+}
+
+// snippet: stream
+
+func stream() enumerator.Enumerator[[]byte] {
+	market := enumerator.Share(trades)
+	line := func(name string, chain func(rxgo.Observable) rxgo.Observable) enumerator.Enumerator[point] {
+		return enumerator.Through(market.Live(), enumeratee.Compose3(
+			enumeratee.Map(func(trade enumerator.Item[float64]) float64 { return trade.Value }),
+			rx.Lift[float64, float64](chain),
+			enumeratee.Map(func(price float64) point { return point{name, price} }),
+		))
+	}
+	points := enumerator.Interleave(
+		line("trade", func(o rxgo.Observable) rxgo.Observable { return o }),
+		line("settled", func(o rxgo.Observable) rxgo.Observable {
+			return o.Debounce(rxgo.WithDuration(250 * time.Millisecond))
+		}),
+		line("average", func(o rxgo.Observable) rxgo.Observable {
+			return o.BufferWithTime(rxgo.WithDuration(time.Second)).Map(mean)
+		}),
+	)
+	return enumerator.Through(points, comet.JSON[point]("parent.priceChanged", comet.RemoveScripts()))
+}
+
+// end snippet
+
+func mean(_ context.Context, window any) (any, error) {
+	prices, sum := window.([]any), 0.0
+	for _, price := range prices {
+		sum += price.(float64)
+	}
+	return sum / float64(len(prices)), nil
+}
+
+// Handler serves the page, and the stream for its iframe.
+func Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /rx", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "rx.html")
+	})
+	mux.Handle("GET /rx/stream", httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream(), nil },
+		httpadapter.Comet(),
+	))
+	return mux
+}

@@ -1,0 +1,160 @@
+// Package upload shows how far an upload is while it arrives.
+//
+// The page opens two connections. Over the one it sends the form. Over the other, a
+// forever iframe, the server tells it ten times a second how much it has got. One stream in
+// both directions would do as well, but browsers do not read an answer before they have
+// sent all of the question.
+//
+// The file goes through an Iteratee, chunk by chunk, which counts and hashes it and keeps
+// nothing: a file of a gigabyte takes as little memory as one of a kilobyte. A server that
+// is slow holds up the browser.
+package upload
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Source is this file and the page.
+//
+//go:embed upload.go upload.html
+var Source embed.FS
+
+// Handler serves the page, takes its uploads, and tells it of them.
+func Handler() http.Handler {
+	s := &uploads{byID: map[string]*upload{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /upload", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "upload.html")
+	})
+	mux.HandleFunc("POST /upload/file", s.receive)
+	mux.Handle("GET /upload/stream", httpadapter.Handler(
+		func(r *http.Request) (enumerator.Enumerator[[]byte], error) { return s.watch(r.FormValue("id")), nil },
+		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+	))
+	return mux
+}
+
+// snippet: receive
+
+const maxFile, maxValues = 1 << 30, 1 << 10
+
+// receive takes an upload. What goes wrong has a status of its own, and Error answers
+// with it.
+func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
+	u := s.find(r.URL.Query().Get("id"))
+	u.change(func(p *progress) { p.Total = r.ContentLength })
+
+	form, err := httpadapter.Parse(r, httpadapter.Multipart(maxValues, u.digest),
+		httpadapter.Writer(w), httpadapter.MaxBytes(maxFile))
+	u.change(func(p *progress) { p.Over, p.Failed = true, err != nil || len(form.Files) == 0 })
+	if err != nil {
+		httpadapter.Error(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// digest returns what a file goes through.
+func (u *upload) digest(file httpadapter.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
+	sum := sha256.New()
+	count := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
+		sum.Write(chunk)
+		u.change(func(p *progress) { p.Received += int64(len(chunk)) })
+		return nil
+	})
+	return iteratee.Map(count, func(struct{}) struct{} {
+		u.change(func(p *progress) { p.Name, p.SHA256 = file.Name, hex.EncodeToString(sum.Sum(nil)) })
+		return struct{}{}
+	}), nil
+}
+
+// end snippet
+
+// snippet: watch
+
+// watch returns the stream about an upload: how it stands ten times a second, and how it
+// has ended. The upload is known as long as somebody watches it.
+func (s *uploads) watch(id string) enumerator.Enumerator[[]byte] {
+	return enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
+		u := s.add(id)
+		standing := enumeratee.Map(func(time.Time) progress { return u.now() })
+		running := enumeratee.TakeWhile(func(p progress) bool { return !p.Over })
+		updates := enumerator.Through(enumerator.Interval(100*time.Millisecond), enumeratee.Compose(standing, running))
+		last := enumerator.Unfold(false, func(told bool) (progress, bool, bool) { return u.now(), true, !told })
+		return enumerator.OnDoneEnumerating(
+			enumerator.Through(updates.AndThen(last), comet.JSON[progress]("parent.uploadProgress")),
+			func() error { s.remove(id); return nil },
+		), nil
+	})
+}
+
+// end snippet
+
+// progress is how an upload stands, as the page is told.
+type progress struct {
+	Received int64  `json:"received"`
+	Total    int64  `json:"total"` // of the whole form; -1 if the browser does not say
+	Name     string `json:"name"`
+	SHA256   string `json:"sha256"`
+	Over     bool   `json:"over"`
+	Failed   bool   `json:"failed"`
+}
+
+type upload struct {
+	mu       sync.Mutex
+	progress progress
+}
+
+func (u *upload) change(f func(*progress)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f(&u.progress)
+}
+
+func (u *upload) now() progress {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.progress
+}
+
+// uploads are those that are being watched.
+type uploads struct {
+	mu   sync.Mutex
+	byID map[string]*upload
+}
+
+func (s *uploads) add(id string) *upload {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := &upload{}
+	s.byID[id] = u
+	return u
+}
+
+// find returns an upload that nobody watches if id is not known.
+func (s *uploads) find(id string) *upload {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.byID[id]; u != nil {
+		return u
+	}
+	return &upload{}
+}
+
+func (s *uploads) remove(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
+}

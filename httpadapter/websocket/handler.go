@@ -1,0 +1,112 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	coder "github.com/coder/websocket"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A CloseError is a close code with a reason of at most 123 bytes. An Iteratee, or a
+// source, that fails with one closes the connection with it; the client sees both.
+type CloseError = coder.CloseError
+
+// Handler returns the http.Handler that makes a WebSocket of each request: accept returns
+// the Iteratee of what comes in and the Enumerator of what goes out. What ends the
+// connection is in the documentation of the package. The result of the Iteratee is
+// dropped: what is to be done with it, iteratee.MapM does.
+//
+// An error of accept is the answer to the request, as httpadapter.Error gives it; a
+// request that asks for no WebSocket gets a 426, and one that another origin's page has
+// made a 403: see [Origins].
+//
+// The Iteratee and the Enumerator run in a goroutine each, a third one pings. All have
+// ended when the handler returns. A panic of either reaches the handler's caller. Errors
+// go to slog's default logger: those that the client cannot know the reason of as errors,
+// others as information, and those that wrap httpadapter.ErrClientGone not at all.
+// Handler panics if accept is nil.
+//
+// It is Play's WebSocket.using and tryAccept. There, a failure of either side is ignored,
+// and a source that runs out leaves the connection open.
+func Handler[In, Out, A any](format Format[In, Out], accept func(*http.Request) (iteratee.Iteratee[In, A], enumerator.Enumerator[Out], error), opts ...Option) http.Handler {
+	if accept == nil {
+		panic("httpadapter/websocket: Handler: accept must not be nil")
+	}
+	c := newConfig(opts)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		it, e, err := accept(r)
+		if err != nil {
+			httpadapter.Error(w, r, err)
+			return
+		}
+		c.serve(w, r, func(s *socket) []side {
+			return []side{
+				func(ctx context.Context) error { _, err := enumerator.Run(ctx, incoming(s, format), it); return err },
+				func(ctx context.Context) error { _, err := enumerator.Run(ctx, e, outgoing(s, format)); return err },
+			}
+		})
+	})
+}
+
+// Adapter is [Handler] for what goes out being made of what comes in: it returns the
+// http.Handler that puts the Enumeratee that accept returns between the two. The
+// connection is closed with code 1000 when that stops. Both directions are one run, so a
+// message is read when what was made of the one before is written.
+//
+// It is Play's WebSocket.adapter.
+func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (enumeratee.Enumeratee[In, Out], error), opts ...Option) http.Handler {
+	if accept == nil {
+		panic("httpadapter/websocket: Adapter: accept must not be nil")
+	}
+	c := newConfig(opts)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t, err := accept(r)
+		if err != nil {
+			httpadapter.Error(w, r, err)
+			return
+		}
+		c.serve(w, r, func(s *socket) []side {
+			return []side{func(ctx context.Context) error {
+				_, err := enumerator.Run(ctx, enumerator.Through(incoming(s, format), t), outgoing(s, format))
+				return err
+			}}
+		})
+	})
+}
+
+// serve opens the connection, runs its sides and closes it.
+func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
+	conn, err := coder.Accept(w, r, &c.accept)
+	if err != nil { // the request is answered
+		logFailure(r, slog.LevelInfo, err)
+		return
+	}
+	conn.SetReadLimit(c.limit)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	s := &socket{conn: conn, ctx: ctx, config: c}
+	defer conn.CloseNow() // whatever happens; usually it is closed
+	request, shutdown := context.WithCancelCause(r.Context())
+	defer shutdown(nil)
+	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
+	if err := s.run(request, sides(s)); err != nil {
+		level := slog.LevelInfo
+		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
+			level = slog.LevelError // the client was not told more
+		}
+		logFailure(r, level, err)
+	}
+}
+
+func logFailure(r *http.Request, level slog.Level, err error) {
+	if !errors.Is(err, httpadapter.ErrClientGone) {
+		slog.Log(r.Context(), level, "httpadapter/websocket: connection failed", "path", r.URL.Path, "error", err)
+	}
+}

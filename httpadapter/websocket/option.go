@@ -1,0 +1,61 @@
+package websocket
+
+import (
+	"fmt"
+	"time"
+
+	coder "github.com/coder/websocket"
+)
+
+// An Option changes what [Handler] and [Adapter] do with a connection.
+type Option func(*config)
+
+type config struct {
+	accept  coder.AcceptOptions
+	limit   int64
+	timeout time.Duration
+	ping    time.Duration
+}
+
+func newConfig(opts []Option) config {
+	c := config{limit: 64 << 10, timeout: 10 * time.Second, ping: 30 * time.Second}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	return c
+}
+
+// Origins lets pages of other origins connect, which browsers tell the origin of: by
+// default only those of the host that is asked. Each pattern is for a host, or for
+// scheme://host, as path.Match reads it. A client that names no origin is none that a page
+// controls, and may connect.
+func Origins(patterns ...string) Option {
+	return func(c *config) { c.accept.OriginPatterns = patterns }
+}
+
+// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. It
+// panics if n is not positive.
+func MaxMessage(n int64) Option {
+	mustBePositive("MaxMessage: n", n)
+	return func(c *config) { c.limit = n }
+}
+
+// Timeout sets how long the client may take to make room for a message, and to answer a
+// ping; it is 10 s by default. It panics if d is not positive.
+func Timeout(d time.Duration) Option {
+	mustBePositive("Timeout: d", d)
+	return func(c *config) { c.timeout = d }
+}
+
+// Ping sets how often the client is asked whether it is still there, every 30 s by
+// default. It panics if every is not positive.
+func Ping(every time.Duration) Option {
+	mustBePositive("Ping: every", every)
+	return func(c *config) { c.ping = every }
+}
+
+func mustBePositive[N int64 | time.Duration](what string, n N) {
+	if n <= 0 {
+		panic(fmt.Sprintf("httpadapter/websocket: %s must be positive, got %v", what, n))
+	}
+}

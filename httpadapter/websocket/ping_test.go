@@ -1,0 +1,146 @@
+package websocket_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coder "github.com/coder/websocket"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/httpadapter/websocket"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// pipes is a listener whose connections are pipes in memory, on the clock of a synctest
+// bubble.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p pipes) Close() error   { close(p.closed); return nil }
+func (p pipes) Addr() net.Addr { return &net.IPAddr{} }
+
+func (p pipes) dial() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+// inBubble serves h in a bubble, and tells after how long the handler returns.
+func inBubble(t *testing.T, h http.Handler, test func(t *testing.T, p pipes, returned <-chan time.Duration)) {
+	synctest.Test(t, func(t *testing.T) {
+		returned := make(chan time.Duration, 1)
+		p := pipes{make(chan net.Conn), make(chan struct{})}
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			begin := time.Now()
+			h.ServeHTTP(w, r)
+			returned <- time.Since(begin)
+		})}
+		served := make(chan struct{})
+		go func() { defer close(served); _ = srv.Serve(p) }()
+		test(t, p, returned)
+		_ = srv.Close()
+		<-served
+	})
+}
+
+func (p pipes) dialWebSocket(t *testing.T) *coder.Conn {
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }}
+	conn, _, err := coder.Dial(t.Context(), "ws://halley/", &coder.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	assert.NoError(t, err)
+	return conn
+}
+
+func TestAClientThatAnswersPingsStays(t *testing.T) {
+	inBubble(t, handler(iteratee.Ignore[string](), silent[string]()), func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.dialWebSocket(t)
+		read := make(chan error, 1)
+		go func() {
+			_, _, err := conn.Read(context.Background())
+			read <- err
+		}()
+		time.Sleep(time.Hour)
+		assert.Zero(t, len(returned))
+		_ = conn.Close(1000, "")
+		<-read
+		assert.Equal(t, time.Hour, <-returned)
+	})
+}
+
+// A connection that only seems to be there is found out: nothing comes back.
+func TestAClientThatVanishes(t *testing.T) {
+	for name, send := range map[string]string{
+		"and has sent nothing":         "",
+		"in the middle of a message":   frame(1, 5, "hello"),
+		"in the middle of a frame":     frame(0x81, 10, "hello"),
+		"in the middle of the head of": frame(0x81, 1000, "")[:3],
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := handler(iteratee.Ignore[string](), silent[string](), websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
+			inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
+				conn := p.dial()
+				r := handshake(t, conn)
+				_, _ = io.WriteString(conn, send)
+				go func() { _, _ = io.Copy(io.Discard, r) }() // its system still takes what comes
+				assert.Equal(t, 64*time.Second, <-returned)
+				_ = conn.Close()
+			})
+		})
+	}
+}
+
+// While the Iteratee is busy nothing is read, pongs neither: the client is not to blame.
+func TestABusyIterateeIsNoLostClient(t *testing.T) {
+	busy := iteratee.ForEach(func(context.Context, string) error { time.Sleep(time.Hour); return nil })
+	inBubble(t, handler(busy, silent[string]()), func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.dial()
+		r := handshake(t, conn)
+		_, _ = io.WriteString(conn, frame(0x81, 3, "one"))
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		after := <-returned // once the Iteratee wants more, and the client does not answer
+		assert.GreaterOrEqual(t, after, time.Hour+10*time.Second)
+		assert.LessOrEqual(t, after, time.Hour+40*time.Second)
+		_ = conn.Close()
+	})
+}
+
+// A client that does not answer the server's close is not waited for.
+func TestAClientThatDoesNotClose(t *testing.T) {
+	ends := make(chan result[[]string], 1)
+	h := handler(telling(iteratee.Collect[string](), ends), silentFor(time.Second))
+	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.dial()
+		r := handshake(t, conn)
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		assert.LessOrEqual(t, <-returned, 11*time.Second)
+		_ = conn.Close()
+	})
+	assert.Equal(t, result[[]string]{}, <-ends, "the Iteratee has got EOF")
+}
+
+// An Iteratee that does not come to its end is stopped.
+func TestAnIterateeThatIsStuckWhenTheSourceEnds(t *testing.T) {
+	stuck := iteratee.ForEach(func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) })
+	inBubble(t, handler(stuck, silentFor(time.Second)), func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.dialWebSocket(t)
+		assert.NoError(t, conn.Write(t.Context(), coder.MessageText, []byte("one")))
+		_, _, err := conn.Read(t.Context())
+		assert.Equal(t, coder.StatusNormalClosure, coder.CloseStatus(err))
+		assert.LessOrEqual(t, <-returned, 11*time.Second)
+	})
+}

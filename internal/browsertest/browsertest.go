@@ -1,0 +1,58 @@
+// Package browsertest starts a browser for tests.
+package browsertest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Start starts a browser that ends with the test, and returns its context. The test is
+// skipped if there is no browser, unless CI is true. HALLEY_CHROMIUM can name one.
+func Start(t *testing.T) context.Context {
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
+		names = []string{name}
+	}
+	var program string
+	for _, name := range names {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
+		}
+		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
+	}
+	// Browsers leave files behind, and write them a little longer than they live.
+	temp, err := os.MkdirTemp("", "halley-browser-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 10*time.Second, 10*time.Millisecond)
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.Env("TMPDIR="+temp),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
+	return ctx
+}

@@ -1,0 +1,28 @@
+// Package stop tells a source that was stopped from one that has failed.
+package stop
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+)
+
+// Cause is why the context of a source ends that is not needed any more. Whoever asks with
+// errors.Is sees context.Canceled.
+type Cause string
+
+func (c Cause) Error() string { return string(c) }
+
+// Unwrap returns context.Canceled.
+func (Cause) Unwrap() error { return context.Canceled }
+
+// Only reports whether a source says with err no more than that it was stopped, whichever way it
+// says so: that is no failure. An error that is joined to it, such as one of closing a file, is.
+func Only(err error) bool {
+	if reflect.TypeOf(err) == reflect.TypeOf(errors.Join(context.Canceled)) {
+		all := err.(interface{ Unwrap() []error }).Unwrap()
+		return !slices.ContainsFunc(all, func(err error) bool { return !Only(err) })
+	}
+	return errors.Is(err, context.Canceled)
+}
