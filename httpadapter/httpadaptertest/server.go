@@ -12,7 +12,7 @@ import (
 )
 
 // Timeout is what the server of [NewServer] has for ReadTimeout and WriteTimeout.
-const Timeout = 200 * time.Millisecond
+const Timeout = 500 * time.Millisecond
 
 // NewServer starts a server on HTTP/1.1 with the least that a careful administrator
 // could set: [Timeout] to read a request and as much to write a response, and small
