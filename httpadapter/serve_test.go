@@ -521,6 +521,21 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(logged(), "\n"))
 		})
 	}
+	t.Run("with a status of its own", func(t *testing.T) {
+		notFound := &httpadapter.StatusError{Status: 404, Text: "no such room", Err: errBoom}
+		for when, h := range map[string]http.Handler{
+			"of source": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+				return enumerator.Empty[[]byte](), fmt.Errorf("join: %w", notFound)
+			}),
+			"of the stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing(notFound), nil }),
+		} {
+			logged := logs(t)
+			w := newRecorder(t)
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			assert.Equal(t, []string{"head 404", "write Not Found: no such room\n"}, w.calls(), when)
+			assert.Regexp(t, `level=INFO .*error=".*the password is 1234"`, logged())
+		}
+	})
 	t.Run("a writer that cannot flush", func(t *testing.T) {
 		logged := logs(t)
 		w := httptest.NewRecorder()

@@ -48,8 +48,10 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	logFailure(r, e.Status, err)
-	http.Error(w, e.answer(), e.Status)
+	e.write(w)
 }
+
+func (e *StatusError) write(w http.ResponseWriter) { http.Error(w, e.answer(), e.Status) }
 
 func statusOf(err error) *StatusError {
 	if e := (*StatusError)(nil); errors.As(err, &e) {
@@ -58,13 +60,16 @@ func statusOf(err error) *StatusError {
 	return &StatusError{Status: http.StatusInternalServerError}
 }
 
+func levelOf(status int) slog.Level {
+	if status >= 500 {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
 func logFailure(r *http.Request, status int, err error) {
 	if errors.Is(err, ErrClientGone) {
 		return
 	}
-	level := slog.LevelInfo
-	if status >= 500 {
-		level = slog.LevelError
-	}
-	slog.Log(r.Context(), level, "httpadapter: request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	slog.Log(r.Context(), levelOf(status), "httpadapter: request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
 }

@@ -317,9 +317,9 @@ func (s *stream) finish(trailers []string) error {
 
 // fail makes a response that no client takes for a complete stream. The timer must
 // be over.
-func (s *stream) fail() error {
+func (s *stream) fail(err error) error {
 	if !s.sent {
-		internalServerError(s.w)
+		statusOf(err).write(s.w)
 		return nil
 	}
 	// net/http cannot write the end of the response any more, and closes the
