@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -44,7 +45,7 @@ func TestManyResponsesOfOneHub(t *testing.T) {
 	)
 	srv := narrow(unstarted(t, live))
 	srv.Start()
-	logs(t) // the one that is too slow
+	probe.Logs(t) // the one that is too slow
 
 	var good []*listener
 	for range clients {

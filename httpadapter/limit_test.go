@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 func TestLimits(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	synctest.Test(t, func(t *testing.T) {
 		src := newTap()
 		var refused, ended []httpadapter.Outcome

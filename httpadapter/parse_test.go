@@ -22,6 +22,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -377,7 +378,7 @@ func TestError(t *testing.T) {
 		"has gone away": {&httpadapter.StatusError{Status: 400, Err: httpadapter.ErrClientGone}, 400, "Bad Request\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			w := httptest.NewRecorder()
 			httpadapter.Error(w, httptest.NewRequest("PUT", "/order", nil), c.err)
 			assert.Equal(t, c.status, w.Code)
@@ -397,7 +398,7 @@ func TestError(t *testing.T) {
 }
 
 func TestAction(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	action := httpadapter.Action(httpadapter.JSON[order](100), func(w http.ResponseWriter, r *http.Request, o order) error {
 		switch o.Item {
 		case "status":

@@ -20,6 +20,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -446,7 +447,7 @@ func TestServeWithoutDeadlines(t *testing.T) {
 		assert.Equal(t, 500, w.Code)
 	})
 	t.Run("a late error aborts the handler and is logged", func(t *testing.T) {
-		logged := logs(t)
+		logged := probe.Logs(t)
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() { _, _ = serve(failing(errBoom, "a")) })
 		assert.Contains(t, logged(), errBoom.Error())
 	})
@@ -511,7 +512,7 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 		"of the stream, halfway": {e: failing(errBoom, "a"), calls: []string{"head 200", "write a", "flush", "deadline past"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			w := newRecorder(t)
 			httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 				return tt.e, tt.err
@@ -529,7 +530,7 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 			}),
 			"of the stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing(notFound), nil }),
 		} {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			w := newRecorder(t)
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			assert.Equal(t, []string{"head 404", "write Not Found: no such room\n"}, w.calls(), when)
@@ -537,7 +538,7 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 		}
 	})
 	t.Run("a writer that cannot flush", func(t *testing.T) {
-		logged := logs(t)
+		logged := probe.Logs(t)
 		w := httptest.NewRecorder()
 		httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 			return of("a"), nil
@@ -561,7 +562,7 @@ func TestHandlerDoesNotLogThatTheClientHasGone(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			w := newRecorder(t)
 			httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {

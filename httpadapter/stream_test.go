@@ -15,6 +15,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // script is a source that emits each chunk at its time.
@@ -307,7 +308,7 @@ type deaf struct{ flushOnly }
 
 func TestHiddenDeadlinesAreNamedOnceInTheLogAndAlwaysInTheOutcome(t *testing.T) {
 	httpadapter.ForgetWarnings()
-	logged := logs(t)
+	logged := probe.Logs(t)
 	for range 3 {
 		var got httpadapter.Outcome
 		w := deaf{flushOnly{noUnwrap{httptest.NewRecorder()}}}
