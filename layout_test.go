@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"enumerator":                  {"iteratee", "enumeratee", "internal/stop"},
 	"comet":                       {"iteratee", "enumeratee", "enumerator"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
+	"comet/client":                {"enumeratee", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "github.com/klauspost/compress/*"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},

@@ -106,6 +106,19 @@ func (p page) open(callback string) string {
 
 const end = ");</script>"
 
+// Heartbeat returns a chunk that calls callback without arguments, so that the page hears
+// that the stream is alive: a line end, which is all that a connection needs, is nothing that
+// a script can notice. It is for httpadapter.Heartbeat. Of the options, [Nonce] and
+// [RemoveScripts] count. Heartbeat panics as [Messages] does.
+func Heartbeat(callback string, opts ...Option) []byte {
+	checkCallback("Heartbeat", callback)
+	var p page
+	for _, opt := range opts {
+		opt(&p)
+	}
+	return []byte(p.open(callback) + end)
+}
+
 // maxScratch is how much memory an attachment keeps for the text of the next message.
 const maxScratch = 64 << 10
 
