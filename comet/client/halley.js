@@ -23,22 +23,30 @@
       return () => source.close();
     },
 
-    // The scripts of the stream call frameElement.halley: each frame has one of its own.
+    // The scripts of the stream call frameElement.halley, so each frame has one of its own.
+    // A frame whose stream was cut does not tell; but then one around it has loaded.
     iframe(url, link) {
-      const frame = document.createElement("iframe");
-      frame.style.display = "none";
-      frame.halley = function () {
-        (arguments.length ? link.receive : link.heard).apply(null, arguments);
+      const outer = document.createElement("iframe");
+      outer.style.display = "none";
+      const add = () => {
+        document.body.appendChild(outer);
+        const inside = outer.contentDocument;
+        inside.open();
+        inside.write("<iframe>");
+        const frame = inside.querySelector("iframe");
+        frame.halley = function () {
+          (arguments.length ? link.receive : link.heard).apply(null, arguments);
+        };
+        frame.src = url;
+        inside.close();
+        outer.onload = link.over;
       };
-      frame.onload = link.over;
-      frame.src = url;
       // A page has not loaded before its frames have, and this one may never.
-      const add = () => document.body.appendChild(frame);
       if (document.readyState === "complete") add();
       else addEventListener("load", add);
       return () => {
         removeEventListener("load", add);
-        frame.remove();
+        outer.remove();
       };
     },
 
@@ -57,8 +65,9 @@
             receiveLines(lines, link);
             read(); // not returned: the promises would wait for one another, and be kept
           }, link.over);
-        if (response.ok) read();
-        else link.over();
+        if (!response.ok) return link.over();
+        link.heard();
+        read();
       }, link.over);
       return () => aborter.abort();
     },
@@ -99,7 +108,6 @@
     options = Object.assign(
       {
         transport: "auto",
-        lastEventId: "",
         heartbeat: 20000,
         minDelay: 500,
         maxDelay: 30000,
@@ -113,7 +121,7 @@
     // A node is what can be listened to in every browser.
     const stream = document.createComment("");
     stream.transport = name;
-    stream.lastEventId = options.lastEventId;
+    stream.lastEventId = options.lastEventId || "";
     stream.state = "connecting";
     stream.close = () => {
       hangUp();
@@ -141,7 +149,8 @@
     };
 
     function open() {
-      let since; // when it was heard for the first time
+      const start = performance.now();
+      let opened;
       const link = (current = {});
       // What an earlier connection still has to say does not count.
       const define = (name, f) =>
@@ -154,7 +163,7 @@
       };
       define("heard", () => {
         watch();
-        since = since || performance.now();
+        opened = true;
         become("open");
       });
       define("receive", (data, id, event) => {
@@ -166,7 +175,7 @@
       });
       define("over", () => {
         hangUp();
-        if (since && performance.now() - since > stable) attempts = 0;
+        if (opened && performance.now() - start > stable) attempts = 0;
         const most = Math.min(options.maxDelay, options.minDelay * Math.pow(2, attempts++));
         timer = setTimeout(() => {
           open();
@@ -175,7 +184,7 @@
         become("waiting");
       });
       define("next", (news) => {
-        if (!news && !(performance.now() - since > options.minDelay)) return link.over();
+        if (!news && performance.now() - start < options.minDelay) return link.over();
         hangUp();
         attempts = 0;
         open();
