@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"internal/browsertest":        {"github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
-	"examples/*":                  {"iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
+	"examples/*":                  {"iteratee", "enumeratee", "enumerator", "comet", "comet/client", "httpadapter"},
 	"httpadapter/httpadaptertest": {},
 }
 

@@ -109,7 +109,7 @@ func TestLinks(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	for _, target := range []string{
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
-		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/source", "/source/", "/source/comet", "/source/comet/x",
+		"/comet/iframe/", "/comet/iframe/x", "/chart/", "/chart/x", "/chat/", "/chat/x", "/comet/clock/stream/", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/index.html", "/gallery.go",
 	} {
 		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)
@@ -120,6 +120,7 @@ func TestMethods(t *testing.T) {
 	for _, target := range []string{
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
 		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/source/comet/manual",
+		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream",
 	} {
 		head := request(http.MethodHead, target)
 		assert.Equal(t, http.StatusOK, head.StatusCode, target)
