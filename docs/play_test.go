@@ -24,7 +24,7 @@ func TestPlay(t *testing.T) {
 	page, err := os.ReadFile("play.md")
 	require.NoError(t, err)
 	api := declarations{}
-	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumerator", "comet", "comet/eventsource"} {
+	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumerator", "comet", "comet/eventsource", "comet/client"} {
 		api.addFolder(t, folder, true)
 	}
 	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter", "httpadapter/httpadaptertest"} {
