@@ -130,6 +130,76 @@ func TestUploadInABrowser(t *testing.T) {
 	tab.checkConsole(t)
 }
 
+// The chart draws over each technique, and goes on where it was when that changes.
+func TestChart(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "chart")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
+	drawn := `(() => {
+		const canvas = document.getElementById('chart'), link = getComputedStyle(document.querySelector('nav a')).color;
+		const copy = document.createElement('canvas'), [r, g, b] = link.match(/\d+/g).map(Number);
+		[copy.width, copy.height] = [canvas.width, canvas.height];
+		const c = copy.getContext('2d', {willReadFrequently: true});
+		c.drawImage(canvas, 0, 0);
+		const data = c.getImageData(0, 0, copy.width, copy.height).data;
+		for (let i = 0; i < data.length; i += 4) if (data[i+3] === 255 && data[i] === r && data[i+1] === g && data[i+2] === b) return true;
+		return false;
+	})()`
+	points := 0
+	for _, transport := range []string{"events", "iframe", "ndjson"} {
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.Click(chromedp.CSS("[value="+transport+"]"))))
+		tab.until(t, "stream.transport === '"+transport+"' && stream.state === 'open'")
+		tab.until(t, fmt.Sprintf("points.length >= %d", points+2))
+		tab.until(t, drawn)
+		assert.Regexp(t, `^\d+%$`, tab.text(t, "now"))
+		tab.until(t, "points.every((p, i) => !i || points[i-1].at < p.at)")
+		require.Eventually(t, func() bool { return server.open.Load() == 1 }, 10*time.Second, time.Millisecond)
+		points += 2
+	}
+	tab.checkConsole(t)
+	tab.close()
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// Two tabs talk; a third comes late.
+func TestChat(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	say := func(tab *tab, name, text string) {
+		require.NoError(t, chromedp.Do(tab.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=name]"), name),
+			chromedp.SetValue(chromedp.CSS("[name=text]"), text),
+			chromedp.Click(chromedp.CSS("form button")),
+		))
+		tab.until(t, "document.querySelector('[name=text]').value === ''")
+	}
+	heard := func(tab *tab) []string {
+		tab.until(t, "document.querySelectorAll('#messages li').length >= 2")
+		messages, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll('#messages li')].map(li => li.textContent.replace(/^[^ ]*(.[AP]M)? /, ''))`))
+		require.NoError(t, err)
+		return messages
+	}
+	one, two := open(t, browser, server, "chat"), open(t, browser, server, "chat")
+	for _, tab := range []*tab{one, two} {
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+		tab.until(t, "stream.state === 'open'")
+	}
+	hostile := `</script><img src=x onerror="document.title = 'broken'">`
+	say(one, "kiki", "foo & bar")
+	say(two, "<b>two</b>", hostile)
+	want := []string{"kiki foo & bar", "<b>two</b> " + hostile}
+	assert.Equal(t, want, heard(one))
+	assert.Equal(t, want, heard(two))
+	three := open(t, browser, server, "chat")
+	require.NoError(t, chromedp.Do(three.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+	assert.Equal(t, want, heard(three))
+	for _, tab := range []*tab{one, two, three} {
+		tab.checkConsole(t)
+		tab.until(t, "document.title.startsWith('A chat room')")
+	}
+}
+
 // A browser that is gone says nothing any more; its streams end nevertheless.
 func TestKilledBrowser(t *testing.T) {
 	browser := browsertest.Start(t)
@@ -190,6 +260,16 @@ func (tab *tab) checkConsole(t *testing.T, want ...string) {
 	want = append(want, "log: that is all")
 	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, want, shown())
+}
+
+// until waits for a condition in the page.
+func (tab *tab) until(t *testing.T, condition string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](condition))
+		require.NoError(t, err, condition)
+		return holds
+	}, 10*time.Second, 5*time.Millisecond, condition)
 }
 
 func (tab *tab) text(t *testing.T, id string) string {

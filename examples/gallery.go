@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/examples/chart"
+	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/examples/comet/clock"
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
@@ -48,6 +50,16 @@ var examples = []example{
 		"comet/clock", "A live clock",
 		"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
 		clock.Handler(), clock.Source,
+	},
+	{
+		"chart", "A live chart",
+		"The load of the server, drawn as it comes: as scripts in an iframe, server-sent events or lines of JSON.",
+		chart.Handler(), chart.Source,
+	},
+	{
+		"chat", "A chat room",
+		"Several browsers talk. Who comes late gets the last messages, and who was cut off those in between.",
+		chat.Handler(), chat.Source,
 	},
 	{
 		"rx", "Live prices with RxGo",

@@ -90,7 +90,7 @@ func FlushSize(n int) Option {
 // is, so that proxies leave an idle stream open and a client that has gone is noticed.
 // It can come before, between and after any two chunks. By default it is what
 // [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
-// nil chunk leaves that as it is. If every is 0 there is no heartbeat. It panics if
+// nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0 there is no heartbeat. It panics if
 // every is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
 	if every < 0 {
@@ -99,7 +99,12 @@ func Heartbeat(every time.Duration, chunk []byte) Option {
 	if chunk != nil && len(chunk) == 0 {
 		panic("httpadapter: Heartbeat: chunk must not be empty")
 	}
-	return func(c *config) { c.beatEvery, c.beat = every, chunk }
+	return func(c *config) {
+		c.beatEvery = every
+		if chunk != nil {
+			c.beat = chunk
+		}
+	}
 }
 
 // MaxDuration ends each stream as if its source had run out, after d or up to a fifth

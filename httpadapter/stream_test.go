@@ -116,6 +116,11 @@ func TestHeartbeat(t *testing.T) {
 			[]httpadapter.Option{httpadapter.NDJSON(), httpadapter.Heartbeat(2*s, nil)},
 			[]string{"50ms head 200", "50ms flush", "2.05s write \n", "2.05s flush", "3s write a", "3s flush"},
 		},
+		"own, with an interval after it": {
+			script(3*s, "a"),
+			[]httpadapter.Option{httpadapter.Heartbeat(9*s, []byte("-")), httpadapter.Heartbeat(2*s, nil)},
+			[]string{"50ms head 200", "50ms flush", "2.05s write -", "2.05s flush", "3s write a", "3s flush"},
+		},
 		"turned off": {
 			script(100*s, "a"),
 			[]httpadapter.Option{httpadapter.Heartbeat(0, nil), httpadapter.EventStream()},
