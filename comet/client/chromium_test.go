@@ -144,6 +144,7 @@ func testPolicy(t *testing.T, browser context.Context) {
 		p.until("streams." + name + ".got.length >= 10")
 	}
 	assert.Empty(t, eval[[]string](p, "violations"))
+	assert.Empty(t, p.shown())
 	// The test is worth something only if it sees what must not be.
 	p.do(`document.body.setAttribute('onclick', '1'); console.log('the first message')`)
 	p.requireShown("the first message")
