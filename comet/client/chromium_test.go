@@ -233,7 +233,12 @@ func testFallback(t *testing.T, browser context.Context) {
 		assert.Equal(t, numbers(100), p.got("auto"))
 		assert.Equal(t, transport, eval[string](p, "streams.auto.stream.transport"))
 	}
-	assert.Equal(t, 1, eval[int](old, "document.querySelectorAll('iframe').length"))
+	for _, p := range []*page{old, recent} { // a relative URL is one of the page
+		p.do("document.head.appendChild(document.createElement('base')).href = '/'; history.pushState(null, '', '/some/where')")
+		p.connect([]string{"auto"}, "{path: './'}")
+		p.until("streams.auto.states[0] === 'open'")
+	}
+	assert.Equal(t, 2, eval[int](old, "document.querySelectorAll('iframe').length"))
 	assert.Zero(t, eval[int](recent, "document.querySelectorAll('iframe').length"))
 	assert.Equal(t, "halley: there is no transport pigeon", eval[string](recent,
 		`(() => { try { connect('pigeon') } catch (e) { return e.message } })()`))

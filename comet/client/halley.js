@@ -38,7 +38,9 @@
         frame.halley = function () {
           (arguments.length ? link.receive : link.heard).apply(null, arguments);
         };
-        frame.src = url;
+        const anchor = document.createElement("a"); // of this page, which may have a base
+        anchor.href = url;
+        frame.src = anchor.href;
         inside.close();
         outer.onload = link.over;
       };
