@@ -144,6 +144,7 @@ func testPolicy(t *testing.T, browser context.Context) {
 		p.until("streams." + name + ".got.length >= 10")
 	}
 	assert.Empty(t, eval[[]string](p, "violations"))
+	assert.Empty(t, p.shown())
 	// The test is worth something only if it sees what must not be.
 	p.do(`document.body.setAttribute('onclick', '1'); console.log('the first message')`)
 	p.requireShown("the first message")
@@ -232,7 +233,12 @@ func testFallback(t *testing.T, browser context.Context) {
 		assert.Equal(t, numbers(100), p.got("auto"))
 		assert.Equal(t, transport, eval[string](p, "streams.auto.stream.transport"))
 	}
-	assert.Equal(t, 1, eval[int](old, "document.querySelectorAll('iframe').length"))
+	for _, p := range []*page{old, recent} { // a relative URL is one of the page
+		p.do("document.head.appendChild(document.createElement('base')).href = '/'; history.pushState(null, '', '/some/where')")
+		p.connect([]string{"auto"}, "{path: './'}")
+		p.until("streams.auto.states[0] === 'open'")
+	}
+	assert.Equal(t, 2, eval[int](old, "document.querySelectorAll('iframe').length"))
 	assert.Zero(t, eval[int](recent, "document.querySelectorAll('iframe').length"))
 	assert.Equal(t, "halley: there is no transport pigeon", eval[string](recent,
 		`(() => { try { connect('pigeon') } catch (e) { return e.message } })()`))

@@ -24,7 +24,8 @@
     },
 
     // The scripts of the stream call frameElement.halley, so each frame has one of its own.
-    // A frame whose stream was cut does not tell; but then one around it has loaded.
+    // A frame whose stream was cut does not tell; but then one around it has loaded, if it is
+    // a page that was written, in the way that old browsers know as well.
     iframe(url, link) {
       const outer = document.createElement("iframe");
       outer.style.display = "none";
@@ -37,7 +38,9 @@
         frame.halley = function () {
           (arguments.length ? link.receive : link.heard).apply(null, arguments);
         };
-        frame.src = url;
+        const anchor = document.createElement("a"); // of this page, which may have a base
+        anchor.href = url;
+        frame.src = anchor.href;
         inside.close();
         outer.onload = link.over;
       };

@@ -32,7 +32,7 @@ const html = `<!DOCTYPE html>
 	function connect(name, options) {
 		options = Object.assign({transport: name, minDelay: 10, maxDelay: 100}, options);
 		var log = streams[name] = {got: [], ids: [], states: [], told: []};
-		log.stream = halley.connect('/stream?for=' + name, function(data, id) {
+		log.stream = halley.connect((options.path || '/') + 'stream?for=' + name, function(data, id) {
 			log.got.push(data);
 			log.ids.push(id);
 			if (data === 'throw') throw new Error('thrown by the callback');
