@@ -206,7 +206,9 @@ func (s *stream) due() (at time.Time) {
 	return at
 }
 
-func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 }
+// beats reports whether there are heartbeats. In a stream with a length there is no room
+// for them.
+func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 && s.length < 0 }
 
 // chunk takes a chunk of the source.
 func (s *stream) chunk(_ context.Context, chunk []byte) error {
