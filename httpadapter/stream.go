@@ -89,7 +89,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	}
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
-	_ = s.rc.EnableFullDuplex()
+	if s.rc.EnableFullDuplex() == nil {
+		defer s.leaveBody()
+	}
 	ctx, cancel := context.WithCancelCause(s.r.Context())
 	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
