@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	coder "github.com/coder/websocket"
 
@@ -143,7 +144,7 @@ func maySend(c CloseError) bool {
 	const maxReason = 123
 	standard := c.Code >= coder.StatusNormalClosure && c.Code <= coder.StatusBadGateway &&
 		c.Code != 1004 && c.Code != coder.StatusNoStatusRcvd && c.Code != coder.StatusAbnormalClosure
-	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason
+	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason && utf8.ValidString(c.Reason)
 }
 
 // incoming is the source of what the client sends.
