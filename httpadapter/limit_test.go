@@ -100,3 +100,12 @@ func TestLimitAfterAPanic(t *testing.T) {
 		})
 	}
 }
+
+// So it is if the key function of another limit panics.
+func TestLimitAfterAPanicOfAnother(t *testing.T) {
+	limit := httpadapter.Limit(1)
+	panics := httpadapter.LimitPerKey(1, func(*http.Request) string { panic("ouch") })
+	r := httptest.NewRequest("GET", "/", nil)
+	assert.PanicsWithValue(t, "ouch", func() { _ = httpadapter.Serve(newRecorder(t), r, of("a"), limit, panics) })
+	require.NoError(t, httpadapter.Serve(newRecorder(t), r, of("a"), limit))
+}

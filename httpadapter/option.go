@@ -90,8 +90,9 @@ func FlushSize(n int) Option {
 // is, so that proxies leave an idle stream open and a client that has gone is noticed.
 // It can come before, between and after any two chunks. By default it is what
 // [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
-// nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0 there is no heartbeat. It panics if
-// every is negative, or if chunk is empty and not nil.
+// nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0
+// there is no heartbeat, and none in a stream that has a Content-Length. It panics if every
+// is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
 	if every < 0 {
 		panic(fmt.Sprintf("httpadapter: Heartbeat: every must not be negative, got %v", every))

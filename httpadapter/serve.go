@@ -128,6 +128,8 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 func checkFlush(w http.ResponseWriter) error {
 	for {
 		switch t := w.(type) {
+		case *answer:
+			w = t.ResponseWriter
 		case interface{ FlushError() error }, http.Flusher:
 			return nil
 		case interface{ Unwrap() http.ResponseWriter }:

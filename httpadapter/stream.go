@@ -89,7 +89,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	}
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
-	_ = s.rc.EnableFullDuplex()
+	if s.rc.EnableFullDuplex() == nil {
+		defer s.leaveBody()
+	}
 	ctx, cancel := context.WithCancelCause(s.r.Context())
 	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
@@ -206,7 +208,9 @@ func (s *stream) due() (at time.Time) {
 	return at
 }
 
-func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 }
+// beats reports whether there are heartbeats. In a stream with a length there is no room
+// for them.
+func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 && s.length < 0 }
 
 // chunk takes a chunk of the source.
 func (s *stream) chunk(_ context.Context, chunk []byte) error {

@@ -149,6 +149,16 @@ func TestHeartbeat(t *testing.T) {
 }
 
 // The source waits for ever; the heartbeat finds out that the client has gone.
+// It would be taken for a part of the content, and the end of that would find no room.
+func TestNoHeartbeatInAStreamWithALength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRecorder(t)
+		e := script(0*time.Second, "ab", time.Minute, "c")
+		require.NoError(t, w.serve(t.Context(), e, httpadapter.NDJSON(), httpadapter.Header("Content-Length", "3")))
+		assert.Equal(t, []string{"head 200", "write ab", "flush", "write c", "flush"}, w.calls())
+	})
+}
+
 func TestHeartbeatThatFailsEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, src := newRecorder(t), newTap()

@@ -14,7 +14,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A CloseError is a close code with a reason of at most 123 bytes. An Iteratee, or a
+// A CloseError is a close code with a reason of at most 123 bytes of UTF-8. An Iteratee, or a
 // source, that fails with one closes the connection with it; the client sees both.
 type CloseError = coder.CloseError
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +83,28 @@ func TestAClientThatVanishes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A pong comes after the frame that the client is sending, as long as that takes.
+func TestAMessageThatTakesItsTimeIsNoLostClient(t *testing.T) {
+	got := make(chan result[[]string], 1)
+	h := handler(telling(iteratee.Collect[string](), got), silent[string](), websocket.MaxMessage(1<<20),
+		websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
+	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.Dial()
+		r := handshake(t, conn)
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		message := strings.Repeat(strings.Repeat("x", 2000)+"\n", 300)
+		for part := range strings.SplitAfterSeq(frame(0x81, len(message), message)+frame(0x88, 2, "\x03\xe8"), "\n") {
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(conn, part)
+		}
+		<-returned
+		end := <-got
+		assert.NoError(t, end.err)
+		assert.True(t, slices.Equal([]string{message}, end.a))
+		_ = conn.Close()
+	})
 }
 
 // While the Iteratee is busy nothing is read, pongs neither: the client is not to blame.

@@ -269,6 +269,7 @@ func TestErrors(t *testing.T) {
 		"what goes out is not UTF-8": {handler(iteratee.Ignore[string](), enumerator.Of("\xff")), 1011, "", "level=ERROR"},
 		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string]()), 1011, "", "level=ERROR"},
 		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string]()), 1011, "", "level=ERROR"},
+		"a reason that is no UTF-8":  {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
 		"the adapter fails": {websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.MapM(func(context.Context, string) (string, error) { return "", errBoom }), nil
 		}), 1011, "", "level=ERROR"},
