@@ -120,7 +120,7 @@ func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *curs
 		item, ok, end := h.read(c)
 		switch {
 		case ok && h.policy == FailSlow && item.Gap.N > 0:
-			return iteratee.StepError(fmt.Errorf("%w: %w", ErrSlow, item.Lost()))
+			return iteratee.StepError(item.slow())
 		case ok:
 			if step := sink.Next(item); !step.IsCont() {
 				return step
@@ -193,6 +193,8 @@ func (i Item[E]) Lost() error {
 	return nil
 }
 
+func (i Item[E]) slow() error { return fmt.Errorf("%w: %w", ErrSlow, i.Lost()) }
+
 // Values returns the Enumerator of the values of items. lost is called with each Item that is
 // a Gap or a Reset; an error that it returns ends the run. If it is nil, that is the error of
 // [Item.Lost].
@@ -201,10 +203,11 @@ func Values[E any](items Enumerator[Item[E]], lost func(Item[E]) error) Enumerat
 		lost = Item[E].Lost
 	}
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		return items.Into(ctx, iteratee.Sink[Item[E]]{
+		next := sink.Next // so that the closure does not hold all of sink
+		return items.driver()(ctx, iteratee.Sink[Item[E]]{
 			Next: func(i Item[E]) iteratee.Step {
 				if i.Gap.N == 0 && !i.Reset {
-					return sink.Next(i.Value)
+					return next(i.Value)
 				}
 				if err := lost(i); err != nil {
 					return iteratee.StepError(err)

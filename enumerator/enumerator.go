@@ -63,7 +63,26 @@ func (e Enumerator[E]) AndThen(next Enumerator[E]) Enumerator[E] {
 // failure of the source is an answer too. Into does not send EOF. It is what
 // sources made of sources call; [Run] is for everybody else.
 func (e Enumerator[E]) Into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-	for todo := []Enumerator[E]{e}; len(todo) > 0; {
+	if step := iteratee.Cancelled(ctx); !step.IsCont() {
+		return step
+	}
+	return e.driver()(ctx, sink)
+}
+
+// driver returns what Into does once the context has been asked. To call it leaves no frames of
+// Into on the stack of a run, which lasts as long as a stream does.
+func (e Enumerator[E]) driver() func(context.Context, iteratee.Sink[E]) iteratee.Step {
+	switch {
+	case e.then != nil:
+		return e.then.into
+	case e.into == nil:
+		return func(context.Context, iteratee.Sink[E]) iteratee.Step { return iteratee.StepCont }
+	}
+	return e.into
+}
+
+func (c *concatenation[E]) into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+	for todo := []Enumerator[E]{c.second, c.first}; len(todo) > 0; {
 		last := len(todo) - 1
 		e := todo[last]
 		todo = todo[:last]
@@ -71,13 +90,7 @@ func (e Enumerator[E]) Into(ctx context.Context, sink iteratee.Sink[E]) iteratee
 			todo = append(todo, e.then.second, e.then.first)
 			continue
 		}
-		if step := iteratee.Cancelled(ctx); !step.IsCont() {
-			return step
-		}
-		if e.into == nil {
-			continue
-		}
-		if step := e.into(ctx, sink); !step.IsCont() {
+		if step := e.Into(ctx, sink); !step.IsCont() {
 			return step
 		}
 	}

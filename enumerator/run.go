@@ -23,7 +23,10 @@ func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E,
 	r := it.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
-		step = iteratee.Drive(ctx, r.Sink, e.Into)
+		step = iteratee.Cancelled(ctx)
+	}
+	if step.IsCont() {
+		step = iteratee.Drive(ctx, r.Sink, e.driver())
 	}
 	if step.IsCont() && ctx.Err() != nil {
 		return a, context.Cause(ctx) // what looks like the end may be a source that was cut short

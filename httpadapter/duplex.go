@@ -16,7 +16,7 @@ const maxLeft = 256 << 10
 // chunk for one. Timeouts are short, since the end of the response waits for this.
 func (s *stream) leaveBody() {
 	if s.r.ProtoMajor != 1 || s.r.Body == nil || s.r.Body == http.NoBody ||
-		s.rc.SetReadDeadline(time.Now().Add(grace)) != nil {
+		s.rc().SetReadDeadline(time.Now().Add(grace)) != nil {
 		return
 	}
 	next := time.Time{}
@@ -24,7 +24,7 @@ func (s *stream) leaveBody() {
 		closeAfterReply(s.w)
 		next = time.Now().Add(s.timeout)
 	}
-	_ = s.rc.SetReadDeadline(next)
+	_ = s.rc().SetReadDeadline(next)
 }
 
 // closeAfterReply has net/http close the connection of a response of HTTP/1 that has begun,

@@ -73,14 +73,14 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
 		return func() {}, ErrDraining
 	}
+	if len(c.limits) == 0 || r.Method == http.MethodHead {
+		return func() {}, nil
+	}
 	var leaves []func()
 	leave = func() {
 		for _, f := range leaves {
 			f()
 		}
-	}
-	if r.Method == http.MethodHead {
-		return leave, nil
 	}
 	keys := make([]string, len(c.limits)) // all of them before anything is counted: a key function may panic
 	for i, l := range c.limits {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/halley-go/halley/enumerator"
 )
@@ -17,10 +16,10 @@ import (
 //
 // Every chunk is written and flushed at once and by itself, which on HTTP/1.1 makes
 // it one chunk on the wire; [FlushInterval] and [FlushSize] change that. Empty ones are
-// skipped. Serve keeps no chunk: a source may use its buffer again. Each write has a
-// deadline of its own, [WriteTimeout], in place of the one that http.Server sets for
-// the whole response. The last is for the end of the response, which net/http writes
-// when the handler returns: it should return soon after Serve.
+// skipped. Serve keeps no chunk: a source may use its buffer again. Each write has
+// its own time, [WriteTimeout], in place of the one that http.Server sets for the whole
+// response. So has the end of the response, which net/http writes when the handler
+// returns: it should return soon after Serve.
 //
 // The run starts at once. The head leaves with the first chunk, or by itself if that
 // has not come within 50 ms. For that, and for what Options add, Serve has a timer
@@ -77,7 +76,7 @@ func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), 
 
 func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (enumerator.Enumerator[[]byte], error), c *config) error {
 	s := newStream(w, r, c)
-	defer s.report(time.Now())
+	defer s.report()
 	leave, err := c.admit(r)
 	defer leave()
 	if err != nil {

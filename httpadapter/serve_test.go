@@ -109,12 +109,25 @@ func (r *recorder) calls() (calls []string) {
 func TestServeWritesAndFlushesEachChunkWithADeadlineOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newRecorder(t)
-		e := of("a").AndThen(after(time.Hour, nil, "b"))
+		e := of("a").AndThen(after(time.Hour, nil, "b")).AndThen(after(time.Second, nil))
 		require.NoError(t, w.serve(t.Context(), e, httpadapter.WriteTimeout(3*time.Second)))
 		assert.Equal(t, []string{
 			"0s deadline 3s", "0s head 200", "0s write a", "0s flush",
 			"1h0m0s deadline 1h0m3s", "1h0m0s write b", "1h0m0s flush",
-			"1h0m0s deadline 1h0m3s", // for the end, which net/http writes
+			"1h0m1s deadline 1h0m4s", // for the end, which net/http writes
+		}, w.events)
+	})
+}
+
+func TestServeSetsTheDeadlineAgainWhenAQuarterOfItHasPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRecorder(t)
+		e := of("a", "b").AndThen(after(time.Second, nil, "c")).AndThen(after(time.Millisecond, nil, "d"))
+		require.NoError(t, w.serve(t.Context(), e, httpadapter.WriteTimeout(4*time.Second)))
+		assert.Equal(t, []string{
+			"0s deadline 4s", "0s head 200", "0s write a", "0s flush", "0s write b", "0s flush",
+			"1s write c", "1s flush",
+			"1.001s deadline 5.001s", "1.001s write d", "1.001s flush",
 		}, w.events)
 	})
 }
@@ -148,7 +161,6 @@ func TestServeSendsTheHeadByItselfWhenTheSourceWaits(t *testing.T) {
 		assert.Equal(t, []string{
 			"50ms deadline 10.05s", "50ms head 200", "50ms flush",
 			"1m0s deadline 1m10s", "1m0s write a", "1m0s flush",
-			"1m0s deadline 1m10s",
 		}, w.events)
 	})
 }

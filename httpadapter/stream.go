@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
@@ -19,47 +20,71 @@ import (
 // source can still be a 500.
 const grace = 50 * time.Millisecond
 
-// stream is the response while it lasts. The run and a timer take turns with it.
+// stream is the response while it lasts. The run and a timer take turns with it. There are
+// thousands of them, most of them idle, so it is small: a time is a Duration from start on.
 type stream struct {
 	*config
 	w       http.ResponseWriter
-	rc      *http.ResponseController
 	r       *http.Request
-	length  int64     // as the headers say, -1 if they do not
-	out     io.Writer // w, or the encoder if there is one
+	length  int64 // as the headers say, -1 if they do not
 	encoder encoder
 	coding  *coding // whose the encoder is
 	outcome Outcome
 
-	// turn holds a token for whoever may touch the writer and what follows. It is no
-	// mutex, since waiting for one holds up the clock of a synctest bubble.
-	turn chan struct{}
+	turn // for whoever may touch the writer and what follows
 
 	// The timer sends what is due: the head, what waits to be flushed, a heartbeat. It
 	// is set again only when it has fired or something is due earlier, so that a chunk
 	// does not pay for it.
 	timer    *time.Timer
 	armed    bool
-	at       time.Time     // when it fires, if it is armed
-	over     bool          // it must not do anything any more
-	timed    chan struct{} // closed by it then, if it was on its way
+	stopped  bool          // it must not do anything any more
+	sent     bool          // the head has left
+	at       time.Duration // when it fires, if it is armed
+	timed    chan struct{} // closed by it when it is stopped, if it was on its way
 	panicked any           // what it has recovered
 	cancel   context.CancelCauseFunc
 
-	start   time.Time
-	until   time.Time // when it is told to end, zero for never
-	last    time.Time // when something was written
-	sent    bool      // the head has left
-	waiting int       // bytes that are not flushed
-	flushAt time.Time // when they must be
-	err     error     // of the write that failed, after which there is none
+	start    time.Time
+	until    time.Duration // when it is told to end, zero for never
+	last     time.Duration // when the run began or something was written
+	deadline time.Duration // of a write
+	waiting  int           // bytes that are not flushed
+	flushAt  time.Duration // when they must be
+	err      error         // of the write that failed, after which there is none
+}
+
+// turn is a lock. Waiting for a sync.Mutex holds up the clock of a synctest bubble; waiting for
+// a Cond does not.
+type turn struct {
+	mu    sync.Mutex
+	taken bool
+	free  *sync.Cond // nil if nobody has had to wait yet
+}
+
+func (t *turn) lock() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.taken {
+		if t.free == nil {
+			t.free = sync.NewCond(&t.mu)
+		}
+		t.free.Wait()
+	}
+	t.taken = true
+}
+
+func (t *turn) unlock() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken = false
+	if t.free != nil {
+		t.free.Signal()
+	}
 }
 
 func newStream(w http.ResponseWriter, r *http.Request, c *config) *stream {
-	s := &stream{
-		config: c, w: w, rc: http.NewResponseController(w), r: r,
-		turn: make(chan struct{}, 1), timed: make(chan struct{}),
-	}
+	s := &stream{config: c, w: w, r: r, start: time.Now()}
 	s.outcome.Reason = Panicked // until it has ended otherwise
 	return s
 }
@@ -70,15 +95,16 @@ func (s *stream) ended(reason Reason, err error) error {
 	return err
 }
 
-func (s *stream) report(start time.Time) {
-	s.outcome.Duration = time.Since(start)
+func (s *stream) report() {
+	s.outcome.Duration = s.now()
 	for _, f := range s.onEnd {
 		f(s.r, s.outcome)
 	}
 }
 
-func (s *stream) lock()   { s.turn <- struct{}{} }
-func (s *stream) unlock() { <-s.turn }
+func (s *stream) now() time.Duration { return time.Since(s.start) }
+
+func (s *stream) rc() *http.ResponseController { return http.NewResponseController(s.w) }
 
 // run drains e. Nothing else touches the writer any more when it returns or panics.
 func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
@@ -89,7 +115,7 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	}
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
-	if s.rc.EnableFullDuplex() == nil {
+	if s.rc().EnableFullDuplex() == nil {
 		defer s.leaveBody()
 	}
 	ctx, cancel := context.WithCancelCause(s.r.Context())
@@ -101,7 +127,11 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	s.begin(cancel)
 	defer s.stop()
 	trailers, err := enumerator.Run(ctx, e, s.consumer())
+	return s.over(ctx, trailers, err)
+}
 
+// over is called when the run whose context is ctx has ended.
+func (s *stream) over(ctx context.Context, trailers []string, err error) (Reason, error) {
 	s.lock()
 	defer s.unlock()
 	reason, stopped := told(ctx, err)
@@ -121,22 +151,24 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 func (s *stream) begin(cancel context.CancelCauseFunc) {
 	s.lock()
 	defer s.unlock()
-	s.cancel, s.start = cancel, time.Now()
-	s.last = s.start
+	s.cancel = cancel
+	s.last = s.now()
 	if s.maxDuration > 0 && s.length < 0 {
-		s.until = s.start.Add(s.maxDuration - rand.N(s.maxDuration/5+1))
+		s.until = s.last + s.maxDuration - rand.N(s.maxDuration/5+1)
 	}
-	s.armed, s.at = true, s.start.Add(grace)
+	s.armed, s.at = true, s.last+grace
 	s.timer = time.AfterFunc(grace, s.tick)
 }
 
 // stop stops the timer, or waits for it if it is on its way.
 func (s *stream) stop() {
 	s.lock()
-	s.over = true
-	onItsWay := s.armed && !s.timer.Stop()
+	s.stopped = true
+	if s.armed && !s.timer.Stop() {
+		s.timed = make(chan struct{})
+	}
 	s.unlock()
-	if onItsWay {
+	if s.timed != nil {
 		<-s.timed
 	}
 	if s.encoder != nil {
@@ -151,7 +183,7 @@ func (s *stream) stop() {
 func (s *stream) tick() {
 	s.lock()
 	defer s.unlock()
-	if s.over {
+	if s.stopped {
 		close(s.timed)
 		return
 	}
@@ -166,14 +198,14 @@ func (s *stream) tick() {
 		}
 		s.arm()
 	}()
-	now := time.Now()
+	now := s.now()
 	switch {
-	case !s.until.IsZero() && !now.Before(s.until):
-		s.until = time.Time{}
+	case s.until > 0 && now >= s.until:
+		s.until = 0
 		s.cancel(errExpired)
-	case !s.sent, s.waiting > 0 && !now.Before(s.flushAt):
+	case !s.sent, s.waiting > 0 && now >= s.flushAt:
 		_ = s.send(nil, true)
-	case s.beats() && !now.Before(s.last.Add(s.beatEvery)):
+	case s.beats() && now >= s.last+s.beatEvery:
 		_ = s.send(s.beat, true)
 	}
 }
@@ -181,29 +213,27 @@ func (s *stream) tick() {
 // arm sets the timer for what is due next.
 func (s *stream) arm() {
 	at := s.due()
-	if at.IsZero() || s.armed && (!at.Before(s.at) || !s.timer.Stop()) {
+	if at == never || s.armed && (at >= s.at || !s.timer.Stop()) {
 		return // nothing is, or the timer fires in time, or is on its way and arms itself
 	}
 	s.armed, s.at = true, at
-	s.timer.Reset(time.Until(at))
+	s.timer.Reset(at - s.now())
 }
 
-func (s *stream) due() (at time.Time) {
-	earliest := func(t time.Time) {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
-	if !s.until.IsZero() {
-		earliest(s.until)
+const never = math.MaxInt64
+
+func (s *stream) due() time.Duration {
+	at := time.Duration(never)
+	if s.until > 0 {
+		at = s.until
 	}
 	switch {
 	case !s.sent:
-		earliest(s.start.Add(grace))
+		at = min(at, s.last+grace)
 	case s.waiting > 0:
-		earliest(s.flushAt)
+		at = min(at, s.flushAt)
 	case s.beats():
-		earliest(s.last.Add(s.beatEvery))
+		at = min(at, s.last+s.beatEvery)
 	}
 	return at
 }
@@ -213,7 +243,7 @@ func (s *stream) due() (at time.Time) {
 func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 && s.length < 0 }
 
 // chunk takes a chunk of the source.
-func (s *stream) chunk(_ context.Context, chunk []byte) error {
+func (s *stream) chunk(chunk []byte) error {
 	s.lock()
 	defer s.unlock()
 	n := len(chunk)
@@ -225,13 +255,38 @@ func (s *stream) chunk(_ context.Context, chunk []byte) error {
 	case n == 0:
 		return s.send(nil, true)
 	case s.length >= 0 && s.outcome.Bytes+int64(n) > s.length:
-		return fmt.Errorf("httpadapter: the stream is longer than Content-Length, which is %d: %w", s.length, http.ErrContentLength)
+		return s.tooLong()
 	}
 	s.outcome.Chunks++
 	s.outcome.Bytes += int64(n)
-	err := s.send(chunk, false)
+	send := s.send
+	if !s.sent && s.r.ProtoMajor == 1 {
+		send = s.sendElsewhere
+	}
+	err := send(chunk, false)
 	if err == nil && s.waiting > 0 {
 		s.arm()
+	}
+	return err
+}
+
+func (s *stream) tooLong() error {
+	return fmt.Errorf("httpadapter: the stream is longer than Content-Length, which is %d: %w", s.length, http.ErrContentLength)
+}
+
+// sendElsewhere is send in a goroutine of its own. For the head, net/http needs 3 KiB of stack: here
+// that would make it grow from 8 KiB to 16, for as long as the stream lasts.
+func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		err = s.send(chunk, flush)
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
 	}
 	return err
 }
@@ -248,10 +303,10 @@ func (s *stream) send(chunk []byte, flush bool) error {
 	}
 	if len(chunk) > 0 {
 		if s.waiting == 0 {
-			s.flushAt = s.last.Add(s.flushInterval)
+			s.flushAt = s.last + s.flushInterval
 		}
 		s.waiting += len(chunk)
-		if _, err := s.out.Write(chunk); err != nil {
+		if _, err := s.out().Write(chunk); err != nil {
 			return s.failed(err)
 		}
 	}
@@ -262,7 +317,8 @@ func (s *stream) send(chunk []byte, flush bool) error {
 	}
 	if s.r.ProtoMajor > 1 {
 		// An expired deadline resets a stream of HTTP/2 even if nothing is being written.
-		_ = s.rc.SetWriteDeadline(time.Time{})
+		_ = s.rc().SetWriteDeadline(time.Time{})
+		s.deadline = 0
 	}
 	return nil
 }
@@ -270,12 +326,17 @@ func (s *stream) send(chunk []byte, flush bool) error {
 func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
-	s.out = s.w
 	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
 		s.encoder = s.coding.encoder(s.w)
-		s.out = s.encoder
 	}
 	s.w.WriteHeader(http.StatusOK)
+}
+
+func (s *stream) out() io.Writer {
+	if s.encoder != nil {
+		return s.encoder
+	}
+	return s.w
 }
 
 func (s *stream) flush() error {
@@ -285,7 +346,7 @@ func (s *stream) flush() error {
 		}
 	}
 	s.waiting = 0
-	return s.rc.Flush()
+	return s.rc().Flush()
 }
 
 func (s *stream) failed(err error) error {
@@ -328,13 +389,18 @@ func (s *stream) fail(err error) error {
 	}
 	// net/http cannot write the end of the response any more, and closes the
 	// connection because of that; on HTTP/2 it resets the stream right now.
-	return s.rc.SetWriteDeadline(time.Unix(1, 0))
+	return s.rc().SetWriteDeadline(time.Unix(1, 0))
 }
 
-// extend gives the next write its time.
+// extend gives the next write its time. What is left of the one before is enough if that is three
+// quarters: to set a deadline costs a tenth of what a write does.
 func (s *stream) extend() {
-	s.last = time.Now()
-	if err := s.rc.SetWriteDeadline(s.last.Add(s.timeout)); errors.Is(err, http.ErrNotSupported) {
+	s.last = s.now()
+	if s.deadline-s.last >= s.timeout-s.timeout/4 || s.outcome.NoDeadlines {
+		return
+	}
+	s.deadline = s.last + s.timeout
+	if err := s.rc().SetWriteDeadline(s.start.Add(s.deadline)); errors.Is(err, http.ErrNotSupported) {
 		s.outcome.NoDeadlines = true
 		s.warn()
 	}

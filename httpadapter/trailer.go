@@ -1,6 +1,10 @@
 package httpadapter
 
-import "github.com/halley-go/halley/iteratee"
+import (
+	"context"
+
+	"github.com/halley-go/halley/iteratee"
+)
 
 // Trailer sends a header after the stream: of consumes the chunks, as the source makes
 // them, and its result is the value. It is for what is known only then, such as a
@@ -20,9 +24,31 @@ type trailer struct {
 }
 
 // consumer takes the chunks, for the response and for the trailers, and ends with the
-// values of these.
+// values of these. It is what ForEach and Map would make, with less on the stack and the heap
+// of each stream.
 func (s *stream) consumer() iteratee.Iteratee[[]byte, []string] {
-	it := iteratee.Map(iteratee.ForEach(s.chunk), func(struct{}) []string { return nil })
+	it := iteratee.New(func(ctx context.Context) iteratee.Running[[]byte, []string] {
+		end := iteratee.StepCont
+		return iteratee.Running[[]byte, []string]{
+			Sink: iteratee.Sink[[]byte]{
+				Next: func(chunk []byte) iteratee.Step {
+					if end.IsCont() {
+						end = iteratee.Cancelled(ctx)
+					}
+					if !end.IsCont() {
+						return end
+					}
+					if err := s.chunk(chunk); err != nil {
+						end = iteratee.StepError(err)
+					}
+					return end
+				},
+				EOF:  func() iteratee.Step { return iteratee.StepDone },
+				Rest: iteratee.Empty[[]byte],
+			},
+			Result: func() ([]string, error) { return nil, nil },
+		}
+	})
 	for _, t := range s.trailers {
 		it = iteratee.ZipWith(it, t.of, func(values []string, value string) []string { return append(values, value) })
 	}

@@ -1,0 +1,144 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A message begins with mark and its number, and mark is in nothing else that a server
+// sends.
+const (
+	mark   = '#'
+	digits = 8
+)
+
+func message(n, size int) string {
+	m := fmt.Sprintf("%c%0*d ", mark, digits, n)
+	return m + strings.Repeat("x", max(0, size-len(m)))
+}
+
+const request = "GET /events?stream=messages HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
+
+// clients are so many connections, read by whoever waits.
+type clients struct {
+	epoll    int
+	all      []client
+	buf      []byte
+	arrivals []time.Time
+}
+
+type client struct {
+	fd     int
+	last   int // number of the message that came last
+	number int // that is being read
+	digits int // that are missing in it
+}
+
+func connect(n, port int) (*clients, error) {
+	epoll, err := syscall.EpollCreate1(0)
+	if err != nil {
+		return nil, err
+	}
+	cs := &clients{epoll: epoll, buf: make([]byte, 64<<10)}
+	for i := range n {
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return cs, err
+		}
+		cs.all = append(cs.all, client{fd: fd})
+		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port}); err != nil {
+			return cs, err
+		}
+		// To be reset at the end, so that nothing is left of it.
+		if err := syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}); err != nil {
+			return cs, err
+		}
+		if _, err := syscall.Write(fd, []byte(request)); err != nil {
+			return cs, err
+		}
+		if err := syscall.EpollCtl(epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)}); err != nil {
+			return cs, err
+		}
+	}
+	return cs, nil
+}
+
+func (cs *clients) close() {
+	for _, c := range cs.all {
+		_ = syscall.Close(c.fd)
+	}
+	_ = syscall.Close(cs.epoll)
+}
+
+// await reads until each has got message n, and notes when it came. It reports how many
+// have not got it in time.
+func (cs *clients) await(n int, timeout time.Duration) (missing int, err error) {
+	cs.arrivals = cs.arrivals[:0]
+	for _, c := range cs.all {
+		if c.last < n {
+			missing++
+		}
+	}
+	events := make([]syscall.EpollEvent, 256)
+	for deadline := time.Now().Add(timeout); missing > 0; {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return missing, nil
+		}
+		ready, err := syscall.EpollWait(cs.epoll, events, int(left/time.Millisecond)+1)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return missing, err
+		}
+		for _, e := range events[:ready] {
+			c := &cs.all[e.Fd]
+			size, err := syscall.Read(c.fd, cs.buf)
+			if err == syscall.EINTR {
+				continue
+			}
+			if err != nil || size == 0 {
+				return missing, fmt.Errorf("client %d was cut after message %d: %v", e.Fd, c.last, err)
+			}
+			before := c.last
+			if err := c.take(cs.buf[:size]); err != nil {
+				return missing, fmt.Errorf("client %d: %w", e.Fd, err)
+			}
+			if before < n && c.last >= n {
+				missing--
+				cs.arrivals = append(cs.arrivals, time.Now())
+			}
+		}
+	}
+	return 0, nil
+}
+
+// take looks for messages in what was read, which may begin and end anywhere.
+func (c *client) take(b []byte) error {
+	for len(b) > 0 {
+		if c.digits == 0 {
+			i := bytes.IndexByte(b, mark)
+			if i < 0 {
+				return nil
+			}
+			b, c.digits, c.number = b[i+1:], digits, 0
+			continue
+		}
+		c.number = 10*c.number + int(b[0]-'0')
+		b = b[1:]
+		if c.digits--; c.digits > 0 {
+			continue
+		}
+		if c.last > 0 && c.number != c.last+1 {
+			return fmt.Errorf("message %d came after %d", c.number, c.last)
+		}
+		c.last = c.number
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	r3labs "github.com/r3labs/sse/v2"
+	gosse "github.com/tmaxmax/go-sse"
+
+	"github.com/halley-go/halley/comet/eventsource"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A contender is a handler, and what sends a message to all who listen to it.
+type contender struct {
+	name string
+	make func() (http.Handler, func(data string))
+}
+
+// The first is what the ratios are to.
+var contenders = []contender{
+	{"loop", func() (http.Handler, func(string)) { return newLoop(10 * time.Second) }},
+	{"loop without deadlines", func() (http.Handler, func(string)) { return newLoop(0) }},
+	{"Halley", newHalley},
+	{"go-sse", newGoSSE},
+	{"r3labs/sse", newR3labs},
+}
+
+func newHalley() (http.Handler, func(string)) {
+	hub := enumerator.Broadcast[[]byte]()
+	live := enumerator.Values(hub.Live(), nil)
+	handler := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return live, nil },
+		httpadapter.EventStream())
+	return handler, func(data string) {
+		event := enumerator.Through(enumerator.Of(data), eventsource.String())
+		_, err := enumerator.Run(context.Background(), event, iteratee.ForEach(hub.Push))
+		must(err)
+	}
+}
+
+// loop is what one writes by hand: a channel per stream, to which a message goes if there
+// is room.
+type loop struct {
+	timeout time.Duration // of a write, 0 for none
+	mu      sync.Mutex
+	streams map[chan []byte]struct{}
+}
+
+func newLoop(timeout time.Duration) (http.Handler, func(string)) {
+	l := &loop{timeout: timeout, streams: map[chan []byte]struct{}{}}
+	return l, l.send
+}
+
+func (l *loop) send(data string) {
+	event := fmt.Appendf(nil, "data: %s\n\n", data)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for events := range l.streams {
+		select {
+		case events <- event:
+		default: // too slow
+		}
+	}
+}
+
+func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	events := make(chan []byte, 16)
+	l.mu.Lock()
+	l.streams[events] = struct{}{}
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.streams, events)
+		l.mu.Unlock()
+	}()
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	rc := http.NewResponseController(w)
+	if err := rc.Flush(); err != nil {
+		return
+	}
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case event := <-events:
+			if l.timeout > 0 {
+				if err := rc.SetWriteDeadline(time.Now().Add(l.timeout)); err != nil {
+					return
+				}
+			}
+			if _, err := w.Write(event); err != nil {
+				return
+			}
+			if err := rc.Flush(); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func newGoSSE() (http.Handler, func(string)) {
+	s := &gosse.Server{}
+	return s, func(data string) {
+		m := &gosse.Message{}
+		m.AppendData(data)
+		must(s.Publish(m))
+	}
+}
+
+func newR3labs() (http.Handler, func(string)) {
+	const stream = "messages"
+	s := r3labs.New()
+	s.CreateStream(stream)
+	return s, func(data string) { s.Publish(stream, &r3labs.Event{Data: []byte(data)}) }
+}
