@@ -62,9 +62,9 @@ func Header(key, value string) Option {
 // WriteTimeout sets how long the writing of one chunk may take, and that of the
 // head and of the end; it is 10 s by default. A client that takes longer to make
 // room for a chunk is gone. For chunks that come close to one another it may be up to a
-// quarter less, since the deadline is not set again for each. How long the stream lives, or the source waits, does
-// not matter. It panics if d is not positive: a write without a deadline can wait
-// for ever.
+// quarter less, since the deadline is not set again for each. How long the stream
+// lives, or the source waits, does not matter. It panics if d is not positive: a write
+// without a deadline can wait for ever.
 func WriteTimeout(d time.Duration) Option {
 	mustBePositive("WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
