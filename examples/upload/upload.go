@@ -95,7 +95,7 @@ func (s *uploads) watch(id string) enumerator.Enumerator[[]byte] {
 		last := enumerator.Unfold(false, func(told bool) (progress, bool, bool) { return u.now(), true, !told })
 		return enumerator.OnDoneEnumerating(
 			enumerator.Through(updates.AndThen(last), comet.JSON[progress]("parent.uploadProgress")),
-			func() error { s.remove(id); return nil },
+			func() error { s.remove(id, u); return nil },
 		), nil
 	})
 }
@@ -153,8 +153,11 @@ func (s *uploads) find(id string) *upload {
 	return &upload{}
 }
 
-func (s *uploads) remove(id string) {
+// remove forgets u, unless somebody else has begun to watch that id.
+func (s *uploads) remove(id string, u *upload) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byID, id)
+	if s.byID[id] == u {
+		delete(s.byID, id)
+	}
 }
