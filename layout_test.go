@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "golang.org/x/text/*"},
 	"enumerator/rx":               {"iteratee", "enumeratee", "enumerator", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
-	"comet/client":                {"enumeratee", "enumerator", "comet", "comet/eventsource", "httpadapter"},
+	"comet/client":                {"enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/report"},
