@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -114,26 +115,21 @@ func handler(room *Room) http.Handler {
 }
 
 // post takes what the form of the page sends.
-func post(room *Room) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, "no form, or too large", http.StatusBadRequest)
-			return
-		}
-		err := room.Post(r.Context(), r.PostFormValue("name"), r.PostFormValue("text"))
+func post(room *Room) http.Handler {
+	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
+		err := room.Post(r.Context(), form.Get("name"), form.Get("text"))
 		switch {
 		case errors.Is(err, ErrLength):
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
 		case errors.Is(err, ErrBusy):
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, err.Error(), http.StatusTooManyRequests)
+			return &httpadapter.StatusError{Status: http.StatusTooManyRequests, Text: err.Error()}
 		case err != nil:
-			http.Error(w, "the room is closed", http.StatusServiceUnavailable)
-		default:
-			w.WriteHeader(http.StatusNoContent)
+			return &httpadapter.StatusError{Status: http.StatusServiceUnavailable, Text: "the room is closed", Err: err}
 		}
-	}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
 }
 
 // end snippet
