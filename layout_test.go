@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/browsertest":        {"github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
-	"examples/*":                  {"iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "github.com/reactivex/rxgo/v2", "comet/client"},
+	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "github.com/coder/websocket"},
 	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text"},

@@ -2,7 +2,8 @@
 //
 // A [Room] is a hub: what is posted goes to everybody who is there, and who comes later
 // gets the last messages first. It knows nothing of how messages travel. Here they come by
-// form, and leave by the techniques of package client.
+// form, and leave by the techniques of package client; in package wschat they do both by
+// WebSocket.
 package chat
 
 import (
@@ -96,10 +97,8 @@ func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumera
 
 // snippet: handler
 
-// Handler serves the page, the script of package client, and a room.
-func Handler() http.Handler { return handler(NewRoom()) }
-
-func handler(room *Room) http.Handler {
+// Handler serves the page, the script of package client, and room.
+func Handler(room *Room) http.Handler {
 	stream := func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[Message]], error) {
 		return room.Messages(after), nil
 	}

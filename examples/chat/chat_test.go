@@ -78,7 +78,7 @@ func TestRoomIsBusy(t *testing.T) {
 
 func TestPost(t *testing.T) {
 	room := NewRoom()
-	h := handler(room)
+	h := Handler(room)
 	post := func(body string, header ...string) *http.Response {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/chat/messages", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
