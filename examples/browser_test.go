@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -162,10 +163,16 @@ func TestChart(t *testing.T) {
 	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
 }
 
-// Two tabs talk; a third comes late.
+// Tabs of both chats talk in one room; two come late, and one is cut off for a while.
 func TestChat(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
+	join := func(path string) *tab {
+		tab := open(t, browser, server, path)
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+		tab.until(t, "document.getElementById('state').textContent === 'open'")
+		return tab
+	}
 	say := func(tab *tab, name, text string) {
 		require.NoError(t, chromedp.Do(tab.ctx,
 			chromedp.SetValue(chromedp.CSS("[name=name]"), name),
@@ -174,30 +181,50 @@ func TestChat(t *testing.T) {
 		))
 		tab.until(t, "document.querySelector('[name=text]').value === ''")
 	}
-	heard := func(tab *tab) []string {
-		tab.until(t, "document.querySelectorAll('#messages li').length >= 2")
-		messages, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll('#messages li')].map(li => li.textContent.replace(/^[^ ]*(.[AP]M)? /, ''))`))
-		require.NoError(t, err)
-		return messages
+	var want []string
+	run := rand.Text() // is in what is said here: the room may hold messages of another run
+	checkHeard := func(tabs ...*tab) {
+		t.Helper()
+		for _, tab := range tabs {
+			messages := `[...document.querySelectorAll('#messages li')].map(li => li.textContent.replace(/^[^ ]*(.[AP]M)? /, '')).filter(text => text.includes('` + run + `'))`
+			tab.until(t, fmt.Sprintf("%s.length >= %d", messages, len(want)))
+			heard, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]string](messages))
+			require.NoError(t, err)
+			assert.Equal(t, want, heard)
+		}
 	}
-	one, two := open(t, browser, server, "chat"), open(t, browser, server, "chat")
-	for _, tab := range []*tab{one, two} {
-		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
-		tab.until(t, "stream.state === 'open'")
-	}
-	hostile := `</script><img src=x onerror="document.title = 'broken'">`
-	say(one, "kiki", "foo & bar")
-	say(two, "<b>two</b>", hostile)
-	want := []string{"kiki foo & bar", "<b>two</b> " + hostile}
-	assert.Equal(t, want, heard(one))
-	assert.Equal(t, want, heard(two))
-	three := open(t, browser, server, "chat")
-	require.NoError(t, chromedp.Do(three.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
-	assert.Equal(t, want, heard(three))
-	for _, tab := range []*tab{one, two, three} {
+	hostile := `</script><img src=x onerror="document.title = 'broken'">` + run
+
+	overComet, overSocket := join("chat"), join("wschat")
+	say(overComet, "kiki", "foo & bar "+run)
+	say(overSocket, "<b>two</b>", hostile)
+	want = []string{"kiki foo & bar " + run, "<b>two</b> " + hostile}
+	checkHeard(overComet, overSocket)
+
+	lateComet, lateSocket := join("chat"), join("wschat")
+	checkHeard(lateComet, lateSocket)
+	_, err := chromedp.Run(overSocket.ctx, chromedp.Evaluate[chromedp.Void]("failures = 0; socket.close()"))
+	require.NoError(t, err)
+	say(lateComet, "<i>three</i>", run+" late")
+	say(lateSocket, "four", run+" later")
+	want = append(want, "<i>three</i> "+run+" late", "four "+run+" later")
+	checkHeard(overComet, overSocket, lateComet, lateSocket)
+
+	overSocket.until(t, "socket.readyState === WebSocket.OPEN")
+	_, err = chromedp.Run(overSocket.ctx, chromedp.Evaluate[chromedp.Void](`socket.send('{"name":"","text":"foo"}')`))
+	require.NoError(t, err)
+	overSocket.until(t, "document.getElementById('problem').textContent.includes('1 to 30 characters')")
+
+	tabs := []*tab{overComet, overSocket, lateComet, lateSocket}
+	for _, tab := range tabs {
 		tab.checkConsole(t)
-		tab.until(t, "document.title.startsWith('A chat room')")
+		tab.until(t, "document.title.startsWith('A chat')")
 	}
+	require.EqualValues(t, len(tabs), server.open.Load())
+	for _, tab := range tabs {
+		tab.close()
+	}
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 // A browser that is gone says nothing any more; its streams end nevertheless.

@@ -19,6 +19,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/manual"
 	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/upload"
+	"github.com/halley-go/halley/examples/wschat"
 )
 
 // An example is one entry of the gallery.
@@ -29,6 +30,9 @@ type example struct {
 	Handler http.Handler // serves Path and what is below it
 	Source  fs.FS        // the files of the folder that are worth reading
 }
+
+// room is where both chats are.
+var room = chat.NewRoom()
 
 var examples = []example{
 	{
@@ -59,7 +63,12 @@ var examples = []example{
 	{
 		"chat", "A chat room",
 		"Several browsers talk. Who comes late gets the last messages, and who was cut off those in between.",
-		chat.Handler(), chat.Source,
+		chat.Handler(room), chat.Source,
+	},
+	{
+		"wschat", "A chat over WebSocket",
+		"Messages come and go over one connection, in the same room: who is in the one chat sees who is in the other.",
+		wschat.Handler(room), wschat.Source,
 	},
 	{
 		"rx", "Live prices with RxGo",

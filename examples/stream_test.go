@@ -104,18 +104,18 @@ func TestPriceStream(t *testing.T) {
 	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// testServer serves the gallery, and counts the streams that are open.
+// testServer serves the gallery, and counts the streams and sockets that are open.
 type testServer struct {
 	*httptest.Server
 	addr string
-	open atomic.Int64 // streams
+	open atomic.Int64 // streams and sockets
 }
 
 func serve(t *testing.T) *testServer {
 	s := &testServer{}
 	handler := gallery()
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/stream") {
+		if strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") {
 			s.open.Add(1)
 			defer s.open.Add(-1)
 		}

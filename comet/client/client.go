@@ -1,12 +1,10 @@
 package client
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 )
@@ -90,10 +89,7 @@ func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item
 			httpadapter.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; frame-ancestors 'self'"),
 		}
 	case "ndjson", "poll":
-		encode = enumeratee.MapM(func(_ context.Context, i enumerator.Item[E]) ([]byte, error) {
-			line, err := json.Marshal(comet.RecordOf(i))
-			return append(line, '\n'), err
-		})
+		encode = enumeratee.Compose(enumeratee.Map(comet.RecordOf[E]), ndjson.Encode[comet.Record]())
 		how = []httpadapter.Option{httpadapter.NDJSON()}
 	default:
 		return encode, nil, false

@@ -98,7 +98,7 @@ func TestHandler(t *testing.T) {
 		"id: 1z-10\ndata: \"it's </script>\"\n\n" +
 		"event: gap\nid: 1z-ss\ndata: {\"from\":\"1z-11\",\"count\":1000}\n\n"
 	lines := `{"event":"reset","id":"1z-z","data":null}` + "\n" +
-		`{"id":"1z-10","data":"it's \u003c/script\u003e"}` + "\n" +
+		`{"id":"1z-10","data":"it's </script>"}` + "\n" +
 		`{"event":"gap","id":"1z-ss","data":{"from":"1z-11","count":1000}}` + "\n"
 	for url, want := range map[string][2]string{
 		"/":                  {"text/event-stream", events},

@@ -2,7 +2,8 @@
 //
 // A [Room] is a hub: what is posted goes to everybody who is there, and who comes later
 // gets the last messages first. It knows nothing of how messages travel. Here they come by
-// form, and leave by the techniques of package client.
+// form, and leave by the techniques of package client; in package wschat they do both by
+// WebSocket.
 package chat
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -95,10 +97,8 @@ func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumera
 
 // snippet: handler
 
-// Handler serves the page, the script of package client, and a room.
-func Handler() http.Handler { return handler(NewRoom()) }
-
-func handler(room *Room) http.Handler {
+// Handler serves the page, the script of package client, and room.
+func Handler(room *Room) http.Handler {
 	stream := func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[Message]], error) {
 		return room.Messages(after), nil
 	}
@@ -114,26 +114,21 @@ func handler(room *Room) http.Handler {
 }
 
 // post takes what the form of the page sends.
-func post(room *Room) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, "no form, or too large", http.StatusBadRequest)
-			return
-		}
-		err := room.Post(r.Context(), r.PostFormValue("name"), r.PostFormValue("text"))
+func post(room *Room) http.Handler {
+	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
+		err := room.Post(r.Context(), form.Get("name"), form.Get("text"))
 		switch {
 		case errors.Is(err, ErrLength):
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
 		case errors.Is(err, ErrBusy):
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, err.Error(), http.StatusTooManyRequests)
+			return &httpadapter.StatusError{Status: http.StatusTooManyRequests, Text: err.Error()}
 		case err != nil:
-			http.Error(w, "the room is closed", http.StatusServiceUnavailable)
-		default:
-			w.WriteHeader(http.StatusNoContent)
+			return &httpadapter.StatusError{Status: http.StatusServiceUnavailable, Text: "the room is closed", Err: err}
 		}
-	}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
 }
 
 // end snippet

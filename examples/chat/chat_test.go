@@ -78,8 +78,8 @@ func TestRoomIsBusy(t *testing.T) {
 
 func TestPost(t *testing.T) {
 	room := NewRoom()
-	h := handler(room)
-	post := func(body string, header ...string) int {
+	h := Handler(room)
+	post := func(body string, header ...string) *http.Response {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/chat/messages", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		for i := 0; i < len(header); i += 2 {
@@ -87,23 +87,28 @@ func TestPost(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		return w.Code
+		return w.Result()
 	}
 	form := url.Values{"name": {"kiki"}, "text": {"a & b"}}.Encode()
-	assert.Equal(t, http.StatusNoContent, post(form))
+	assert.Equal(t, http.StatusNoContent, post(form).StatusCode)
 	assert.Equal(t, "a & b", said(t, room, enumerator.Position{}, 1)[0].Value.Text)
-	assert.Equal(t, http.StatusNoContent, post(form, "Sec-Fetch-Site", "same-origin"))
+	assert.Equal(t, http.StatusNoContent, post(form, "Sec-Fetch-Site", "same-origin").StatusCode)
 
-	assert.Equal(t, http.StatusForbidden, post(form, "Sec-Fetch-Site", "cross-site"))
-	assert.Equal(t, http.StatusBadRequest, post("name=kiki"))
-	assert.Equal(t, http.StatusBadRequest, post("name=%zz&text=foo"))
-	assert.Equal(t, http.StatusBadRequest, post("name=kiki&text="+strings.Repeat("a", 20<<10)))
-	codes := map[int]int{}
+	assert.Equal(t, http.StatusForbidden, post(form, "Sec-Fetch-Site", "cross-site").StatusCode)
+	assert.Equal(t, http.StatusUnsupportedMediaType, post(form, "Content-Type", "text/plain").StatusCode)
+	assert.Equal(t, http.StatusBadRequest, post("name=kiki").StatusCode)
+	assert.Equal(t, http.StatusBadRequest, post("name=%zz&text=foo").StatusCode)
+	assert.Equal(t, http.StatusRequestEntityTooLarge, post("name=kiki&text="+strings.Repeat("a", 20<<10)).StatusCode)
+	var busy *http.Response
 	for range burst + 1 {
-		codes[post(form)]++
+		if r := post(form); r.StatusCode != http.StatusNoContent {
+			busy = r
+		}
 	}
-	assert.Positive(t, codes[http.StatusTooManyRequests])
+	require.NotNil(t, busy)
+	assert.Equal(t, http.StatusTooManyRequests, busy.StatusCode)
+	assert.Equal(t, "1", busy.Header.Get("Retry-After"))
 	room.hub.End()
 	room.free = time.Time{}
-	assert.Equal(t, http.StatusServiceUnavailable, post(form))
+	assert.Equal(t, http.StatusServiceUnavailable, post(form).StatusCode)
 }
