@@ -49,6 +49,10 @@ type post struct {
 	Text string `json:"text"`
 }
 
+// end snippet
+
+// snippet: join
+
 // join returns what takes the posts of a client, and what the client gets: what is said in
 // the room after a Position, and an answer to each post.
 func join(room *chat.Room, after enumerator.Position) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record]) {
@@ -62,6 +66,8 @@ func join(room *chat.Room, after enumerator.Position) (iteratee.Iteratee[post, s
 	return in, enumerator.Interleave(said, enumerator.FromChan(answers))
 }
 
+// end snippet
+
 // answer tells a client what became of its post, which is nothing if all went well. That
 // the room is closed ends the connection.
 func answer(err error) (comet.Record, error) {
@@ -73,5 +79,3 @@ func answer(err error) (comet.Record, error) {
 	}
 	return comet.Record{}, err
 }
-
-// end snippet
