@@ -35,7 +35,7 @@ func TestUploadStream(t *testing.T) {
 				chunk, err := stream.chunk()
 				require.NoError(t, err)
 				p = progress{}
-				message := strings.TrimSuffix(strings.TrimPrefix(chunk, "<script>parent.uploadProgress("), ");</script>")
+				message := strings.TrimSuffix(strings.TrimPrefix(chunk, "<script>document.currentScript.remove();parent.uploadProgress("), ");</script>")
 				require.NoError(t, json.Unmarshal([]byte(message), &p), chunk)
 				if wanted(p) {
 					return p

@@ -610,3 +610,14 @@ func TestHandlerCallsSourceOnHEADAndRunsNothing(t *testing.T) {
 func TestHandlerPanicsWithoutASource(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: Handler: source must not be nil", func() { httpadapter.Handler(nil) })
 }
+
+func TestWhatIsNoStatusOfAnErrorIsA500(t *testing.T) {
+	logged := probe.Logs(t)
+	for _, status := range []int{0, -1, 200, 304, 600, 1000} {
+		w := httptest.NewRecorder()
+		httpadapter.Error(w, httptest.NewRequest("GET", "/", nil), &httpadapter.StatusError{Status: status, Text: "hello", Err: errBoom})
+		assert.Equal(t, 500, w.Code, status)
+		assert.Equal(t, "Internal Server Error\n", w.Body.String(), status)
+	}
+	assert.Contains(t, logged(), "level=ERROR")
+}

@@ -9,7 +9,7 @@ import (
 
 // A StatusError is an error that knows how to answer the request that it is about.
 type StatusError struct {
-	Status int    // such as http.StatusBadRequest
+	Status int    // such as http.StatusBadRequest; what is none of an error counts as 500
 	Text   string // for the client, after the status; it may be empty
 	Err    error  // the cause, for the log and for errors.Is; it may be nil
 }
@@ -54,7 +54,7 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 func (e *StatusError) write(w http.ResponseWriter) { http.Error(w, e.answer(), e.Status) }
 
 func statusOf(err error) *StatusError {
-	if e := (*StatusError)(nil); errors.As(err, &e) {
+	if e := (*StatusError)(nil); errors.As(err, &e) && e.Status >= 400 && e.Status <= 599 {
 		return e
 	}
 	return &StatusError{Status: http.StatusInternalServerError}
