@@ -1,6 +1,7 @@
 package iteratee
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"sync"
@@ -109,7 +110,11 @@ func Interrupted(own context.Context, step Step) Step {
 type interruption struct{ step Step }
 
 func (*interruption) Error() string { return "iteratee: the consumer is done" }
-func (*interruption) Unwrap() error { return context.Canceled }
+
+// Unwrap returns what it is for the source: the failure of the consumer or, if it has none, stop.Err.
+func (i *interruption) Unwrap() []error {
+	return []error{cmp.Or(i.step.Err(), stop.Err), context.Canceled}
+}
 
 // partOf returns the context for a part of a consumer: others go on when that is done.
 func partOf(ctx context.Context) context.Context { return part{ctx} }
