@@ -13,14 +13,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-const (
-	// ContentType is the content type of a page of script chunks.
-	ContentType = "text/html; charset=utf-8"
-
-	// Heartbeat is a chunk that does nothing, for keeping a connection open that has nothing
-	// to say. It must not be sent before the first chunk.
-	Heartbeat = " "
-)
+// ContentType is the content type of a page of script chunks.
+const ContentType = "text/html; charset=utf-8"
 
 // String returns the adapter that makes a script chunk of each message: a call of
 // callback with the message as a single-quoted string. It is [Messages] with
@@ -114,6 +108,19 @@ func (p page) open(callback string) string {
 }
 
 const end = ");</script>"
+
+// Heartbeat returns a chunk that calls callback without arguments, so that the page hears
+// that the stream is alive: a line end, which is all that a connection needs, is nothing that
+// a script can notice. It is for httpadapter.Heartbeat. Of the options, [Nonce] and
+// [RemoveScripts] count. Heartbeat panics as [Messages] does.
+func Heartbeat(callback string, opts ...Option) []byte {
+	checkCallback("Heartbeat", callback)
+	var p page
+	for _, opt := range opts {
+		opt(&p)
+	}
+	return []byte(p.open(callback) + end)
+}
 
 // maxScratch is how much memory an attachment keeps for the text of the next message.
 const maxScratch = 64 << 10

@@ -212,3 +212,11 @@ var errBroken = errors.New("broken")
 type broken struct{}
 
 func (broken) MarshalJSON() ([]byte, error) { return nil, errBroken }
+
+func TestHeartbeat(t *testing.T) {
+	assert.Equal(t, "<script>parent.f();</script>", string(comet.Heartbeat("parent.f")))
+	assert.Equal(t, `<script nonce="a">document.currentScript.remove();parent.f();</script>`,
+		string(comet.Heartbeat("parent.f", comet.Nonce("a"), comet.RemoveScripts(), comet.Preamble("not this"))))
+	assert.PanicsWithValue(t, "comet: Heartbeat: callback must be a dotted path of JavaScript identifiers, such as parent.cometMessage, got \"f(\"",
+		func() { comet.Heartbeat("f(") })
+}

@@ -196,3 +196,8 @@ func ExampleNewSocket() {
 	// <script>parent.cometMessage({"points":3});</script>
 	// it is over
 }
+
+func ExampleHeartbeat() {
+	fmt.Println(string(comet.Heartbeat("parent.alive", comet.RemoveScripts())))
+	// Output: <script>document.currentScript.remove();parent.alive();</script>
+}

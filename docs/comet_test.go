@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
@@ -192,19 +192,16 @@ func events(r request) (chunks, error) {
 
 func lines(r request) (chunks, error) {
 	items := hub.From(comet.Cursor(r.Header, r.URL.Query()))
-	return enumerator.Through(items, ndjson), nil
+	return enumerator.Through(items, records), nil
 }
 
 func poll(r request) (chunks, error) {
 	items := comet.LongPoll(hub, comet.Cursor(r.Header, r.URL.Query()), 25*time.Second)
-	return enumerator.Through(items, ndjson), nil
+	return enumerator.Through(items, records), nil
 }
 
-// ndjson makes a line of each record.
-var ndjson = enumeratee.MapM(func(_ context.Context, i enumerator.Item[string]) ([]byte, error) {
-	line, err := json.Marshal(comet.RecordOf(i))
-	return append(line, '\n'), err
-})
+// records makes a line of each item. With ndjson.EncodeSeq it is a JSON text sequence.
+var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.Encode[comet.Record]())
 
 // end snippet
 

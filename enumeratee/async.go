@@ -80,13 +80,8 @@ type running struct {
 // latest. When loop has returned, the source is interrupted.
 func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 	own, interrupt := stage.Interruptible()
-	ctx, cancel := context.WithCancel(own)
-	r := &running{cancel: cancel, over: make(chan struct{})}
-	stage.AtEnd(func() {
-		r.stop()
-		r.answer()
-	})
-	go func() {
+	r := &running{over: make(chan struct{})}
+	r.cancel = iteratee.Go(own, func(ctx context.Context) {
 		defer func() { interrupt(r.end) }()
 		defer close(r.over)
 		guard(func() {
@@ -96,7 +91,12 @@ func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 		}, func(panicked any) {
 			r.end, r.panicked = iteratee.StepError(errPanicked), panicked
 		})
-	}()
+	})
+	stage.cancels = append(stage.cancels, r.cancel)
+	stage.AtEnd(func() {
+		r.stop()
+		r.answer()
+	})
 	return r
 }
 

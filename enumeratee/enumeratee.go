@@ -57,6 +57,8 @@ type attachment struct {
 	owns  bool     // whoever made the Stage drives the source too
 	atEnd []func() // what End has to call
 	end   func()
+
+	cancels []func() // of the goroutines; one may wait for another
 }
 
 // NewStage returns a Stage of its own within the run whose context is ctx. Whoever
@@ -106,11 +108,14 @@ func (s Stage) AtEnd(f func()) {
 func (s Stage) End() {
 	if s.end != nil {
 		s.end()
-		s.end, s.atEnd = nil, nil
+		s.end, s.atEnd, s.cancels = nil, nil, nil
 	}
 }
 
 func (a *attachment) closeAll() {
+	for _, cancel := range a.cancels {
+		cancel()
+	}
 	for _, f := range a.atEnd {
 		defer f() // last first, and each though another panics
 	}

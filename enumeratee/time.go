@@ -42,25 +42,9 @@ func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 // It is the Debounce of ReactiveX.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Debounce", d)
-	return newest(func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step {
+	return newest[E](func() (due <-chan time.Time, came, stop func()) {
 		quiet := time.NewTimer(d)
-		defer quiet.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return iteratee.Cancelled(ctx)
-			case e, ok := <-in:
-				if !ok {
-					return held.handOn()
-				}
-				held.es = append(held.es[:0], e)
-				quiet.Reset(d)
-			case <-quiet.C:
-				if step := held.handOn(); !step.IsCont() {
-					return step
-				}
-			}
-		}
+		return quiet.C, func() { quiet.Reset(d) }, func() { quiet.Stop() }
 	})
 }
 
@@ -72,48 +56,47 @@ func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 // It is the Sample of ReactiveX, which some call throttleLast.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Sample", d)
-	return newest(func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step {
+	return newest[E](func() (due <-chan time.Time, came, stop func()) {
 		ticker := time.NewTicker(d)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return iteratee.Cancelled(ctx)
-			case e, ok := <-in:
-				if !ok {
-					return held.handOn()
-				}
-				held.es = append(held.es[:0], e)
-			case <-ticker.C:
-				if step := held.handOn(); !step.IsCont() {
-					return step
-				}
-			}
-		}
+		return ticker.C, func() {}, ticker.Stop
 	})
 }
 
-// held is what an adapter with a clock has received and neither handed on nor dropped.
-type held[E any] struct {
-	es    []E // none or one
-	inner iteratee.Sink[E]
-}
-
-func (h *held[E]) handOn() iteratee.Step {
-	if len(h.es) == 0 {
-		return iteratee.StepCont
-	}
-	e := h.es[0]
-	clear(h.es)
-	h.es = h.es[:0]
-	return h.inner.Next(e)
-}
-
-func newest[E any](loop func(ctx context.Context, in <-chan E, held *held[E]) iteratee.Step) Enumeratee[E, E] {
+// newest returns the adapter that holds the newest element, and hands it on when clock says
+// that it is due. clock starts a clock, and returns what is called for each element that came.
+func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enumeratee[E, E] {
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := &held[E]{inner: inner}
-		left := func() iteratee.Input[E] { return inner.Rest().Then(iteratee.Els(h.es...)) }
-		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step { return loop(ctx, in, h) })
+		var held []E // none or one, received and neither handed on nor dropped
+		handOn := func() iteratee.Step {
+			if len(held) == 0 {
+				return iteratee.StepCont
+			}
+			e := held[0]
+			clear(held)
+			held = held[:0]
+			return inner.Next(e)
+		}
+		left := func() iteratee.Input[E] { return inner.Rest().Then(iteratee.Els(held...)) }
+		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
+			due, came, stop := clock()
+			defer stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return iteratee.Cancelled(ctx)
+				case e, ok := <-in:
+					if !ok {
+						return handOn()
+					}
+					held = append(held[:0], e)
+					came()
+				case <-due:
+					if step := handOn(); !step.IsCont() {
+						return step
+					}
+				}
+			}
+		})
 	})
 }
 

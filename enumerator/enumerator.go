@@ -37,6 +37,18 @@ func New[E any](into func(ctx context.Context, sink iteratee.Sink[E]) iteratee.S
 // It is Play's Enumerator.empty.
 func Empty[E any]() Enumerator[E] { return Enumerator[E]{} }
 
+// Never returns the Enumerator that has no elements and does not run out: it waits until the
+// context ends, or until the run is over behind an adapter that can stop it. It is for who
+// only listens, such as one side of a WebSocket.
+//
+// It is the Never of ReactiveX.
+func Never[E any]() Enumerator[E] {
+	return New(func(ctx context.Context, _ iteratee.Sink[E]) iteratee.Step {
+		<-ctx.Done()
+		return iteratee.Cancelled(ctx)
+	})
+}
+
 // AndThen returns the Enumerator that is e, then next. next is not started if the
 // consumer is done after e, or if e fails. A chain of any length, nested to either
 // side, takes constant stack and linear time.

@@ -437,3 +437,15 @@ func TestEnumeratorsAreRecipes(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errBoom)
+		defer cancel()
+		_, err := enumerator.Run(ctx, enumerator.Of(1).AndThen(enumerator.Never[int]()), iteratee.Collect[int]())
+		assert.ErrorIs(t, err, errBoom)
+		got, err := enumerator.Run(t.Context(), enumerator.Interleave(enumerator.Of(1), enumerator.Never[int]()), iteratee.Head[int]())
+		require.NoError(t, err)
+		assert.Equal(t, 1, *got)
+	})
+}

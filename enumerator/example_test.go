@@ -281,6 +281,14 @@ func ExampleFromReader() {
 	// Output: abc def gh
 }
 
+func ExampleNever() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err := enumerator.Run(ctx, enumerator.Never[string](), iteratee.Head[string]())
+	fmt.Println(err)
+	// Output: context deadline exceeded
+}
+
 func ExampleFromReaderReuse() {
 	chunks := enumerator.FromReaderReuse(strings.NewReader("abcdefgh"), 3)
 	size := iteratee.Fold(0, func(n int, chunk []byte) int { return n + len(chunk) })

@@ -327,7 +327,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Live", "Last", "From"})) // these three of Hub or Shared
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From"})) // these three of Hub or Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

@@ -1,6 +1,7 @@
 package enumerator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -47,7 +48,7 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 		over := false      // and no panic is on its way
 
 		defer func() { // also if the consumer panics
-			cancel(errOver)
+			cancel(cmp.Or(last.Err(), error(errOver)))
 			if asking != nil {
 				asking.answer <- iteratee.Cancelled(ctx)
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -162,7 +163,7 @@ func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iter
 
 // ErrStopped is what a Write of the function of [FromWriter], or a push into a [Channel],
 // returns when the consumer is done.
-var ErrStopped = errors.New("enumerator: the consumer is done")
+var ErrStopped = stop.Err
 
 // FromWriter returns the Enumerator of what write writes: each Write is one chunk, a copy.
 // A Write returns when the consumer has answered, so write is never ahead of it. When the

@@ -32,8 +32,9 @@ type ring[E any] struct {
 	runs  int
 }
 
-// entry does not change once it is in the ring, while a run is attached. Elements that were dropped as they came have a Seq
-// and no index: only the policy DropNewest lets the two drift apart.
+// entry does not change once it is in the ring, while a run is attached. Elements that were
+// dropped as they came have a Seq and no index: only the policy DropNewest lets the two drift
+// apart.
 type entry[E any] struct {
 	index, seq uint64
 	value      E

@@ -3,6 +3,7 @@ package enumerator_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -118,6 +119,38 @@ func TestUnicastOutlivesItsFunction(t *testing.T) {
 	assert.ErrorIs(t, context.Cause(ch.Context()), enumerator.ErrStopped)
 	assert.ErrorIs(t, ch.Push(context.Background(), 4), enumerator.ErrStopped, "and it is gone")
 	ch.End()
+}
+
+// An operator that stops the source itself, with a cause of its own, says no less.
+func TestUnicastIsToldWhyItIsStopped(t *testing.T) {
+	for name, of := range map[string]func(enumerator.Enumerator[int]) enumerator.Enumerator[int]{
+		"Buffer": func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+			return enumerator.Through(e, enumeratee.Buffer[int](1))
+		},
+		"Interleave": func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return enumerator.Interleave(e) },
+		"both": func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+			return enumerator.Through(enumerator.Interleave(e), enumeratee.Buffer[int](1))
+		},
+	} {
+		for end, want := range map[error]error{nil: enumerator.ErrStopped, errBoom: errBoom} {
+			t.Run(fmt.Sprint(name, end), func(t *testing.T) {
+				var cause error
+				e := enumerator.Unicast(func(ch enumerator.Channel[int]) {
+					assert.NoError(t, ch.Push(context.Background(), 1))
+					<-ch.Context().Done()
+					cause = context.Cause(ch.Context())
+					var err error
+					for err == nil {
+						err = ch.Push(context.Background(), 2)
+					}
+					assert.ErrorIs(t, err, want)
+				})
+				_, err := enumerator.Run(t.Context(), of(e), iteratee.FoldUntil(0, func(context.Context, int, int) (int, bool, error) { return 0, true, end }))
+				assert.Equal(t, end, err)
+				assert.ErrorIs(t, cause, want)
+			})
+		}
+	}
 }
 
 // Each policy with room for two and a consumer that has the first element and waits.

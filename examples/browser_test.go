@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -130,6 +131,102 @@ func TestUploadInABrowser(t *testing.T) {
 	tab.checkConsole(t)
 }
 
+// The chart draws over each technique, and goes on where it was when that changes.
+func TestChart(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "chart")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
+	drawn := `(() => {
+		const canvas = document.getElementById('chart'), link = getComputedStyle(document.querySelector('nav a')).color;
+		const copy = document.createElement('canvas'), [r, g, b] = link.match(/\d+/g).map(Number);
+		[copy.width, copy.height] = [canvas.width, canvas.height];
+		const c = copy.getContext('2d', {willReadFrequently: true});
+		c.drawImage(canvas, 0, 0);
+		const data = c.getImageData(0, 0, copy.width, copy.height).data;
+		for (let i = 0; i < data.length; i += 4) if (data[i+3] === 255 && data[i] === r && data[i+1] === g && data[i+2] === b) return true;
+		return false;
+	})()`
+	points := 0
+	for _, transport := range []string{"events", "iframe", "ndjson"} {
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.Click(chromedp.CSS("[value="+transport+"]"))))
+		tab.until(t, "stream.transport === '"+transport+"' && stream.state === 'open'")
+		tab.until(t, fmt.Sprintf("points.length >= %d", points+2))
+		tab.until(t, drawn)
+		assert.Regexp(t, `^\d+%$`, tab.text(t, "now"))
+		tab.until(t, "points.every((p, i) => !i || points[i-1].at < p.at)")
+		require.Eventually(t, func() bool { return server.open.Load() == 1 }, 10*time.Second, time.Millisecond)
+		points += 2
+	}
+	tab.checkConsole(t)
+	tab.close()
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// Tabs of both chats talk in one room; two come late, and one is cut off for a while.
+func TestChat(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	join := func(path string) *tab {
+		tab := open(t, browser, server, path)
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+		tab.until(t, "document.getElementById('state').textContent === 'open'")
+		return tab
+	}
+	say := func(tab *tab, name, text string) {
+		require.NoError(t, chromedp.Do(tab.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=name]"), name),
+			chromedp.SetValue(chromedp.CSS("[name=text]"), text),
+			chromedp.Click(chromedp.CSS("form button")),
+		))
+		tab.until(t, "document.querySelector('[name=text]').value === ''")
+	}
+	var want []string
+	run := rand.Text() // is in what is said here: the room may hold messages of another run
+	checkHeard := func(tabs ...*tab) {
+		t.Helper()
+		for _, tab := range tabs {
+			messages := `[...document.querySelectorAll('#messages li')].map(li => li.textContent.replace(/^[^ ]*(.[AP]M)? /, '')).filter(text => text.includes('` + run + `'))`
+			tab.until(t, fmt.Sprintf("%s.length >= %d", messages, len(want)))
+			heard, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]string](messages))
+			require.NoError(t, err)
+			assert.Equal(t, want, heard)
+		}
+	}
+	hostile := `</script><img src=x onerror="document.title = 'broken'">` + run
+
+	overComet, overSocket := join("chat"), join("wschat")
+	say(overComet, "kiki", "foo & bar "+run)
+	say(overSocket, "<b>two</b>", hostile)
+	want = []string{"kiki foo & bar " + run, "<b>two</b> " + hostile}
+	checkHeard(overComet, overSocket)
+
+	lateComet, lateSocket := join("chat"), join("wschat")
+	checkHeard(lateComet, lateSocket)
+	_, err := chromedp.Run(overSocket.ctx, chromedp.Evaluate[chromedp.Void]("failures = 0; socket.close()"))
+	require.NoError(t, err)
+	say(lateComet, "<i>three</i>", run+" late")
+	say(lateSocket, "four", run+" later")
+	want = append(want, "<i>three</i> "+run+" late", "four "+run+" later")
+	checkHeard(overComet, overSocket, lateComet, lateSocket)
+
+	overSocket.until(t, "socket.readyState === WebSocket.OPEN")
+	_, err = chromedp.Run(overSocket.ctx, chromedp.Evaluate[chromedp.Void](`socket.send('{"name":"","text":"foo"}')`))
+	require.NoError(t, err)
+	overSocket.until(t, "document.getElementById('problem').textContent.includes('1 to 30 characters')")
+
+	tabs := []*tab{overComet, overSocket, lateComet, lateSocket}
+	for _, tab := range tabs {
+		tab.checkConsole(t)
+		tab.until(t, "document.title.startsWith('A chat')")
+	}
+	require.EqualValues(t, len(tabs), server.open.Load())
+	for _, tab := range tabs {
+		tab.close()
+	}
+	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+}
+
 // A browser that is gone says nothing any more; its streams end nevertheless.
 func TestKilledBrowser(t *testing.T) {
 	browser := browsertest.Start(t)
@@ -190,6 +287,16 @@ func (tab *tab) checkConsole(t *testing.T, want ...string) {
 	want = append(want, "log: that is all")
 	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, want, shown())
+}
+
+// until waits for a condition in the page.
+func (tab *tab) until(t *testing.T, condition string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](condition))
+		require.NoError(t, err, condition)
+		return holds
+	}, 10*time.Second, 5*time.Millisecond, condition)
 }
 
 func (tab *tab) text(t *testing.T, id string) string {

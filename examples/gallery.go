@@ -11,12 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/examples/chart"
+	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/examples/comet/clock"
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
 	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/upload"
+	"github.com/halley-go/halley/examples/wschat"
 )
 
 // An example is one entry of the gallery.
@@ -27,6 +30,9 @@ type example struct {
 	Handler http.Handler // serves Path and what is below it
 	Source  fs.FS        // the files of the folder that are worth reading
 }
+
+// room is where both chats are.
+var room = chat.NewRoom()
 
 var examples = []example{
 	{
@@ -48,6 +54,21 @@ var examples = []example{
 		"comet/clock", "A live clock",
 		"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
 		clock.Handler(), clock.Source,
+	},
+	{
+		"chart", "A live chart",
+		"The load of the server, drawn as it comes: as scripts in an iframe, server-sent events or lines of JSON.",
+		chart.Handler(), chart.Source,
+	},
+	{
+		"chat", "A chat room",
+		"Several browsers talk. Who comes late gets the last messages, and who was cut off those in between.",
+		chat.Handler(room), chat.Source,
+	},
+	{
+		"wschat", "A chat over WebSocket",
+		"Messages come and go over one connection, in the same room: who is in the one chat sees who is in the other.",
+		wschat.Handler(room), wschat.Source,
 	},
 	{
 		"rx", "Live prices with RxGo",

@@ -110,7 +110,7 @@ func TestUnknownPaths(t *testing.T) {
 	for _, target := range []string{
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
-		"/rx/", "/rx/x", "/rx/stream/",
+		"/rx/", "/rx/x", "/rx/stream/", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x",
 		"/index.html", "/gallery.go",
 	} {
 		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)
@@ -121,6 +121,7 @@ func TestMethods(t *testing.T) {
 	for _, target := range []string{
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
 		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload", "/rx", "/rx/stream",
+		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
 	} {
 		head := request(http.MethodHead, target)
 		assert.Equal(t, http.StatusOK, head.StatusCode, target)

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -56,6 +57,16 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
 
 	// end snippet
+
+	// Shutdown knows nothing of WebSockets, so their handlers are counted.
+	var running sync.WaitGroup
+	handler := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		defer running.Done()
+		handler.ServeHTTP(w, r)
+	})
+
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -64,13 +75,22 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	case <-ctx.Done():
 	}
 
-	// The streams end now. What Shutdown may have to wait for then are connections that
-	// browsers have opened in advance.
+	// The streams end now, and the WebSockets are closed. What Shutdown may have to wait for
+	// then are connections that browsers have opened in advance.
 	bounded, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {
 		server.Close()
 	}
 	<-served
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-bounded.Done():
+	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -110,6 +111,35 @@ func TestEndsStreams(t *testing.T) {
 		_, err = stream.chunk()
 	}
 	require.Equal(t, io.EOF, err, "a complete response")
+}
+
+// So do the WebSockets, in good order.
+func TestEndsSockets(t *testing.T) {
+	defer func(before time.Duration) { patience = before }(patience)
+	patience = time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, "127.0.0.1:0", in) }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	bounded, done := context.WithTimeout(t.Context(), 10*time.Second)
+	defer done()
+	conn, _, err := websocket.Dial(bounded, "ws://"+address.FindStringSubmatch(line)[1]+"/wschat/socket", nil)
+	require.NoError(t, err)
+	defer conn.CloseNow()
+	cancel()
+	for err == nil {
+		_, _, err = conn.Read(bounded) // what was said before
+	}
+	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(err))
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-bounded.Done():
+		require.Fail(t, "it is still running")
+	}
 }
 
 func TestAddressInUse(t *testing.T) {

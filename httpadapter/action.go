@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -53,6 +54,13 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	a.begun = true
 	return a.ResponseWriter.Write(p)
+}
+
+// FlushError is for http.ResponseController.
+func (a *answer) FlushError() error {
+	err := http.NewResponseController(a.ResponseWriter).Flush()
+	a.begun = a.begun || !errors.Is(err, http.ErrNotSupported)
+	return err
 }
 
 // Unwrap is for http.ResponseController.

@@ -58,7 +58,8 @@ func ReadTimeout(d time.Duration) BodyOption {
 // HTTP/1, where net/http otherwise reads the rest of the body, or closes it, before the
 // head of the response leaves. The run fails with http.ErrNotSupported if w cannot.
 // [Serve] enables it by itself. It needs [Writer]. Many clients, browsers among them,
-// do not read a response before they have sent the request.
+// do not read a response before they have sent the request. On HTTP/1 the connection is
+// closed after the response if a run of the body has not come to its end.
 func FullDuplex() BodyOption {
 	return func(c *bodyConfig) { c.fullDuplex, c.needsW = true, "FullDuplex" }
 }
@@ -103,7 +104,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	}
 	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		b := &body{ctx: ctx, r: r, src: src, timeout: c.timeout}
+		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c}
 		if c.w != nil {
 			b.rc = http.NewResponseController(c.w)
 			defer b.leave()
@@ -131,13 +132,13 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 
 // body is one run over a request's body.
 type body struct {
-	ctx     context.Context
-	r       *http.Request
-	src     io.Reader
-	rc      *http.ResponseController // nil without Writer
-	timeout time.Duration
-	eof     bool
-	err     error // of the Read that has failed
+	bodyConfig
+	ctx context.Context
+	r   *http.Request
+	src io.Reader
+	rc  *http.ResponseController // nil without Writer
+	eof bool
+	err error // of the Read that has failed
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -178,6 +179,9 @@ func (b *body) leave() {
 	next := time.Time{}
 	if !b.eof {
 		next = time.Now().Add(b.timeout)
+		if b.fullDuplex && b.r.ProtoMajor == 1 {
+			closeAfterReply(b.w) // see leaveBody
+		}
 	}
 	_ = b.rc.SetReadDeadline(next)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -157,7 +158,7 @@ func counted(errs chan<- error, opts ...httpadapter.BodyOption) http.Handler {
 // Each fault goes to the wire by hand. The other client of the server is served all the
 // while, and no goroutine stays: see TestMain.
 func TestBodyFaults(t *testing.T) {
-	logs(t)
+	probe.Logs(t)
 	const head = "POST / HTTP/1.1\r\nHost: halley\r\n"
 	for name, c := range map[string]struct {
 		request string
@@ -215,7 +216,7 @@ func TestBodyFaults(t *testing.T) {
 }
 
 func TestAClientThatLeavesWithinTheBody(t *testing.T) {
-	logs(t)
+	probe.Logs(t)
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		errs := make(chan error, 1)
 		srv := start(t, proto, counted(errs))
@@ -240,7 +241,7 @@ func TestAClientThatLeavesWithinTheBody(t *testing.T) {
 
 // A deadline is for one read: a body may take any time if it comes little by little.
 func TestReadTimeoutIsForOneRead(t *testing.T) {
-	logs(t)
+	probe.Logs(t)
 	for _, proto := range plain {
 		synctest.Test(t, func(t *testing.T) {
 			var seen atomic.Int32

@@ -73,9 +73,12 @@ func (c *coding) giveBack(e encoder) {
 // negotiate returns the coding to use for an Accept-Encoding, nil for none.
 func negotiate(accept []string) *coding {
 	weights := map[string]float64{}
-	for _, item := range strings.Split(strings.Join(accept, ","), ",") {
+	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		name, params, _ := strings.Cut(item, ";")
-		weights[strings.ToLower(strings.TrimSpace(name))] = weight(params)
+		switch name = strings.ToLower(strings.TrimSpace(name)); name {
+		case "zstd", "gzip", "identity", "*": // of others a client can name any number
+			weights[name] = weight(params)
+		}
 	}
 	var best *coding
 	least := weights["identity"] // 0 unless it says

@@ -20,36 +20,15 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
-// pipes is a listener whose connections are pipes in memory, on the clock of a
-// synctest bubble. A pipe holds nothing: a write waits for the reader.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.IPAddr{} }
-
-func (p pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	p.conns <- server
-	return client
-}
+// pipes is a listener in memory.
+type pipes struct{ probe.Pipes }
 
 // listen serves h in the bubble. HTTP/2 is without TLS.
 func listen(t *testing.T, h http.Handler, change func(*http.Server)) pipes {
-	p := pipes{make(chan net.Conn), make(chan struct{})}
+	p := pipes{probe.NewPipes()}
 	srv := &http.Server{Handler: h, ErrorLog: discardLog, Protocols: new(http.Protocols)}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
@@ -64,7 +43,7 @@ func listen(t *testing.T, h http.Handler, change func(*http.Server)) pipes {
 
 func (p pipes) client(t *testing.T, proto string) *http.Client {
 	transport := &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return p.Dial(), nil },
 		Protocols:   new(http.Protocols),
 	}
 	transport.Protocols.SetHTTP1(proto == "HTTP/1.1")
@@ -186,7 +165,7 @@ func TestEndOfTheResponseHasADeadline(t *testing.T) {
 		}), func(srv *http.Server) {
 			srv.ConnState = func(_ net.Conn, s http.ConnState) { state.Store(s) }
 		})
-		conn := p.dial()
+		conn := p.Dial()
 		defer conn.Close()
 		_, err := io.WriteString(conn, rawGet)
 		require.NoError(t, err)
@@ -332,7 +311,7 @@ func TestNothingBeforeTheHeadLooksLikeACompleteStream(t *testing.T) {
 					if tt.recovers {
 						h = recovering(h, make(chan any, 1))
 					}
-					logs(t)
+					probe.Logs(t)
 					go tt.fail(src)
 					res, err := listen(t, h, nil).client(t, proto).Post("http://halley/", "", nil) // which is not tried again
 					if !tt.answer {

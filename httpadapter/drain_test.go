@@ -14,6 +14,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 func TestDrain(t *testing.T) {
@@ -73,7 +74,7 @@ func TestDrainWithinTheDeadlineOfShutdown(t *testing.T) {
 }
 
 func TestDrainRefusesNewStreams(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	synctest.Test(t, func(t *testing.T) {
 		var srv *http.Server
 		slow := make(chan struct{})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -149,17 +151,39 @@ func newScene(t *testing.T, bad enumerator.Enumerator[[]byte], opts ...httpadapt
 		httpadapter.WriteTimeout(200*time.Millisecond),
 		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { s.bad <- o }))...))
 	mux.Handle("/good", httpadapter.Handler(source(s.ticker.enumerator())))
-	s.Server = httpadaptertest.NewServer(t, mux)
+	s.Server = narrow(unstarted(t, mux))
+	s.Config.WriteTimeout = httpadaptertest.Timeout
+	s.Config.IdleTimeout = httpadaptertest.Timeout // ends the connection after a stream
+	s.Start()
 	for range 10 {
 		s.good = append(s.good, listenTo(t, s.URL+"/good"))
 	}
 	return s
 }
 
+// narrow gives the server small send buffers, so that a client that stops reading is
+// felt soon.
+func narrow(srv *httptest.Server) *httptest.Server {
+	srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		_ = conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
+		return ctx
+	}
+	return srv
+}
+
 // tick sends one more tick, and waits until each listener has got it.
 func (s *scene) tick(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return int(s.ticker.runs.Load()) >= len(s.good) }, patience, time.Millisecond)
+	if !assert.Eventually(t, func() bool { return int(s.ticker.runs.Load()) >= len(s.good) }, patience, time.Millisecond) {
+		for _, l := range s.good {
+			select {
+			case err := <-l.ended:
+				t.Fatalf("a client that should go on has ended: %v", err)
+			default:
+			}
+		}
+		t.FailNow()
+	}
 	n := s.ticker.tick()
 	for _, l := range s.good {
 		require.Eventually(t, func() bool { return l.last.Load() == int64(n) }, patience, time.Millisecond, "tick %d", n)
@@ -234,7 +258,7 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.ClientGone)
 	})
 	t.Run("the source fails", func(t *testing.T) {
-		logs(t)
+		probe.Logs(t)
 		s := newScene(t, first.AndThen(failing(errBoom)))
 		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
 		assert.Equal(t, "first\n", string(body))
@@ -256,7 +280,7 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.EndOfSource)
 	})
 	t.Run("a proxy holds back half a chunk", func(t *testing.T) {
-		s := newScene(t, enumerator.Of([]byte(strings.Repeat("a", 1000))).AndThen(after(2*httpadaptertest.Timeout, nil, "b")))
+		s := newScene(t, enumerator.Of([]byte(strings.Repeat("a", 1000))).AndThen(after(20*time.Millisecond, nil, "b")))
 		p := httpadaptertest.NewProxy(t, s.URL)
 		p.Hold(700)
 		body, err := io.ReadAll(httpadaptertest.Get(t, p.URL+"/bad").Response().Body)
@@ -279,7 +303,7 @@ func TestFaults(t *testing.T) {
 func TestServerWithShortTimeouts(t *testing.T) {
 	leavesNothing(t)
 	numbers := enumerator.Empty[[]byte]()
-	for i := range 5 {
+	for i := range 3 {
 		numbers = numbers.AndThen(after(httpadaptertest.Timeout/2, nil, fmt.Sprint(i)))
 	}
 	srv := httpadaptertest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -293,7 +317,7 @@ func TestServerWithShortTimeouts(t *testing.T) {
 			require.NoError(t, err)
 			got, err := io.ReadAll(res.Body)
 			assert.NoError(t, err)
-			assert.Equal(t, "01234", string(got))
+			assert.Equal(t, "012", string(got))
 			_ = res.Body.Close()
 			if body != nil {
 				body = strings.NewReader("another")

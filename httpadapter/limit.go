@@ -48,8 +48,7 @@ type limiter struct {
 }
 
 // admit counts one more stream, and returns what ends it.
-func (l *limiter) admit(r *http.Request) (leave func(), err error) {
-	key := l.key(r)
+func (l *limiter) admit(key string) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[key] >= l.n {
@@ -83,8 +82,12 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 			f()
 		}
 	}
-	for _, l := range c.limits {
-		f, err := l.admit(r)
+	keys := make([]string, len(c.limits)) // all of them before anything is counted: a key function may panic
+	for i, l := range c.limits {
+		keys[i] = l.key(r)
+	}
+	for i, l := range c.limits {
+		f, err := l.admit(keys[i])
 		if err != nil {
 			return leave, err
 		}

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 func TestLimits(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	synctest.Test(t, func(t *testing.T) {
 		src := newTap()
 		var refused, ended []httpadapter.Outcome
@@ -98,4 +99,13 @@ func TestLimitAfterAPanic(t *testing.T) {
 			_ = httpadapter.Serve(newRecorder(t), httptest.NewRequest("GET", "/", nil), src.enumerator(), limit)
 		})
 	}
+}
+
+// So it is if the key function of another limit panics.
+func TestLimitAfterAPanicOfAnother(t *testing.T) {
+	limit := httpadapter.Limit(1)
+	panics := httpadapter.LimitPerKey(1, func(*http.Request) string { panic("ouch") })
+	r := httptest.NewRequest("GET", "/", nil)
+	assert.PanicsWithValue(t, "ouch", func() { _ = httpadapter.Serve(newRecorder(t), r, of("a"), limit, panics) })
+	require.NoError(t, httpadapter.Serve(newRecorder(t), r, of("a"), limit))
 }

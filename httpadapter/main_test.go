@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,25 +129,3 @@ func recovering(next http.Handler, panicked chan<- any) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// logs catches what goes to slog's default logger during the test.
-func logs(t *testing.T) func() string {
-	var mu sync.Mutex
-	var b strings.Builder
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return b.Write(p)
-	}), nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	return func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return b.String()
-	}
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -20,6 +20,7 @@ import (
 const (
 	maxParts      = 1000     // of a form, as in net/http
 	maxPartHeader = 8 << 10  // in names and values
+	maxPartFields = 32       // in a header, each of which takes more memory than its bytes
 	maxPartHead   = 64 << 10 // in all that stands between two parts, which is read to find that
 	maxBoundary   = 70       // by RFC 2046
 )
@@ -53,7 +54,7 @@ type FilePart struct {
 //
 //	names and values of the form together   max bytes
 //	parts                                   1000
-//	the header of a part                    8 KiB in names and values
+//	the header of a part                    32 fields, 8 KiB in names and values
 //	a file                                  none: MaxLength sets one, MaxBytes one for all
 //
 // Another media type is a 415. A 400 is a boundary that is missing or longer than 70
@@ -136,13 +137,14 @@ func (f *formReader[A]) next() (*multipart.Part, error) {
 	case err != nil:
 		return nil, asBadRequest(err)
 	}
-	size := 0
+	size, fields := 0, 0
 	for name, values := range part.Header {
 		for _, value := range values {
 			size += len(name) + len(value)
+			fields++
 		}
 	}
-	if size > maxPartHeader {
+	if size > maxPartHeader || fields > maxPartFields {
 		return nil, errHeadTooLarge
 	}
 	return part, nil

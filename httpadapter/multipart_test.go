@@ -173,6 +173,18 @@ func TestMultipartBombs(t *testing.T) {
 	}
 }
 
+// The headers of all files are kept, and a field without a value takes twenty times its bytes.
+func TestMultipartFieldsOfAHeader(t *testing.T) {
+	for fields, status := range map[int]int{32: 0, 33: 413} {
+		part := file("f", "x.txt", "")
+		for i := range fields - 2 { // two are there
+			part[0] += fmt.Sprintf("\nX%d:", i)
+		}
+		_, err := httpadapter.Parse(post(strings.NewReader(form(part)), formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+		statusIs(t, status, err)
+	}
+}
+
 func TestMultipartFiles(t *testing.T) {
 	body := form(file("f", "x.txt", "hello"), value("a", "1"), file("f", "y.txt", strings.Repeat("y", 100_000)), value("b", "2"))
 	type heads = []httpadapter.FilePart

@@ -62,9 +62,9 @@ func Header(key, value string) Option {
 // WriteTimeout sets how long the writing of one chunk may take, and that of the
 // head and of the end; it is 10 s by default. A client that takes longer to make
 // room for a chunk is gone. For chunks that come close to one another it may be up to a
-// quarter less, since the deadline is not set again for each. How long the stream lives, or the source waits, does
-// not matter. It panics if d is not positive: a write without a deadline can wait
-// for ever.
+// quarter less, since the deadline is not set again for each. How long the stream
+// lives, or the source waits, does not matter. It panics if d is not positive: a write
+// without a deadline can wait for ever.
 func WriteTimeout(d time.Duration) Option {
 	mustBePositive("WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
@@ -91,8 +91,9 @@ func FlushSize(n int) Option {
 // is, so that proxies leave an idle stream open and a client that has gone is noticed.
 // It can come before, between and after any two chunks. By default it is what
 // [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
-// nil chunk leaves that as it is. If every is 0 there is no heartbeat. It panics if
-// every is negative, or if chunk is empty and not nil.
+// nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0
+// there is no heartbeat, and none in a stream that has a Content-Length. It panics if every
+// is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
 	if every < 0 {
 		panic(fmt.Sprintf("httpadapter: Heartbeat: every must not be negative, got %v", every))
@@ -100,7 +101,12 @@ func Heartbeat(every time.Duration, chunk []byte) Option {
 	if chunk != nil && len(chunk) == 0 {
 		panic("httpadapter: Heartbeat: chunk must not be empty")
 	}
-	return func(c *config) { c.beatEvery, c.beat = every, chunk }
+	return func(c *config) {
+		c.beatEvery = every
+		if chunk != nil {
+			c.beat = chunk
+		}
+	}
 }
 
 // MaxDuration ends each stream as if its source had run out, after d or up to a fifth

@@ -2,6 +2,7 @@ package httpadapter_test
 
 import (
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -146,7 +147,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestLogger(t *testing.T) {
-	elsewhere := logs(t)
+	elsewhere := probe.Logs(t)
 	var text strings.Builder
 	l := slog.New(slog.NewTextHandler(&text, nil))
 	httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return of(), errBoom }, httpadapter.Logger(l)).

@@ -22,6 +22,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -377,7 +378,7 @@ func TestError(t *testing.T) {
 		"has gone away": {&httpadapter.StatusError{Status: 400, Err: httpadapter.ErrClientGone}, 400, "Bad Request\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			w := httptest.NewRecorder()
 			httpadapter.Error(w, httptest.NewRequest("PUT", "/order", nil), c.err)
 			assert.Equal(t, c.status, w.Code)
@@ -397,7 +398,7 @@ func TestError(t *testing.T) {
 }
 
 func TestAction(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	action := httpadapter.Action(httpadapter.JSON[order](100), func(w http.ResponseWriter, r *http.Request, o order) error {
 		switch o.Item {
 		case "status":
@@ -409,6 +410,9 @@ func TestAction(t *testing.T) {
 			return errBoom
 		case "later":
 			_, _ = io.WriteString(w, "some")
+			return errBoom
+		case "flushed":
+			require.NoError(t, http.NewResponseController(w).Flush())
 			return errBoom
 		case "hint":
 			w.WriteHeader(http.StatusEarlyHints)
@@ -430,6 +434,7 @@ func TestAction(t *testing.T) {
 		`{"item":"error"}`:          {500, "Internal Server Error\n"},
 		`{"item":"late"}`:           {202, ""},
 		`{"item":"later"}`:          {200, "some"},
+		`{"item":"flushed"}`:        {200, ""},
 		`{"item":"hint"}`:           {500, "Internal Server Error\n"},
 		`{"item":"stream"}`:         {200, "ab"},
 		`{"item":"broken stream"}`:  {500, "Internal Server Error\n"},
@@ -445,11 +450,15 @@ func TestAction(t *testing.T) {
 		assert.Equal(t, want.status, res.StatusCode, body)
 		assert.Equal(t, want.answer, string(answer), body)
 	}
-	assert.Equal(t, 6, strings.Count(logged(), errBoom.Error()), logged())
+	assert.Equal(t, 7, strings.Count(logged(), errBoom.Error()), logged())
 	res, err := http.Post(srv.URL, "text/plain", strings.NewReader("{}"))
 	require.NoError(t, err)
 	defer res.Body.Close()
 	assert.Equal(t, 415, res.StatusCode)
+
+	answer := httptest.NewRecorder()
+	action.ServeHTTP(noUnwrap{answer}, post(strings.NewReader(`{"item":"stream"}`), "application/json"))
+	assert.Equal(t, 500, answer.Code, "a writer that hides flushing")
 	assert.PanicsWithValue(t, "httpadapter: Action: f must not be nil", func() { httpadapter.Action[[]byte](httpadapter.Bytes(1), nil) })
 }
 

@@ -39,7 +39,8 @@ import (
 // during the run, also on HTTP/1: Serve enables full duplex.
 //
 // An error of the source is what Serve returns. If the head has not left, the
-// client gets a 500 that does not say why. If it has, the connection is broken (on
+// client gets the status and the text of the [StatusError] that it is or wraps, otherwise
+// a 500 that does not say why. If it has, the connection is broken (on
 // HTTP/2, the stream), whatever the handler does next, so that no client takes what
 // it got for the whole; HTTP/1.0 cannot tell. If w supports no write deadlines,
 // which breaking needs, Serve logs the error and panics with http.ErrAbortHandler.
@@ -57,12 +58,13 @@ func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byt
 }
 
 // Handler returns the http.Handler that serves what source makes of each request,
-// as [Serve] does. If source fails, the client gets a 500 that does not say why.
+// as [Serve] does. If source fails, that is answered as an early error of the stream is.
 // source is called on HEAD as well, though what it returns is not run: it should
 // open nothing. Handler panics if source is nil.
 //
 // Errors go to the [Logger], with the method and the path, except those that wrap
-// [ErrClientGone], [ErrTooMany] or [ErrDraining].
+// [ErrClientGone], [ErrTooMany] or [ErrDraining]. Those with a status below 500 are only
+// information.
 func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), opts ...Option) http.Handler {
 	if source == nil {
 		panic("httpadapter: Handler: source must not be nil")
@@ -83,7 +85,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 		return s.ended(Refused, err)
 	}
 	if err := checkFlush(w); err != nil {
-		internalServerError(w)
+		statusOf(err).write(w)
 		return s.ended(Failed, err)
 	}
 
@@ -92,7 +94,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 	panicked := true
 	defer func() {
 		if panicked {
-			_ = s.fail()
+			_ = s.fail(nil)
 		}
 	}()
 	e, err := source(r)
@@ -114,7 +116,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 		reason = ClientGone
 	}
 	err = s.ended(reason, err)
-	if errors.Is(s.fail(), http.ErrNotSupported) {
+	if errors.Is(s.fail(err), http.ErrNotSupported) {
 		c.logError(r, err)
 		panic(http.ErrAbortHandler)
 	}
@@ -126,6 +128,8 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 func checkFlush(w http.ResponseWriter) error {
 	for {
 		switch t := w.(type) {
+		case *answer:
+			w = t.ResponseWriter
 		case interface{ FlushError() error }, http.Flusher:
 			return nil
 		case interface{ Unwrap() http.ResponseWriter }:
@@ -134,10 +138,6 @@ func checkFlush(w http.ResponseWriter) error {
 			return fmt.Errorf("httpadapter: %T cannot flush; if it wraps another ResponseWriter it needs a method Unwrap() http.ResponseWriter: %w", w, http.ErrNotSupported)
 		}
 	}
-}
-
-func internalServerError(w http.ResponseWriter) {
-	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 }
 
 func (c *config) log() *slog.Logger {
@@ -151,6 +151,6 @@ func (c *config) logError(r *http.Request, err error) {
 	switch {
 	case err == nil, errors.Is(err, ErrClientGone), errors.Is(err, ErrTooMany), errors.Is(err, ErrDraining):
 	default:
-		c.log().ErrorContext(r.Context(), "httpadapter: stream failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		c.log().Log(r.Context(), levelOf(statusOf(err).Status), "httpadapter: stream failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 }

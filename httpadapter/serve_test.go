@@ -20,6 +20,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -458,7 +459,7 @@ func TestServeWithoutDeadlines(t *testing.T) {
 		assert.Equal(t, 500, w.Code)
 	})
 	t.Run("a late error aborts the handler and is logged", func(t *testing.T) {
-		logged := logs(t)
+		logged := probe.Logs(t)
 		assert.PanicsWithValue(t, http.ErrAbortHandler, func() { _, _ = serve(failing(errBoom, "a")) })
 		assert.Contains(t, logged(), errBoom.Error())
 	})
@@ -523,7 +524,7 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 		"of the stream, halfway": {e: failing(errBoom, "a"), calls: []string{"head 200", "write a", "flush", "deadline past"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			w := newRecorder(t)
 			httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 				return tt.e, tt.err
@@ -533,8 +534,23 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(logged(), "\n"))
 		})
 	}
+	t.Run("with a status of its own", func(t *testing.T) {
+		notFound := &httpadapter.StatusError{Status: 404, Text: "no such room", Err: errBoom}
+		for when, h := range map[string]http.Handler{
+			"of source": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+				return enumerator.Empty[[]byte](), fmt.Errorf("join: %w", notFound)
+			}),
+			"of the stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing(notFound), nil }),
+		} {
+			logged := probe.Logs(t)
+			w := newRecorder(t)
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			assert.Equal(t, []string{"head 404", "write Not Found: no such room\n"}, w.calls(), when)
+			assert.Regexp(t, `level=INFO .*error=".*the password is 1234"`, logged())
+		}
+	})
 	t.Run("a writer that cannot flush", func(t *testing.T) {
-		logged := logs(t)
+		logged := probe.Logs(t)
 		w := httptest.NewRecorder()
 		httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 			return of("a"), nil
@@ -558,7 +574,7 @@ func TestHandlerDoesNotLogThatTheClientHasGone(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			w := newRecorder(t)
 			httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
@@ -593,4 +609,15 @@ func TestHandlerCallsSourceOnHEADAndRunsNothing(t *testing.T) {
 
 func TestHandlerPanicsWithoutASource(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: Handler: source must not be nil", func() { httpadapter.Handler(nil) })
+}
+
+func TestWhatIsNoStatusOfAnErrorIsA500(t *testing.T) {
+	logged := probe.Logs(t)
+	for _, status := range []int{0, -1, 200, 304, 600, 1000} {
+		w := httptest.NewRecorder()
+		httpadapter.Error(w, httptest.NewRequest("GET", "/", nil), &httpadapter.StatusError{Status: status, Text: "hello", Err: errBoom})
+		assert.Equal(t, 500, w.Code, status)
+		assert.Equal(t, "Internal Server Error\n", w.Body.String(), status)
+	}
+	assert.Contains(t, logged(), "level=ERROR")
 }

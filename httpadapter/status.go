@@ -9,7 +9,7 @@ import (
 
 // A StatusError is an error that knows how to answer the request that it is about.
 type StatusError struct {
-	Status int    // such as http.StatusBadRequest
+	Status int    // such as http.StatusBadRequest; what is none of an error counts as 500
 	Text   string // for the client, after the status; it may be empty
 	Err    error  // the cause, for the log and for errors.Is; it may be nil
 }
@@ -48,23 +48,28 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	logFailure(r, e.Status, err)
-	http.Error(w, e.answer(), e.Status)
+	e.write(w)
 }
 
+func (e *StatusError) write(w http.ResponseWriter) { http.Error(w, e.answer(), e.Status) }
+
 func statusOf(err error) *StatusError {
-	if e := (*StatusError)(nil); errors.As(err, &e) {
+	if e := (*StatusError)(nil); errors.As(err, &e) && e.Status >= 400 && e.Status <= 599 {
 		return e
 	}
 	return &StatusError{Status: http.StatusInternalServerError}
+}
+
+func levelOf(status int) slog.Level {
+	if status >= 500 {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
 }
 
 func logFailure(r *http.Request, status int, err error) {
 	if errors.Is(err, ErrClientGone) {
 		return
 	}
-	level := slog.LevelInfo
-	if status >= 500 {
-		level = slog.LevelError
-	}
-	slog.Log(r.Context(), level, "httpadapter: request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	slog.Log(r.Context(), levelOf(status), "httpadapter: request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
 }

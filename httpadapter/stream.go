@@ -115,7 +115,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	}
 	// Or net/http throws away what is left of the request's body when the head
 	// leaves, while the source may be reading it.
-	_ = s.rc().EnableFullDuplex()
+	if s.rc().EnableFullDuplex() == nil {
+		defer s.leaveBody()
+	}
 	ctx, cancel := context.WithCancelCause(s.r.Context())
 	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
@@ -236,7 +238,9 @@ func (s *stream) due() time.Duration {
 	return at
 }
 
-func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 }
+// beats reports whether there are heartbeats. In a stream with a length there is no room
+// for them.
+func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 && s.length < 0 }
 
 // chunk takes a chunk of the source.
 func (s *stream) chunk(chunk []byte) error {
@@ -378,9 +382,9 @@ func (s *stream) finish(trailers []string) error {
 
 // fail makes a response that no client takes for a complete stream. The timer must
 // be over.
-func (s *stream) fail() error {
+func (s *stream) fail(err error) error {
 	if !s.sent {
-		internalServerError(s.w)
+		statusOf(err).write(s.w)
 		return nil
 	}
 	// net/http cannot write the end of the response any more, and closes the

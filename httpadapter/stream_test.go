@@ -15,6 +15,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // script is a source that emits each chunk at its time.
@@ -115,6 +116,11 @@ func TestHeartbeat(t *testing.T) {
 			[]httpadapter.Option{httpadapter.NDJSON(), httpadapter.Heartbeat(2*s, nil)},
 			[]string{"50ms head 200", "50ms flush", "2.05s write \n", "2.05s flush", "3s write a", "3s flush"},
 		},
+		"own, with an interval after it": {
+			script(3*s, "a"),
+			[]httpadapter.Option{httpadapter.Heartbeat(9*s, []byte("-")), httpadapter.Heartbeat(2*s, nil)},
+			[]string{"50ms head 200", "50ms flush", "2.05s write -", "2.05s flush", "3s write a", "3s flush"},
+		},
 		"turned off": {
 			script(100*s, "a"),
 			[]httpadapter.Option{httpadapter.Heartbeat(0, nil), httpadapter.EventStream()},
@@ -143,6 +149,16 @@ func TestHeartbeat(t *testing.T) {
 }
 
 // The source waits for ever; the heartbeat finds out that the client has gone.
+// It would be taken for a part of the content, and the end of that would find no room.
+func TestNoHeartbeatInAStreamWithALength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRecorder(t)
+		e := script(0*time.Second, "ab", time.Minute, "c")
+		require.NoError(t, w.serve(t.Context(), e, httpadapter.NDJSON(), httpadapter.Header("Content-Length", "3")))
+		assert.Equal(t, []string{"head 200", "write ab", "flush", "write c", "flush"}, w.calls())
+	})
+}
+
 func TestHeartbeatThatFailsEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, src := newRecorder(t), newTap()
@@ -307,7 +323,7 @@ type deaf struct{ flushOnly }
 
 func TestHiddenDeadlinesAreNamedOnceInTheLogAndAlwaysInTheOutcome(t *testing.T) {
 	httpadapter.ForgetWarnings()
-	logged := logs(t)
+	logged := probe.Logs(t)
 	for range 3 {
 		var got httpadapter.Outcome
 		w := deaf{flushOnly{noUnwrap{httptest.NewRecorder()}}}

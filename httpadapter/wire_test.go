@@ -22,6 +22,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // patience ends a test that would hang. Nothing waits for it otherwise.
@@ -215,7 +216,7 @@ func TestNoClientTakesACutStreamForTheWhole(t *testing.T) {
 			})
 		},
 	}
-	logs(t) // one of them is logged
+	probe.Logs(t) // one of them is logged
 	for _, proto := range protocols {
 		for middleware, wrap := range middlewares {
 			for ending, tt := range endings {
@@ -308,7 +309,7 @@ func TestContentLengthOnTheWire(t *testing.T) {
 			assert.Equal(t, "abc", string(body))
 		}
 	})
-	logs(t)
+	probe.Logs(t)
 	for _, proto := range protocols {
 		for name, tt := range map[string]struct {
 			e     enumerator.Enumerator[[]byte]

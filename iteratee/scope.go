@@ -1,6 +1,7 @@
 package iteratee
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"sync"
@@ -21,10 +22,7 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 // run returns, or when now is called, if that is earlier. AtEnd panics if ctx does
 // not come from a run.
 func AtEnd(ctx context.Context, f func()) (now func()) {
-	s, ok := ctx.Value(scopeKey{}).(*scope)
-	if !ok {
-		panic("iteratee: AtEnd: the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun")
-	}
+	s := scopeOf(ctx, "AtEnd")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
@@ -36,6 +34,27 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 			f()
 		}
 	}
+}
+
+// Go calls f, which runs a consumer, in a goroutine of its own. The context of f is made of
+// ctx, and ends when cancel is called or the run whose context is ctx is over. That ends the
+// contexts of all such goroutines before it waits for any, since one may wait for another;
+// and only when all have returned does it call what [AtEnd] has registered: what the
+// consumers use. f must not panic. Go panics if ctx does not come from a run.
+func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
+	s := scopeOf(ctx, "Go")
+	s.mu.Lock()
+	if s.ends == nil {
+		s.ends, s.stop = context.WithCancel(context.Background())
+	}
+	s.mu.Unlock()
+	ctx, cancel = context.WithCancel(ctx)
+	forget := context.AfterFunc(s.ends, cancel)
+	s.running.Go(func() {
+		defer forget()
+		f(ctx)
+	})
+	return cancel
 }
 
 // Interruptible is for an adapter that runs its consumer in a goroutine of its own. It
@@ -91,7 +110,11 @@ func Interrupted(own context.Context, step Step) Step {
 type interruption struct{ step Step }
 
 func (*interruption) Error() string { return "iteratee: the consumer is done" }
-func (*interruption) Unwrap() error { return context.Canceled }
+
+// Unwrap returns what it is for the source: the failure of the consumer or, if it has none, stop.Err.
+func (i *interruption) Unwrap() []error {
+	return []error{cmp.Or(i.step.Err(), stop.Err), context.Canceled}
+}
 
 // partOf returns the context for a part of a consumer: others go on when that is done.
 func partOf(ctx context.Context) context.Context { return part{ctx} }
@@ -107,8 +130,20 @@ type scope struct {
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
 	open *list.List // of func(); nil if there has been none
 
+	ends    context.Context // when what Go has started is to end; nil if there has been nothing
+	stop    func()          // ends it
+	running sync.WaitGroup
+
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
+}
+
+func scopeOf(ctx context.Context, function string) *scope {
+	s, ok := ctx.Value(scopeKey{}).(*scope)
+	if !ok {
+		panic("iteratee: " + function + ": the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun")
+	}
+	return s
 }
 
 func (s *scope) source() context.Context {
@@ -134,10 +169,21 @@ func (s *scope) remove(at *list.Element) bool {
 }
 
 func (s *scope) end() {
+	s.mu.Lock()
+	stop := s.stop
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+		s.running.Wait()
+	}
+	s.close()
+}
+
+func (s *scope) close() {
 	if s.open == nil || s.open.Len() == 0 {
 		return
 	}
-	defer s.end() // the others too, if this one panics
+	defer s.close() // the others too, if this one panics
 	if at := s.open.Front(); s.remove(at) {
 		at.Value.(func())()
 	}

@@ -17,6 +17,11 @@ const (
 	//
 	// It is that of Play's EventSource.keepAlive.
 	Heartbeat = ": \n\n"
+
+	// HeartbeatEvent is an event named heartbeat without text. Unlike [Heartbeat], a page can
+	// listen for it, and so notice when a stream has gone silent: the script of package client
+	// does. It leaves the last id as it is.
+	HeartbeatEvent = "event: heartbeat\ndata:\n\n"
 )
 
 // An Event is what is sent to the listeners of a client, or tells a client something. The

@@ -17,7 +17,8 @@ import (
 // OptionalSingle. Each run observes o; whether that starts afresh is o's affair: what
 // rxgo.Just makes does, what rxgo.FromChannel makes hands out what is left in the channel, and
 // what FlatMap and the operators with a time make ends the program when it is observed again:
-// make such a one in enumerator.Defer. The first item that is an error, or whose value is not an E, fails the run.
+// make such a one in enumerator.Defer. The first item that is an error, or whose value is not
+// an E, fails the run.
 //
 // o is observed with a context that ends with the run. If it has not completed by then, what
 // it still sends is received and dropped, so that nothing waits to send it, until it has

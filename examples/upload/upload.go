@@ -41,7 +41,7 @@ func Handler() http.Handler {
 	mux.HandleFunc("POST /upload/file", s.receive)
 	mux.Handle("GET /upload/stream", httpadapter.Handler(
 		func(r *http.Request) (enumerator.Enumerator[[]byte], error) { return s.watch(r.FormValue("id")), nil },
-		httpadapter.Header("Content-Type", "text/html; charset=utf-8"),
+		httpadapter.Comet(),
 	))
 	return mux
 }
@@ -94,8 +94,8 @@ func (s *uploads) watch(id string) enumerator.Enumerator[[]byte] {
 		updates := enumerator.Through(enumerator.Interval(100*time.Millisecond), enumeratee.Compose(standing, running))
 		last := enumerator.Unfold(false, func(told bool) (progress, bool, bool) { return u.now(), true, !told })
 		return enumerator.OnDoneEnumerating(
-			enumerator.Through(updates.AndThen(last), comet.JSON[progress]("parent.uploadProgress")),
-			func() error { s.remove(id); return nil },
+			enumerator.Through(updates.AndThen(last), comet.JSON[progress]("parent.uploadProgress", comet.RemoveScripts())),
+			func() error { s.remove(id, u); return nil },
 		), nil
 	})
 }
@@ -153,8 +153,11 @@ func (s *uploads) find(id string) *upload {
 	return &upload{}
 }
 
-func (s *uploads) remove(id string) {
+// remove forgets u, unless somebody else has begun to watch that id.
+func (s *uploads) remove(id string, u *upload) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byID, id)
+	if s.byID[id] == u {
+		delete(s.byID, id)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,25 @@ func TestProxyHandsOnBothWays(t *testing.T) {
 			_ = res.Body.Close()
 		}
 	}
+}
+
+func TestProxyCutsConnectionsOfAnAge(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(megabyte)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done() // it never ends by itself
+	}))
+	t.Cleanup(srv.Close) // after the clients
+	p := httpadaptertest.NewProxy(t, srv.URL)
+	p.CutAfter(100 * time.Millisecond)
+	for range 2 {
+		_, err := io.ReadAll(httpadaptertest.Get(t, p.URL))
+		assert.Error(t, err)
+	}
+	p.CutAfter(0)
+	got, err := io.ReadAll(io.LimitReader(httpadaptertest.Get(t, p.URL).Response().Body, int64(len(megabyte))))
+	require.NoError(t, err)
+	assert.Len(t, got, len(megabyte))
 }
 
 func TestProxyCutsAfterExactlySoMuch(t *testing.T) {

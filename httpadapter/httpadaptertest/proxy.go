@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A Proxy stands between clients and a server and hands on the bytes of each
@@ -23,6 +24,7 @@ type Proxy struct {
 	frozen bool
 	hold   int
 	left   int64 // bytes before the cut, -1 for none
+	life   time.Duration
 	conns  map[net.Conn]bool
 }
 
@@ -60,6 +62,10 @@ func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 // server have passed.
 func (p *Proxy) Cut(n int64) { p.set(func() { p.left = n }) }
 
+// CutAfter has the Proxy reset each connection that is opened from now on, to both sides,
+// when it is d old. CutAfter(0) leaves them alone again.
+func (p *Proxy) CutAfter(d time.Duration) { p.set(func() { p.life = d }) }
+
 func (p *Proxy) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +97,17 @@ func (p *Proxy) serve() {
 				reset(client)
 				return
 			}
-			p.set(func() { p.conns[client], p.conns[server] = true, true })
+			var life time.Duration
+			p.set(func() {
+				p.conns[client], p.conns[server] = true, true
+				life = p.life
+			})
+			if life > 0 {
+				defer time.AfterFunc(life, func() {
+					reset(client)
+					reset(server)
+				}).Stop()
+			}
 			var both sync.WaitGroup
 			both.Go(func() { p.up(server, client) })
 			both.Go(func() { p.down(client, server) })

@@ -12,11 +12,12 @@ import (
 )
 
 // Timeout is what the server of [NewServer] has for ReadTimeout and WriteTimeout.
-const Timeout = 200 * time.Millisecond
+const Timeout = 500 * time.Millisecond
 
 // NewServer starts a server on HTTP/1.1 with the least that a careful administrator
 // could set: [Timeout] to read a request and as much to write a response, and small
-// send buffers, so that a client that stops reading is felt soon. A stream of more than that must see to its own deadlines.
+// send buffers, so that a client that stops reading is felt soon. A stream of more than that
+// must see to its own deadlines.
 func NewServer(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)

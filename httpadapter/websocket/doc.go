@@ -19,8 +19,8 @@
 //	the request's context ends       likewise
 //	the client is gone               both are stopped
 //
-// So a source that is to stay silent must not end: that of a channel that nobody sends
-// to waits until it is stopped. A run that is stopped fails with the cause of its context.
+// So a source that is to stay silent must not end: enumerator.Never waits until it is
+// stopped. A run that is stopped fails with the cause of its context.
 // What the client sends after the server has decided to close is dropped.
 //
 // A client that closes with code 1000 or 1001, or none, has closed the stream, and the

@@ -14,7 +14,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A CloseError is a close code with a reason of at most 123 bytes. An Iteratee, or a
+// A CloseError is a close code with a reason of at most 123 bytes of UTF-8. An Iteratee, or a
 // source, that fails with one closes the connection with it; the client sees both.
 type CloseError = coder.CloseError
 
@@ -25,7 +25,8 @@ type CloseError = coder.CloseError
 //
 // An error of accept is the answer to the request, as httpadapter.Error gives it; a
 // request that asks for no WebSocket gets a 426, and one that another origin's page has
-// made a 403: see [Origins].
+// made a 403: see [Origins]. accept is called before that is known, so it should change
+// nothing.
 //
 // The Iteratee and the Enumerator run in a goroutine each, a third one pings. All have
 // ended when the handler returns. A panic of either reaches the handler's caller. Errors

@@ -41,7 +41,8 @@ func MaxMessage(n int64) Option {
 }
 
 // Timeout sets how long the client may take to make room for a message, and to answer a
-// ping; it is 10 s by default. It panics if d is not positive.
+// ping; it is 10 s by default. While parts of a message arrive, it need not answer. Timeout
+// panics if d is not positive.
 func Timeout(d time.Duration) Option {
 	mustBePositive("Timeout: d", d)
 	return func(c *config) { c.timeout = d }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,39 +15,18 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/halley-go/halley/httpadapter/websocket"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// pipes is a listener whose connections are pipes in memory, on the clock of a synctest
-// bubble.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.IPAddr{} }
-
-func (p pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	p.conns <- server
-	return client
-}
+// pipes is a listener in memory.
+type pipes struct{ probe.Pipes }
 
 // inBubble serves h in a bubble, and tells after how long the handler returns.
 func inBubble(t *testing.T, h http.Handler, test func(t *testing.T, p pipes, returned <-chan time.Duration)) {
 	synctest.Test(t, func(t *testing.T) {
 		returned := make(chan time.Duration, 1)
-		p := pipes{make(chan net.Conn), make(chan struct{})}
+		p := pipes{probe.NewPipes()}
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begin := time.Now()
 			h.ServeHTTP(w, r)
@@ -60,7 +41,7 @@ func inBubble(t *testing.T, h http.Handler, test func(t *testing.T, p pipes, ret
 }
 
 func (p pipes) dialWebSocket(t *testing.T) *coder.Conn {
-	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.Dial(), nil }}
 	conn, _, err := coder.Dial(t.Context(), "ws://halley/", &coder.DialOptions{HTTPClient: &http.Client{Transport: transport}})
 	assert.NoError(t, err)
 	return conn
@@ -93,7 +74,7 @@ func TestAClientThatVanishes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := handler(iteratee.Ignore[string](), silent[string](), websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
 			inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
-				conn := p.dial()
+				conn := p.Dial()
 				r := handshake(t, conn)
 				_, _ = io.WriteString(conn, send)
 				go func() { _, _ = io.Copy(io.Discard, r) }() // its system still takes what comes
@@ -104,11 +85,33 @@ func TestAClientThatVanishes(t *testing.T) {
 	}
 }
 
+// A pong comes after the frame that the client is sending, as long as that takes.
+func TestAMessageThatTakesItsTimeIsNoLostClient(t *testing.T) {
+	got := make(chan result[[]string], 1)
+	h := handler(telling(iteratee.Collect[string](), got), silent[string](), websocket.MaxMessage(1<<20),
+		websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
+	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		conn := p.Dial()
+		r := handshake(t, conn)
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		message := strings.Repeat(strings.Repeat("x", 2000)+"\n", 300)
+		for part := range strings.SplitAfterSeq(frame(0x81, len(message), message)+frame(0x88, 2, "\x03\xe8"), "\n") {
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(conn, part)
+		}
+		<-returned
+		end := <-got
+		assert.NoError(t, end.err)
+		assert.True(t, slices.Equal([]string{message}, end.a))
+		_ = conn.Close()
+	})
+}
+
 // While the Iteratee is busy nothing is read, pongs neither: the client is not to blame.
 func TestABusyIterateeIsNoLostClient(t *testing.T) {
 	busy := iteratee.ForEach(func(context.Context, string) error { time.Sleep(time.Hour); return nil })
 	inBubble(t, handler(busy, silent[string]()), func(t *testing.T, p pipes, returned <-chan time.Duration) {
-		conn := p.dial()
+		conn := p.Dial()
 		r := handshake(t, conn)
 		_, _ = io.WriteString(conn, frame(0x81, 3, "one"))
 		go func() { _, _ = io.Copy(io.Discard, r) }()
@@ -124,7 +127,7 @@ func TestAClientThatDoesNotClose(t *testing.T) {
 	ends := make(chan result[[]string], 1)
 	h := handler(telling(iteratee.Collect[string](), ends), silentFor(time.Second))
 	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
-		conn := p.dial()
+		conn := p.Dial()
 		r := handshake(t, conn)
 		go func() { _, _ = io.Copy(io.Discard, r) }()
 		assert.LessOrEqual(t, <-returned, 11*time.Second)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	coder "github.com/coder/websocket"
 
@@ -25,7 +27,7 @@ type socket struct {
 	conn    *coder.Conn
 	ctx     context.Context // of reads and writes
 	closing atomic.Bool     // nothing more is read
-	reads   atomic.Int64    // odd while a read waits for the client
+	reads   atomic.Int64    // odd while a read waits for the client, and another number when a part has come
 	writing atomic.Bool
 }
 
@@ -142,7 +144,7 @@ func maySend(c CloseError) bool {
 	const maxReason = 123
 	standard := c.Code >= coder.StatusNormalClosure && c.Code <= coder.StatusBadGateway &&
 		c.Code != 1004 && c.Code != coder.StatusNoStatusRcvd && c.Code != coder.StatusAbnormalClosure
-	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason
+	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason && utf8.ValidString(c.Reason)
 }
 
 // incoming is the source of what the client sends.
@@ -152,9 +154,7 @@ func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumera
 			if step := iteratee.Cancelled(ctx); !step.IsCont() {
 				return step
 			}
-			s.reads.Add(1)
-			kind, data, err := s.conn.Read(s.ctx)
-			s.reads.Add(1)
+			kind, data, err := s.read()
 			switch {
 			case s.closing.Load():
 				return iteratee.Cancelled(ctx)
@@ -170,6 +170,30 @@ func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumera
 			}
 		}
 	})
+}
+
+// read returns the next message.
+func (s *socket) read() (kind coder.MessageType, data []byte, err error) {
+	s.reads.Add(1)
+	defer s.reads.Add(1)
+	kind, r, err := s.conn.Reader(s.ctx)
+	if err == nil {
+		data, err = io.ReadAll(parts{r, s})
+	}
+	return kind, data, err
+}
+
+// parts counts those in which a message comes. They are small, since the Reader fills what
+// it gets.
+type parts struct {
+	io.Reader
+	s *socket
+}
+
+func (p parts) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b[:min(len(b), 4<<10)])
+	p.s.reads.Add(2)
+	return n, err
 }
 
 func readFailed(err error) iteratee.Step {
@@ -215,7 +239,8 @@ func (s *socket) ping(over <-chan struct{}) error {
 		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 		err := s.conn.Ping(ctx)
 		cancel()
-		// An answer is seen only while a read waits; otherwise the client waits for us.
+		// An answer is seen only while a read waits; otherwise the client waits for us. And it
+		// comes after the frame that the client is sending.
 		waited := reads%2 == 1 && s.reads.Load() == reads
 		if err != nil && waited && !s.writing.Load() { // and a write has its own time
 			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)

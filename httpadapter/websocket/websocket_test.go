@@ -14,7 +14,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +27,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -113,30 +113,8 @@ func (c *client) checkClosed(code coder.StatusCode, reason string) {
 	assert.Equal(c.t, reason, closed.Reason)
 }
 
-// logs catches what goes to slog's default logger during the test.
-func logs(t *testing.T) func() string {
-	var mu sync.Mutex
-	var b strings.Builder
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return b.Write(p)
-	}), nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	return func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return b.String()
-	}
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
 // silent is a source that never has anything.
-func silent[E any]() enumerator.Enumerator[E] { return enumerator.FromChan[E](nil) }
+func silent[E any]() enumerator.Enumerator[E] { return enumerator.Never[E]() }
 
 // silentFor is a source that runs out after a while.
 func silentFor(d time.Duration) enumerator.Enumerator[string] {
@@ -249,7 +227,7 @@ func TestTheClientClosesWhileTheSourceSends(t *testing.T) {
 }
 
 func TestTheClientIsLost(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	for name, lose := range map[string]func(*client){
 		"without a word": func(c *client) { c.conn.CloseNow() },
 		"for a failure":  func(c *client) { _ = c.conn.Close(1011, "client trouble") },
@@ -291,6 +269,7 @@ func TestErrors(t *testing.T) {
 		"what goes out is not UTF-8": {handler(iteratee.Ignore[string](), enumerator.Of("\xff")), 1011, "", "level=ERROR"},
 		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string]()), 1011, "", "level=ERROR"},
 		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string]()), 1011, "", "level=ERROR"},
+		"a reason that is no UTF-8":  {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
 		"the adapter fails": {websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.MapM(func(context.Context, string) (string, error) { return "", errBoom }), nil
 		}), 1011, "", "level=ERROR"},
@@ -303,7 +282,7 @@ func TestErrors(t *testing.T) {
 		}), 1011, "", "level=ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := logs(t)
+			logged := probe.Logs(t)
 			s := serve(t, c.handler)
 			cl := s.dial()
 			cl.send(coder.MessageText, `"one"`)
@@ -373,7 +352,7 @@ func TestFormats(t *testing.T) {
 		"mixed, no text":      {echo(websocket.Mixed()), text, "\xff", "", 1007, "not UTF-8", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logs(t)
+			probe.Logs(t)
 			s := serve(t, c.handler)
 			cl := s.dial()
 			cl.send(c.kind, c.in)
@@ -392,7 +371,7 @@ func TestFormats(t *testing.T) {
 }
 
 func TestMaxMessage(t *testing.T) {
-	logs(t)
+	probe.Logs(t)
 	for name, c := range map[string]struct {
 		opts []websocket.Option
 		max  int
@@ -422,7 +401,7 @@ func TestMaxMessage(t *testing.T) {
 }
 
 func TestWhatIsRefused(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	accepted := 0
 	s := serve(t, websocket.Handler(websocket.Text(), func(r *http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
 		accepted++
@@ -505,7 +484,7 @@ func TestWhatIsWrong(t *testing.T) {
 
 // The server is told to stop: so are the clients.
 func TestShutdown(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	for name, h := range map[string]http.Handler{
 		"while both wait":            handler(iteratee.Ignore[string](), silent[string]()),
 		"while the adapter waits":    echo(websocket.Text()),
@@ -538,7 +517,7 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	ends := make(chan result[[]string], 1)
 	s := &testServer{t: t, returned: make(chan any, 1)}
 	h := handler(telling(iteratee.Collect[string](), ends), enumerator.Of("ready").AndThen(silent[string]()))
@@ -606,7 +585,7 @@ func TestBackpressureOfWhatComesIn(t *testing.T) {
 
 // A client that never reads holds the source up, and is gone after the timeout.
 func TestAClientThatNeverReads(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	var made atomic.Int64
 	e := enumerator.Repeat(func() []byte { made.Add(1); return make([]byte, 1<<20) })
 	s := serve(t, websocket.Handler(websocket.Bytes(), func(*http.Request) (iteratee.Iteratee[[]byte, struct{}], enumerator.Enumerator[[]byte], error) {
@@ -657,7 +636,7 @@ func frame(first byte, length int, payload string) string {
 }
 
 func TestClientsThatKeepNoRules(t *testing.T) {
-	logged := logs(t)
+	logged := probe.Logs(t)
 	const fin, text, ping, closes = 0x80, 1, 9, 8
 	for name, send := range map[string]string{
 		"half a frame, then gone":     frame(fin|text, 10, "hello"),

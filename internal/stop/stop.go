@@ -8,14 +8,17 @@ import (
 	"slices"
 )
 
+// Err is enumerator.ErrStopped.
+var Err = errors.New("enumerator: the consumer is done")
+
 // Cause is why the context of a source ends that is not needed any more. Whoever asks with
-// errors.Is sees context.Canceled.
+// errors.Is sees Err, and context.Canceled.
 type Cause string
 
 func (c Cause) Error() string { return string(c) }
 
-// Unwrap returns context.Canceled.
-func (Cause) Unwrap() error { return context.Canceled }
+// Unwrap returns what it is.
+func (Cause) Unwrap() []error { return []error{Err, context.Canceled} }
 
 // Only reports whether a source says with err no more than that it was stopped, whichever way it
 // says so: that is no failure. An error that is joined to it, such as one of closing a file, is.

@@ -1,0 +1,69 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumerator"
+)
+
+// snippet: handler
+
+// news holds the last messages for clients that come again.
+var news = enumerator.Broadcast[string](enumerator.Capacity(1000))
+
+func messages(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[string]], error) {
+	if r.URL.Query().Get("transport") == "poll" { // needed only if pages ask for it
+		return comet.LongPoll(news, after, 25*time.Second), nil
+	}
+	return news.From(after), nil
+}
+
+func newMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /halley.js", client.Script())
+	mux.Handle("GET /messages", client.Handler(messages))
+	return mux
+}
+
+// end snippet
+
+func ExampleHandler() {
+	before := news.Position()
+	for _, message := range []string{"kiki", "foo", "bar"} {
+		if err := news.Push(context.Background(), message); err != nil {
+			panic(err)
+		}
+	}
+	news.End()
+
+	response := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, "/messages?lastEventId="+before.String(), nil)
+	newMux().ServeHTTP(response, request)
+	for line := range strings.Lines(response.Body.String()) {
+		if strings.HasPrefix(line, "data") {
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// data: "kiki"
+	// data: "foo"
+	// data: "bar"
+}
+
+func ExampleScript() {
+	mux := newMux()
+	first, second := httptest.NewRecorder(), httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, "/halley.js", nil)
+	mux.ServeHTTP(first, request)
+	request.Header.Set("If-None-Match", first.Header().Get("ETag"))
+	mux.ServeHTTP(second, request)
+	fmt.Println(first.Code, first.Body.Len() < 4096, second.Code, second.Body.Len())
+	// Output: 200 true 304 0
+}

@@ -1,0 +1,48 @@
+// The program minify makes halley.min.js of halley.js, beside it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// folder of the two files, from this one.
+const folder = "../.."
+
+func main() {
+	log.SetFlags(0)
+	script, err := minify(filepath.Join(folder, "halley.js"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, "halley.min.js"), script, 0o666)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// minify returns the script of a file without what browsers do not need. It is an error
+// if browsers of 2016 could not run it.
+func minify(file string) ([]byte, error) {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	result := api.Transform(string(source), api.TransformOptions{
+		Banner:            "/* Halley's client: github.com/halley-go/halley, comet/client/halley.js */",
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+		MinifySyntax:      true,
+		Charset:           api.CharsetASCII,
+		Target:            api.ES2016,
+		Sourcefile:        file,
+	})
+	for _, m := range append(result.Errors, result.Warnings...) {
+		err = errors.Join(err, fmt.Errorf("%s:%d: %s", file, m.Location.Line, m.Text))
+	}
+	return result.Code, err
+}

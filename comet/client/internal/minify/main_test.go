@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestTheMinifiedScriptIsThatOfTheSource(t *testing.T) {
+	want, err := minify(filepath.Join(folder, "halley.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(folder, "halley.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, got) {
+		t.Error("halley.min.js is not what is made of halley.js: run go generate ./comet/client")
+	}
+}
+
+func TestMistakesAreErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "wrong.js")
+	if err := os.WriteFile(file, []byte("(function () {\n  let x = ;\n})();"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := minify(file); err == nil {
+		t.Error("no error")
+	}
+	if _, err := minify(file + ".not"); !os.IsNotExist(err) {
+		t.Error(err)
+	}
+}

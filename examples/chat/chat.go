@@ -1,0 +1,134 @@
+// Package chat is a chat room.
+//
+// A [Room] is a hub: what is posted goes to everybody who is there, and who comes later
+// gets the last messages first. It knows nothing of how messages travel. Here they come by
+// form, and leave by the techniques of package client; in package wschat they do both by
+// WebSocket.
+package chat
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// Source is this file and the page.
+//
+//go:embed chat.go chat.html
+var Source embed.FS
+
+// snippet: room
+
+// A Message is what somebody has said.
+type Message struct {
+	At   time.Time `json:"at"`
+	Name string    `json:"name"`
+	Text string    `json:"text"`
+}
+
+// A Room is where people talk. It holds the last 100 messages. Its methods may be called
+// by several goroutines at once. A Room is made by [NewRoom].
+type Room struct {
+	hub *enumerator.Hub[Message]
+
+	mu   sync.Mutex
+	free time.Time // when all that was posted has had its time
+}
+
+// NewRoom returns an empty Room.
+func NewRoom() *Room {
+	return &Room{hub: enumerator.Broadcast[Message](enumerator.Capacity(100))}
+}
+
+const (
+	maxName = 30   // characters
+	maxText = 1000 // characters
+	pause   = 200 * time.Millisecond
+	burst   = 20 // messages that may come without a pause
+)
+
+var (
+	// ErrLength is the error of a post whose name or text is empty or too long.
+	ErrLength = fmt.Errorf("chat: a name has 1 to %d characters, and a message 1 to %d", maxName, maxText)
+
+	// ErrBusy is the error of a post while too many come at once.
+	ErrBusy = errors.New("chat: too many messages at once")
+)
+
+// Post sends a message to everybody. Spaces around name and text do not count.
+func (r *Room) Post(ctx context.Context, name, text string) error {
+	m := Message{At: time.Now(), Name: strings.TrimSpace(name), Text: strings.TrimSpace(text)}
+	if m.Name == "" || m.Text == "" || utf8.RuneCountInString(m.Name) > maxName || utf8.RuneCountInString(m.Text) > maxText {
+		return ErrLength
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock() // after the push: messages are in the order of their times
+	if r.free.Sub(m.At) > (burst-1)*pause {
+		return ErrBusy
+	}
+	if r.free.Before(m.At) {
+		r.free = m.At
+	}
+	r.free = r.free.Add(pause)
+	return r.hub.Push(ctx, m)
+}
+
+// Messages returns what is said in the Room after a Position; for the zero one, who has
+// just come, the messages that the Room holds come first.
+func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[Message]] {
+	if after == (enumerator.Position{}) {
+		return r.hub.Last(100)
+	}
+	return r.hub.From(after)
+}
+
+// end snippet
+
+// snippet: handler
+
+// Handler serves the page, the script of package client, and room.
+func Handler(room *Room) http.Handler {
+	stream := func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[Message]], error) {
+		return room.Messages(after), nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /chat", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "chat.html")
+	})
+	mux.Handle("GET /chat/halley.js", client.Script())
+	mux.Handle("GET /chat/stream", client.Handler(stream, httpadapter.Limit(1000)))
+	// Forms of other sites cannot post here.
+	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(room)))
+	return mux
+}
+
+// post takes what the form of the page sends.
+func post(room *Room) http.Handler {
+	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
+		err := room.Post(r.Context(), form.Get("name"), form.Get("text"))
+		switch {
+		case errors.Is(err, ErrLength):
+			return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
+		case errors.Is(err, ErrBusy):
+			w.Header().Set("Retry-After", "1")
+			return &httpadapter.StatusError{Status: http.StatusTooManyRequests, Text: err.Error()}
+		case err != nil:
+			return &httpadapter.StatusError{Status: http.StatusServiceUnavailable, Text: "the room is closed", Err: err}
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// end snippet

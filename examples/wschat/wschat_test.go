@@ -1,0 +1,277 @@
+package wschat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coder "github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/chat"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func serve(t *testing.T, room *chat.Room) *httptest.Server {
+	s := httptest.NewUnstartedServer(Handler(room))
+	httpadapter.Drain(s.Config)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// A client is a connection to the chat.
+type client struct {
+	*testing.T
+	conn *coder.Conn
+	ctx  context.Context
+}
+
+func dial(t *testing.T, s *httptest.Server, query string) client {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	conn, _, err := coder.Dial(ctx, s.URL+"/wschat/socket"+query, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.CloseNow() })
+	return client{t, conn, ctx}
+}
+
+func (c client) say(name, text string) {
+	require.NoError(c, wsjson.Write(c.ctx, c.conn, post{name, text}))
+}
+
+// A record is a comet.Record with a message.
+type record struct {
+	Event, ID string
+	Data      any
+}
+
+// told is what somebody has said in this record.
+func (r record) told() string {
+	m, _ := r.Data.(map[string]any)
+	name, _ := m["name"].(string)
+	text, _ := m["text"].(string)
+	return name + ": " + text
+}
+
+func (c client) record() (r record) {
+	require.NoError(c, wsjson.Read(c.ctx, c.conn, &r))
+	return r
+}
+
+// records returns the next n records: the messages, and the data of the answers. Which
+// comes first is not certain.
+func (c client) records(n int) (messages []string, answers []any) {
+	for range n {
+		if r := c.record(); r.Event == "answer" {
+			assert.Empty(c, r.ID, "an answer is not to go on from")
+			answers = append(answers, r.Data)
+		} else {
+			messages = append(messages, r.told())
+		}
+	}
+	return messages, answers
+}
+
+func (c client) closed() coder.StatusCode {
+	for {
+		if _, _, err := c.conn.Read(c.ctx); err != nil {
+			return coder.CloseStatus(err)
+		}
+	}
+}
+
+// Everybody gets what is said, over whichever technique, and each the answers to its own posts.
+func TestChat(t *testing.T) {
+	room := chat.NewRoom()
+	s := serve(t, room)
+	require.NoError(t, room.Post(t.Context(), "comet", "before"))
+	one, two := dial(t, s, ""), dial(t, s, "")
+
+	hostile := `</script><img src=x onerror="alert(1)">`
+	one.say("kiki", hostile)
+	messages, answers := one.records(3)
+	assert.Equal(t, []string{"comet: before", "kiki: " + hostile}, messages)
+	assert.Equal(t, []any{""}, answers)
+
+	two.say("", "nobody")
+	two.say("two", "bar")
+	require.NoError(t, room.Post(t.Context(), "comet", "after"))
+	messages, answers = two.records(6)
+	assert.ElementsMatch(t, []string{"comet: before", "kiki: " + hostile, "two: bar", "comet: after"}, messages)
+	assert.Equal(t, []any{chat.ErrLength.Error(), ""}, answers)
+
+	rest, answers := one.records(2)
+	assert.Equal(t, messages[2:], rest)
+	assert.Empty(t, answers, "those are for the other")
+
+	require.NoError(t, one.conn.Close(coder.StatusNormalClosure, ""))
+	two.say("two", "alone")
+	messages, _ = two.records(2)
+	assert.Equal(t, []string{"two: alone"}, messages)
+}
+
+func TestGoesOnWhereItWas(t *testing.T) {
+	room := chat.NewRoom()
+	s := serve(t, room)
+	for _, text := range []string{"one", "two", "three"} {
+		require.NoError(t, room.Post(t.Context(), "kiki", text))
+	}
+	c := dial(t, s, "")
+	assert.Equal(t, "kiki: one", c.record().told())
+	at := c.record().ID
+
+	assert.Equal(t, "kiki: three", dial(t, s, "?lastEventId="+at).record().told())
+
+	for _, unknown := range []string{"1z-1", "%00"} { // as after a restart of the server
+		c := dial(t, s, "?lastEventId="+unknown)
+		assert.Equal(t, "reset", c.record().Event)
+		messages, _ := c.records(3)
+		assert.Equal(t, []string{"kiki: one", "kiki: two", "kiki: three"}, messages)
+	}
+}
+
+// Who does not keep up is told how much it has missed.
+func TestGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := chat.NewRoom()
+		post := func() {
+			time.Sleep(time.Second)
+			require.NoError(t, room.Post(t.Context(), "kiki", "foo"))
+		}
+		_, out := join(room, enumerator.Position{})
+		slow := enumeratee.MapM(func(_ context.Context, r comet.Record) (comet.Record, error) {
+			time.Sleep(time.Hour)
+			return r, nil
+		})
+		go func() {
+			for range 200 {
+				post()
+			}
+		}()
+		records, err := enumerator.Run(t.Context(), enumerator.Through(out, enumeratee.Compose(slow, enumeratee.Take[comet.Record](102))), iteratee.Collect[comet.Record]())
+		require.NoError(t, err)
+		gaps, missed := 0, uint64(0)
+		for _, r := range records {
+			if r.Event == comet.Gap {
+				gaps++
+				missed += r.Data.(comet.Missed).Count
+			}
+		}
+		assert.Equal(t, 1, gaps)
+		assert.EqualValues(t, 200, missed+uint64(len(records)-1))
+	})
+}
+
+// Too many posts are answered as such, and those that follow later are taken again.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := chat.NewRoom()
+		in, out := join(room, enumerator.Position{})
+		posts := make(chan post)
+		go func() {
+			defer close(posts)
+			for range 50 {
+				posts <- post{"kiki", "foo"}
+			}
+			time.Sleep(time.Minute)
+			posts <- post{"kiki", "bar"}
+		}()
+		taken := make(chan error, 1)
+		go func() {
+			_, err := enumerator.Run(t.Context(), enumerator.FromChan(posts), in)
+			taken <- err
+		}()
+		answers := enumeratee.Compose(
+			enumeratee.Filter(func(r comet.Record) bool { return r.Event == "answer" }),
+			enumeratee.Take[comet.Record](51),
+		)
+		records, err := enumerator.Run(t.Context(), enumerator.Through(out, answers), iteratee.Collect[comet.Record]())
+		require.NoError(t, err)
+		require.NoError(t, <-taken)
+		count := map[any]int{}
+		for _, r := range records {
+			count[r.Data]++
+		}
+		assert.Equal(t, map[any]int{"": 21, chat.ErrBusy.Error(): 30}, count)
+		assert.Equal(t, "", records[50].Data)
+	})
+}
+
+// A client that does not read what it gets is not read either.
+func TestBackpressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		in, _ := join(chat.NewRoom(), enumerator.Position{})
+		read := 0
+		posts := enumerator.Repeat(func() post { read++; return post{"kiki", "foo"} })
+		ended := make(chan error, 1)
+		go func() {
+			_, err := enumerator.Run(ctx, posts, in)
+			ended <- err
+		}()
+		synctest.Wait()
+		assert.Equal(t, 1, read)
+		cancel()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+func TestRefuses(t *testing.T) {
+	s := serve(t, chat.NewRoom())
+	for name, test := range map[string]struct {
+		kind coder.MessageType
+		data string
+		want coder.StatusCode
+	}{
+		"no JSON":   {coder.MessageText, "foo", coder.StatusInvalidFramePayloadData},
+		"no post":   {coder.MessageText, `{"name":1}`, coder.StatusInvalidFramePayloadData},
+		"binary":    {coder.MessageBinary, `{}`, coder.StatusUnsupportedData},
+		"too large": {coder.MessageText, `{"name":"kiki","text":"` + strings.Repeat("a", 20<<10) + `"}`, coder.StatusMessageTooBig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, s, "")
+			require.NoError(t, c.conn.Write(c.ctx, test.kind, []byte(test.data)))
+			assert.Equal(t, test.want, c.closed())
+		})
+	}
+	_, res, err := coder.Dial(t.Context(), s.URL+"/wschat/socket", &coder.DialOptions{HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}}})
+	require.Error(t, err)
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+
+	_, err = answer(errors.New("closed"))
+	assert.EqualError(t, err, "closed", "which ends the connection")
+}
+
+// The largest message that the room takes fits, however it is written.
+func TestLargestPost(t *testing.T) {
+	c := dial(t, serve(t, chat.NewRoom()), "")
+	largest := `{"name":"` + strings.Repeat(`\ud83d\ude00`, 30) + `","text":"` + strings.Repeat(`\ud83d\ude00`, 1000) + `"}`
+	require.NoError(t, c.conn.Write(c.ctx, coder.MessageText, []byte(largest)))
+	messages, answers := c.records(2)
+	assert.Equal(t, []string{strings.Repeat("😀", 30) + ": " + strings.Repeat("😀", 1000)}, messages)
+	assert.Equal(t, []any{""}, answers)
+}
+
+func TestDrain(t *testing.T) {
+	s := serve(t, chat.NewRoom())
+	c := dial(t, s, "")
+	c.say("kiki", "foo")
+	c.records(2)
+	require.NoError(t, s.Config.Shutdown(t.Context()))
+	assert.Equal(t, coder.StatusGoingAway, c.closed())
+}

@@ -1,0 +1,64 @@
+package probe
+
+import (
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Pipes is a listener whose connections are pipes in memory, on the clock of a synctest
+// bubble. A pipe holds nothing: a write waits for the reader.
+type Pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+// NewPipes returns a listener that nobody has connected to.
+func NewPipes() Pipes { return Pipes{make(chan net.Conn), make(chan struct{})} }
+
+// Accept returns the server's end of the next connection.
+func (p Pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept. It is called once.
+func (p Pipes) Close() error { close(p.closed); return nil }
+
+// Addr is of no use.
+func (p Pipes) Addr() net.Addr { return &net.IPAddr{} }
+
+// Dial returns the client's end of a new connection, when the server has accepted it.
+func (p Pipes) Dial() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+// Logs catches what goes to slog's default logger during the test.
+func Logs(t testing.TB) func() string {
+	var mu sync.Mutex
+	var b strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.Write(p)
+	}), nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
