@@ -118,9 +118,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	if s.rc().EnableFullDuplex() == nil {
 		defer s.leaveBody()
 	}
-	ctx, cancel := context.WithCancelCause(s.r.Context())
-	defer cancel(nil)
 	s.length = s.contentLength(s.w.Header())
+	ctx, cancel := s.context()
+	defer cancel(nil)
 	if shutdown := draining(s.r); shutdown != nil && s.length < 0 {
 		defer context.AfterFunc(shutdown, func() { cancel(errDrained) })()
 	}
@@ -128,6 +128,17 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	defer s.stop()
 	trailers, err := enumerator.Run(ctx, e, s.consumer())
 	return s.over(ctx, trailers, err)
+}
+
+// context returns the context of the run, and what ends it. Where only a heartbeat that
+// cannot be written could do that, it is the request's: a server of net/http ends that then,
+// and a context less is half a KiB less for each stream.
+func (s *stream) context() (context.Context, context.CancelCauseFunc) {
+	ctx := s.r.Context()
+	if s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
+		return ctx, func(error) {}
+	}
+	return context.WithCancelCause(ctx)
 }
 
 // over is called when the run whose context is ctx has ended.
