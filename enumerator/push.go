@@ -46,13 +46,18 @@ type pushConfig struct {
 }
 
 // Capacity sets how many elements are held, 256 if it is not given. It panics if n is not
-// positive.
+// positive, or more than 2^30: a place is kept for each.
 func Capacity(n int) PushOption {
-	if n <= 0 {
+	switch {
+	case n <= 0:
 		panic(fmt.Sprintf("enumerator: Capacity: n must be positive, got %d", n))
+	case n > mostCapacity:
+		panic(fmt.Sprintf("enumerator: Capacity: n must not be more than %d, got %d", mostCapacity, n))
 	}
 	return func(c *pushConfig) { c.capacity = n }
 }
+
+const mostCapacity = 1 << 30
 
 // WhenFull sets the policy. It panics if p is none of the four.
 func WhenFull(p Policy) PushOption {

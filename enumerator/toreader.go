@@ -2,6 +2,7 @@ package enumerator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,7 +17,8 @@ import (
 // does not change or keep a chunk when the next one is asked for.
 //
 // When e has run out, Read returns io.EOF. An error of e, or what ended the context, comes out of
-// Read, wrapped, again and again. A panic of e reaches the caller of Read. Close ends the run, and a
+// Read, wrapped, again and again. A panic of e reaches the caller of Read, and later calls
+// fail. Close ends the run, and a
 // Read that waits with it: e has closed what it has opened when Close has returned, and Read returns
 // an error that is [fs.ErrClosed]. Whoever has not read all must call it. It returns nil.
 //
@@ -38,7 +40,9 @@ type reader struct {
 
 func (r *reader) Read(p []byte) (int, error) {
 	for len(p) > 0 && len(r.left) == 0 && r.err == nil {
+		r.err = errReaderPanicked // unless ask returns
 		chunk, end, step := r.pull.ask()
+		r.err = nil
 		if r.left = chunk; end {
 			r.end(step.Err())
 		}
@@ -80,6 +84,7 @@ func (r *reader) WriteTo(w io.Writer) (n int64, err error) {
 		if r.pull.claim() {
 			e = r.pull.e
 		}
+		r.left, r.err = nil, errReaderPanicked // unless Run returns
 		_, failed := Run(r.pull.ctx, e, write)
 		r.end(failed)
 	}
@@ -100,4 +105,7 @@ func (r *reader) Close() error {
 	return nil
 }
 
-var errReaderClosed = fmt.Errorf("enumerator: ToReader: %w", fs.ErrClosed)
+var (
+	errReaderClosed   = fmt.Errorf("enumerator: ToReader: %w", fs.ErrClosed)
+	errReaderPanicked = errors.New("enumerator: ToReader: the run has panicked")
+)

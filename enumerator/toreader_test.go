@@ -130,9 +130,17 @@ func TestToReaderErrors(t *testing.T) {
 		assert.Equal(t, io.ErrShortWrite, err)
 	}
 
-	panics := enumerator.ToReader(t.Context(), enumerator.Repeat(func() []byte { panic("boom") }))
-	assert.PanicsWithValue(t, "boom", func() { _, _ = io.ReadAll(panics) })
-	assert.NoError(t, panics.Close())
+	for _, read := range []func(io.Reader){
+		func(r io.Reader) { _, _ = io.ReadFull(r, make([]byte, 10)) },
+		func(r io.Reader) { _, _ = io.Copy(io.Discard, r) },
+	} {
+		panics := enumerator.ToReader(t.Context(), bytesOf("abc").AndThen(enumerator.Repeat(func() []byte { panic("boom") })))
+		assert.PanicsWithValue(t, "boom", func() { read(panics) })
+		got, err := io.ReadAll(panics)
+		assert.EqualError(t, err, "enumerator: ToReader: the run has panicked", "not as if it had run out")
+		assert.Empty(t, got)
+		assert.NoError(t, panics.Close())
+	}
 }
 
 type failingWriter struct{}

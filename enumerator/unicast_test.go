@@ -350,6 +350,7 @@ func TestUnicastDoesNotStartForAConsumerThatIsDone(t *testing.T) {
 
 func TestPushOptions(t *testing.T) {
 	assert.PanicsWithValue(t, "enumerator: Capacity: n must be positive, got 0", func() { enumerator.Capacity(0) })
+	assert.PanicsWithValue(t, "enumerator: Capacity: n must not be more than 1073741824, got 1073741825", func() { enumerator.Capacity(1<<30 + 1) })
 	assert.PanicsWithValue(t, "enumerator: WhenFull: no such policy: 4", func() { enumerator.WhenFull(4) })
 	assert.PanicsWithValue(t, "enumerator: WhenFull: no such policy: -1", func() { enumerator.WhenFull(-1) })
 	assert.Equal(t, "Block DropOldest DropNewest FailSlow Policy(7)", enumerator.Block.String()+" "+enumerator.DropOldest.String()+" "+
