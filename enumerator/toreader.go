@@ -18,9 +18,9 @@ import (
 //
 // When e has run out, Read returns io.EOF. An error of e, or what ended the context, comes out of
 // Read, wrapped, again and again. A panic of e reaches the caller of Read, and later calls
-// fail. Close ends the run, and a
-// Read that waits with it: e has closed what it has opened when Close has returned, and Read returns
-// an error that is [fs.ErrClosed]. Whoever has not read all must call it. It returns nil.
+// fail. Close ends the run, and a Read that waits with it: e has closed what it has opened when
+// Close has returned, and Read returns an error that is [fs.ErrClosed]. Whoever has not read all
+// must call it. It returns nil.
 //
 // The reader is an [io.WriterTo] too, so [io.Copy] hands it whole chunks: if nothing has been read
 // before, e drives the writer itself. An error of the writer ends the run, and comes out of WriteTo
