@@ -92,7 +92,7 @@ func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 			r.end, r.panicked = iteratee.StepError(errPanicked), panicked
 		})
 	})
-	stage.cancels = append(stage.cancels, r.cancel)
+	stage.goes = true
 	stage.AtEnd(func() {
 		r.stop()
 		r.answer()

@@ -57,8 +57,8 @@ type attachment struct {
 	owns  bool     // whoever made the Stage drives the source too
 	atEnd []func() // what End has to call
 	end   func()
-
-	cancels []func() // of the goroutines; one may wait for another
+	goes  bool   // the adapter has goroutines
+	join  func() // if set, ends them all; they may wait for one another
 }
 
 // NewStage returns a Stage of its own within the run whose context is ctx. Whoever
@@ -81,10 +81,21 @@ func (s Stage) Context() context.Context { return s.ctx }
 func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Step)) {
 	if s.owns {
 		run, end := iteratee.NewRun(s.ctx)
-		s.AtEnd(end)
-		s.ctx, s.owns = run, false
+		s.AtEnd(func() {})
+		s.ctx, s.owns, s.join = run, false, end
 	}
 	return iteratee.Interruptible(s.ctx)
+}
+
+// passOn has an interruption pass the adapter, which has no goroutine. The arguments are what
+// Interruptible has returned.
+func (s Stage) passOn(own context.Context, interrupt func(iteratee.Step)) {
+	stop := context.AfterFunc(own, func() {
+		if step := iteratee.Interrupted(own, iteratee.StepCont); !step.IsCont() {
+			interrupt(step)
+		}
+	})
+	s.AtEnd(func() { stop() })
 }
 
 // Stop returns what the adapter answers when it takes no more while its consumer
@@ -108,15 +119,15 @@ func (s Stage) AtEnd(f func()) {
 func (s Stage) End() {
 	if s.end != nil {
 		s.end()
-		s.end, s.atEnd, s.cancels = nil, nil, nil
+		s.end, s.atEnd = nil, nil
 	}
 }
 
 func (a *attachment) closeAll() {
-	for _, cancel := range a.cancels {
-		cancel()
-	}
 	for _, f := range a.atEnd {
 		defer f() // last first, and each though another panics
+	}
+	if a.join != nil {
+		a.join()
 	}
 }

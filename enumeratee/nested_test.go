@@ -14,6 +14,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
+func giveUp(_ context.Context, err error, _ iteratee.Input[int]) error { return err }
+
 // One goroutine waits until another has room, and that until its context ends.
 func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	waits := enumeratee.MapConcurrent(1, func(ctx context.Context, _ int) (int, error) {
@@ -30,7 +32,6 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	})
 	source := enumerator.FromSlice(ints(1, 3))
 	failing := enumerator.Through(source, fails)
-	giveUp := func(_ context.Context, err error, _ iteratee.Input[int]) error { return err }
 	for name, c := range map[string]struct {
 		source enumerator.Enumerator[int]
 		it     iteratee.Iteratee[int, struct{}]
@@ -39,6 +40,8 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 		"composed":    {failing, enumeratee.Transform(enumeratee.Compose(buffer, waits), ignore)},
 		"through":     {enumerator.Through(failing, enumeratee.Compose(buffer, waits)), ignore},
 		"a part":      {failing, iteratee.FlatMap(enumeratee.Transform(enumeratee.Compose(buffer, waits), ignore), func(struct{}) iteratee.Iteratee[int, struct{}] { return ignore })},
+		"behind":      {enumerator.Through(failing, enumeratee.Compose(buffer, enumeratee.Recover(enumeratee.Recover(waits, giveUp), giveUp))), ignore},
+		"all":         {failing, enumeratee.Transform(buffer, enumeratee.Transform(enumeratee.Recover(waits, giveUp), ignore))},
 		"recovered":   {source, enumeratee.Transform(enumeratee.Recover(enumeratee.Compose3(fails, buffer, waits), giveUp), ignore)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,20 +55,71 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 
 // What a consumer has opened in its goroutine is closed when that has returned.
 func TestNothingIsClosedWhileAGoroutineUsesIt(t *testing.T) {
-	for i := range 200 {
-		var open atomic.Int64
-		part := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, *int], error) {
-			open.Add(1)
-			closed := false
-			iteratee.AtEnd(ctx, func() { closed = true; open.Add(-1) })
-			uses := enumeratee.Map(func(e int) int {
-				assert.False(t, closed)
-				return e
-			})
-			return enumeratee.Transform(enumeratee.Compose(enumeratee.Timeout[int](time.Hour), uses), iteratee.Head[int]()), nil
+	for name, tr := range map[string]tee{
+		"Buffer":  enumeratee.Buffer[int](4),
+		"Recover": enumeratee.Recover(enumeratee.Buffer[int](4), giveUp),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 200 {
+				var open atomic.Int64
+				part := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, *int], error) {
+					open.Add(1)
+					closed := false
+					iteratee.AtEnd(ctx, func() { closed = true; open.Add(-1) })
+					uses := enumeratee.Map(func(e int) int {
+						assert.False(t, closed)
+						return e
+					})
+					return enumeratee.Transform(enumeratee.Compose(enumeratee.Timeout[int](time.Hour), uses), iteratee.Head[int]()), nil
+				})
+				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5+i)).AndThen(failing()), enumeratee.Transform(tr, iteratee.Repeat(part)))
+				assert.Equal(t, errBoom, err)
+				assert.Zero(t, open.Load())
+			}
 		})
-		_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5+i)).AndThen(failing()), enumeratee.Transform(enumeratee.Buffer[int](4), iteratee.Repeat(part)))
-		assert.Equal(t, errBoom, err)
-		assert.Zero(t, open.Load())
+	}
+}
+
+// The last of the goroutines tells the others one by one, so that no two drive a consumer.
+func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
+	for name, between := range map[string]tee{
+		"Buffer":          enumeratee.Buffer[int](1),
+		"Recover, Buffer": enumeratee.Recover(enumeratee.Buffer[int](1), giveUp),
+		"two Recovers":    enumeratee.Recover(enumeratee.Recover(enumeratee.Buffer[int](1), giveUp), giveUp),
+		"Buffer, Timeout": enumeratee.Compose(enumeratee.Buffer[int](1), enumeratee.Timeout[int](time.Hour)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				driven, done := false, make(chan struct{})
+				slow := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
+					return iteratee.Sink[int]{
+						Next: func(e int) iteratee.Step {
+							driven = true
+							defer func() { driven = false }()
+							if e == 2 {
+								close(done)
+								time.Sleep(time.Second)
+							}
+							return inner.Next(e)
+						},
+						EOF: func() iteratee.Step {
+							assert.False(t, driven, "by another")
+							return stage.EOF()
+						},
+						Rest: inner.Rest,
+					}, iteratee.StepCont
+				})
+				first := iteratee.FoldUntil(0, func(_ context.Context, _, e int) (int, bool, error) {
+					<-done
+					return e, true, nil
+				})
+				later := enumeratee.Map(func(time.Time) int { return 4 })
+				source := enumerator.FromSlice(ints(1, 3)).AndThen(enumerator.Through(enumerator.Interval(5*time.Second), later))
+				it := enumeratee.Transform(enumeratee.Compose(enumeratee.Buffer[int](1), between), enumeratee.Transform(enumeratee.Compose(slow, enumeratee.Buffer[int](1)), first))
+				got, err := enumerator.Run(t.Context(), source, it)
+				assert.NoError(t, err)
+				assert.Equal(t, 1, got)
+			})
+		})
 	}
 }

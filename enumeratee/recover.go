@@ -13,7 +13,8 @@ import (
 // What t leaves over is left over.
 //
 // What t has kept of the elements before, such as a group that has begun, is lost when
-// it starts afresh; what it holds open is closed. A failure when t is attached, such as
+// it starts afresh; what it holds open is closed. If t has goroutines, an adapter behind it
+// that ends stops the source only at the next element. A failure when t is attached, such as
 // that of [Defer], is not recovered from.
 //
 // It is Play's Enumeratee.recover, which recovers from all that stands behind it; here t
@@ -29,13 +30,23 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 			EOF:  inner.EOF,
 			Rest: inner.Rest,
 		}
-		// A stage for each time t is attached, so that what it holds open is closed when it
-		// has failed. Its context is not the run's own: the source goes on after t.
-		type part struct{ context.Context }
-		ctx := part{stage.Context()}
-		place := NewStage(ctx)
-		stage.AtEnd(func() { place.End() })
-		outer, step := t.Attach(place, watched)
+		// A run for each time t is attached, so that what it holds open is closed when it
+		// has failed, and that it does not interrupt the source, which goes on after t.
+		ctx, interrupt := stage.Interruptible()
+		var place Stage
+		var closePlace func()
+		stage.AtEnd(func() { closePlace() })
+		attach := func() (iteratee.Sink[From], iteratee.Step) {
+			var run context.Context
+			run, closePlace = iteratee.NewRun(stage.Context())
+			place = NewStage(run)
+			return t.Attach(place, watched)
+		}
+		outer, step := attach()
+		stage.goes = stage.goes || place.goes
+		if !place.goes { // otherwise an interruption ends here, since those go on
+			stage.passOn(ctx, interrupt)
+		}
 		own := func(step iteratee.Step) iteratee.Step {
 			if step == place.Stop() {
 				return stage.Stop()
@@ -53,9 +64,8 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				end = iteratee.StepError(err)
 				return end
 			}
-			place.End()
-			place = NewStage(ctx)
-			outer, step = t.Attach(place, watched)
+			closePlace()
+			outer, step = attach()
 			return own(step)
 		}
 		return iteratee.Sink[From]{

@@ -23,7 +23,8 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Timeout", d)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		_, interrupt := stage.Interruptible()
+		own, interrupt := stage.Interruptible()
+		stage.passOn(own, interrupt)
 		late := iteratee.StepError(fmt.Errorf("%w within %v", ErrTimeout, d))
 		fired := make(chan struct{})
 		timer := time.AfterFunc(d, func() {

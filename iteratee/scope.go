@@ -43,17 +43,14 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 // consumers use. f must not panic. Go panics if ctx does not come from a run.
 func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 	s := scopeOf(ctx, "Go")
-	s.mu.Lock()
-	if s.ends == nil {
-		s.ends, s.stop = context.WithCancel(context.Background())
-	}
-	s.mu.Unlock()
 	ctx, cancel = context.WithCancel(ctx)
-	forget := context.AfterFunc(s.ends, cancel)
-	s.running.Go(func() {
+	forget := context.AfterFunc(s.ending(), cancel)
+	s.count(1)
+	go func() {
+		defer s.count(-1)
 		defer forget()
 		f(ctx)
-	})
+	}()
 	return cancel
 }
 
@@ -63,8 +60,9 @@ func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 // waiting and ends the run with step, which is what the adapter has answered or would
 // answer next. That function can be called by any goroutine and at any time.
 //
-// The context returned ends when an adapter behind this one interrupts the source, which
-// is then no source for this one any more either.
+// The context returned ends when an adapter behind this one interrupts the source. That
+// goes no further by itself: the adapter interrupts what is before it when it has ended, so
+// that nobody drives its consumer any more when the source is told.
 //
 // A source can only be interrupted if nobody else will want its elements: not on behalf
 // of a part of a [FlatMap], say, after which another part goes on. Interruptible returns
@@ -75,7 +73,7 @@ func Interruptible(ctx context.Context) (own context.Context, interrupt func(Ste
 		return ctx, func(Step) {}
 	}
 	own = s.source()
-	up, cancel := context.WithCancelCause(own)
+	up, cancel := context.WithCancelCause(ctx)
 	AtEnd(ctx, func() { cancel(nil) })
 	s.up = up
 	return own, func(step Step) { cancel(&interruption{step}) }
@@ -130,9 +128,9 @@ type scope struct {
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
 	open *list.List // of func(); nil if there has been none
 
-	ends    context.Context // when what Go has started is to end; nil if there has been nothing
+	ends    context.Context // see ending; nil if Go has started nothing
 	stop    func()          // ends it
-	running sync.WaitGroup
+	running sync.WaitGroup  // what Go has started, in runs within this one too
 
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
@@ -166,6 +164,33 @@ func (s *scope) remove(at *list.Element) bool {
 	before := s.open.Len()
 	s.open.Remove(at)
 	return s.open.Len() < before
+}
+
+// within returns the run that this one is a part of, nil if it is none.
+func (s *scope) within() *scope {
+	whole, _ := s.Context.Value(scopeKey{}).(*scope)
+	return whole
+}
+
+// count adds n to the goroutines of this run, and of those that it is within.
+func (s *scope) count(n int) {
+	for ; s != nil; s = s.within() {
+		s.running.Add(n)
+	}
+}
+
+// ending returns the context that ends when this run, or one that it is within, is over.
+func (s *scope) ending() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ends == nil {
+		s.ends = context.Background()
+		if whole := s.within(); whole != nil {
+			s.ends = whole.ending()
+		}
+		s.ends, s.stop = context.WithCancel(s.ends)
+	}
+	return s.ends
 }
 
 func (s *scope) end() {
