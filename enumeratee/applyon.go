@@ -38,6 +38,7 @@ func ApplyOn[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A
 			EOF:  func() iteratee.Step { return note(inner.EOF()) },
 			Rest: inner.Rest,
 		})
+		outer = endedByFailure(stage, outer)
 		outer.Rest = ofTheStream(outer.Rest)
 		return iteratee.Running[From, iteratee.Iteratee[To, A]]{
 			Sink: outer,

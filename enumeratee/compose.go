@@ -110,6 +110,7 @@ func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To,
 		}
 		stage := NewStage(ctx)
 		outer, step := t.Attach(stage, inner.Sink)
+		outer = endedByFailure(stage, outer)
 		outer.Rest = ofTheStream(outer.Rest)
 		if stage.end != nil {
 			outer.Reset = nil // what is held open would be closed

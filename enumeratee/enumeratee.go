@@ -77,14 +77,42 @@ func NewSourceStage(ctx context.Context) Stage {
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
 
-// Interruptible is [iteratee.Interruptible] for the adapter.
+// Interruptible is [iteratee.Interruptible] for the adapter. The function has no effect where
+// the source cannot be interrupted.
 func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Step)) {
-	if s.owns {
-		run, end := iteratee.NewRun(s.ctx)
-		s.AtEnd(func() {})
-		s.ctx, s.owns, s.join = run, false, end
+	if !s.owns {
+		if own, interrupt = iteratee.Interruptible(s.ctx); interrupt != nil {
+			return own, interrupt
+		}
 	}
-	return iteratee.Interruptible(s.ctx)
+	// A run of its own, since others go on when this one is over.
+	run, end := iteratee.NewRun(s.ctx)
+	s.AtEnd(func() {})
+	s.ctx, s.owns, s.join = run, false, end
+	return iteratee.Interruptible(run)
+}
+
+// endedByFailure is sink, which ends the stage when it fails, if that has a run of its own:
+// its goroutines would go on beside what takes the place of the part that has failed.
+func endedByFailure[E any](s Stage, sink iteratee.Sink[E]) iteratee.Sink[E] {
+	if s.join == nil {
+		return sink
+	}
+	ended := func(step iteratee.Step) iteratee.Step {
+		if step.Err() != nil {
+			s.End()
+		}
+		return step
+	}
+	return iteratee.Sink[E]{
+		Next: func(e E) iteratee.Step { return ended(sink.Next(e)) },
+		EOF:  func() iteratee.Step { return ended(sink.EOF()) },
+		Rest: sink.Rest,
+		Batch: func(es []E) (int, iteratee.Step) {
+			n, step := sink.Offer(es)
+			return n, ended(step)
+		},
+	}
 }
 
 // passOn has an interruption pass the adapter, which has no goroutine. The arguments are what

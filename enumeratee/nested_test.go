@@ -123,3 +123,45 @@ func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 		})
 	}
 }
+
+// What takes the place of a part that has failed runs alone.
+func TestNothingOfAPartGoesOnWhenItHasFailed(t *testing.T) {
+	fails := enumeratee.MapM(func(_ context.Context, e int) (int, error) {
+		if e == 3 {
+			return 0, errBoom
+		}
+		return e, nil
+	})
+	waits := enumeratee.MapConcurrent(1, func(ctx context.Context, e int) (int, error) {
+		<-ctx.Done()
+		return e, nil
+	})
+	buffer := enumeratee.Buffer[int](4)
+	for name, tr := range map[string]tee{
+		"Buffer":                enumeratee.Compose(fails, buffer),
+		"one waits for another": enumeratee.Compose3(fails, buffer, enumeratee.Recover(waits, giveUp)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failed, ended := false, 0
+				slow := iteratee.ForEach(func(context.Context, int) error {
+					assert.False(t, failed)
+					time.Sleep(time.Second)
+					return nil
+				})
+				it := iteratee.RecoverWith(enumeratee.Transform(enumeratee.Compose(tr, enumeratee.OnDone[int](func() { ended++ })), slow), func(err error) iteratee.Iteratee[int, struct{}] {
+					assert.Equal(t, errBoom, err)
+					assert.Equal(t, 1, ended)
+					failed = true
+					return iteratee.ForEach(func(context.Context, int) error {
+						time.Sleep(time.Second)
+						return nil
+					})
+				})
+				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), it)
+				assert.NoError(t, err)
+				assert.Equal(t, 1, ended)
+			})
+		})
+	}
+}

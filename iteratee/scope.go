@@ -66,10 +66,13 @@ func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 //
 // A source can only be interrupted if nobody else will want its elements: not on behalf
 // of a part of a [FlatMap], say, after which another part goes on. Interruptible returns
-// ctx and a function without effect then; the source is stopped at its next element.
+// ctx and nil then; the source is stopped at its next element.
 func Interruptible(ctx context.Context) (own context.Context, interrupt func(Step)) {
 	s, ok := ctx.(*scope) // a part of the consumer has a context made of that
-	if !ok || s.driven {
+	if !ok {
+		return ctx, nil
+	}
+	if s.driven {
 		return ctx, func(Step) {}
 	}
 	own = s.source()
