@@ -186,3 +186,26 @@ func ExamplePosition() {
 	fmt.Println(text, parsed == p, err)
 	// Output: zik0zj-2s true <nil>
 }
+
+func ExampleParsePosition() {
+	hub := enumerator.Broadcast[string]()
+	p, err := enumerator.ParsePosition(hub.Position().String())
+	fmt.Println(p == hub.Position(), err)
+	_, err = enumerator.ParsePosition("yesterday")
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// enumerator: ParsePosition: "yesterday" is not a position
+}
+
+func ExampleCapacity() {
+	hub := enumerator.Broadcast[int](enumerator.Capacity(2))
+	for n := range 4 {
+		if err := hub.Push(context.Background(), n); err != nil {
+			fmt.Println(err)
+		}
+	}
+	hub.End()
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Values(hub.Last(10), nil), iteratee.Collect[int]()))
+	// Output: [2 3] <nil>
+}

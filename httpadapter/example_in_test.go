@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/halley-go/halley/enumeratee"
@@ -246,4 +247,61 @@ func ExampleError() {
 	})
 	try(h, "", "")
 	// Output: 404 Not Found: no such order
+}
+
+func ExampleJSON() {
+	h := httpadapter.Action(httpadapter.JSON[[]int](100), func(w http.ResponseWriter, r *http.Request, ns []int) error {
+		_, err := fmt.Fprint(w, len(ns))
+		return err
+	})
+	try(h, "application/json", "[1,2,3]")
+	try(h, "application/json", `["one"]`)
+	// Output:
+	// 200 3
+	// 400 Bad Request
+}
+
+func ExampleNoFiles() {
+	h := httpadapter.Action(httpadapter.Multipart(100, httpadapter.NoFiles), func(w http.ResponseWriter, r *http.Request, form httpadapter.MultipartForm[struct{}]) error {
+		_, err := io.WriteString(w, form.Values.Get("title"))
+		return err
+	})
+	const value = "--X\r\nContent-Disposition: form-data; name=title\r\n\r\nhello\r\n"
+	const file = "--X\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\nhello\r\n"
+	try(h, "multipart/form-data; boundary=X", value+"--X--\r\n")
+	try(h, "multipart/form-data; boundary=X", value+file+"--X--\r\n")
+	// Output:
+	// 200 hello
+	// 415 Unsupported Media Type: files are not expected
+}
+
+func ExampleToFile() {
+	dir, err := os.MkdirTemp("", "halley")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "upload")
+	h := httpadapter.Action(httpadapter.ToFile(name), func(w http.ResponseWriter, r *http.Request, saved httpadapter.SavedFile) error {
+		_, err := fmt.Fprintf(w, "%d bytes", saved.Size)
+		return err
+	})
+	try(h, "text/plain", "hello")
+	content, err := os.ReadFile(name)
+	fmt.Printf("%s %v\n", content, err)
+	// Output:
+	// 200 5 bytes
+	// hello <nil>
+}
+
+func ExampleMaxBytes() {
+	h := httpadapter.Action(iteratee.Consume[byte](), func(w http.ResponseWriter, r *http.Request, body []byte) error {
+		_, err := w.Write(body)
+		return err
+	}, httpadapter.MaxBytes(5))
+	try(h, "", "hello")
+	try(h, "", "hello!")
+	// Output:
+	// 200 hello
+	// 413 Request Entity Too Large: the limit is 5 bytes
 }

@@ -133,3 +133,24 @@ func ExampleWithPosition() {
 	// id: 1z-b
 	// data: {"from":"1z-9","count":3}
 }
+
+// The events that FromString and FromJSON make can be changed before they are sent.
+func ExampleFromJSON() {
+	type move struct {
+		X int `json:"x"`
+	}
+	show(eventsource.Messages(func(m move) (eventsource.Event, error) {
+		e, err := eventsource.FromJSON(m)
+		e.Name = "move"
+		return e, err
+	}), move{1})
+	// Output:
+	// event: move
+	// data: {"x":1}
+}
+
+func ExampleFromString() {
+	e, err := eventsource.FromString("kiki")
+	fmt.Println(e.Data, err)
+	// Output: kiki <nil>
+}

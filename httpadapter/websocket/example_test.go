@@ -104,3 +104,18 @@ func ExampleCloseError() {
 	// public
 	// StatusPolicyViolation
 }
+
+func ExampleMixed() {
+	h := websocket.Adapter(websocket.Mixed(), func(*http.Request) (enumeratee.Enumeratee[websocket.Message, websocket.Message], error) {
+		return enumeratee.Compose(
+			enumeratee.Map(func(m websocket.Message) websocket.Message {
+				return websocket.Message{Data: fmt.Appendf(nil, "%d bytes, binary: %v", len(m.Data), m.Binary)}
+			}),
+			enumeratee.Take[websocket.Message](1),
+		), nil
+	}, websocket.MaxMessage(1<<10))
+	talk(h, "hello")
+	// Output:
+	// 5 bytes, binary: false
+	// StatusNormalClosure
+}
