@@ -116,17 +116,7 @@ func checkChunkSize(function string, size int) {
 
 func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iteratee.Sink[[]byte]) iteratee.Step {
 	if d, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
-		interrupted := make(chan struct{})
-		stop := context.AfterFunc(ctx, func() {
-			defer close(interrupted)
-			d.SetReadDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
-		})
-		defer func() {
-			if !stop() {
-				<-interrupted
-				d.SetReadDeadline(time.Time{}) // for who reads on
-			}
-		}()
+		defer stop.Interrupting(ctx, d.SetReadDeadline)()
 	}
 	const patience = 100 // Reads in a row that return nothing, as bufio has it
 	var buf []byte

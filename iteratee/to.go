@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/halley-go/halley/internal/stop"
 )
 
 // ToChan returns an Iteratee that sends each element to ch, up to EOF. It waits until the element
@@ -32,7 +34,7 @@ func ToChan[E any](ch chan<- E) Iteratee[E, struct{}] {
 func ToWriter(w io.Writer) Iteratee[[]byte, int64] {
 	return Defer(func(ctx context.Context) (Iteratee[[]byte, int64], error) {
 		if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {
-			interruptible(ctx, d.SetWriteDeadline)
+			AtEnd(ctx, stop.Interrupting(ctx, d.SetWriteDeadline))
 		}
 		return FoldM(0, func(ctx context.Context, total int64, chunk []byte) (int64, error) {
 			n, err := w.Write(chunk)
@@ -44,21 +46,5 @@ func ToWriter(w io.Writer) Iteratee[[]byte, int64] {
 			}
 			return total + int64(n), err
 		}), nil
-	})
-}
-
-// interruptible sets a deadline that has passed when the context ends during the run, and none
-// when that is over.
-func interruptible(ctx context.Context, setDeadline func(time.Time) error) {
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		setDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
-	})
-	AtEnd(ctx, func() {
-		if !stop() {
-			<-interrupted
-			setDeadline(time.Time{})
-		}
 	})
 }

@@ -1,4 +1,5 @@
-// Package stop tells a source that was stopped from one that has failed.
+// Package stop tells a source that was stopped from one that has failed, and interrupts
+// what waits.
 package stop
 
 import (
@@ -6,6 +7,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // Err is enumerator.ErrStopped.
@@ -28,4 +30,20 @@ func Only(err error) bool {
 		return !slices.ContainsFunc(all, func(err error) bool { return !Only(err) })
 	}
 	return errors.Is(err, context.Canceled)
+}
+
+// Interrupting has a Read or Write that waits fail when ctx ends, by a deadline that has passed.
+// over ends that; there is no deadline any more then, for who goes on.
+func Interrupting(ctx context.Context, setDeadline func(time.Time) error) (over func()) {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		setDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
+	})
+	return func() {
+		if !stop() {
+			<-interrupted
+			setDeadline(time.Time{})
+		}
+	}
 }
