@@ -127,7 +127,7 @@ func chat(*http.Request) (enumerator.Enumerator[[]byte], error) {
 	return enumerator.Through(enumerator.Of("kiki", "foo", "two\nlines"), eventsource.String()), nil
 }
 
-var chatHandler = httpadapter.Handler(chat, httpadapter.Header("Content-Type", eventsource.ContentType))
+var chatHandler = httpadapter.Handler(chat, httpadapter.EventStream())
 
 // end snippet
 
@@ -162,7 +162,7 @@ func Example_read() {
 		log.Fatal(err)
 	}
 	// Output:
-	// text/event-stream; charset=utf-8
+	// text/event-stream
 	// kiki
 	// foo
 	// two

@@ -3,7 +3,7 @@
 //
 // [String], [JSON], [Messages] and [Encode] are enumeratees: put one behind a source of
 // messages with enumerator.Through, and serve what comes out with package httpadapter
-// under the content type [ContentType]. Unlike package comet, nothing goes out before the
+// and its option EventStream. Unlike package comet, nothing goes out before the
 // first message.
 //
 // # What is sent
