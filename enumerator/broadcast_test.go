@@ -404,7 +404,7 @@ func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		return collected >= n-2*capacity
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	runtime.KeepAlive(hub)
 }
 

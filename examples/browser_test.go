@@ -37,7 +37,7 @@ func TestBrowser(t *testing.T) {
 		require.Equal(t, []string{"kiki", "foo", "bar"}, messages)
 		require.Eventually(t, func() bool {
 			return tab.text(t, "state") == "The stream has ended."
-		}, 10*time.Second, 10*time.Millisecond)
+		}, waitAtMost, 10*time.Millisecond)
 		tab.checkConsole(t)
 	})
 
@@ -52,7 +52,7 @@ func TestBrowser(t *testing.T) {
 					times[now] = true
 				}
 				return len(times) >= 5
-			}, 10*time.Second, 20*time.Millisecond)
+			}, waitAtMost, 20*time.Millisecond)
 			for now := range times {
 				require.Regexp(t, `^\d\d:\d\d:\d\d\.\d$`, now)
 			}
@@ -63,12 +63,12 @@ func TestBrowser(t *testing.T) {
 		}
 		require.EqualValues(t, 2, server.open.Load())
 		one.close()
-		require.Eventually(t, func() bool { return server.open.Load() == 1 }, time.Second, time.Millisecond)
+		server.checkOpen(t, 1)
 
 		server.CloseClientConnections()
 		require.Eventually(t, func() bool {
 			return strings.HasPrefix(two.text(t, "state"), "The stream has ended.")
-		}, 10*time.Second, 10*time.Millisecond)
+		}, waitAtMost, 10*time.Millisecond)
 	})
 
 	t.Run("rx", func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestBrowser(t *testing.T) {
 		tab := open(t, browser, server, "rx")
 		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
 		for _, line := range []string{"trade", "settled", "average"} {
-			require.Eventually(t, func() bool { return tab.text(t, line) != "–" }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return tab.text(t, line) != "–" }, waitAtMost, 20*time.Millisecond)
 			require.Regexp(t, `^\d+\.\d\d$`, tab.text(t, line))
 		}
 		drawn, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](`(() => {
@@ -88,7 +88,7 @@ func TestBrowser(t *testing.T) {
 		tab.checkConsole(t)
 		require.EqualValues(t, 1, server.open.Load())
 		tab.close()
-		require.Eventually(t, func() bool { return server.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+		server.checkOpen(t, 0)
 	})
 }
 
@@ -99,7 +99,7 @@ func TestUploadInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#drop"))))
 	state := func(want string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return tab.text(t, "state") == want }, 20*time.Second, 20*time.Millisecond, want)
+		require.Eventually(t, func() bool { return tab.text(t, "state") == want }, waitAtMost, 20*time.Millisecond, want)
 	}
 	for _, size := range []int{5_000_000, 1, 0} {
 		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
@@ -119,7 +119,7 @@ func TestUploadInABrowser(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, full)
 	}
-	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+	server.checkOpen(t, 0)
 
 	// Cancelled while the server waits for the rest.
 	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`upload(new File([new Uint8Array(300e6)], 'large.bin'))`))
@@ -127,7 +127,7 @@ func TestUploadInABrowser(t *testing.T) {
 	state("Uploading")
 	require.NoError(t, chromedp.Do(tab.ctx, chromedp.Click(chromedp.CSS("#cancel"))))
 	state("Cancelled")
-	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, 10*time.Millisecond)
+	server.checkOpen(t, 0)
 	tab.checkConsole(t)
 }
 
@@ -155,12 +155,12 @@ func TestChart(t *testing.T) {
 		tab.until(t, drawn)
 		assert.Regexp(t, `^\d+%$`, tab.text(t, "now"))
 		tab.until(t, "points.every((p, i) => !i || points[i-1].at < p.at)")
-		require.Eventually(t, func() bool { return server.open.Load() == 1 }, 10*time.Second, time.Millisecond)
+		server.checkOpen(t, 1)
 		points += 2
 	}
 	tab.checkConsole(t)
 	tab.close()
-	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	server.checkOpen(t, 0)
 }
 
 // Tabs of both chats talk in one room; two come late, and one is cut off for a while.
@@ -224,7 +224,7 @@ func TestChat(t *testing.T) {
 	for _, tab := range tabs {
 		tab.close()
 	}
-	require.Eventually(t, func() bool { return server.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	server.checkOpen(t, 0)
 }
 
 // A browser that is gone says nothing any more; its streams end nevertheless.
@@ -233,10 +233,10 @@ func TestKilledBrowser(t *testing.T) {
 	server := serve(t)
 	tab := open(t, browser, server, "comet/clock")
 	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
-	require.Eventually(t, func() bool { return !strings.Contains(tab.text(t, "clock"), "-") }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !strings.Contains(tab.text(t, "clock"), "-") }, waitAtMost, 10*time.Millisecond)
 	require.EqualValues(t, 1, server.open.Load())
 	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
-	require.Eventually(t, func() bool { return server.open.Load() == 0 }, time.Second, time.Millisecond)
+	server.checkOpen(t, 0)
 }
 
 // A tab is a page that has been opened, and what its console has shown since.
@@ -280,12 +280,12 @@ func (tab *tab) checkConsole(t *testing.T, want ...string) {
 		defer tab.mu.Unlock()
 		return slices.Clone(tab.console)
 	}
-	assert.Eventually(t, func() bool { return len(shown()) >= len(want) }, 10*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return len(shown()) >= len(want) }, waitAtMost, 10*time.Millisecond)
 	// What comes after all that the page has said shows that it is all.
 	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`console.log('that is all')`))
 	require.NoError(t, err)
 	want = append(want, "log: that is all")
-	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, 10*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, waitAtMost, 10*time.Millisecond)
 	require.Equal(t, want, shown())
 }
 
@@ -296,7 +296,7 @@ func (tab *tab) until(t *testing.T, condition string) {
 		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](condition))
 		require.NoError(t, err, condition)
 		return holds
-	}, 10*time.Second, 5*time.Millisecond, condition)
+	}, waitAtMost, 5*time.Millisecond, condition)
 }
 
 func (tab *tab) text(t *testing.T, id string) string {

@@ -70,14 +70,12 @@ func TestEndsOnSignal(t *testing.T) {
 			require.NoError(t, err)
 			defer idle.Close()
 
-			sent := time.Now()
 			require.NoError(t, program.Process.Signal(signal))
 			select {
 			case err := <-ended:
 				require.NoError(t, err, "%s", &stderr)
-				require.Less(t, time.Since(sent), 3*time.Second)
 				require.Empty(t, stderr.String())
-			case <-time.After(10 * time.Second):
+			case <-time.After(waitAtMost):
 				require.Fail(t, "it is still running")
 			}
 		})
@@ -104,7 +102,7 @@ func TestEndsStreams(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(waitAtMost):
 		require.Fail(t, "it is still running")
 	}
 	for err == nil {
@@ -124,7 +122,7 @@ func TestEndsSockets(t *testing.T) {
 	go func() { ended <- run(ctx, "127.0.0.1:0", in) }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	bounded, done := context.WithTimeout(t.Context(), 10*time.Second)
+	bounded, done := context.WithTimeout(t.Context(), waitAtMost)
 	defer done()
 	conn, _, err := websocket.Dial(bounded, "ws://"+address.FindStringSubmatch(line)[1]+"/wschat/socket", nil)
 	require.NoError(t, err)

@@ -140,7 +140,7 @@ func numbers(to int) []int {
 
 func eventually(t *testing.T, condition func() bool, message ...any) {
 	t.Helper()
-	require.Eventually(t, condition, 20*time.Second, 2*time.Millisecond, message...)
+	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond, message...)
 }
 
 // A page is in a tab of its own.
@@ -190,7 +190,7 @@ func (p *page) do(statements string) {
 // until waits for a condition in the page.
 func (p *page) until(condition string) {
 	p.t.Helper()
-	if !assert.Eventually(p.t, func() bool { return eval[bool](p, condition) }, 20*time.Second, 2*time.Millisecond, condition) {
+	if !assert.Eventually(p.t, func() bool { return eval[bool](p, condition) }, 30*time.Second, 2*time.Millisecond, condition) {
 		p.t.Fatal(p.state())
 	}
 }

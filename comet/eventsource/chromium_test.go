@@ -92,7 +92,7 @@ func TestChromium(t *testing.T) {
 		require.Eventually(t, func() bool {
 			got, err = chromedp.Run(ctx, chromedp.Evaluate[string](`over ? JSON.stringify(got) : ''`))
 			return err != nil || got != ""
-		}, 10*time.Second, time.Millisecond)
+		}, 30*time.Second, time.Millisecond)
 		require.NoError(t, err)
 		var events []event
 		require.NoError(t, json.Unmarshal([]byte(got), &events))

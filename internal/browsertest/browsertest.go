@@ -38,9 +38,9 @@ func Start(t *testing.T) context.Context {
 	temp, err := os.MkdirTemp("", "halley-browser-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 10*time.Second, 10*time.Millisecond)
+		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 30*time.Second, 10*time.Millisecond)
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program),
