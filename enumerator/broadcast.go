@@ -115,45 +115,39 @@ func (h *Hub[E]) items(start start) Enumerator[Item[E]] {
 
 // drive is a run, which reads at c.
 func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *cursor) iteratee.Step {
-	me := waiter{bell: make(chan struct{}, 1)}
+	me := waiter{bell: make(chan bool, 1)}
+	// A select of the bell and the context would cost each element more than this the run.
+	defer context.AfterFunc(ctx, func() { h.waiters.leave(&me) })()
 	for {
 		item, ok, end := h.read(c)
 		switch {
-		case ok && h.policy == FailSlow && item.Gap.N > 0:
-			return iteratee.StepError(item.slow())
 		case ok:
-			if step := sink.Next(item); !step.IsCont() {
+			if step := iteratee.Cancelled(ctx); !step.IsCont() {
 				return step
 			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			if h.policy == FailSlow && item.Gap.N > 0 {
+				return iteratee.StepError(item.slow())
+			}
+			if step := sink.Next(item); !step.IsCont() {
 				return step
 			}
 		case end != nil:
 			return answerEnd(end, sink)
-		default:
-			if step := h.wait(ctx, &me, c); !step.IsCont() {
-				return step
-			}
+		case !h.wait(&me, c):
+			return iteratee.Cancelled(ctx)
 		}
 	}
 }
 
-// wait returns when there may be something to read at c.
-func (h *Hub[E]) wait(ctx context.Context, me *waiter, c *cursor) iteratee.Step {
-	h.waiters.add(me)
+// wait returns when there may be something to read at c, or false if me has left.
+func (h *Hub[E]) wait(me *waiter, c *cursor) bool {
+	if !h.waiters.add(me) {
+		return false
+	}
 	if h.hasNews(c) { // it came before me
 		h.waiters.ring()
 	}
-	select {
-	case <-me.bell:
-	case <-ctx.Done():
-		if h.waiters.remove(me) {
-			return iteratee.Cancelled(ctx)
-		}
-		<-me.bell
-	}
-	me.wakeOthers()
-	return iteratee.Cancelled(ctx)
+	return me.wait()
 }
 
 // An Item is a value, or what a run is told instead of one.

@@ -19,7 +19,8 @@ type waiters struct {
 // waiter is one of them. It is told by its bell; one without a goroutine of its own could be
 // told by a function.
 type waiter struct {
-	bell  chan struct{} // holds one signal
+	bell  chan bool // holds one signal: whether there are news, or the waiter has left
+	left  bool
 	group *group
 	at    int // in the group
 }
@@ -32,33 +33,39 @@ type group struct {
 
 var groups = sync.Pool{New: func() any { return new(group) }}
 
-// add has the bell of w rung once, when there are news. Those that came before it was added
-// may not ring it.
-func (ws *waiters) add(w *waiter) {
+// add has the bell of w rung once, when there are news or w leaves. Those that came before it
+// was added may not ring it. It returns false if w has left.
+func (ws *waiters) add(w *waiter) bool {
 	ws.mu.Lock()
 	defer ws.unlock()
+	if w.left {
+		return false
+	}
 	if ws.group == nil {
 		ws.group = groups.Get().(*group)
 	}
 	w.group, w.at = ws.group, len(ws.group.waiters)
 	w.group.waiters = append(w.group.waiters, w)
 	ws.n.Add(1)
+	return true
 }
 
-// remove reports whether it came before the bell of w was rung, or is about to be.
-func (ws *waiters) remove(w *waiter) bool {
+// leave has w wait no longer, now and in future. It can be called by any goroutine.
+func (ws *waiters) leave(w *waiter) {
 	ws.mu.Lock()
 	defer ws.unlock()
-	if w.group != ws.group {
-		return false
+	w.left = true
+	g := ws.group
+	if g == nil || w.at >= len(g.waiters) || g.waiters[w.at] != w {
+		return // it does not wait, or is about to be woken
 	}
-	last := len(w.group.waiters) - 1
-	moved := w.group.waiters[last]
-	w.group.waiters[w.at], moved.at = moved, w.at
-	w.group.waiters[last] = nil
-	w.group.waiters = w.group.waiters[:last]
+	last := len(g.waiters) - 1
+	moved := g.waiters[last]
+	g.waiters[w.at], moved.at = moved, w.at
+	g.waiters[last] = nil
+	g.waiters = g.waiters[:last]
 	ws.n.Add(-1)
-	return true
+	w.bell <- false
 }
 
 func (ws *waiters) unlock() {
@@ -88,8 +95,12 @@ func (ws *waiters) answer() {
 	}
 }
 
-// wakeOthers is what each calls that was woken.
-func (w *waiter) wakeOthers() {
+// wait returns when the bell has been rung, and whether that is because of news. If so, others
+// are woken as well.
+func (w *waiter) wait() bool {
+	if !<-w.bell {
+		return false
+	}
 	g := w.group
 	g.wake(2*w.at + 1)
 	g.wake(2*w.at + 2)
@@ -98,10 +109,11 @@ func (w *waiter) wakeOthers() {
 		g.waiters = g.waiters[:0]
 		groups.Put(g)
 	}
+	return true
 }
 
 func (g *group) wake(i int) {
 	if i < len(g.waiters) {
-		g.waiters[i].bell <- struct{}{}
+		g.waiters[i].bell <- true
 	}
 }
