@@ -40,6 +40,7 @@ type handover[E any] struct {
 
 	// Of the consumer's goroutine.
 	ctx   context.Context
+	cork  func(bool)
 	batch []sized[E]
 	next  int // in batch
 }
@@ -59,6 +60,7 @@ func newHandover[E any](room int) *handover[E] {
 // start starts the goroutine of the consumer.
 func (h *handover[E]) start(stage Stage, inner iteratee.Sink[E]) *handover[E] {
 	h.inner = inner
+	h.cork = iteratee.Cork(stage.Context())
 	h.consumer = goRun(stage, h.run)
 	return h
 }
@@ -256,6 +258,7 @@ func (h *handover[E]) rest() iteratee.Input[E] {
 // run is the goroutine of the consumer.
 func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 	h.ctx = ctx
+	defer h.cork(false)
 	defer func() {
 		h.mu.Lock()
 		h.over, h.idle = true, false
@@ -272,6 +275,9 @@ func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 			if x.size > 0 {
 				h.taken.Add(int64(x.size))
 				h.tellRoom()
+			}
+			if h.next < len(h.batch) {
+				h.cork(true)
 			}
 			if step := h.inner.Next(x.e); !step.IsCont() {
 				return step
@@ -299,6 +305,7 @@ func (h *handover[E]) take() bool {
 		}
 		h.mu.Unlock()
 		h.tellRoom()
+		h.cork(false)
 		select {
 		case <-h.wake:
 		case <-h.ctx.Done():

@@ -118,6 +118,8 @@ func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *curs
 	me := waiter{bell: make(chan bool, 1)}
 	// A select of the bell and the context would cost each element more than this the run.
 	defer context.AfterFunc(ctx, func() { h.waiters.leave(&me) })()
+	cork := iteratee.Cork(ctx)
+	defer cork(false)
 	for {
 		item, ok, end := h.read(c)
 		switch {
@@ -128,13 +130,19 @@ func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *curs
 			if h.policy == FailSlow && item.Gap.N > 0 {
 				return iteratee.StepError(item.slow())
 			}
+			if h.hasNews(c) {
+				cork(true)
+			}
 			if step := sink.Next(item); !step.IsCont() {
 				return step
 			}
 		case end != nil:
 			return answerEnd(end, sink)
-		case !h.wait(&me, c):
-			return iteratee.Cancelled(ctx)
+		default:
+			cork(false)
+			if !h.wait(&me, c) {
+				return iteratee.Cancelled(ctx)
+			}
 		}
 	}
 }

@@ -35,6 +35,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 		size *= 2
 	}
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
+		cork := iteratee.Cork(ctx)
 		ctx, cancel := context.WithCancelCause(ctx)
 		u := &unicast[E]{
 			pushConfig: config,
@@ -71,7 +72,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 				panic(v)
 			}
 		}()
-		last = u.drain(sink)
+		last = u.drain(sink, cork)
 		over = true
 		return last
 	})
@@ -242,13 +243,17 @@ func (u *unicast[E]) leave() {
 }
 
 // drain is the consumer's side.
-func (u *unicast[E]) drain(sink iteratee.Sink[E]) iteratee.Step {
+func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step {
+	defer cork(false)
 	for {
 		e, ok, end := u.take()
 		switch {
 		case ok:
 			if u.blocked.Load() > 0 {
 				signal(u.room)
+			}
+			if u.taken.Load() != u.claimed {
+				cork(true)
 			}
 			if step := sink.Next(e); !step.IsCont() {
 				return step
@@ -259,6 +264,7 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E]) iteratee.Step {
 		case end != nil:
 			return answerEnd(end, sink)
 		default:
+			cork(false)
 			select {
 			case <-u.bell:
 			case <-u.ctx.Done():

@@ -20,6 +20,7 @@ type config struct {
 
 	flushSize     int
 	flushInterval time.Duration
+	corks         bool // each chunk is flushed, or each burst
 
 	beat        []byte
 	beatEvery   time.Duration
@@ -32,6 +33,9 @@ type config struct {
 	logger   *slog.Logger // nil: the default one
 }
 
+// longestBurst is how long the chunks of a burst wait for its end at most.
+const longestBurst = 10 * time.Millisecond
+
 func newConfig(opts []Option) *config {
 	c := &config{timeout: 10 * time.Second, beatEvery: 15 * time.Second}
 	for _, opt := range opts {
@@ -42,7 +46,7 @@ func newConfig(opts []Option) *config {
 	}
 	switch {
 	case c.flushSize == 0 && c.flushInterval == 0:
-		c.flushSize = 1
+		c.corks, c.flushSize, c.flushInterval = true, 1, longestBurst
 	case c.flushSize == 0:
 		c.flushSize = math.MaxInt
 	case c.flushInterval == 0:
@@ -71,17 +75,18 @@ func WriteTimeout(d time.Duration) Option {
 }
 
 // FlushInterval lets chunks wait, for d at most, so that those which come close to
-// one another leave together. By default each leaves at once. An empty chunk is how
-// a source says that nothing will follow for now: what waits leaves with it. It panics
-// if d is not positive.
+// one another leave together. By default each leaves at once, or, where the source tells
+// by [iteratee.Cork] that several are there already, with these: a hub does. An empty chunk
+// is how a source says that nothing will follow for now: what waits leaves with it. It
+// panics if d is not positive.
 func FlushInterval(d time.Duration) Option {
 	mustBePositive("FlushInterval: d", d)
 	return func(c *config) { c.flushInterval = d }
 }
 
 // FlushSize lets chunks wait until they are n bytes together, and for the time of
-// [FlushInterval] at most, which is 100 ms if only FlushSize is given. It panics if n
-// is not positive.
+// [FlushInterval] at most, which is 100 ms if only FlushSize is given. With FlushSize(1)
+// each chunk leaves at once, alone. It panics if n is not positive.
 func FlushSize(n int) Option {
 	mustBePositive("FlushSize: n", n)
 	return func(c *config) { c.flushSize = n }

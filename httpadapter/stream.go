@@ -51,6 +51,7 @@ type stream struct {
 	deadline time.Duration // of a write
 	waiting  int           // bytes that are not flushed
 	flushAt  time.Duration // when they must be
+	corked   bool          // more chunks come at once
 	err      error         // of the write that failed, after which there is none
 }
 
@@ -151,6 +152,9 @@ func (s *stream) over(ctx context.Context, trailers []string, err error) (Reason
 		return Failed, s.err
 	case stopped:
 	case err != nil:
+		if s.sent && s.waiting > 0 {
+			_ = s.send(nil, true) // what came before
+		}
 		return Failed, err
 	default:
 		reason = EndOfSource
@@ -281,6 +285,27 @@ func (s *stream) chunk(chunk []byte) error {
 	return err
 }
 
+// cork is told whether more chunks come at once.
+func (s *stream) cork(corked bool) {
+	if corked == s.corked {
+		return
+	}
+	s.lock()
+	defer s.unlock()
+	s.corked = corked
+	if corked || s.waiting == 0 {
+		return
+	}
+	if s.send(nil, true) != nil {
+		s.cancel(s.err) // the source may wait for long
+		return
+	}
+	if s.armed && s.timer.Stop() { // for the burst, which is over
+		s.armed = false
+		s.arm()
+	}
+}
+
 func (s *stream) tooLong() error {
 	return fmt.Errorf("httpadapter: the stream is longer than Content-Length, which is %d: %w", s.length, http.ErrContentLength)
 }
@@ -311,6 +336,7 @@ func (s *stream) send(chunk []byte, flush bool) error {
 	s.extend()
 	if !s.sent {
 		s.head()
+		flush = flush || s.corks // also in a burst: the next chunk is sent from another stack
 	}
 	if len(chunk) > 0 {
 		if s.waiting == 0 {
@@ -321,7 +347,7 @@ func (s *stream) send(chunk []byte, flush bool) error {
 			return s.failed(err)
 		}
 	}
-	if flush || s.waiting >= s.flushSize {
+	if flush || s.waiting >= s.flushSize && !s.corked {
 		if err := s.flush(); err != nil {
 			return s.failed(err)
 		}

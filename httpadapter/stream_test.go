@@ -13,9 +13,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // script is a source that emits each chunk at its time.
@@ -86,6 +88,130 @@ func TestFlush(t *testing.T) {
 			})
 		})
 	}
+}
+
+// bursts is a source that emits several chunks at each time, and says so.
+func bursts(at ...any) enumerator.Enumerator[[]byte] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		cork := iteratee.Cork(ctx)
+		defer cork(false)
+		start := time.Now()
+		for i := 0; i < len(at); i += 2 {
+			cork(false)
+			select {
+			case <-ctx.Done():
+				return iteratee.StepError(context.Cause(ctx))
+			case <-time.After(at[i].(time.Duration) - time.Since(start)):
+			}
+			chunks := strings.Fields(at[i+1].(string))
+			for i, chunk := range chunks {
+				if i+1 < len(chunks) {
+					cork(true)
+				}
+				if step := sink.Next([]byte(chunk)); !step.IsCont() {
+					return step
+				}
+			}
+		}
+		return iteratee.StepCont
+	})
+}
+
+func TestBursts(t *testing.T) {
+	const (
+		ms = time.Millisecond
+		s  = time.Second
+	)
+	slow := func(d time.Duration) enumeratee.Enumeratee[[]byte, []byte] {
+		return enumeratee.Map(func(chunk []byte) []byte { time.Sleep(d); return chunk })
+	}
+	for name, tt := range map[string]struct {
+		e    enumerator.Enumerator[[]byte]
+		opts []httpadapter.Option
+		want []string
+	}{
+		"leave together": {
+			bursts(0*s, "a", 1*s, "b c d", 2*s, "e", 3*s, "f g"), nil,
+			[]string{"0s head 200", "0s write a", "0s flush", "1s write b", "1s write c", "1s write d", "1s flush", "2s write e", "2s flush", "3s write f", "3s write g", "3s flush"},
+		},
+		"the first chunk leaves with the head": {
+			bursts(0*s, "a b c", 1*s, ""), nil,
+			[]string{"0s head 200", "0s write a", "0s flush", "0s write b", "0s write c", "0s flush"},
+		},
+		"one that is held up leaves soon": {
+			enumerator.Through(bursts(0*s, "a b c d"), slow(s)), nil,
+			[]string{"50ms head 200", "50ms flush", "1s write a", "1.01s flush", "2s write b", "2.01s flush", "3s write c", "3.01s flush", "4s write d", "4s flush"},
+		},
+		"a long one leaves in parts": {
+			enumerator.Through(bursts(0*s, "a b c d e f g"), slow(3*ms)), nil,
+			[]string{"3ms head 200", "3ms write a", "3ms flush", "6ms write b", "9ms write c", "12ms write d", "15ms write e", "16ms flush", "18ms write f", "21ms write g", "21ms flush"},
+		},
+		"a consumer that needs no more": {
+			enumerator.Through(bursts(0*s, "a b c d"), enumeratee.Take[[]byte](3)).AndThen(after(s, nil, "e")), nil,
+			[]string{"0s head 200", "0s write a", "0s flush", "0s write b", "0s write c", "0s flush", "1s write e", "1s flush"},
+		},
+		"FlushSize(1)": {
+			bursts(0*s, "a b c", 1*s, "d e"), []httpadapter.Option{httpadapter.FlushSize(1)},
+			[]string{"0s head 200", "0s write a", "0s flush", "0s write b", "0s flush", "0s write c", "0s flush", "1s write d", "1s flush", "1s write e", "1s flush"},
+		},
+		"FlushInterval": {
+			bursts(0*s, "a b c", 1*s, "d e"), []httpadapter.Option{httpadapter.FlushInterval(2 * s)},
+			[]string{"0s head 200", "0s write a", "0s write b", "0s write c", "1s write d", "1s write e", "1s flush"},
+		},
+		"heartbeats count from the last": {
+			bursts(1*s, "a b c", 20*s, ""), []httpadapter.Option{httpadapter.EventStream()},
+			[]string{"50ms head 200", "50ms flush", "1s write a", "1s write b", "1s write c", "1s flush", "16s write :\n\n", "16s flush"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newRecorder(t)
+				require.NoError(t, w.serve(t.Context(), tt.e, tt.opts...))
+				assert.Equal(t, tt.want, w.timed())
+				time.Sleep(time.Hour) // a timer that is left would write
+			})
+		})
+	}
+	t.Run("what came before a failure leaves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fail := enumeratee.MapM(func(_ context.Context, chunk []byte) ([]byte, error) {
+				if string(chunk) == "c" {
+					return nil, errBoom
+				}
+				return chunk, nil
+			})
+			for _, opts := range [][]httpadapter.Option{nil, {httpadapter.FlushInterval(time.Minute)}} {
+				w := newRecorder(t)
+				assert.Equal(t, errBoom, w.serve(t.Context(), enumerator.Through(bursts(s, "a b c d"), fail), opts...))
+				assert.Equal(t, []string{"head 200", "flush", "write a", "write b", "flush", "deadline past"}, w.calls())
+			}
+		})
+	})
+	t.Run("a client that is gone when the burst leaves ends the run", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newRecorder(t)
+			w.onFlush = func() error {
+				w.onFlush = func() error { return errors.New("broken pipe") }
+				return nil
+			}
+			err := w.serve(t.Context(), bursts(s, "a b c", time.Hour, "d"))
+			assert.ErrorIs(t, err, httpadapter.ErrClientGone)
+			assert.Equal(t, s, time.Since(w.start))
+			assert.Equal(t, []string{"head 200", "flush", "write a", "write b", "write c", "flush", "deadline past"}, w.calls())
+		})
+	})
+	t.Run("of a hub", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newRecorder(t)
+			hub := enumerator.Broadcast[[]byte]()
+			for _, chunk := range []string{"a", "b", "c"} {
+				require.NoError(t, hub.Push(t.Context(), []byte(chunk)))
+			}
+			time.AfterFunc(s, hub.End)
+			require.NoError(t, w.serve(t.Context(), enumerator.Values(hub.Last(3), nil)))
+			assert.Equal(t, []string{"0s head 200", "0s write a", "0s flush", "0s write b", "0s write c", "0s flush"}, w.timed())
+		})
+	})
 }
 
 func TestHeartbeat(t *testing.T) {

@@ -29,6 +29,9 @@ type trailer struct {
 func (s *stream) consumer() iteratee.Iteratee[[]byte, []string] {
 	it := iteratee.New(func(ctx context.Context) iteratee.Running[[]byte, []string] {
 		end := iteratee.StepCont
+		if s.corks {
+			iteratee.OnCork(ctx, s.cork)
+		}
 		return iteratee.Running[[]byte, []string]{
 			Sink: iteratee.Sink[[]byte]{
 				Next: func(chunk []byte) iteratee.Step {

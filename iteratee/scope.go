@@ -107,6 +107,38 @@ func Interrupted(own context.Context, step Step) Step {
 	return step
 }
 
+// Cork is for a source that may have several elements at hand. It returns a function, which
+// the source calls with true before it hands on one after which it will not wait for the
+// next, and with false when there are no more, before it waits or returns. That tells a
+// consumer that has asked for it, by [OnCork], so that what comes together can be sent
+// together. To call it is cheap, and has no effect where nobody has asked.
+//
+// It is for the goroutine that drives the consumer: ctx is the context of the run as the source
+// has it, or that of the stage for an adapter that is about to start such a goroutine. With
+// a context made of that, the function has no effect.
+//
+// The name is that of the option of a socket. Between elements, it says what Play's
+// Input.Empty does: nothing for now.
+func Cork(ctx context.Context) func(corked bool) {
+	if s, ok := ctx.(*scope); ok && s.up == nil && s.cork != nil {
+		return s.cork
+	}
+	return func(bool) {}
+}
+
+// OnCork is for a consumer that can hold back what it has been given, such as the response of a
+// server. It is called when that is started, with the context of the run, and has f
+// called as [Cork] says, between calls of the consumer and in their goroutine. Few sources
+// call it; and what is between them and the consumer may wait though f was called with true.
+// So nothing should be held back for longer than a few milliseconds.
+//
+// On behalf of a part of a [FlatMap] it has no effect.
+func OnCork(ctx context.Context, f func(corked bool)) {
+	if s, ok := ctx.(*scope); ok {
+		s.cork = f
+	}
+}
+
 // interruption is why the context of a source has ended though the run goes on.
 type interruption struct{ step Step }
 
@@ -137,6 +169,7 @@ type scope struct {
 
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
+	cork   func(bool)      // the consumer's, if it has asked for that
 }
 
 func scopeOf(ctx context.Context, function string) *scope {

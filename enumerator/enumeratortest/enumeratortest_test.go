@@ -66,6 +66,13 @@ func TestBrokenEnumerators(t *testing.T) {
 		"never ends": {
 			upTo(-1, cancelled, same),
 			"elements: it gives more than 1000 elements, and should give [1 2 3]"},
+		"leaves the consumer corked": {
+			upTo(3, func(ctx context.Context, e int) iteratee.Step {
+				iteratee.Cork(ctx)(e < 2)
+				iteratee.Cork(ctx)(e == 3)
+				return iteratee.Cancelled(ctx)
+			}, same),
+			"Cork: after [1 2 3] it returns, and has not taken back what it has said by iteratee.Cork"},
 		"gives others": {
 			enumerator.Of(1, 3, 2),
 			"elements: it gives [1 3 2], and should give [1 2 3]"},

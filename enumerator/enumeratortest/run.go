@@ -31,6 +31,7 @@ type consumer[E any] struct {
 	answer iteratee.Step
 	late   int  // elements after the end
 	eofs   int  // calls of EOF
+	corked bool // by [iteratee.Cork]
 	gaveUp bool // the limit was passed
 
 	step iteratee.Step // the answer of the source
@@ -88,6 +89,10 @@ func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *cons
 		if to.eofs > 0 {
 			c.Wrong("EOF", "after %v it sends EOF; only whoever runs the stream does that", to.got)
 		}
+		if to.corked {
+			c.Wrong("Cork", "after %v it returns, and has not taken back what it has said by iteratee.Cork", to.got)
+		}
 	}()
+	iteratee.OnCork(ctx, func(corked bool) { to.corked = corked })
 	to.step = e.Into(ctx, to.sink())
 }

@@ -3,6 +3,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/halley-go/halley/enumerator"
@@ -55,5 +56,23 @@ func (c *Counted[E, A]) Iteratee() iteratee.Iteratee[E, A] {
 		r.Next = func(e E) iteratee.Step { c.Nexts.Add(1); return next(e) }
 		r.EOF = func() iteratee.Step { c.EOFs.Add(1); return eof() }
 		return r
+	})
+}
+
+// Corks is an Iteratee that notes each element, and what the source says by [iteratee.Cork]
+// whenever that changes.
+func Corks[E any](note func(string)) iteratee.Iteratee[E, struct{}] {
+	return iteratee.New(func(ctx context.Context) iteratee.Running[E, struct{}] {
+		last := false
+		iteratee.OnCork(ctx, func(corked bool) {
+			if corked != last {
+				last = corked
+				note(map[bool]string{true: "cork", false: "uncork"}[corked])
+			}
+		})
+		return iteratee.ForEach(func(_ context.Context, e E) error {
+			note(fmt.Sprint(e))
+			return nil
+		}).Start(ctx)
 	})
 }

@@ -1,0 +1,140 @@
+package iteratee_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// pairs is a source of 1, 2, … n, each two of which come together.
+func pairs(n int) enumerator.Enumerator[int] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		cork := iteratee.Cork(ctx)
+		defer cork(false)
+		for e := range n {
+			if e%2 == 0 {
+				cork(false)
+				cork(e+1 < n)
+			}
+			if step := sink.Next(e + 1); !step.IsCont() {
+				return step
+			}
+		}
+		return iteratee.StepCont
+	})
+}
+
+func TestCork(t *testing.T) {
+	add := func(e int) int { return e + 10 }
+	corked := func(note func(string)) iteratee.Iteratee[int, struct{}] { return probe.Corks[int](note) }
+	for name, tt := range map[string]struct {
+		e    enumerator.Enumerator[int]
+		it   func(note func(string)) iteratee.Iteratee[int, struct{}]
+		want []string
+	}{
+		"source":         {pairs(3), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"none that asks": {enumerator.Of(1, 2), corked, []string{"1", "2"}},
+		"Through": {
+			enumerator.Through(enumerator.Through(pairs(3), enumeratee.Map(add)), enumeratee.Filter(func(e int) bool { return e != 12 })),
+			corked, []string{"cork", "11", "uncork", "13"}},
+		"Transform": {
+			pairs(3),
+			func(note func(string)) iteratee.Iteratee[int, struct{}] {
+				return enumeratee.Transform(enumeratee.Map(add), corked(note))
+			},
+			[]string{"cork", "11", "12", "uncork", "13"}},
+		"AndThen": {enumerator.Of(8).AndThen(pairs(2)).AndThen(enumerator.Of(9)), corked, []string{"8", "cork", "1", "2", "uncork", "9"}},
+		"FlatMap": {
+			enumerator.FlatMap(enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return pairs(2) }),
+			corked, []string{"cork", "1", "2", "uncork", "cork", "1", "2", "uncork"}},
+		"consumer ends": {
+			enumerator.Through(pairs(4), enumeratee.Take[int](1)),
+			corked, []string{"cork", "1", "uncork"}},
+		// What such a source says does not hold for what its elements meet elsewhere.
+		"not behind another goroutine": {enumerator.Through(pairs(2), enumeratee.Buffer[int](0)), corked, []string{"1", "2"}},
+		"not behind another goroutine of the consumer": {
+			pairs(2),
+			func(note func(string)) iteratee.Iteratee[int, struct{}] {
+				return enumeratee.Transform(enumeratee.Buffer[int](0), corked(note))
+			},
+			[]string{"1", "2"}},
+		"not side by side": {enumerator.Interleave(pairs(2), enumerator.Empty[int]()), corked, []string{"1", "2"}},
+		"not a part of the consumer": {
+			pairs(4),
+			func(note func(string)) iteratee.Iteratee[int, struct{}] {
+				return iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, struct{}] { return corked(note) })
+			},
+			[]string{"2", "3", "4"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 {
+				var got []string
+				_, err := enumerator.Run(t.Context(), tt.e, tt.it(func(s string) { got = append(got, s) }))
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, got)
+			}
+		})
+	}
+	t.Run("outside of a run", func(t *testing.T) {
+		assert.NotPanics(t, func() { iteratee.Cork(t.Context())(true) })
+		assert.NotPanics(t, func() { iteratee.OnCork(t.Context(), func(bool) { t.Error("called") }) })
+	})
+}
+
+func ExampleCork() {
+	// A source that gets several numbers at a time.
+	packets := [][]int{{1, 2, 3}, {4}}
+	numbers := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		cork := iteratee.Cork(ctx)
+		defer cork(false)
+		for _, packet := range packets {
+			cork(false) // before it waits for the packet
+			for i, n := range packet {
+				if i+1 < len(packet) {
+					cork(true)
+				}
+				if step := sink.Next(n); !step.IsCont() {
+					return step
+				}
+			}
+		}
+		return iteratee.StepCont
+	})
+
+	// A consumer that writes what comes together in one line.
+	lines := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+		var line []int
+		held := false
+		end := func() {
+			if len(line) > 0 {
+				fmt.Println(line)
+				line = nil
+			}
+		}
+		iteratee.OnCork(ctx, func(corked bool) {
+			if held = corked; !held {
+				end()
+			}
+		})
+		return iteratee.ForEach(func(_ context.Context, n int) error {
+			if line = append(line, n); !held {
+				end()
+			}
+			return nil
+		}).Start(ctx)
+	})
+	_, err := enumerator.Run(context.Background(), numbers, lines)
+	fmt.Println(err)
+	// Output:
+	// [1 2 3]
+	// [4]
+	// <nil>
+}
