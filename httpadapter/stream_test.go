@@ -3,6 +3,7 @@ package httpadapter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -149,6 +150,11 @@ func TestBursts(t *testing.T) {
 		"a consumer that needs no more": {
 			enumerator.Through(bursts(0*s, "a b c d"), enumeratee.Take[[]byte](3)).AndThen(after(s, nil, "e")), nil,
 			[]string{"0s head 200", "0s write a", "0s flush", "0s write b", "0s write c", "0s flush", "1s write e", "1s flush"},
+		},
+		"with a trailer": {
+			bursts(0*s, "a", 1*s, "b c"),
+			[]httpadapter.Option{httpadapter.Trailer("Chunks", iteratee.Map(iteratee.Collect[[]byte](), func(chunks [][]byte) string { return fmt.Sprint(len(chunks)) }))},
+			[]string{"0s head 200", "0s write a", "0s flush", "1s write b", "1s write c", "1s flush"},
 		},
 		"FlushSize(1)": {
 			bursts(0*s, "a b c", 1*s, "d e"), []httpadapter.Option{httpadapter.FlushSize(1)},

@@ -55,5 +55,12 @@ func (s *stream) consumer() iteratee.Iteratee[[]byte, []string] {
 	for _, t := range s.trailers {
 		it = iteratee.ZipWith(it, t.of, func(values []string, value string) []string { return append(values, value) })
 	}
+	if s.corks && len(s.trailers) > 0 {
+		parts := it
+		it = iteratee.New(func(ctx context.Context) iteratee.Running[[]byte, []string] {
+			iteratee.OnCork(ctx, s.cork) // has no effect in the parts
+			return parts.Start(ctx)
+		})
+	}
 	return it
 }

@@ -132,7 +132,7 @@ func Cork(ctx context.Context) func(corked bool) {
 // call it; and what is between them and the consumer may wait though f was called with true.
 // So nothing should be held back for longer than a few milliseconds.
 //
-// On behalf of a part of a [FlatMap] it has no effect.
+// On behalf of a part of a [FlatMap] or of a [Zip] it has no effect.
 func OnCork(ctx context.Context, f func(corked bool)) {
 	if s, ok := ctx.(*scope); ok {
 		s.cork = f
