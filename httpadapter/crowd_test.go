@@ -110,13 +110,20 @@ func TestShutdownWithManyStreamsOpen(t *testing.T) {
 	assert.Zero(t, s.ended(httpadapter.ClientGone))
 }
 
-// In each of twenty rounds a twentieth of the clients leaves and as many come, while a
+// In each of twenty seconds a twentieth of the clients leaves and as many come, while a
 // number is on its way to all. Whoever stays gets each number before the next is made.
 func TestCrowdThatComesAndGoes(t *testing.T) {
 	s := newCrowd(t)
 	part := len(s.clients) / 20
 	s.settle(t)
+	pace := time.Second
+	if testing.Short() {
+		pace = time.Millisecond
+	}
+	second := time.NewTicker(pace)
+	defer second.Stop()
 	for range 20 {
+		<-second.C
 		n := s.ticker.tick()
 		s.leave(part)
 		stayed := slices.Clone(s.clients)
