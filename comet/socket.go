@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/guard"
 )
 
 // NewSocket returns the Enumerator of the chunks of what is sent by way of a [Socket]: the
@@ -31,8 +32,7 @@ func NewSocket(callback string, connected func(*Socket) error, opts ...Option) e
 		s := &Socket{channel: channel}
 		over := make(chan any, 1) // with the panic of a callback, or nil
 		stop := context.AfterFunc(channel.Context(), func() {
-			defer func() { over <- recover() }()
-			s.disconnect()
+			guard.Run("comet: Socket.OnDisconnected: a function", s.disconnect, func(panicked any) { over <- panicked })
 		})
 		returned := false
 		defer func() {

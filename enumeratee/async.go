@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -84,12 +85,14 @@ func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 	r.cancel = iteratee.Go(own, func(ctx context.Context) {
 		defer func() { interrupt(r.end) }()
 		defer close(r.over)
-		guard(func() {
+		guard.Run(elsewhere, func() {
 			if r.end = iteratee.Interrupted(own, loop(ctx)); r.end.IsCont() {
 				r.end = stage.Stop()
 			}
 		}, func(panicked any) {
-			r.end, r.panicked = iteratee.StepError(errPanicked), panicked
+			if panicked != nil {
+				r.end, r.panicked = iteratee.StepError(errPanicked), panicked
+			}
 		})
 	})
 	stage.goes = true
@@ -125,23 +128,7 @@ func (r *running) stop() {
 	<-r.over
 }
 
-// guard calls f. If that panics, or leaves its goroutine, it calls failed with what
-// was panicked with.
-func guard(f func(), failed func(panicked any)) {
-	var panicked any = errGoexit
-	defer func() {
-		if v := recover(); v != nil {
-			panicked = v
-		}
-		if panicked != nil {
-			failed(panicked)
-		}
-	}()
-	f()
-	panicked = nil
-}
+// elsewhere is who is at fault there, for [guard.Run].
+const elsewhere = "enumeratee: a function in another goroutine"
 
-var (
-	errPanicked = errors.New("enumeratee: a function in another goroutine has panicked")
-	errGoexit   = errors.New("enumeratee: a function in another goroutine has called runtime.Goexit")
-)
+var errPanicked = errors.New(elsewhere + " has panicked")

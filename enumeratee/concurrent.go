@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -237,7 +238,7 @@ func (c *concurrent[From, To]) seek() {
 		c.work.Signal()
 	case c.workers < c.limit:
 		c.workers++
-		c.group.Go(func() { guard(c.worker, c.caught) })
+		c.group.Go(func() { guard.Run(elsewhere, c.worker, c.caught) })
 	}
 }
 
@@ -281,6 +282,9 @@ func (c *concurrent[From, To]) do(one *call[From, To]) bool {
 }
 
 func (c *concurrent[From, To]) caught(v any) {
+	if v == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.panicked == nil {

@@ -3,9 +3,9 @@ package enumerator
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -118,22 +118,16 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 		if after != nil {
 			defer after()
 		}
-		from := &branch{
-			ctx:      ctx,
-			answer:   make(chan iteratee.Step, 1),
-			panicked: fmt.Errorf("enumerator: %s: a source has called runtime.Goexit", m.name),
-		}
-		defer func() {
-			if v := recover(); v != nil {
-				from.panicked = v
+		from := &branch{ctx: ctx, answer: make(chan iteratee.Step, 1)}
+		guard.Run("enumerator: "+m.name+": a source", func() {
+			from.end = e.Into(ctx, m.sink(from))
+			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
+				from.end = iteratee.StepCont
 			}
+		}, func(panicked any) {
+			from.panicked = panicked
 			m.events <- event[E]{from: from, over: true}
-		}()
-		end := e.Into(ctx, m.sink(from))
-		if context.Cause(ctx) == errOver && stop.Only(end.Err()) {
-			end = iteratee.StepCont
-		}
-		from.end, from.panicked = end, nil
+		})
 	}()
 }
 

@@ -2,9 +2,9 @@ package enumerator
 
 import (
 	"context"
-	"errors"
 	"sync"
 
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -161,21 +161,23 @@ func (s *Shared[E]) leave(run *sharing[E]) bool {
 	return true
 }
 
-var errShareGoexit = errors.New("enumerator: Share: the source has called runtime.Goexit")
-
 // drive runs the source.
 func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-chan struct{}) {
 	<-previous
-	end := &ending{panicked: errShareGoexit}
-	defer func() {
-		if v := recover(); v != nil {
-			end = &ending{panicked: v}
+	var end *ending
+	guard.Run("enumerator: Share: the source", func() { end = run.push(ctx, e) }, func(panicked any) {
+		if panicked != nil {
+			end = &ending{panicked: panicked}
 		}
 		run.err, run.panicked = end.err, end.panicked
 		run.hub.finish(end)
 		run.cancel(nil)
 		close(run.done)
-	}()
+	})
+}
+
+// push pushes the elements of e into the hub, and returns how they have ended.
+func (run *sharing[E]) push(ctx context.Context, e Enumerator[E]) *ending {
 	ctx, endRun := iteratee.NewRun(ctx)
 	defer endRun()
 	eof := false
@@ -195,7 +197,7 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 		EOF:  func() iteratee.Step { eof = true; return iteratee.StepDone },
 		Rest: iteratee.Empty[E],
 	})
-	end = &ending{eof: eof, err: step.Err()}
+	return &ending{eof: eof, err: step.Err()}
 }
 
 // stop ends the source, waits for it, and returns the error with which it has ended.

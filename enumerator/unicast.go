@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -45,20 +46,12 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 			ring:       make([]E, size),
 		}
 		panicked := make(chan any, 1) // of f, with nil if it has returned
-		go func() {
-			var v any = errUnicastGoexit
-			defer func() {
-				if r := recover(); r != nil {
-					v = r
-				}
-				if v != nil {
-					cancel(errUnicastPanic)
-				}
-				panicked <- v
-			}()
-			f(Channel[E]{u})
-			v = nil
-		}()
+		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
+			if v != nil {
+				cancel(errUnicastPanic)
+			}
+			panicked <- v
+		})
 
 		over := false // and no panic is on its way
 		defer func() {
@@ -78,10 +71,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	})
 }
 
-var (
-	errUnicastGoexit = errors.New("enumerator: Unicast: the function has called runtime.Goexit")
-	errUnicastPanic  = errors.New("enumerator: Unicast: the function has panicked")
-)
+var errUnicastPanic = errors.New("enumerator: Unicast: the function has panicked")
 
 // A Channel is where the elements of one run of [Unicast] are pushed. Its methods may be called
 // by several goroutines at once, and when the run is over. Channels are compared with ==.

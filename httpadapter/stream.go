@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/guard"
 )
 
 // grace is how long the head waits for the first chunk: until then an error of the
@@ -315,11 +316,10 @@ func (s *stream) tooLong() error {
 func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 	var panicked any
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { panicked = recover() }()
-		err = s.send(chunk, flush)
-	}()
+	go guard.Run("httpadapter: the ResponseWriter", func() { err = s.send(chunk, flush) }, func(v any) {
+		panicked = v
+		close(done)
+	})
 	<-done
 	if panicked != nil {
 		panic(panicked)

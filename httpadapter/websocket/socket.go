@@ -14,6 +14,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -58,7 +59,11 @@ func (s *socket) run(request context.Context, sides []side) error {
 	defer stop(nil)
 	ends := make(chan ending, len(sides)+1)
 	for i, side := range sides {
-		go func() { ends <- runSide(ctx, i, side) }()
+		end := ending{side: i}
+		go guard.Run("httpadapter/websocket: a function of the stream", func() { end.err = side(ctx) }, func(panicked any) {
+			end.panicked = panicked
+			ends <- end
+		})
 	}
 	over := make(chan struct{})
 	go func() { ends <- ending{side: pinger, err: s.ping(over)} }()
@@ -109,19 +114,6 @@ func (s *socket) run(request context.Context, sides []side) error {
 			request.Err() != nil && errors.Is(err, context.Cause(request))
 	})...)
 }
-
-func runSide(ctx context.Context, i int, side side) (end ending) {
-	end = ending{side: i, panicked: errGoexit}
-	defer func() {
-		if v := recover(); v != nil {
-			end.panicked = v
-		}
-	}()
-	err := side(ctx)
-	return ending{side: i, err: err}
-}
-
-var errGoexit = errors.New("httpadapter/websocket: runtime.Goexit was called")
 
 // closeError is what the client is told.
 func (e ending) closeError() CloseError {

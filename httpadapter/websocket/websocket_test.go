@@ -306,6 +306,7 @@ func TestPanicsReachTheHandler(t *testing.T) {
 			<-ctx.Done()
 			panic("boom")
 		})),
+		"Goexit": handler(iteratee.ForEach(func(context.Context, string) error { runtime.Goexit(); return nil }), silent[string]()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, h)
@@ -317,7 +318,11 @@ func TestPanicsReachTheHandler(t *testing.T) {
 			}
 			c.send(coder.MessageText, "one")
 			c.checkClosed(want, "")
-			assert.Equal(t, "boom", receive(t, s.returned, "the handler"))
+			panicked := "boom"
+			if name == "Goexit" {
+				panicked = "httpadapter/websocket: a function of the stream has called runtime.Goexit"
+			}
+			assert.Equal(t, panicked, fmt.Sprint(receive(t, s.returned, "the handler")))
 		})
 	}
 }
