@@ -235,6 +235,7 @@ func (u *unicast[E]) leave() {
 // drain is the consumer's side.
 func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step {
 	defer cork(false)
+	corked := false
 	for {
 		e, ok, end := u.take()
 		switch {
@@ -242,7 +243,8 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step
 			if u.blocked.Load() > 0 {
 				signal(u.room)
 			}
-			if u.taken.Load() != u.claimed {
+			if !corked && u.taken.Load() != u.claimed {
+				corked = true
 				cork(true)
 			}
 			if step := sink.Next(e); !step.IsCont() {
@@ -254,6 +256,7 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step
 		case end != nil:
 			return answerEnd(end, sink)
 		default:
+			corked = false
 			cork(false)
 			select {
 			case <-u.bell:
