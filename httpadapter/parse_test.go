@@ -138,6 +138,7 @@ func TestJSONLines(t *testing.T) {
 		"without an end":   {lines, strings.Repeat(" ", 21), nil, 413},
 		"a bad line":       {lines, "{}\n{]\n{}", nil, 400},
 		"the wrong type":   {lines, "[]\n", nil, 400},
+		"not UTF-8":        {lines, "{\"item\":\"\xff\"}\n", nil, 400},
 		"another charset":  {lines + "; charset=utf-16", "{}", nil, 415},
 		"another type":     {"application/json", "{}", nil, 415},
 	})

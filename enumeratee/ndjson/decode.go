@@ -3,7 +3,9 @@ package ndjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/text"
@@ -14,7 +16,7 @@ import (
 // json.Unmarshal decodes it. Lines end in LF or CR LF and may go over chunks; what follows the last
 // end is a line too. A line of nothing but white space is skipped. What is handed on is new memory.
 //
-// A line that is not one value of JSON for an E ends the run with an [*Error], as does one of more
+// A line that is not one value of JSON for an E, or not UTF-8, ends the run with an [*Error], as does one of more
 // than limit bytes, with a [*text.TooLongError] in it; so Decode holds no more than limit and what
 // it is handed. The values before it have been handed on by then.
 //
@@ -78,13 +80,23 @@ func (d *decoder[E]) line(line []byte) iteratee.Step {
 	}
 	var zero E
 	d.e = zero
-	if err := json.Unmarshal(line, &d.e); err != nil {
+	if err := unmarshal(line, &d.e); err != nil {
 		d.answer = iteratee.StepError(&Error{d.before + d.lines, d.start(), err})
 	} else if d.answer = d.inner.Next(d.e); !d.answer.IsCont() {
 		d.last = iteratee.El(line)
 	}
 	return d.answer
 }
+
+// unmarshal is json.Unmarshal, which would replace what is not UTF-8.
+func unmarshal(text []byte, e any) error {
+	if !utf8.Valid(text) {
+		return errNotUTF8
+	}
+	return json.Unmarshal(text, e)
+}
+
+var errNotUTF8 = errors.New("not UTF-8")
 
 // start returns where the last line starts.
 func (d *decoder[E]) start() int64 {

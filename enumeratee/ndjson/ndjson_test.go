@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -114,6 +115,7 @@ func TestDecodeErrors(t *testing.T) {
 		"too long":           {"1\n2\n\"567890\"\n", 2, ndjson.Error{Record: 3, Offset: 4, Err: bufio.ErrTooLong}},
 		"too long, no end":   {"1\n2\n\"567890\"", 2, ndjson.Error{Record: 3, Offset: 4, Err: bufio.ErrTooLong}},
 		"too long, at first": {"\"567890\"\n", 0, ndjson.Error{Record: 1, Offset: 0, Err: bufio.ErrTooLong}},
+		"not UTF-8":          {"1\n\"\xFF\"\n", 1, ndjson.Error{Record: 2, Offset: 2}},
 		"a separator":        {"1\n\x1E2\n", 1, ndjson.Error{Record: 2, Offset: 2}},
 	} {
 		for _, in := range cuts(c.in) {
@@ -200,6 +202,7 @@ func TestDecodeSeq(t *testing.T) {
 		"an object cut off":   {"\x1E1\n\x1E{\"a\":\x1E2\n", []any{1.0, 2.0}, []string{"2 4 unexpected end of JSON input"}},
 		"one with its line":   {"\x1E[1,\n\x1E2\n", []any{2.0}, []string{"1 1 unexpected end of JSON input"}},
 		"at the end":          {"\x1E1\n\x1E[", []any{1.0}, []string{"2 4 unexpected end of JSON input"}},
+		"not UTF-8":           {"\x1E\"\xFF\"\n\x1E1\n", []any{1.0}, []string{"1 1 not UTF-8"}},
 		"not JSON":            {"\x1Etruefalse\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character 'f' after top-level value"}},
 		"too many brackets":   {"\x1E{}}\n{\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character '}' after top-level value"}},
 		"two values":          {"\x1E1 2\n\x1E3\n", []any{3.0}, []string{"1 1 invalid character '2' after top-level value"}},
@@ -351,7 +354,7 @@ func FuzzDecode(f *testing.F) {
 			if len(line) <= limit && len(bytes.Trim(line, " \t\r")) == 0 {
 				continue
 			}
-			if failed = len(line) > limit || json.Unmarshal(line, &e) != nil; failed {
+			if failed = len(line) > limit || !utf8.Valid(line) || json.Unmarshal(line, &e) != nil; failed {
 				break
 			}
 			want = append(want, e)
@@ -384,7 +387,7 @@ func FuzzDecodeSeq(f *testing.F) {
 		all := 0
 		for i, text := range bytes.Split(in, []byte{0x1E}) {
 			var e any
-			if value := bytes.TrimLeft(text, " \t\r\n"); i > 0 && len(text) <= 10 && len(value) > 0 && json.Unmarshal(text, &e) == nil &&
+			if value := bytes.TrimLeft(text, " \t\r\n"); i > 0 && len(text) <= 10 && len(value) > 0 && utf8.Valid(text) && json.Unmarshal(text, &e) == nil &&
 				(bytes.ContainsRune([]byte("{[\""), rune(value[0])) || len(bytes.TrimRight(text, " \t\r\n")) < len(text)) {
 				assert.Contains(t, got, e)
 				all++

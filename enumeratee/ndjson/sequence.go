@@ -3,7 +3,6 @@ package ndjson
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ const separator = 0x1E
 // and chunks. Its value is handed on when its last line has ended or, if it lacks that end, when the
 // next record begins or the stream ends. Empty records are skipped. What is handed on is new memory.
 //
-// invalid is called with an [*Error] for a record that is not one value of JSON for an E, for one of
+// invalid is called with an [*Error] for a record that is not one value of JSON for an E or not UTF-8, for one of
 // more than limit bytes, which is a bufio.ErrTooLong, and for text outside of the records. A number,
 // true, false or null that no white space follows may have been cut off, and is not handed on: that
 // is an io.ErrUnexpectedEOF. If invalid returns nil, DecodeSeq goes on with the next record, as the
@@ -157,7 +156,7 @@ func (d *sequence[E]) record(part, after []byte) {
 	d.outside = true
 	var zero E
 	d.e = zero
-	if err := json.Unmarshal(text, &d.e); err != nil {
+	if err := unmarshal(text, &d.e); err != nil {
 		d.muted = true
 		d.wrong(d.starts, err, after)
 		return
