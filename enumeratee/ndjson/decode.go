@@ -16,9 +16,9 @@ import (
 // json.Unmarshal decodes it. Lines end in LF or CR LF and may go over chunks; what follows the last
 // end is a line too. A line of nothing but white space is skipped. What is handed on is new memory.
 //
-// A line that is not one value of JSON for an E, or not UTF-8, ends the run with an [*Error], as does one of more
-// than limit bytes, with a [*text.TooLongError] in it; so Decode holds no more than limit and what
-// it is handed. The values before it have been handed on by then.
+// A line that is not one value of JSON for an E, or not UTF-8, ends the run with an [*Error], as
+// does one of more than limit bytes, with a [*text.TooLongError] in it; so Decode holds no more
+// than limit and what it is handed. The values before it have been handed on by then.
 //
 // If the consumer ends on a value, the bytes after its line are left over, and before them the line
 // itself, with LF, if the consumer leaves the value over. Decode panics if limit is not positive.
