@@ -150,6 +150,24 @@ func ExampleLimit() {
 	// Output: Service Unavailable
 }
 
+// One place for a stream and for any other handler that takes long.
+func ExampleLimited() {
+	limit := httpadapter.Limit(1)
+	var upload http.Handler
+	stream := enumerator.Generate(func(context.Context) ([]byte, bool, error) {
+		show(upload)
+		return nil, false, nil
+	})
+	upload = httpadapter.Limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "received")
+	}), limit)
+	show(serveAll(stream, limit))
+	show(upload)
+	// Output:
+	// Service Unavailable
+	// received
+}
+
 // Six streams for each address.
 func ExampleLimitPerKey() {
 	perAddress := httpadapter.LimitPerKey(6, func(r *http.Request) string {

@@ -39,6 +39,26 @@ func limit(n int, key func(*http.Request) string) Option {
 	return func(c *config) { c.limits = append(c.limits, l) }
 }
 
+// Limited returns the handler that calls h unless a limit is reached, or the server is shutting
+// down: then it answers as [Serve] does, and h is not called. So a WebSocket or an upload can take
+// its place among the streams, by the same values of [Limit] and [LimitPerKey]. Other options have
+// no effect. Limited panics if h is nil.
+func Limited(h http.Handler, limits ...Option) http.Handler {
+	if h == nil {
+		panic("httpadapter: Limited: h must not be nil")
+	}
+	c := newConfig(limits)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leave, err := c.admit(r)
+		defer leave()
+		if err != nil {
+			refuse(w)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // limiter counts the streams that are open.
 type limiter struct {
 	n    int

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/probe"
 )
@@ -82,7 +83,49 @@ func TestLimits(t *testing.T) {
 	assert.NotContains(t, logged(), "too many")
 }
 
+func TestLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := httpadapter.Limit(2)
+		src, release := newTap(), make(chan bool)
+		h := httpadapter.Limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !<-release {
+				panic("ouch")
+			}
+			w.WriteHeader(http.StatusTeapot)
+		}), limit)
+		over := make(chan *httptest.ResponseRecorder)
+		ask := func(h http.Handler) {
+			w := httptest.NewRecorder()
+			go func() {
+				defer func() { _ = recover(); over <- w }()
+				h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+			}()
+			synctest.Wait()
+		}
+		stream := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return src.enumerator(), nil }, limit)
+		ask(stream)
+		ask(h)
+		for _, refused := range []http.Handler{h, stream} {
+			ask(refused)
+			w := <-over
+			assert.Equal(t, 503, w.Code)
+			assert.NotEmpty(t, w.Header().Get("Retry-After"))
+		}
+		release <- true
+		assert.Equal(t, 418, (<-over).Code)
+		ask(h)
+		release <- false // a panic frees the place too
+		<-over
+		ask(h)
+		release <- true
+		assert.Equal(t, 418, (<-over).Code)
+		close(src.chunks)
+		assert.Equal(t, 200, (<-over).Code)
+	})
+}
+
 func TestLimitsPanicOnMisuse(t *testing.T) {
+	assert.PanicsWithValue(t, "httpadapter: Limited: h must not be nil", func() { httpadapter.Limited(nil) })
 	assert.PanicsWithValue(t, "httpadapter: Limit: n must be positive, got 0", func() { httpadapter.Limit(0) })
 	assert.PanicsWithValue(t, "httpadapter: LimitPerKey: n must be positive, got -1",
 		func() { httpadapter.LimitPerKey(-1, func(*http.Request) string { return "" }) })

@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/chat"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -33,13 +34,14 @@ func Handler(room *chat.Room) http.Handler {
 		http.ServeFileFS(w, r, Source, "wschat.html")
 	})
 	// Pages of other sites cannot connect.
-	mux.Handle("GET /wschat/socket", websocket.Handler(websocket.JSON[post, comet.Record](),
+	socket := websocket.Handler(websocket.JSON[post, comet.Record](),
 		func(r *http.Request) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record], error) {
 			in, out := join(room, comet.Cursor(r.Header, r.URL.Query()))
 			return in, out, nil
 		},
 		websocket.MaxMessage(16<<10),
-	))
+	)
+	mux.Handle("GET /wschat/socket", httpadapter.Limited(socket, httpadapter.Limit(1000)))
 	return mux
 }
 
