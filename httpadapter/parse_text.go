@@ -35,9 +35,6 @@ func Bytes(max int64) iteratee.Iteratee[[]byte, []byte] {
 func Text(max int64) iteratee.Iteratee[[]byte, string] {
 	checkMax("Text", max)
 	return ofType(only("text/plain"), "text/plain", func(r *http.Request, params map[string]string) (it iteratee.Iteratee[[]byte, string], err error) {
-		if r.ContentLength > max {
-			return it, tooLarge(max)
-		}
 		charset, ok := params["charset"]
 		if !ok {
 			charset = "ISO-8859-1"
@@ -45,6 +42,9 @@ func Text(max int64) iteratee.Iteratee[[]byte, string] {
 		enc, err := encodingOf(charset)
 		if err != nil {
 			return it, &StatusError{Status: http.StatusUnsupportedMediaType, Text: "unknown charset", Err: err}
+		}
+		if r.ContentLength > max {
+			return it, tooLarge(max)
 		}
 		return badRequest(MaxLength(max, enumeratee.Transform(text.Decode(enc, text.Fail), joined()))), nil
 	})
