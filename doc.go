@@ -9,7 +9,8 @@
 //     consumer; Run puts one of each together.
 //   - [github.com/halley-go/halley/comet]: an Enumeratee of messages to script
 //     chunks, for a page in a hidden iframe.
-//   - [github.com/halley-go/halley/httpadapter]: streams to net/http responses.
+//   - [github.com/halley-go/halley/httpadapter]: streams to the responses of net/http, and
+//     from its requests.
 //
 // The model is that of Play Framework's iteratees; the style is Go's. The program
 // in examples serves a gallery of what can be done, each with its source.

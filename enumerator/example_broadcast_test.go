@@ -113,6 +113,21 @@ func ExampleHub_From() {
 	// enumerator: ParsePosition: "nonsense" is not a position
 }
 
+// A page shows the state of things, and gets all that changes after that: the Position is
+// asked for before the state.
+func ExampleHub_Position() {
+	hub := enumerator.Broadcast[string]()
+	_ = hub.Push(context.Background(), "before")
+	seen := hub.Position()
+	_ = hub.Push(context.Background(), "after")
+	hub.End()
+
+	for item := range enumerator.All(context.Background(), hub.From(seen)) {
+		fmt.Println(item.Value)
+	}
+	// Output: after
+}
+
 // A run that is too slow is told what it has lost.
 func ExampleValues() {
 	hub := enumerator.Broadcast[int](enumerator.Capacity(2))

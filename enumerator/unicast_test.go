@@ -104,17 +104,23 @@ func TestUnicastFromManyGoroutines(t *testing.T) {
 // Returning from the function does not end the stream: whoever has the channel does.
 func TestUnicastOutlivesItsFunction(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	channels := make(chan enumerator.Channel[int], 1)
+	channels, told := make(chan enumerator.Channel[int], 1), make(chan struct{})
 	go func() {
 		ch := <-channels
 		assert.NoError(t, ch.Push(context.Background(), 1))
 		assert.NoError(t, ch.Push(context.Background(), 2))
 		ch.End()
 		assert.ErrorIs(t, ch.Push(context.Background(), 3), enumerator.ErrEnded)
+		close(told)
 		<-ch.Context().Done()
 		channels <- ch
 	}()
-	assert.Equal(t, []int{1, 2}, collect(t, enumerator.Unicast(func(ch enumerator.Channel[int]) { channels <- ch })))
+	busy := enumeratee.Map(func(i int) int {
+		<-told // or the run could be over before the third Push
+		return i
+	})
+	assert.Equal(t, []int{1, 2}, collect(t, enumerator.Through(
+		enumerator.Unicast(func(ch enumerator.Channel[int]) { channels <- ch }), busy)))
 	ch := <-channels
 	assert.ErrorIs(t, context.Cause(ch.Context()), enumerator.ErrStopped)
 	assert.ErrorIs(t, ch.Push(context.Background(), 4), enumerator.ErrStopped, "and it is gone")

@@ -62,12 +62,12 @@ var examples = []example{
 	},
 	{
 		"chat", "A chat room",
-		"Several browsers talk. Who comes late gets the last messages, and who was cut off those in between.",
+		"Several browsers talk. Whoever comes late gets the last messages; whoever was cut off gets those in between.",
 		chat.Handler(room), chat.Source,
 	},
 	{
 		"wschat", "A chat over WebSocket",
-		"Messages come and go over one connection, in the same room: who is in the one chat sees who is in the other.",
+		"Messages come and go over one connection, in the same room: what is said in one chat is heard in the other.",
 		wschat.Handler(room), wschat.Source,
 	},
 	{

@@ -1,10 +1,11 @@
 // Package httpadapter joins streams and net/http.
 //
 // [Serve] drains an Enumerator of chunks into a response; [Handler] is an
-// http.Handler that does so. Every chunk leaves at once, a source that fails never
-// looks like one that has ended, and a client that has gone, or reads no more,
-// ends the run and with it the source. Options say what else a response needs, and
-// [Drain] ends the streams when the server shuts down. docs/http.md has it in tables.
+// http.Handler that does so. Every chunk leaves at once, or with the others of its
+// burst; a source that fails never looks like one that has ended; and a client that has
+// gone, or reads no more, ends the run and with it the source. Options say what else a
+// response needs, [Limited] lends their limits to other handlers, and [Drain] ends the
+// streams when the server shuts down. docs/http.md has it in tables.
 //
 // [Body] is the Enumerator of a request's body, and [Parse] runs an Iteratee over it: one
 // of the body parsers here, or any other. [Action] makes a handler of a parser and a

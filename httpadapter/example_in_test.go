@@ -1,6 +1,7 @@
 package httpadapter_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/text"
@@ -49,6 +51,59 @@ func ExampleBody() {
 	body, _ := io.ReadAll(res.Body)
 	fmt.Printf("%s\n", body)
 	// Output: HELLO
+}
+
+// The answer to each part of the body is there before the next part is sent.
+func ExampleFullDuplex() {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := httpadapter.Body(r, httpadapter.Writer(w), httpadapter.FullDuplex())
+		for chunk, err := range enumerator.All(r.Context(), body) {
+			if err != nil {
+				log.Print(err)
+				return
+			}
+			fmt.Fprintf(w, "%d bytes\n", len(chunk))
+			http.NewResponseController(w).Flush()
+		}
+	}))
+	defer srv.Close()
+
+	body, sender := io.Pipe()
+	go io.WriteString(sender, "hello")
+	res, err := http.Post(srv.URL, "text/plain", body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	answers := bufio.NewScanner(res.Body)
+	answers.Scan()
+	fmt.Println(answers.Text())
+	io.WriteString(sender, "good bye")
+	answers.Scan()
+	fmt.Println(answers.Text())
+	sender.Close()
+	// Output:
+	// 5 bytes
+	// 8 bytes
+}
+
+// This client says that it sends a body, and does not.
+func ExampleReadTimeout() {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := httpadapter.Parse(r, iteratee.Ignore[[]byte](), httpadapter.Writer(w), httpadapter.ReadTimeout(10*time.Millisecond))
+		httpadapter.Error(w, r, err)
+	}))
+	defer srv.Close()
+
+	body, sender := io.Pipe()
+	defer sender.Close()
+	res, err := http.Post(srv.URL, "text/plain", body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	fmt.Println(res.Status)
+	// Output: 408 Request Timeout
 }
 
 func ExampleAction() {

@@ -207,6 +207,38 @@ func ExampleDrain() {
 	// client: hello, error <nil>
 }
 
+// A handler that waits, and is no stream, ends when the server does.
+func ExampleDraining() {
+	waits := make(chan struct{})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(waits)
+		select {
+		case <-httpadapter.Draining(r).Done():
+			fmt.Fprint(w, "come again later")
+		case <-r.Context().Done():
+		}
+	})}
+	httpadapter.Drain(server)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Serve(listener)
+	go func() {
+		<-waits
+		server.Shutdown(context.Background())
+	}()
+	res, err := http.Get("http://" + listener.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, _ := io.ReadAll(res.Body)
+	fmt.Printf("%s\n", answer)
+	// Output: come again later
+}
+
 func ExampleCompress() {
 	h := serveAll(of("to whom it may concern"), httpadapter.Compress())
 	for _, accept := range []string{"gzip, br", "br", "gzip;q=0.5, zstd"} {

@@ -75,10 +75,10 @@ func WriteTimeout(d time.Duration) Option {
 }
 
 // FlushInterval lets chunks wait, for d at most, so that those which come close to
-// one another leave together. By default each leaves at once, or, where the source tells
-// by [iteratee.Cork] that several are there already, with these: a hub does. An empty chunk
-// is how a source says that nothing will follow for now: what waits leaves with it. It
-// panics if d is not positive.
+// one another leave together. By default a chunk waits only where the source tells by
+// [iteratee.Cork] that the next is there already, as a hub does, and for 10 ms at most.
+// With an empty chunk a source says that nothing will follow for now: what waits leaves.
+// It panics if d is not positive.
 func FlushInterval(d time.Duration) Option {
 	mustBePositive("FlushInterval: d", d)
 	return func(c *config) { c.flushInterval = d }

@@ -132,9 +132,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	return s.over(ctx, trailers, err)
 }
 
-// context returns the context of the run, and what ends it. Where only a heartbeat that
-// cannot be written could do that, it is the request's: a server of net/http ends that then,
-// and a context less is half a KiB less for each stream.
+// context returns the context of the run, and what ends it. Where only a write that fails
+// could do that, it is the request's: a server of net/http ends that then, and a context less
+// is half a KiB less for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
 	if s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {

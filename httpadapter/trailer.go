@@ -9,8 +9,9 @@ import (
 // Trailer sends a header after the stream: of consumes the chunks, as the source makes
 // them, and its result is the value. It is for what is known only then, such as a
 // digest; heartbeats are not among the chunks. A stream that was told to end by [Drain] or
-// [MaxDuration] has no such header. If of fails, so does the stream. HTTP/1.0 has no trailers, and HTTP/1.1 none together
-// with a Content-Length. Trailer panics if key is not the name of a header.
+// [MaxDuration] has no such header. If of fails, so does the stream. HTTP/1.0 has no
+// trailers, and HTTP/1.1 none together with a Content-Length. Trailer panics if key is not
+// the name of a header.
 //
 // It is what Play's Results.chunk does with a consumer of trailers.
 func Trailer(key string, of iteratee.Iteratee[[]byte, string]) Option {

@@ -364,3 +364,15 @@ func ExampleAtEnd() {
 	// close
 	// 1 <nil>
 }
+
+// What is left over can be several elements, and the end after them.
+func ExampleEls() {
+	in := iteratee.Els(1, 2).Then(iteratee.El(3)).Then(iteratee.EOF[int]())
+	fmt.Println(in.Els(), in.IsEOF())
+	fmt.Println(in.WithoutEOF().IsEOF())
+	fmt.Println(iteratee.Els[int]().IsEmpty())
+	// Output:
+	// [1 2 3] true
+	// false
+	// true
+}

@@ -23,8 +23,9 @@ const separator = 0x1E
 // invalid is called with an [*Error] for a record that is not one value of JSON for an E, or not
 // UTF-8, for one of more than limit bytes, which is a bufio.ErrTooLong, and for text outside of the
 // records. A number, true, false or null that no white space follows may have been cut off, and is
-// not handed on: that is an io.ErrUnexpectedEOF. If invalid returns nil, DecodeSeq goes on with the next record, as the
-// RFC advises; an error ends the run. A nil function returns what it is called with.
+// not handed on: that is an io.ErrUnexpectedEOF. If invalid returns nil, DecodeSeq goes on with the
+// next record, as the RFC advises; an error ends the run. A nil function returns what it is called
+// with.
 //
 // If the consumer ends on a value, the bytes after its record are left over, and before them the
 // record itself, if the consumer leaves the value over. DecodeSeq panics if limit is not positive.

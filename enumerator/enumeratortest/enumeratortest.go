@@ -28,8 +28,7 @@ import (
 //   - recipe: every run starts afresh, also while others go on or have been stopped.
 //   - AndThen: a source that follows goes on where it has run out, and is not started if the
 //     consumer has ended.
-//   - Cork: when it returns, it has told the consumer that it may wait, if it has told it by
-//     [iteratee.Cork] that it would not.
+//   - Cork: when it returns, it has taken back what it has said by [iteratee.Cork].
 //   - cancel: when the context ends, it gives less than a thousand elements more, and answers
 //     an error that is the cause in sight of errors.Is; if it has run out, it can answer
 //     StepCont too.

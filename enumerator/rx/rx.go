@@ -23,9 +23,10 @@ import (
 // o is observed with a context that ends with the run. If it has not completed by then, what
 // it still sends is received and dropped, so that nothing waits to send it, until it has
 // completed or has been silent for a tenth of a second: the run waits for that a few
-// milliseconds, a goroutine goes on. So a channel that is shared should come from enumerator.FromChan, which
-// takes nothing that it does not hand on. An rxgo.FromEventSource knows no way to leave it:
-// after a run that stops early it can wait for that observer until its own context ends.
+// milliseconds, a goroutine goes on. So a channel that is shared should come from
+// enumerator.FromChan, which takes nothing that it does not hand on. An rxgo.FromEventSource
+// knows no way to leave it: after a run that stops early it can wait for that observer until
+// its own context ends.
 //
 // The goroutines are RxGo's: see the package's documentation for panics and contexts.
 // FromObservable panics if o is nil.

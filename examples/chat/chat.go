@@ -58,12 +58,13 @@ const (
 	burst   = 20 // messages that may come without a pause
 )
 
+// The pages show what these say.
 var (
 	// ErrLength is the error of a post whose name or text is empty or too long.
-	ErrLength = fmt.Errorf("chat: a name has 1 to %d characters, and a message 1 to %d", maxName, maxText)
+	ErrLength = fmt.Errorf("a name has 1 to %d characters, and a message 1 to %d", maxName, maxText)
 
 	// ErrBusy is the error of a post while too many come at once.
-	ErrBusy = errors.New("chat: too many messages at once")
+	ErrBusy = errors.New("too many messages at once")
 )
 
 // Post sends a message to everybody. Spaces around name and text do not count.

@@ -3,7 +3,7 @@
 //
 // [Handler] takes a function from a request to the two; [Adapter] one to an Enumeratee
 // that makes the one of the other. A [Format] says what a message is: [Text], [Bytes],
-// [JSON], or either kind.
+// [JSON], or [Mixed] for text and bytes.
 //
 // # What ends a connection
 //

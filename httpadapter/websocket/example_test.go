@@ -1,12 +1,14 @@
 package websocket_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	coder "github.com/coder/websocket"
 
@@ -17,7 +19,9 @@ import (
 )
 
 // talk sends the messages, and prints what comes back until the end.
-func talk(h http.Handler, messages ...string) {
+func talk(h http.Handler, messages ...string) { talkIn(coder.MessageText, h, messages...) }
+
+func talkIn(kind coder.MessageType, h http.Handler, messages ...string) {
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 	ctx := context.Background()
@@ -27,7 +31,7 @@ func talk(h http.Handler, messages ...string) {
 	}
 	defer conn.CloseNow()
 	for _, m := range messages {
-		if err := conn.Write(ctx, coder.MessageText, []byte(m)); err != nil {
+		if err := conn.Write(ctx, kind, []byte(m)); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -118,4 +122,60 @@ func ExampleMixed() {
 	// Output:
 	// 5 bytes, binary: false
 	// StatusNormalClosure
+}
+
+// A message of text is not what this connection is for.
+func ExampleBytes() {
+	h := websocket.Adapter(websocket.Bytes(), func(*http.Request) (enumeratee.Enumeratee[[]byte, []byte], error) {
+		return enumeratee.Map(bytes.ToUpper), nil
+	})
+	talk(h, "text")
+
+	first := websocket.Adapter(websocket.Bytes(), func(*http.Request) (enumeratee.Enumeratee[[]byte, []byte], error) {
+		return enumeratee.Compose(enumeratee.Map(bytes.ToUpper), enumeratee.Take[[]byte](1)), nil
+	})
+	talkIn(coder.MessageBinary, first, "bytes")
+	// Output:
+	// StatusUnsupportedData
+	// BYTES
+	// StatusNormalClosure
+}
+
+func ExampleOrigins() {
+	srv := httptest.NewServer(websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
+		return enumeratee.PassAlong[string](), nil
+	}, websocket.Origins("https://*.example.org")))
+	defer srv.Close()
+	for _, origin := range []string{"https://chat.example.org", "https://elsewhere.example.com"} {
+		conn, answer, err := coder.Dial(context.Background(), srv.URL, &coder.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+		fmt.Println(origin, answer.StatusCode)
+		if err == nil {
+			conn.CloseNow()
+		}
+	}
+	// Output:
+	// https://chat.example.org 101
+	// https://elsewhere.example.com 403
+}
+
+// A client that does not answer a ping is gone, though nothing is sent to it.
+func ExamplePing() {
+	gone := make(chan struct{})
+	srv := httptest.NewServer(websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
+		silent := enumerator.OnDoneEnumerating(enumerator.Never[string](), func() error {
+			close(gone)
+			return nil
+		})
+		return iteratee.Ignore[string](), silent, nil
+	}, websocket.Ping(10*time.Millisecond), websocket.Timeout(10*time.Millisecond)))
+	defer srv.Close()
+
+	conn, _, err := coder.Dial(context.Background(), srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.CloseNow() // without a call of Read, it answers nothing
+	<-gone
+	fmt.Println("the source has been stopped")
+	// Output: the source has been stopped
 }
