@@ -224,3 +224,68 @@ func ExampleCapacity() {
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Values(hub.Last(10), nil), iteratee.Collect[int]()))
 	// Output: [2 3] <nil>
 }
+
+func ExampleShared_Runs() {
+	shared := enumerator.Share(enumerator.Of(1))
+	_, err := enumerator.Run(context.Background(), shared.Live(), iteratee.ForEach(func(context.Context, enumerator.Item[int]) error {
+		fmt.Println(shared.Runs())
+		return nil
+	}))
+	fmt.Println(shared.Runs(), err)
+	// Output:
+	// 1
+	// 0 <nil>
+}
+
+func ExampleHub_EndWithError() {
+	hub := enumerator.Broadcast[int]()
+	_ = hub.Push(context.Background(), 1)
+	hub.EndWithError(errors.New("the sensor is broken"))
+	list(enumerator.Values(hub.Last(1), nil))
+	// Output: [] the sensor is broken
+}
+
+func ExampleItem_Lost() {
+	hub := enumerator.Broadcast[int](enumerator.Capacity(2))
+	_ = hub.Push(context.Background(), 1)
+	_, _ = enumerator.Run(context.Background(), hub.Last(1), iteratee.ForEach(func(ctx context.Context, i enumerator.Item[int]) error {
+		if i.Lost() != nil {
+			fmt.Println(i.Gap.N, "lost")
+			return nil
+		}
+		fmt.Println(i.Value)
+		if i.Value == 1 {
+			for e := 2; e <= 5; e++ {
+				_ = hub.Push(ctx, e)
+			}
+			hub.End()
+		}
+		return nil
+	}))
+	// Output:
+	// 1
+	// 2 lost
+	// 4
+	// 5
+}
+
+func ExampleChannel_Dropped() {
+	var channel enumerator.Channel[int]
+	e := enumerator.Unicast(func(ch enumerator.Channel[int]) {
+		channel = ch
+		_ = ch.Push(ch.Context(), 1)
+	}, enumerator.Capacity(2), enumerator.WhenFull(enumerator.DropNewest))
+	list(enumerator.Map(e, func(n int) int {
+		if n == 1 { // the consumer is busy with it
+			for n := 2; n <= 5; n++ {
+				_ = channel.Push(channel.Context(), n)
+			}
+			channel.End()
+		}
+		return n
+	}))
+	fmt.Println(channel.Dropped(), "dropped")
+	// Output:
+	// [1 2 3] <nil>
+	// 2 dropped
+}

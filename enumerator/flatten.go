@@ -48,7 +48,7 @@ func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From)
 // before has returned, and not for an element that is not the latest any more by then. e is asked
 // for the next element when all sources but the latest have returned.
 //
-// It is the switchMap of ReactiveX.
+// It is the switchMap of ReactiveX. EOF of a source ends that one alone.
 func SwitchMap[From, To any](e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
 	return merged("SwitchMap", func(m *merge[To]) {
 		latest := newLatest(m)

@@ -16,6 +16,7 @@ import (
 type merge[E any] struct {
 	name    string          // of the operator
 	ctx     context.Context // of all sources; ends with the run
+	anyEOF  bool            // EOF of one source ends the run, not only that of all
 	events  chan event[E]
 	running atomic.Int64 // sources of which no end has been received
 }
@@ -99,7 +100,12 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 			case from.end.Err() != nil:
 				over = true
 				return from.end
-			case !from.end.IsCont():
+			case from.end.IsCont():
+			case m.anyEOF && iteratee.Cancelled(from.ctx).IsCont():
+				last = sink.EOF()
+				over = true
+				return last
+			default:
 				eofs++
 			}
 		}

@@ -16,9 +16,10 @@ import (
 //
 // The panel ends when patch has returned, which closes it, and the source that is patched in then
 // has run out; to end that as well, patch patches in [Empty] before it returns. While the panel is
-// open and the source has run out, the consumer waits. A failure of a source ends the run, as does
-// an error of patch. When the consumer is done, or the run has failed, the context of patch ends
-// and patchIn reports false; patch should return then, and the run waits for it.
+// open and the source has run out, the consumer waits. If the source sends EOF, so does the panel,
+// which ends it. A failure of a source ends the run, as does an error of patch. When the consumer is
+// done, or the run has failed, the context of patch ends and patchIn reports false; patch should
+// return then, and the run waits for it.
 //
 // It runs patch and the source in a goroutine of their own, and the consumer in that of the run;
 // how they end is as with [Interleave]. patch is called once per run.
@@ -27,6 +28,7 @@ import (
 // leaves the consumer waiting for ever.
 func PatchPanel[E any](patch func(ctx context.Context, patchIn func(Enumerator[E]) bool) error) Enumerator[E] {
 	return merged("PatchPanel", func(m *merge[E]) {
+		m.anyEOF = true
 		var mu sync.Mutex
 		latest, closed := newLatest(m), false
 		patchIn := func(e Enumerator[E]) bool {

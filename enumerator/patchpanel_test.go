@@ -50,6 +50,23 @@ func TestPatchPanel(t *testing.T) {
 			patchIn(after(time.Hour, enumerator.Of(1)))
 			return nil
 		}, []int{1}, nil},
+		"EOF": {func(ctx context.Context, patchIn func(source) bool) error {
+			patchIn(enumerator.Of(1, 2))
+			time.Sleep(time.Minute)
+			patchIn(enumerator.FromInput(iteratee.El(3).Then(iteratee.EOF[int]())))
+			<-ctx.Done()
+			assert.False(t, patchIn(enumerator.Of(4)))
+			return nil
+		}, []int{1, 2, 3}, nil},
+		"EOF of a source that was stopped": {func(_ context.Context, patchIn func(source) bool) error {
+			patchIn(enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+				<-ctx.Done()
+				return sink.EOF()
+			}))
+			time.Sleep(time.Minute)
+			patchIn(after(time.Hour, enumerator.Of(1)))
+			return nil
+		}, []int{1}, nil},
 		"an error": {func(_ context.Context, patchIn func(source) bool) error {
 			patchIn(enumerator.Of(1).AndThen(silent()))
 			time.Sleep(time.Minute)

@@ -18,6 +18,7 @@ type Shared[E any] struct {
 
 	mu       sync.Mutex // for what follows
 	current  *sharing[E]
+	runs     int // attached to that, and to those before
 	holds    int
 	previous <-chan struct{} // closed when the source has ended that ran before
 }
@@ -53,6 +54,13 @@ func Share[E any](e Enumerator[E], opts ...PushOption) *Shared[E] {
 	ended := make(chan struct{})
 	close(ended)
 	return &Shared[E]{source: e, config: configOf(Block, opts), previous: ended}
+}
+
+// Runs returns how many runs are attached.
+func (s *Shared[E]) Runs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs
 }
 
 // Live returns the Enumerator of what the source gives after a run has begun: of all, for the run
@@ -143,6 +151,7 @@ func (s *Shared[E]) join(at func(*Hub[E]) start) (*sharing[E], *cursor) {
 		}(s.previous)
 		s.previous = run.done
 	}
+	s.runs++
 	run.runs++
 	return run, run.hub.attach(at(run.hub))
 }
@@ -151,6 +160,7 @@ func (s *Shared[E]) join(at func(*Hub[E]) start) (*sharing[E], *cursor) {
 func (s *Shared[E]) leave(run *sharing[E]) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.runs--
 	run.runs--
 	if run.runs > 0 || s.current == run && s.holds > 0 && run.hub.end.Load() == nil {
 		return false

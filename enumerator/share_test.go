@@ -91,6 +91,24 @@ func TestShareFrom(t *testing.T) {
 	})
 }
 
+func TestShareCountsItsRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := enumerator.Share(enumerator.Of(1))
+		busy := iteratee.ForEach(func(context.Context, item) error { time.Sleep(time.Minute); return nil })
+		var wg sync.WaitGroup
+		for n := range 3 { // each of a source of its own: that of the one before has run out
+			assert.Equal(t, n, shared.Runs())
+			wg.Go(func() {
+				_, err := enumerator.Run(t.Context(), shared.Live(), busy)
+				assert.NoError(t, err)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		assert.Zero(t, shared.Runs())
+	})
+}
+
 func TestShareHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &ticking{}
