@@ -56,32 +56,35 @@ type stream struct {
 	err      error         // of the write that failed, after which there is none
 }
 
-// turn is a lock. Waiting for a sync.Mutex holds up the clock of a synctest bubble; waiting for
-// a Cond does not.
+// turn is a lock for which all get their turn: a run that always has another chunk would not let
+// the timer have a sync.Mutex. Waiting for that would also hold up the clock of a synctest bubble,
+// which waiting for a Cond does not.
 type turn struct {
-	mu    sync.Mutex
-	taken bool
-	free  *sync.Cond // nil if nobody has had to wait yet
+	mu   sync.Mutex
+	next uint32     // the number of who comes next
+	now  uint32     // the number of who has it or, if nobody has, of who will
+	free *sync.Cond // nil if nobody has had to wait yet
 }
 
 func (t *turn) lock() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.taken {
+	mine := t.next
+	t.next++
+	for mine != t.now {
 		if t.free == nil {
 			t.free = sync.NewCond(&t.mu)
 		}
 		t.free.Wait()
 	}
-	t.taken = true
 }
 
 func (t *turn) unlock() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.taken = false
+	t.now++
 	if t.free != nil {
-		t.free.Signal()
+		t.free.Broadcast()
 	}
 }
 
