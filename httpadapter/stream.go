@@ -135,12 +135,13 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	return s.over(ctx, trailers, err)
 }
 
-// context returns the context of the run, and what ends it. Where only a heartbeat that
-// cannot be written could do that, it is the request's: a server of net/http ends that then,
-// and a context less is half a KiB less for each stream.
+// context returns the context of the run, and what ends it. Where only a writer of net/http that
+// has failed could do that, it is the request's: the server ends that then, and a context less is
+// half a KiB less for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
-	if s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
+	own := reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
+	if own && s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
 		return ctx, func(error) {}
 	}
 	return context.WithCancelCause(ctx)
@@ -207,8 +208,8 @@ func (s *stream) tick() {
 		return
 	}
 	s.armed = false
-	defer func() {
-		if s.panicked = recover(); s.panicked != nil { // the writer of some middleware
+	guard.Run(theWriter, s.sendDue, func(panicked any) { // the writer of some middleware
+		if s.panicked = panicked; panicked != nil {
 			s.err = errors.New("httpadapter: panic in the ResponseWriter")
 		}
 		if s.err != nil {
@@ -216,7 +217,13 @@ func (s *stream) tick() {
 			return
 		}
 		s.arm()
-	}()
+	})
+}
+
+// theWriter is who is at fault in the timer, and in sendElsewhere, for [guard.Run].
+const theWriter = "httpadapter: the ResponseWriter"
+
+func (s *stream) sendDue() {
 	now := s.now()
 	switch {
 	case s.until > 0 && now >= s.until:
@@ -319,7 +326,7 @@ func (s *stream) tooLong() error {
 func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 	var panicked any
 	done := make(chan struct{})
-	go guard.Run("httpadapter: the ResponseWriter", func() { err = s.send(chunk, flush) }, func(v any) {
+	go guard.Run(theWriter, func() { err = s.send(chunk, flush) }, func(v any) {
 		panicked = v
 		close(done)
 	})
