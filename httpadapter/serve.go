@@ -15,7 +15,8 @@ import (
 // is closed by then. On HEAD it sends the headers only, and e is not run.
 //
 // Every chunk is written and flushed at once and by itself, which on HTTP/1.1 makes
-// it one chunk on the wire; [FlushInterval] and [FlushSize] change that. Empty ones are
+// it one chunk on the wire. Those that the source says come together, by [iteratee.Cork],
+// are flushed together, within 10 ms; [FlushInterval] and [FlushSize] change that. Empty ones are
 // skipped. Serve keeps no chunk: a source may use its buffer again. Each write has
 // its own time, [WriteTimeout], in place of the one that http.Server sets for the whole
 // response. So has the end of the response, which net/http writes when the handler

@@ -209,10 +209,7 @@ func (s *stream) tick() {
 	}
 	s.armed = false
 	guard.Run(theWriter, s.sendDue, func(panicked any) { // the writer of some middleware
-		if s.panicked = panicked; panicked != nil {
-			s.err = errors.New("httpadapter: panic in the ResponseWriter")
-		}
-		if s.err != nil {
+		if s.panicked = panicked; s.err != nil {
 			s.cancel(s.err)
 			return
 		}
@@ -338,11 +335,18 @@ func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 }
 
 // send writes the head if that has not left, and the chunk if there is one. It flushes
-// if so much waits that it must, or if told to.
+// if so much waits that it must, or if told to. After a panic it does nothing.
 func (s *stream) send(chunk []byte, flush bool) error {
-	if s.err != nil {
-		return s.err
+	if s.err == nil {
+		s.err = errPanicked
+		s.err = s.write(chunk, flush)
 	}
+	return s.err
+}
+
+var errPanicked = errors.New(theWriter + " has panicked")
+
+func (s *stream) write(chunk []byte, flush bool) error {
 	s.extend()
 	if !s.sent {
 		s.head()
