@@ -122,14 +122,13 @@ func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *curs
 	defer cork(false)
 	for {
 		item, ok, end := h.read(c)
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			return step
+		}
 		switch {
+		case ok && h.policy == FailSlow && item.Gap.N > 0:
+			return iteratee.StepError(item.slow())
 		case ok:
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step
-			}
-			if h.policy == FailSlow && item.Gap.N > 0 {
-				return iteratee.StepError(item.slow())
-			}
 			if h.hasNews(c) {
 				cork(true)
 			}

@@ -386,6 +386,19 @@ func TestBroadcastEndsWithTheContext(t *testing.T) {
 		endsAfterASecond(t, enumerator.Values(hubOf(t, 1).Last(1), nil), 1)
 	})
 	endsAtOnce(t, hubOf(t, 9).Last(9))
+
+	// Also if the hub has ended by then: what it says would look like the end of a whole stream.
+	for name, end := range map[string]func(*enumerator.Hub[int]){
+		"End":          (*enumerator.Hub[int]).End,
+		"EOFAndEnd":    (*enumerator.Hub[int]).EOFAndEnd,
+		"EndWithError": func(h *enumerator.Hub[int]) { h.EndWithError(errBoom) },
+	} {
+		hub := hubOf(t, 1)
+		end(hub)
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := enumerator.Run(ctx, hub.Last(1), iteratee.ForEach(func(context.Context, item) error { cancel(); return nil }))
+		assert.Equal(t, context.Canceled, err, name)
+	}
 }
 
 func TestBroadcastKeepsNoDroppedElement(t *testing.T) {

@@ -1,5 +1,7 @@
 package httpadapter
 
+import "context"
+
 // ForgetWarnings lets a test see what is logged once in the life of a program.
 func ForgetWarnings() { warned.Clear() }
 
@@ -9,4 +11,9 @@ func Negotiate(accept ...string) string {
 		return c.name
 	}
 	return ""
+}
+
+// WithDraining is the context of a request to a server that [Drain] ends when drain ends.
+func WithDraining(ctx, drain context.Context) context.Context {
+	return context.WithValue(ctx, drainKey{}, drain)
 }

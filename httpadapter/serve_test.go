@@ -304,14 +304,22 @@ func TestServeEndsWhenTheHeadCannotBeWritten(t *testing.T) {
 
 // A middleware's writer that panics in the timer's goroutine would end the process.
 func TestServeHandsOnAPanicOfTheHead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newRecorder(t)
-		w.onHead = func() { panic("middleware") }
-		src := newTap()
-		assert.PanicsWithValue(t, "middleware", func() { _ = w.serve(t.Context(), src.enumerator()) })
-		assert.EqualValues(t, 1, src.closed.Load())
-		assert.Equal(t, []string{"head 200", "deadline past"}, w.calls())
-	})
+	for what, panics := range map[string]func(){
+		"middleware": func() { panic("middleware") },
+		"httpadapter: the ResponseWriter has called runtime.Goexit": runtime.Goexit,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newRecorder(t)
+			w.onHead = panics
+			src := newTap()
+			func() {
+				defer func() { assert.Equal(t, what, fmt.Sprint(recover())) }()
+				_ = w.serve(t.Context(), src.enumerator())
+			}()
+			assert.EqualValues(t, 1, src.closed.Load())
+			assert.Equal(t, []string{"head 200", "deadline past"}, w.calls())
+		})
+	}
 }
 
 func TestServeEndsOnAWriteError(t *testing.T) {

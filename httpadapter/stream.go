@@ -56,32 +56,35 @@ type stream struct {
 	err      error         // of the write that failed, after which there is none
 }
 
-// turn is a lock. Waiting for a sync.Mutex holds up the clock of a synctest bubble; waiting for
-// a Cond does not.
+// turn is a lock for which all get their turn: a run that always has another chunk would not let
+// the timer have a sync.Mutex. Waiting for that would also hold up the clock of a synctest bubble,
+// which waiting for a Cond does not.
 type turn struct {
-	mu    sync.Mutex
-	taken bool
-	free  *sync.Cond // nil if nobody has had to wait yet
+	mu   sync.Mutex
+	next uint32     // the number of who comes next
+	now  uint32     // the number of who has it or, if nobody has, of who will
+	free *sync.Cond // nil if nobody has had to wait yet
 }
 
 func (t *turn) lock() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.taken {
+	mine := t.next
+	t.next++
+	for mine != t.now {
 		if t.free == nil {
 			t.free = sync.NewCond(&t.mu)
 		}
 		t.free.Wait()
 	}
-	t.taken = true
 }
 
 func (t *turn) unlock() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.taken = false
+	t.now++
 	if t.free != nil {
-		t.free.Signal()
+		t.free.Broadcast()
 	}
 }
 
@@ -132,12 +135,13 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	return s.over(ctx, trailers, err)
 }
 
-// context returns the context of the run, and what ends it. Where only a write that fails
-// could do that, it is the request's: a server of net/http ends that then, and a context less
-// is half a KiB less for each stream.
+// context returns the context of the run, and what ends it. Where only a writer of net/http that
+// has failed could do that, it is the request's: the server ends that then, and a context less is
+// half a KiB less for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
-	if s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
+	own := reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
+	if own && s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
 		return ctx, func(error) {}
 	}
 	return context.WithCancelCause(ctx)
@@ -204,16 +208,19 @@ func (s *stream) tick() {
 		return
 	}
 	s.armed = false
-	defer func() {
-		if s.panicked = recover(); s.panicked != nil { // the writer of some middleware
-			s.err = errors.New("httpadapter: panic in the ResponseWriter")
-		}
-		if s.err != nil {
+	guard.Run(theWriter, s.sendDue, func(panicked any) { // the writer of some middleware
+		if s.panicked = panicked; s.err != nil {
 			s.cancel(s.err)
 			return
 		}
 		s.arm()
-	}()
+	})
+}
+
+// theWriter is who is at fault in the timer, and in sendElsewhere, for [guard.Run].
+const theWriter = "httpadapter: the ResponseWriter"
+
+func (s *stream) sendDue() {
 	now := s.now()
 	switch {
 	case s.until > 0 && now >= s.until:
@@ -316,7 +323,7 @@ func (s *stream) tooLong() error {
 func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 	var panicked any
 	done := make(chan struct{})
-	go guard.Run("httpadapter: the ResponseWriter", func() { err = s.send(chunk, flush) }, func(v any) {
+	go guard.Run(theWriter, func() { err = s.send(chunk, flush) }, func(v any) {
 		panicked = v
 		close(done)
 	})
@@ -328,11 +335,18 @@ func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 }
 
 // send writes the head if that has not left, and the chunk if there is one. It flushes
-// if so much waits that it must, or if told to.
+// if so much waits that it must, or if told to. After a panic it does nothing.
 func (s *stream) send(chunk []byte, flush bool) error {
-	if s.err != nil {
-		return s.err
+	if s.err == nil {
+		s.err = errPanicked
+		s.err = s.write(chunk, flush)
 	}
+	return s.err
+}
+
+var errPanicked = errors.New(theWriter + " has panicked")
+
+func (s *stream) write(chunk []byte, flush bool) error {
 	s.extend()
 	if !s.sent {
 		s.head()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,6 +207,20 @@ func TestBursts(t *testing.T) {
 			assert.Equal(t, []string{"head 200", "flush", "write a", "write b", "write c", "flush", "deadline past"}, w.calls())
 		})
 	})
+	t.Run("one that takes long to write leaves in parts", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newRecorder(t)
+			w.onWrite = func() error { time.Sleep(4 * ms); return nil }
+			require.NoError(t, w.serve(t.Context(), bursts(1*s, "a b c d e f g")))
+			var flushes []string
+			for _, event := range w.timed() {
+				if at, ok := strings.CutSuffix(event, " flush"); ok {
+					flushes = append(flushes, at)
+				}
+			}
+			assert.Equal(t, []string{"50ms", "1.012s", "1.024s", "1.028s"}, flushes)
+		})
+	})
 	t.Run("of a hub", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newRecorder(t)
@@ -337,6 +352,16 @@ func TestMaxDuration(t *testing.T) {
 			})
 		}
 		assert.Greater(t, len(seen), 10, "at random")
+	})
+	t.Run("of a source that always has another chunk", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var closed atomic.Int32
+			w := newRecorder(t)
+			w.onWrite = func() error { time.Sleep(time.Second); return nil }
+			require.NoError(t, w.serve(t.Context(), endless(1, &closed), httpadapter.MaxDuration(time.Minute)))
+			assert.LessOrEqual(t, time.Since(w.start), time.Minute+2*time.Second)
+			assert.EqualValues(t, 1, closed.Load())
+		})
 	})
 	t.Run("flushes what waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/httpadaptertest"
 	"github.com/halley-go/halley/internal/probe"
 )
 
@@ -467,4 +468,38 @@ func TestThroughAReverseProxy(t *testing.T) {
 	_, err = io.ReadAll(res.Body)
 	assert.Error(t, err)
 	assert.Equal(t, errBoom, receive(t, returned, "Serve"))
+}
+
+// failingFlush is the writer of a middleware whose second flush fails, of which net/http knows nothing.
+type failingFlush struct {
+	onlyUnwrap
+	flushed *bool
+}
+
+func (f failingFlush) FlushError() error {
+	if *f.flushed {
+		return errBoom
+	}
+	*f.flushed = true
+	return http.NewResponseController(f.w).Flush()
+}
+
+// The source waits, so it learns of that from its context only.
+func TestWriterOfAMiddlewareThatFailsEndsTheRun(t *testing.T) {
+	for name, tt := range map[string]struct {
+		e    enumerator.Enumerator[[]byte]
+		opts []httpadapter.Option
+	}{
+		"in a burst":     {bursts(time.Duration(0), "a b c", time.Hour, ""), nil},
+		"in a heartbeat": {after(time.Hour, nil), []httpadapter.Option{httpadapter.Heartbeat(time.Millisecond, []byte("-"))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := make(chan error, 1)
+			srv := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				over <- httpadapter.Serve(failingFlush{onlyUnwrap{w}, new(bool)}, r, tt.e, tt.opts...)
+			}))
+			httpadaptertest.Get(t, srv.URL)
+			assert.ErrorIs(t, receive(t, over, "the end of Serve"), errBoom)
+		})
+	}
 }
