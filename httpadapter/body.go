@@ -24,7 +24,8 @@ type BodyOption func(*bodyConfig)
 type bodyConfig struct {
 	w          http.ResponseWriter
 	max        int64
-	timeout    time.Duration
+	timeout    time.Duration // of one read
+	whole      time.Duration // of a run; 0 for none
 	fullDuplex bool
 	needsW     string // the option that needs Writer
 }
@@ -45,13 +46,19 @@ func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w
 // ReadTimeout sets how long one read of the body may wait for the client; it is 10 s by
 // default. Longer ends the run with status 408. It takes the place of the deadline that
 // http.Server sets for the whole request. A client that sends a byte now and then is
-// never late: if that matters, give the request a context with a deadline. It needs
-// [Writer]. It panics if d is not positive.
+// never late for it, but for [BodyTimeout]. It needs [Writer]. It panics if d is not positive.
 func ReadTimeout(d time.Duration) BodyOption {
-	if d <= 0 {
-		panic(fmt.Sprintf("httpadapter: ReadTimeout: d must be positive, got %v", d))
-	}
+	mustBePositive("ReadTimeout: d", d)
 	return func(c *bodyConfig) { c.timeout, c.needsW = d, "ReadTimeout" }
+}
+
+// BodyTimeout sets how long the whole body may take, from when a run begins; there is no
+// limit by default. Longer ends the run with status 408, however busy the client is: so
+// nobody holds a handler up by a byte now and then. What the Iteratee takes its time for
+// counts too. It needs [Writer]. It panics if d is not positive.
+func BodyTimeout(d time.Duration) BodyOption {
+	mustBePositive("BodyTimeout: d", d)
+	return func(c *bodyConfig) { c.whole, c.needsW = d, "BodyTimeout" }
 }
 
 // FullDuplex lets the body be read while the response is being written, also on
@@ -76,7 +83,7 @@ func checkMax(function string, n int64) {
 //
 // These errors end the run. Each is a [StatusError], for [Error] to answer with:
 //
-//	408  a read has waited for longer than ReadTimeout
+//	408  a read has waited for longer than ReadTimeout, or all for longer than BodyTimeout
 //	413  there are more bytes than MaxBytes
 //	400  the body is cut short, or is not what its framing says
 //
@@ -105,6 +112,9 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c}
+		if c.whole > 0 {
+			b.until = time.Now().Add(c.whole)
+		}
 		if c.w != nil {
 			b.rc = http.NewResponseController(c.w)
 			defer b.leave()
@@ -137,12 +147,18 @@ type body struct {
 	r   *http.Request
 	src io.Reader
 	rc  *http.ResponseController // nil without Writer
+
+	until time.Time // by BodyTimeout; zero without
+
 	eof bool
 	err error // of the Read that has failed
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	deadline := time.Now().Add(b.timeout)
+	if !b.until.IsZero() && b.until.Before(deadline) {
+		deadline = b.until
+	}
 	if b.rc != nil {
 		_ = b.rc.SetReadDeadline(deadline) // a writer that knows no deadlines does without
 		// An interrupt either came before and is seen here, or comes after this deadline.

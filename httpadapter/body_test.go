@@ -128,6 +128,7 @@ func TestBodyGoesOnWhereARunHasStopped(t *testing.T) {
 func TestBodyOptionsThatAreWrong(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: MaxBytes: the limit must not be negative, got -1", func() { httpadapter.MaxBytes(-1) })
 	assert.PanicsWithValue(t, "httpadapter: ReadTimeout: d must be positive, got 0s", func() { httpadapter.ReadTimeout(0) })
+	assert.PanicsWithValue(t, "httpadapter: BodyTimeout: d must be positive, got -1ns", func() { httpadapter.BodyTimeout(-1) })
 	r := post(nil, "")
 	assert.PanicsWithValue(t, "httpadapter: Body: ReadTimeout needs the option Writer", func() { httpadapter.Body(r, httpadapter.ReadTimeout(1)) })
 	assert.PanicsWithValue(t, "httpadapter: Body: FullDuplex needs the option Writer", func() { httpadapter.Body(r, httpadapter.FullDuplex()) })
@@ -240,6 +241,54 @@ func TestAClientThatLeavesWithinTheBody(t *testing.T) {
 }
 
 // A deadline is for one read: a body may take any time if it comes little by little.
+// A byte each second, for ever, is never late for ReadTimeout.
+func TestBodyTimeoutIsForAllReads(t *testing.T) {
+	probe.Logs(t)
+	for _, proto := range plain {
+		synctest.Test(t, func(t *testing.T) {
+			action := httpadapter.Action(httpadapter.Bytes(1000), func(w http.ResponseWriter, _ *http.Request, body []byte) error {
+				_, err := w.Write(body)
+				return err
+			}, httpadapter.ReadTimeout(2*time.Second), httpadapter.BodyTimeout(10*time.Second+500*time.Millisecond))
+			p := listen(t, action, func(*http.Server) {})
+			client := p.client(t, proto)
+			for size, want := range map[int]string{10: strings.Repeat("x", 10), 1000: "Request Timeout\n"} {
+				start := time.Now()
+				body, write := io.Pipe()
+				written := make(chan struct{})
+				go func() {
+					defer close(written)
+					for range size {
+						time.Sleep(time.Second)
+						if _, err := write.Write([]byte("x")); err != nil {
+							break
+						}
+					}
+					write.Close()
+				}()
+				res, err := client.Post("http://halley/", "", body)
+				if !assert.NoError(t, err, proto) {
+					return
+				}
+				text, err := io.ReadAll(res.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, want, string(text), proto)
+				assert.Less(t, time.Since(start), 11*time.Second, proto)
+				res.Body.Close()
+				body.Close()
+				<-written
+			}
+			time.Sleep(time.Minute) // a deadline that is left does no harm to the next request
+			res, err := client.Post("http://halley/", "", strings.NewReader("again"))
+			if assert.NoError(t, err, proto) {
+				text, _ := io.ReadAll(res.Body)
+				assert.Equal(t, "again", string(text), proto)
+				res.Body.Close()
+			}
+		})
+	}
+}
+
 func TestReadTimeoutIsForOneRead(t *testing.T) {
 	probe.Logs(t)
 	for _, proto := range plain {

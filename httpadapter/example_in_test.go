@@ -106,6 +106,29 @@ func ExampleReadTimeout() {
 	// Output: 408 Request Timeout
 }
 
+// A client that sends a byte now and then.
+func ExampleBodyTimeout() {
+	srv := httptest.NewServer(httpadapter.Action(httpadapter.Bytes(1<<20), func(http.ResponseWriter, *http.Request, []byte) error {
+		return nil
+	}, httpadapter.BodyTimeout(50*time.Millisecond)))
+	defer srv.Close()
+
+	body, sender := io.Pipe()
+	go func() {
+		defer sender.Close()
+		for err := error(nil); err == nil; _, err = sender.Write([]byte("a")) {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	res, err := http.Post(srv.URL, "text/plain", body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	fmt.Println(res.Status)
+	// Output: 408 Request Timeout
+}
+
 func ExampleAction() {
 	// snippet: action
 	type order struct {
