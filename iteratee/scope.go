@@ -128,9 +128,10 @@ func Cork(ctx context.Context) func(corked bool) {
 
 // OnCork is for a consumer that can hold back what it has been given, such as the response of a
 // server. It is called when that is started, with the context of the run, and has f
-// called as [Cork] says, between calls of the consumer and in their goroutine. Few sources
-// call it; and what is between them and the consumer may wait though f was called with true.
-// So nothing should be held back for longer than a few milliseconds.
+// called as [Cork] says, between calls of the consumer and in their goroutine; at the end of
+// the source also when the consumer is done, or panics. Few sources call it; and what is
+// between them and the consumer may wait though f was called with true. So nothing should be
+// held back for longer than a few milliseconds.
 //
 // On behalf of a part of a [FlatMap] or of a [Zip] it has no effect.
 func OnCork(ctx context.Context, f func(corked bool)) {
