@@ -241,6 +241,23 @@ func TestAClientThatLeavesWithinTheBody(t *testing.T) {
 }
 
 // A deadline is for one read: a body may take any time if it comes little by little.
+// drip returns a body of size bytes, each after a pause, and what is closed when it is over.
+func drip(size int, pause time.Duration) (*io.PipeReader, <-chan struct{}) {
+	body, write := io.Pipe()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer write.Close()
+		for range size {
+			time.Sleep(pause)
+			if _, err := write.Write([]byte("x")); err != nil {
+				return
+			}
+		}
+	}()
+	return body, over
+}
+
 // A byte each second, for ever, is never late for ReadTimeout.
 func TestBodyTimeoutIsForAllReads(t *testing.T) {
 	probe.Logs(t)
@@ -254,18 +271,7 @@ func TestBodyTimeoutIsForAllReads(t *testing.T) {
 			client := p.client(t, proto)
 			for size, want := range map[int]string{10: strings.Repeat("x", 10), 1000: "Request Timeout\n"} {
 				start := time.Now()
-				body, write := io.Pipe()
-				written := make(chan struct{})
-				go func() {
-					defer close(written)
-					for range size {
-						time.Sleep(time.Second)
-						if _, err := write.Write([]byte("x")); err != nil {
-							break
-						}
-					}
-					write.Close()
-				}()
+				body, written := drip(size, time.Second)
 				res, err := client.Post("http://halley/", "", body)
 				if !assert.NoError(t, err, proto) {
 					return
@@ -308,18 +314,7 @@ func TestReadTimeoutIsForOneRead(t *testing.T) {
 			}), func(s *http.Server) { s.ReadTimeout = 5 * time.Second })
 			client := p.client(t, proto)
 			for pause, want := range map[time.Duration]string{time.Second: "20", 3 * time.Second: "Request Timeout\n"} {
-				body, write := io.Pipe()
-				written := make(chan struct{})
-				go func() {
-					defer close(written)
-					for range 20 {
-						time.Sleep(pause)
-						if _, err := write.Write([]byte("x")); err != nil {
-							break
-						}
-					}
-					write.Close()
-				}()
+				body, written := drip(20, pause)
 				res, err := client.Post("http://halley/", "", body)
 				if !assert.NoError(t, err, proto) {
 					return
