@@ -1,6 +1,7 @@
 package iteratee_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"testing"
@@ -137,4 +138,42 @@ func ExampleCork() {
 	// [1 2 3]
 	// [4]
 	// <nil>
+}
+
+// A consumer with a buffer, which it flushes after each element or each burst.
+func ExampleOnCork() {
+	numbers := make(chan int, 3)
+	for n := range 3 {
+		numbers <- n
+	}
+	close(numbers)
+
+	write := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+		w, held := bufio.NewWriter(packets{}), false
+		iteratee.OnCork(ctx, func(corked bool) {
+			if held = corked; !held {
+				_ = w.Flush() // which says so again at the next write
+			}
+		})
+		return iteratee.ForEach(func(_ context.Context, n int) error {
+			fmt.Fprint(w, n)
+			if held {
+				return nil
+			}
+			return w.Flush()
+		}).Start(ctx)
+	})
+	_, err := enumerator.Run(context.Background(), enumerator.FromChan(numbers), write)
+	fmt.Println(err)
+	// Output:
+	// a packet: 012
+	// <nil>
+}
+
+// packets is a connection that sends what it is given at once.
+type packets struct{}
+
+func (packets) Write(p []byte) (int, error) {
+	fmt.Printf("a packet: %s\n", p)
+	return len(p), nil
 }
