@@ -38,6 +38,74 @@ func TestFeedOfEachState(t *testing.T) {
 	}
 }
 
+// An iteratee that EOF has ended leaves that over only if it says so, however it is made.
+func TestFeedOfEOF(t *testing.T) {
+	collect := partOf(iteratee.Collect[int]())
+	saysSo := partOf(iteratee.IsEmpty[int]())
+	then := func(it part) func(any) part { return func(any) part { return it } }
+	inRounds := func(it part) part {
+		return iteratee.New(func(ctx context.Context) iteratee.Running[int, any] {
+			return iteratee.Running[int, any]{
+				Sink:   iteratee.Rounds(ctx, it, iteratee.StepDone, func(any) iteratee.Step { return iteratee.StepCont }),
+				Result: func() (any, error) { return nil, nil },
+			}
+		})
+	}
+	opaque := func(it part) part { return iteratee.New(it.Start) }
+	for name, c := range map[string]struct {
+		it   part
+		want []int // what the next one gets of 1, 2
+	}{
+		"Collect":                             {collect, []int{1, 2}},
+		"Map":                                 {iteratee.Map(collect, func(a any) any { return a }), []int{1, 2}},
+		"Defer":                               {iteratee.Defer(func(context.Context) (part, error) { return collect, nil }), []int{1, 2}},
+		"Recover":                             {iteratee.Recover(collect, func(err error) (any, error) { return nil, err }), []int{1, 2}},
+		"Recover of a failure at EOF":         {iteratee.Recover(failsAtEOF(), func(error) (any, error) { return nil, nil }), []int{1, 2}},
+		"RecoverWith":                         {iteratee.RecoverWith(failsAtEOF(), func(error) part { return collect }), []int{1, 2}},
+		"FlatMap":                             {iteratee.FlatMap(collect, then(collect)), []int{1, 2}},
+		"FlatMap of one that is done before":  {iteratee.FlatMap(partOf(iteratee.TakeUpTo[int](0)), then(collect)), []int{1, 2}},
+		"FlatMap of one behind an opaque one": {iteratee.FlatMap(opaque(iteratee.FlatMap(collect, then(collect))), then(collect)), []int{1, 2}},
+		"Cont":                                {iteratee.Cont(func(iteratee.Input[int]) part { return iteratee.Done[int, any](0, iteratee.Empty[int]()) }), []int{1, 2}},
+		"Repeat":                              {partOf(iteratee.Repeat(iteratee.TakeUpTo[int](2))), []int{1, 2}},
+		"Repeat of parts":                     {partOf(iteratee.Repeat(iteratee.FlatMap(partOf(iteratee.Head[int]()), then(collect)))), []int{1, 2}},
+		"Rounds":                              {inRounds(collect), []int{1, 2}},
+		"Zip":                                 {partOf(iteratee.Zip(collect, collect)), []int{1, 2}},
+		"Zip of one that says so and one that does not": {partOf(iteratee.Zip(saysSo, collect)), []int{1, 2}},
+		"Zip of one that does not and one that says so": {partOf(iteratee.Zip(collect, saysSo)), []int{1, 2}},
+		"Zip of one that was not told":                  {partOf(iteratee.Zip(iteratee.Done[int, any](0, iteratee.Empty[int]()), saysSo)), nil},
+		"Zip of two that say so":                        {partOf(iteratee.Zip(saysSo, saysSo)), nil},
+		"Join":                                          {iteratee.Join(iteratee.Map(collect, func(any) part { return collect })), []int{1, 2}},
+		"JoinConcat":                                    {iteratee.JoinConcat(iteratee.Map(collect, func(any) part { return collect })), []int{1, 2}},
+		"Advance":                                       {iteratee.Advance(t.Context(), iteratee.FlatMap(collect, then(collect)), func(_ context.Context, s iteratee.Sink[int]) iteratee.Step { return iteratee.StepCont }), []int{1, 2}},
+		"IsEmpty":                                       {saysSo, nil},
+		"FlatMap of one that says so":                   {iteratee.FlatMap(saysSo, then(collect)), nil},
+		"FlatMap with one that says so":                 {iteratee.FlatMap(collect, then(saysSo)), nil},
+		"FlatMap of an opaque one that says so":         {iteratee.FlatMap(opaque(saysSo), then(collect)), nil},
+		"Done that says so":                             {iteratee.Done[int, any](0, iteratee.EOF[int]()), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, in := range []iteratee.Input[int]{iteratee.EOF[int](), iteratee.El(7).Then(iteratee.EOF[int]())} {
+				if _, isEl := in.El(); isEl && c.want == nil {
+					continue // it was not told of EOF, or took 7 for the first
+				}
+				next := iteratee.FlatMap(iteratee.Feed(t.Context(), c.it, in), func(any) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+				assert.Equal(t, c.want, run(t, next, 1, 2), "fed %v", in)
+			}
+		})
+	}
+}
+
+func TestFeedOfEOFToARoundThatSaysSo(t *testing.T) {
+	round := iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, bool] { return iteratee.IsEmpty[int]() })
+	fed := iteratee.Feed(t.Context(), iteratee.Repeat(round), iteratee.El(7).Then(iteratee.EOF[int]()))
+	assert.Empty(t, run(t, withRest(fed), 1, 2).B)
+}
+
+// failsAtEOF reads all and fails then.
+func failsAtEOF() part {
+	return iteratee.MapM(partOf(iteratee.Ignore[int]()), func(context.Context, any) (any, error) { return nil, errBoom })
+}
+
 func TestFeedOfAFailure(t *testing.T) {
 	for name, it := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
 		fed := iteratee.Feed(t.Context(), it, iteratee.El(1))

@@ -84,6 +84,7 @@ type sequence[E any] struct {
 	current Running[E, any]
 	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
 	pending Input[E]                // to be offered before anything new
+	ended   bool                    // the stream has; that is no leftover, and each part is told of it
 	value   any
 	end     Step // StepCont until the last part is done
 }
@@ -129,7 +130,7 @@ func (s *sequence[E]) batch(es []E) (n int, step Step) {
 
 func (s *sequence[E]) eof() Step {
 	if s.end.IsCont() {
-		s.pending.eof = true
+		s.ended = true
 		s.settle(StepCont)
 	}
 	return s.end
@@ -182,7 +183,7 @@ func (s *sequence[E]) offer(in Input[E]) (step Step) {
 func (s *sequence[E]) settle(step Step) Step {
 	for {
 		if step.IsCont() {
-			if s.pending.IsEmpty() {
+			if s.pending.IsEmpty() && !s.ended {
 				return StepCont
 			}
 			step = s.offer(s.take())
@@ -225,7 +226,8 @@ func (s *sequence[E]) cancelled(err error) bool {
 	return s.ctx.Err() != nil && errors.Is(err, context.Cause(s.ctx))
 }
 
-// take removes the first pending input. The end stays: each part is told of it.
+// take removes the first pending input, which is the end if there is no element. A part that
+// leaves the end over leaves it over to all that follow.
 func (s *sequence[E]) take() Input[E] {
 	e, ok := s.pending.El()
 	if !ok {

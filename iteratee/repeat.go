@@ -38,7 +38,7 @@ func Rounds[E, A any](ctx context.Context, it Iteratee[E, A], done Step, emit fu
 	r := &rounds[E, A]{ctx: partOf(ctx), it: it, done: done, emit: emit}
 	return Sink[E]{
 		Next:  r.next,
-		EOF:   func() Step { return r.settle(EOF[E]()) },
+		EOF:   r.eof,
 		Rest:  func() Input[E] { return r.pending },
 		Batch: r.batch,
 	}
@@ -55,7 +55,13 @@ type rounds[E, A any] struct {
 	first   E        // the first of it
 	offered int      // how many elements
 	pending Input[E] // what has been left over, to be offered again
+	ended   bool     // the stream has; that is no leftover
 	end     Step
+}
+
+func (r *rounds[E, A]) eof() Step {
+	r.ended = true
+	return r.settle(Empty[E]())
 }
 
 func (r *rounds[E, A]) next(e E) Step {
@@ -99,7 +105,7 @@ func (r *rounds[E, A]) settle(in Input[E]) Step {
 		return r.end
 	}
 	r.pending = r.pending.Then(in)
-	for r.end.IsCont() && !r.pending.IsEmpty() {
+	for r.end.IsCont() && (r.ended || !r.pending.IsEmpty()) {
 		e, isEl := r.pending.El()
 		switch {
 		case isEl:

@@ -29,7 +29,7 @@ func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C)
 		return Running[E, C]{
 			Sink: Sink[E]{
 				Next: func(e E) Step { return z.offer(func(h *half[E]) Step { h.offered++; return h.Next(e) }) },
-				EOF:  func() Step { return z.offer(func(h *half[E]) Step { return h.EOF() }) },
+				EOF:  func() Step { return z.offer(func(h *half[E]) Step { h.ended = true; return h.EOF() }) },
 				Rest: z.rest,
 			},
 			Step: z.answer(),
@@ -56,7 +56,8 @@ type zipped[E any] struct {
 type half[E any] struct {
 	Sink[E]
 	step    Step
-	offered int // how many elements it took to be done
+	offered int  // how many elements it took to be done
+	ended   bool // it was told of the end of the stream
 }
 
 func (z *zipped[E]) offer(to func(*half[E]) Step) Step {
@@ -91,15 +92,20 @@ func (z *zipped[E]) rest() Input[E] {
 	}
 	left, right := z.left.Rest(), z.right.Rest()
 	ahead := z.left.offered - z.right.offered
+	var rest Input[E]
 	switch {
 	case z.left.step.Err() != nil:
 		return left
 	case z.right.step.Err() != nil:
 		return right
 	case ahead < 0:
-		return unseen(right, left, -ahead)
+		rest = unseen(right, left, -ahead)
+	default:
+		rest = unseen(left, right, ahead)
 	}
-	return unseen(left, right, ahead)
+	tookEnd := z.left.ended && !left.eof || z.right.ended && !right.eof
+	rest.eof = (left.eof || right.eof) && !tookEnd
+	return rest
 }
 
 // unseen is the smaller of later, and of earlier with the n elements that came after it.
@@ -107,7 +113,7 @@ func unseen[E any](later, earlier Input[E], n int) Input[E] {
 	if len(later.elems) < n {
 		return later
 	}
-	came := Input[E]{elems: later.elems[len(later.elems)-n:], eof: later.eof}
+	came := Input[E]{elems: later.elems[len(later.elems)-n:]}
 	if whole := earlier.Then(came); whole.holdsLessThan(later) {
 		return whole
 	}
