@@ -3,6 +3,7 @@ package enumerator
 import (
 	"context"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -60,13 +61,18 @@ func (e Enumerator[E]) AndThen(next Enumerator[E]) Enumerator[E] {
 
 // Into drives sink, which must not be done, and returns its last answer: StepCont
 // if the source has run out and the sink wants more, otherwise how it ended. A
-// failure of the source is an answer too. Into does not send EOF. It is what
+// failure of the source is an answer too; one that says no more than ctx.Err() becomes
+// context.Cause(ctx). Into does not send EOF. It is what
 // sources made of sources call; [Run] is for everybody else.
 func (e Enumerator[E]) Into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 	if step := iteratee.Cancelled(ctx); !step.IsCont() {
 		return step
 	}
-	return e.driver()(ctx, sink)
+	step := e.driver()(ctx, sink)
+	if err := step.Err(); err != nil && ctx.Err() != nil {
+		return iteratee.StepError(stop.Caused(ctx, err))
+	}
+	return step
 }
 
 // driver returns what Into does once the context has been asked. To call it leaves no frames of

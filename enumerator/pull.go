@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	halt "github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -45,7 +46,7 @@ func RunPartial[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iter
 		step = p.into(r.Sink)
 	}
 	if a, err = r.Finish(step); err != nil {
-		return a, rest, p.stop, err
+		return a, rest, p.stop, halt.Caused(ctx, err)
 	}
 	open = true
 	return a, p.rest(r.Rest()), p.stop, nil

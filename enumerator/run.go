@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -13,8 +14,9 @@ import (
 // over: when it is done, at once, whatever e has left.
 //
 // An error of the source, of an adapter or of the consumer ends the run and is
-// what Run returns. When the context ends, that is context.Cause(ctx). A panic in
-// any function that the run calls reaches the caller.
+// what Run returns. When the context ends, that is context.Cause(ctx), also if a function
+// that the run has called says so by ctx.Err(). A panic in any function that the run calls
+// reaches the caller.
 //
 // It is Play's |>>>.
 func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) (a A, err error) {
@@ -31,7 +33,8 @@ func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E,
 	if step.IsCont() && ctx.Err() != nil {
 		return a, context.Cause(ctx) // what looks like the end may be a source that was cut short
 	}
-	return r.Finish(step)
+	a, err = r.Finish(step)
+	return a, stop.Caused(ctx, err)
 }
 
 // Apply drives it with the elements of e and returns it as it is then, without

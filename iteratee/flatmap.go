@@ -3,6 +3,8 @@ package iteratee
 import (
 	"context"
 	"errors"
+
+	"github.com/halley-go/halley/internal/stop"
 )
 
 // FlatMap returns an Iteratee that consumes what it consumes, then what f of its
@@ -223,7 +225,7 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 
 // cancelled reports whether err says that the context has ended: that is not recovered from.
 func (s *sequence[E]) cancelled(err error) bool {
-	return s.ctx.Err() != nil && errors.Is(err, context.Cause(s.ctx))
+	return s.ctx.Err() != nil && errors.Is(stop.Caused(s.ctx, err), context.Cause(s.ctx))
 }
 
 // take removes the first pending input, which is the end if there is no element. A part that
