@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
@@ -94,10 +95,10 @@ func (c *concurrent[From, To]) next(e From) iteratee.Step {
 	return c.added(ok, e)
 }
 
-func (c *concurrent[From, To]) batch(es []From) (n int, step iteratee.Step) {
+func (c *concurrent[From, To]) batch(es []From, over *atomic.Bool) (n int, step iteratee.Step) {
 	c.mu.Lock()
 	ok := true
-	for ; n < len(es) && ok; n++ {
+	for ; n < len(es) && ok && !over.Load(); n++ {
 		ok = c.add(es[n])
 	}
 	c.mu.Unlock()

@@ -2,7 +2,9 @@ package enumeratee
 
 import (
 	"context"
+	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -108,8 +110,8 @@ func endedByFailure[E any](s Stage, sink iteratee.Sink[E]) iteratee.Sink[E] {
 		Next: func(e E) iteratee.Step { return ended(sink.Next(e)) },
 		EOF:  func() iteratee.Step { return ended(sink.EOF()) },
 		Rest: sink.Rest,
-		Batch: func(es []E) (int, iteratee.Step) {
-			n, step := sink.Offer(es)
+		Batch: func(es []E, over *atomic.Bool) (int, iteratee.Step) {
+			n, step := sink.Offer(es, over)
 			return n, ended(step)
 		},
 	}
@@ -124,6 +126,20 @@ func (s Stage) passOn(own context.Context, interrupt func(iteratee.Step)) {
 		}
 	})
 	s.AtEnd(func() { stop() })
+}
+
+// Cancelled returns a function that does what [iteratee.Cancelled] of the Context does, at the
+// cost of an atomic load. An adapter that makes several elements of one calls it between them, in
+// the goroutine of the consumer, so that the run notices the end of its context there. It is to be
+// asked for when the adapter is attached.
+func (s Stage) Cancelled() func() iteratee.Step { return s.asker().Cancelled }
+
+func (s Stage) asker() *prompt.Asker {
+	ask := prompt.Ask(s.ctx)
+	if s.ctx.Done() != nil {
+		s.AtEnd(ask.Forget)
+	}
+	return &ask
 }
 
 // Stop returns what the adapter answers when it takes no more while its consumer

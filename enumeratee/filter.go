@@ -1,6 +1,10 @@
 package enumeratee
 
-import "github.com/halley-go/halley/iteratee"
+import (
+	"sync/atomic"
+
+	"github.com/halley-go/halley/iteratee"
+)
 
 // Filter returns the adapter that hands on the elements for which keep is true.
 // What the consumer leaves over is left over.
@@ -27,8 +31,11 @@ func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
 			Rest: inner.Rest,
 			Keep: keep,
 			Kept: next,
-			Batch: func(es []E) (int, iteratee.Step) {
+			Batch: func(es []E, over *atomic.Bool) (int, iteratee.Step) {
 				for i, e := range es {
+					if over.Load() {
+						return i, iteratee.Step{}
+					}
 					if keep(e) {
 						if step := next(e); !step.IsCont() {
 							return i + 1, ended(step)

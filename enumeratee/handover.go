@@ -96,8 +96,8 @@ func (h *handover[E]) hand(e E, size int) iteratee.Step {
 }
 
 // handAll is hand of several elements, each of size 1.
-func (h *handover[E]) handAll(es []E) (n int, step iteratee.Step) {
-	for n < len(es) && step.IsCont() {
+func (h *handover[E]) handAll(es []E, over *atomic.Bool) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() && !over.Load() {
 		h.fits(len(es))
 		room := h.max - (h.put - h.seen) + 1 // the last has to wait
 		h.mu.Lock()

@@ -3,6 +3,7 @@ package enumeratee
 import (
 	"slices"
 
+	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -15,7 +16,9 @@ import (
 func Heading[E any](es ...E) Enumeratee[E, E] {
 	es = slices.Clone(es)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		_, step := inner.Offer(es)
+		ask := prompt.Ask(stage.Context())
+		defer ask.Forget()
+		_, step := prompt.Offer(&ask, inner, es)
 		if !step.IsCont() {
 			inner.Rest = iteratee.Empty[E] // what it leaves over of es never came from the stream
 		}

@@ -2,6 +2,7 @@ package enumeratee
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/iteratee"
 )
@@ -33,8 +34,11 @@ func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 			},
 			EOF:  stage.EOF,
 			Rest: last.rest,
-			Batch: func(es []From) (int, iteratee.Step) {
+			Batch: func(es []From, over *atomic.Bool) (int, iteratee.Step) {
 				for i := range es {
+					if over.Load() {
+						return i, iteratee.Step{}
+					}
 					to := f(es[i])
 					if keep == nil || keep(to) {
 						if step := next(to); !step.IsCont() {

@@ -3,6 +3,7 @@ package enumeratee
 import (
 	"context"
 
+	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -14,6 +15,7 @@ import (
 func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
 		last := giver[From, To]{inner: inner.Rest}
+		ask := stage.asker()
 		end := iteratee.StepCont
 		return iteratee.Sink[From]{
 			Next: func(e From) iteratee.Step {
@@ -21,7 +23,7 @@ func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
 					return end
 				}
 				var n int
-				if n, end = inner.Offer(f(e)); !end.IsCont() && n == 1 {
+				if n, end = prompt.Offer(ask, inner, f(e)); !end.IsCont() && n == 1 {
 					last.ended(e, end)
 				}
 				return end
@@ -49,6 +51,7 @@ func MapInput[From, To any](f func(iteratee.Input[From]) iteratee.Input[To]) Enu
 func MapInputM[From, To any](f func(context.Context, iteratee.Input[From]) (iteratee.Input[To], error)) Enumeratee[From, To] {
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
 		last := giver[From, To]{inner: inner.Rest}
+		ask := stage.asker()
 		end := iteratee.StepCont
 		return iteratee.Sink[From]{
 			Next: func(e From) iteratee.Step {
@@ -64,7 +67,7 @@ func MapInputM[From, To any](f func(context.Context, iteratee.Input[From]) (iter
 					return end
 				}
 				var n int
-				n, end = inner.Offer(to.Els())
+				n, end = prompt.Offer(ask, inner, to.Els())
 				switch {
 				case !end.IsCont() && n == 1:
 					last.ended(e, end)

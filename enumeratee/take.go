@@ -2,6 +2,7 @@ package enumeratee
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/iteratee"
 )
@@ -46,11 +47,11 @@ func (t *taking[E]) next(e E) iteratee.Step {
 	return t.passed(1)
 }
 
-func (t *taking[E]) batch(es []E) (int, iteratee.Step) {
+func (t *taking[E]) batch(es []E, over *atomic.Bool) (int, iteratee.Step) {
 	if t.left == 0 {
 		return 0, t.stop
 	}
-	n, step := t.inner.Offer(es[:min(len(es), t.left)])
+	n, step := t.inner.Offer(es[:min(len(es), t.left)], over)
 	if !step.IsCont() {
 		return n, step
 	}

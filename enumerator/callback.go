@@ -11,8 +11,8 @@ import (
 //
 // It is Play's Enumerator.enumInput, and Enumerator.eof of [iteratee.EOF].
 func FromInput[E any](in iteratee.Input[E]) Enumerator[E] {
-	return New(func(_ context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		_, step := sink.Offer(in.Els())
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		step := FromSlice(in.Els()).Into(ctx, sink)
 		if step.IsCont() && in.IsEOF() {
 			step = sink.EOF()
 		}

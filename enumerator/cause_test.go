@@ -143,7 +143,9 @@ func TestTheCauseIsNotLost(t *testing.T) {
 				return iteratee.StepError(wait(ctx))
 			})
 		}),
-		"Grouped": adapter(func(wait func(context.Context) error) enumeratee.Enumeratee[int, int] { return enumeratee.Grouped(foldM(wait)) }),
+		"Grouped": adapter(func(wait func(context.Context) error) enumeratee.Enumeratee[int, int] {
+			return enumeratee.Grouped(foldM(wait))
+		}),
 		"Recover": adapter(func(wait func(context.Context) error) enumeratee.Enumeratee[int, int] {
 			return enumeratee.Recover(mapM(wait), func(context.Context, error, iteratee.Input[int]) error { return nil })
 		}),

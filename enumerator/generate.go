@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -40,7 +41,8 @@ func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enume
 // It is Play's Enumerator.unfold.
 func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := asker{ctx: ctx}
+		ask := prompt.Ask(ctx)
+		defer ask.Forget()
 		for s := s; ; {
 			e, next, ok := f(s)
 			if !ok {
@@ -49,7 +51,7 @@ func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := ask.cancelled(); !step.IsCont() {
+			if step := ask.Cancelled(); !step.IsCont() {
 				return step
 			}
 			s = next
@@ -93,12 +95,13 @@ func RepeatM[E any](f func(context.Context) (E, error)) Enumerator[E] {
 // seq can be ranged over.
 func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := asker{ctx: ctx}
+		ask := prompt.Ask(ctx)
+		defer ask.Forget()
 		for e := range seq {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := ask.cancelled(); !step.IsCont() {
+			if step := ask.Cancelled(); !step.IsCont() {
 				return step
 			}
 		}
@@ -111,7 +114,8 @@ func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 // over. [All] is the way back.
 func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := asker{ctx: ctx}
+		ask := prompt.Ask(ctx)
+		defer ask.Forget()
 		for e, err := range seq {
 			if err != nil {
 				return iteratee.StepError(err)
@@ -119,7 +123,7 @@ func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
 			if step := sink.Next(e); !step.IsCont() {
 				return step
 			}
-			if step := ask.cancelled(); !step.IsCont() {
+			if step := ask.Cancelled(); !step.IsCont() {
 				return step
 			}
 		}

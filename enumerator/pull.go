@@ -133,7 +133,7 @@ func (p *pull[E]) rest(left iteratee.Input[E]) Enumerator[E] {
 		defer context.AfterFunc(ctx, func() { p.cancel(context.Cause(ctx)) })()
 		step := iteratee.Cancelled(p.ctx) // it may have been stopped
 		if step.IsCont() {
-			_, step = sink.Offer(left.Els())
+			step = FromSlice(left.Els()).Into(ctx, sink)
 		}
 		if step.IsCont() {
 			step = p.into(sink)

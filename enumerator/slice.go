@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -16,32 +17,9 @@ func Of[E any](es ...E) Enumerator[E] { return FromSlice(slices.Clone(es)) }
 // while it runs.
 func FromSlice[E any](es []E) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		for es := range slices.Chunk(es, askEvery) {
-			if _, step := sink.Offer(es); !step.IsCont() {
-				return step
-			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step
-			}
-		}
-		return iteratee.StepCont
+		ask := prompt.Ask(ctx)
+		defer ask.Forget()
+		_, step := prompt.Offer(&ask, sink, es)
+		return step
 	})
-}
-
-// askEvery is how many elements a source that never waits makes before it asks the
-// context again: asking costs as much as an element. Consumers and adapters whose
-// functions take the context ask it before each call.
-const askEvery = 128
-
-// asker asks the context once per askEvery calls.
-type asker struct {
-	ctx context.Context
-	n   uint
-}
-
-func (a *asker) cancelled() iteratee.Step {
-	if a.n++; a.n%askEvery != 0 {
-		return iteratee.StepCont
-	}
-	return iteratee.Cancelled(a.ctx)
 }

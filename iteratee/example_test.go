@@ -284,7 +284,7 @@ func ExampleAdvance() {
 	ctx := context.Background()
 	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
 	half := iteratee.Advance(ctx, sum, func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2})
+		_, step := sink.Offer([]int{1, 2}, nil)
 		return step
 	})
 	fmt.Println(enumerator.Run(ctx, enumerator.Of(3), half))

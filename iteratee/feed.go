@@ -39,7 +39,7 @@ func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(contex
 // It is Play's Iteratee.feed.
 func Feed[E, A any](ctx context.Context, it Iteratee[E, A], in Input[E]) Iteratee[E, A] {
 	return Advance(ctx, it, func(_ context.Context, sink Sink[E]) Step {
-		_, step := sink.Offer(in.Els())
+		_, step := sink.Offer(in.Els(), nil)
 		if step.IsCont() && in.IsEOF() {
 			step = sink.EOF()
 		}

@@ -123,7 +123,7 @@ func TestFeedOfAFailure(t *testing.T) {
 
 func TestAdvance(t *testing.T) {
 	half := iteratee.Advance(t.Context(), iteratee.Fold(0, add), func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2})
+		_, step := sink.Offer([]int{1, 2}, nil)
 		return step
 	})
 	assert.Equal(t, 10, run(t, half, 3, 4))
@@ -277,7 +277,7 @@ func TestRounds(t *testing.T) {
 				if !batch {
 					sink.Batch = nil
 				}
-				got.n, got.step = sink.Offer(c.in)
+				got.n, got.step = sink.Offer(c.in, nil)
 				got.rest = sink.Rest().Els()
 				check := func(want result) {
 					assert.Equal(t, want.emitted, got.emitted)
@@ -298,7 +298,7 @@ func TestRounds(t *testing.T) {
 func TestRoundsFail(t *testing.T) {
 	emit := func(int) iteratee.Step { return iteratee.StepCont }
 	sink := iteratee.Rounds(t.Context(), iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), iteratee.StepDone, emit)
-	_, step := sink.Offer([]int{1, 2, 3})
+	_, step := sink.Offer([]int{1, 2, 3}, nil)
 	assert.ErrorIs(t, step.Err(), errBoom)
 	assert.Equal(t, []int{2}, sink.Rest().Els(), "what it was handed and did not consume")
 

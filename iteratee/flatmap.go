@@ -3,6 +3,7 @@ package iteratee
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/internal/stop"
 )
@@ -114,15 +115,15 @@ func (s *sequence[E]) next(e E) Step {
 	return s.settle(step)
 }
 
-func (s *sequence[E]) batch(es []E) (n int, step Step) {
-	for n < len(es) && step.IsCont() {
+func (s *sequence[E]) batch(es []E, over *atomic.Bool) (n int, step Step) {
+	for n < len(es) && step.IsCont() && !over.Load() {
 		if s.cont != nil || !s.end.IsCont() {
 			step = s.next(es[n])
 			n++
 			continue
 		}
 		var m int
-		if m, step = s.current.Offer(es[n:]); !step.IsCont() {
+		if m, step = s.current.Offer(es[n:], over); !step.IsCont() {
 			step = s.settle(step)
 		}
 		n += m

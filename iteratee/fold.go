@@ -1,6 +1,9 @@
 package iteratee
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Fold returns an Iteratee that starts with zero, replaces it with f of it and
 // each element, and ends with what it has at EOF: zero if there was no element.
@@ -18,8 +21,11 @@ func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
 				EOF:   done,
 				Rest:  nothing,
 				Reset: func() Step { a = zero; return StepCont },
-				Batch: func(es []E) (int, Step) {
-					for _, e := range es {
+				Batch: func(es []E, over *atomic.Bool) (int, Step) {
+					for i, e := range es {
+						if over.Load() {
+							return i, Step{}
+						}
 						a = f(a, e)
 					}
 					return len(es), Step{}

@@ -3,6 +3,7 @@ package iteratee
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 )
 
 // ErrNoProgress is the error of a repeated iteratee that is done without having
@@ -77,8 +78,8 @@ func (r *rounds[E, A]) next(e E) Step {
 	return r.settle(El(e))
 }
 
-func (r *rounds[E, A]) batch(es []E) (n int, step Step) {
-	for n < len(es) && step.IsCont() {
+func (r *rounds[E, A]) batch(es []E, over *atomic.Bool) (n int, step Step) {
+	for n < len(es) && step.IsCont() && !over.Load() {
 		if !r.end.IsCont() {
 			return n, r.end
 		}
@@ -88,7 +89,7 @@ func (r *rounds[E, A]) batch(es []E) (n int, step Step) {
 			continue
 		}
 		var m int
-		m, step = r.round.Offer(es[n:])
+		m, step = r.round.Offer(es[n:], over)
 		n += m
 		r.offered += m
 		if !step.IsCont() {

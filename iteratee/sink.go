@@ -1,5 +1,7 @@
 package iteratee
 
+import "sync/atomic"
+
 // A Sink is a running consumer of E. It belongs to one run and one goroutine.
 // Next, EOF and Rest must be set.
 //
@@ -28,8 +30,9 @@ type Sink[E any] struct {
 	// just as calls of Next, one after the other, would: it returns how many
 	// it was handed before it answered anything but StepCont, that one
 	// included, and the answer. It must not keep or change es. It saves a call
-	// per element where a source has a slice in hand.
-	Batch func(es []E) (n int, step Step)
+	// per element where a source has a slice in hand. It looks at over before each
+	// element, and returns early with StepCont if that is set.
+	Batch func(es []E, over *atomic.Bool) (n int, step Step)
 
 	// Keep and Kept, if set, are Next in two parts: Next(e) is Kept(e) if Keep(e)
 	// is true, and StepCont if not. An adapter that makes the elements may call
@@ -44,19 +47,28 @@ type Sink[E any] struct {
 	Reset func() Step
 }
 
-// Offer hands over es, in one call where the Sink can take that, until it is done.
-// It returns how many were handed over, and the last answer.
-func (s Sink[E]) Offer(es []E) (n int, step Step) {
+// Offer hands over es, in one call where the Sink can take that, until it is done or over
+// is set. It returns how many were handed over, and the last answer. over may be nil.
+func (s Sink[E]) Offer(es []E, over *atomic.Bool) (n int, step Step) {
+	if over == nil {
+		over = &never
+	}
 	if s.Batch != nil {
-		return s.Batch(es)
+		return s.Batch(es, over)
 	}
 	for i, e := range es {
+		if over.Load() {
+			return i, StepCont
+		}
 		if step := s.Next(e); !step.IsCont() {
 			return i + 1, step
 		}
 	}
 	return len(es), StepCont
 }
+
+// never is not set.
+var never atomic.Bool
 
 // Ended returns a Sink that consumes nothing, leaves rest and answers step to
 // everything.

@@ -82,7 +82,7 @@ func TestFoldUntilSeesNothingAfterCancel(t *testing.T) {
 	var seen []int
 	// A source that does not look at the context, so that only the fold can.
 	careless := enumerator.New(func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2, 3})
+		_, step := sink.Offer([]int{1, 2, 3}, nil)
 		return step
 	})
 	_, err := enumerator.Run(ctx, careless, iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) {

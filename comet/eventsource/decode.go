@@ -47,7 +47,7 @@ func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, 
 		panic(fmt.Sprintf("comet/eventsource: %s: limit must be positive, got %d", function, limit))
 	}
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[Event]) (iteratee.Sink[[]byte], iteratee.Step) {
-		d := &decoder{stop: stage.Stop(), inner: inner, limit: limit, all: all}
+		d := &decoder{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, limit: limit, all: all}
 		return iteratee.Sink[[]byte]{Next: d.next, EOF: d.eof, Rest: d.rest}, iteratee.StepCont
 	})
 }
@@ -55,10 +55,11 @@ func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, 
 // decoder is one attachment. The names of its fields are the standard's words, where it
 // has any.
 type decoder struct {
-	stop  iteratee.Step
-	inner iteratee.Sink[Event]
-	limit int
-	all   bool
+	cancelled func() iteratee.Step
+	stop      iteratee.Step
+	inner     iteratee.Sink[Event]
+	limit     int
+	all       bool
 
 	line    []byte // one that chunks before have begun
 	inLine  bool   // past the byte order mark, if there was one
@@ -165,7 +166,9 @@ func (d *decoder) dispatch() {
 	}
 	d.eventType, d.data, d.id, d.retryAsked = "", d.data[:0], d.idBuffer, false
 	if !e.NoData || d.all && news {
-		d.end = d.inner.Next(e)
+		if d.end = d.inner.Next(e); d.end.IsCont() {
+			d.end = d.cancelled()
+		}
 	}
 }
 

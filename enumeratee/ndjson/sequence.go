@@ -35,7 +35,7 @@ func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumerate
 		invalid = func(err error) error { return err }
 	}
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[[]byte], iteratee.Step) {
-		d := &sequence[E]{inner: inner, limit: limit, invalid: invalid, outside: true}
+		d := &sequence[E]{cancelled: stage.Cancelled(), inner: inner, limit: limit, invalid: invalid, outside: true}
 		return iteratee.Sink[[]byte]{
 			Next: d.next,
 			EOF: func() iteratee.Step {
@@ -53,11 +53,12 @@ func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumerate
 }
 
 type sequence[E any] struct {
-	inner   iteratee.Sink[E]
-	limit   int
-	invalid func(error) error
-	end     iteratee.Step
-	e       E
+	cancelled func() iteratee.Step
+	inner     iteratee.Sink[E]
+	limit     int
+	invalid   func(error) error
+	end       iteratee.Step
+	e         E
 
 	number int    // of the record
 	starts int64  // where its text starts
@@ -162,7 +163,10 @@ func (d *sequence[E]) record(part, after []byte) {
 		d.wrong(d.starts, err, after)
 		return
 	}
-	if d.end = d.inner.Next(d.e); !d.end.IsCont() {
+	if d.end = d.inner.Next(d.e); d.end.IsCont() {
+		d.end = d.cancelled()
+	}
+	if !d.end.IsCont() {
 		d.last, d.after, d.ended = text, after, true
 	}
 }

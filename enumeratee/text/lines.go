@@ -31,7 +31,7 @@ func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 		panic(fmt.Sprintf("enumeratee/text: Lines: limit must be positive, got %d", limit))
 	}
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-		l := &lines{stop: stage.Stop(), inner: inner, limit: limit}
+		l := &lines{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, limit: limit}
 		return iteratee.Sink[[]byte]{Next: l.next, EOF: l.eof, Rest: l.rest}, iteratee.StepCont
 	})
 }
@@ -51,13 +51,14 @@ func (e *TooLongError) Error() string {
 func (e *TooLongError) Unwrap() error { return bufio.ErrTooLong }
 
 type lines struct {
-	stop   iteratee.Step
-	inner  iteratee.Sink[[]byte]
-	limit  int
-	begun  []byte // a line that chunks before have begun
-	offset int64  // where the next line begins
-	end    iteratee.Step
-	last   last
+	stop      iteratee.Step
+	cancelled func() iteratee.Step
+	inner     iteratee.Sink[[]byte]
+	limit     int
+	begun     []byte // a line that chunks before have begun
+	offset    int64  // where the next line begins
+	end       iteratee.Step
+	last      last
 }
 
 func (l *lines) next(chunk []byte) iteratee.Step {
@@ -111,7 +112,11 @@ func (l *lines) split(chunk []byte) {
 		if n < 0 || text > limit {
 			break
 		}
-		if step := next(rest[:text:text]); !step.IsCont() {
+		step := next(rest[:text:text])
+		if step.IsCont() {
+			step = l.cancelled()
+		}
+		if !step.IsCont() {
 			l.end, l.last = step, last{from: rest, content: text, whole: n + 1}
 			return
 		}

@@ -76,7 +76,9 @@ func TestLinesThatAreTooLong(t *testing.T) {
 }
 
 func TestALineThatIsTooLongIsFoundAtOnce(t *testing.T) {
-	sink, _ := text.Lines(3).Attach(enumeratee.NewStage(t.Context()), iteratee.Ignore[[]byte]().Start(t.Context()).Sink)
+	ctx, end := iteratee.NewRun(t.Context())
+	defer end()
+	sink, _ := text.Lines(3).Attach(enumeratee.NewStage(ctx), iteratee.Ignore[[]byte]().Start(ctx).Sink)
 	assert.True(t, sink.Next([]byte("abc")).IsCont())
 	assert.True(t, sink.Next([]byte("\r")).IsCont(), "it can be a part of the end")
 	assert.True(t, sink.Next(nil).IsCont())

@@ -34,18 +34,19 @@ func Search(pattern []byte) enumeratee.Enumeratee[[]byte, MatchInfo] {
 	}
 	p := newPattern(pattern)
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[MatchInfo]) (iteratee.Sink[[]byte], iteratee.Step) {
-		s := &search{stop: stage.Stop(), inner: inner, pattern: p}
+		s := &search{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, pattern: p}
 		return iteratee.Sink[[]byte]{Next: s.next, EOF: s.eof, Rest: s.rest}, iteratee.StepCont
 	})
 }
 
 type search struct {
 	pattern
-	stop  iteratee.Step
-	inner iteratee.Sink[MatchInfo]
-	held  int // how many bytes may begin a match: they are the first ones of the pattern
-	end   iteratee.Step
-	last  last
+	stop      iteratee.Step
+	cancelled func() iteratee.Step
+	inner     iteratee.Sink[MatchInfo]
+	held      int // how many bytes may begin a match: they are the first ones of the pattern
+	end       iteratee.Step
+	last      last
 }
 
 func (s *search) next(chunk []byte) iteratee.Step {
@@ -118,7 +119,10 @@ func (s *search) hand(from []byte, n int, isMatch bool) bool {
 	if n == 0 {
 		return true
 	}
-	if s.end = s.inner.Next(MatchInfo{from[:n:n], isMatch}); !s.end.IsCont() {
+	if s.end = s.inner.Next(MatchInfo{from[:n:n], isMatch}); s.end.IsCont() {
+		s.end = s.cancelled()
+	}
+	if !s.end.IsCont() {
 		s.last = last{from: from, content: n, whole: n}
 	}
 	return s.end.IsCont()

@@ -169,7 +169,9 @@ func shown[To any](t *testing.T, tr enumeratee.Enumeratee[[]byte, To], in [][]by
 // attached is tr before a consumer that calls f.
 func attached[From, To any](t *testing.T, tr enumeratee.Enumeratee[From, To], f func(To)) iteratee.Sink[From] {
 	call := iteratee.ForEach(func(_ context.Context, e To) error { f(e); return nil })
-	sink, _ := tr.Attach(enumeratee.NewStage(t.Context()), call.Start(t.Context()).Sink)
+	ctx, end := iteratee.NewRun(t.Context())
+	defer end()
+	sink, _ := tr.Attach(enumeratee.NewStage(ctx), call.Start(ctx).Sink)
 	return sink
 }
 

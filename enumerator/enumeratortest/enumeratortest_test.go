@@ -131,8 +131,8 @@ func TestBrokenEnumerators(t *testing.T) {
 				if to.Batch == nil {
 					return enumerator.Of(1, 2, 3).Into(ctx, to)
 				}
-				to.Offer([]int{1, 2})
-				_, step := to.Offer([]int{3})
+				to.Offer([]int{1, 2}, nil)
+				_, step := to.Offer([]int{3}, nil)
 				return step
 			}),
 			"stop: after [1] the consumer answers done, and it offers more"},

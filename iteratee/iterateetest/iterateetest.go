@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
@@ -171,7 +172,7 @@ func (c *check[E, A]) batchAgain(s iteratee.Sink[E], step iteratee.Step) iterate
 	if s.Batch == nil || step.IsCont() || len(c.in) == 0 {
 		return step
 	}
-	if _, again := s.Batch(c.in); !sameStep(again, step) {
+	if _, again := s.Batch(c.in, new(atomic.Bool)); !sameStep(again, step) {
 		c.Wrong("done", "it answers %s, and to a Batch after that %s; it must answer the same again", show(step), show(again))
 	}
 	return step
@@ -208,7 +209,7 @@ func (c *check[E, A]) batches(size int) hand[E] {
 
 func (c *check[E, A]) batch(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
 	given := slices.Clone(es)
-	n, step := s.Offer(given)
+	n, step := s.Offer(given, nil)
 	if n < 0 || n > len(es) || step.IsCont() && n != len(es) {
 		c.Wrong("Batch", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
 		n = len(es)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,8 +34,11 @@ func (t *taking) next(e int) iteratee.Step {
 	return t.end
 }
 
-func (t *taking) batch(es []int) (int, iteratee.Step) {
+func (t *taking) batch(es []int, over *atomic.Bool) (int, iteratee.Step) {
 	for i, e := range es {
+		if over.Load() {
+			return i, iteratee.StepCont
+		}
 		if step := t.next(e); !step.IsCont() {
 			return i + 1, step
 		}
@@ -137,11 +141,11 @@ func TestBrokenIteratees(t *testing.T) {
 			"done: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; offered more after its end it takes 3, ends with [1 2], leaves over [4]"},
 		"consumes a Batch after done": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
 					if !t.end.IsCont() {
 						t.got = append(t.got, es...)
 					}
-					return t.batch(es)
+					return t.batch(es, over)
 				}
 			}),
 			"done: "},
@@ -195,7 +199,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"EOF: it answers done, and to EOF after that more; it must answer done"},
 		"forgets to stop in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
 					t.got = append(t.got, es...)
 					return len(es), iteratee.StepCont
 				}
@@ -203,16 +207,16 @@ func TestBrokenIteratees(t *testing.T) {
 			"Batch: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; in batches of 1 it takes 3 and EOF, ends with [1 2 3]"},
 		"counts wrong in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
-					n, step := t.batch(es)
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+					n, step := t.batch(es, over)
 					return min(n, 1), step
 				}
 			}),
 			"Batch: of 2 elements it has taken 1, and answers more"},
 		"does not count the last in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
-					n, step := t.batch(es)
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+					n, step := t.batch(es, over)
 					if !step.IsCont() {
 						n--
 					}
@@ -222,19 +226,19 @@ func TestBrokenIteratees(t *testing.T) {
 			"in batches of 1 it takes 2, ends with [1 2], leaves over [3]"},
 		"keeps the Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
 					if len(t.got) == 0 && len(es) == 2 {
 						t.got = es
 						return 2, iteratee.StepCont
 					}
-					return t.batch(es)
+					return t.batch(es, over)
 				}
 			}),
 			"in batches of 2 it takes 2 and EOF, ends with [0 0]"},
 		"changes the Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int) (int, iteratee.Step) {
-					n, step := t.batch(es)
+				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+					n, step := t.batch(es, over)
 					slices.Reverse(es)
 					return n, step
 				}

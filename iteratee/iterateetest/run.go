@@ -58,7 +58,7 @@ func drive[E, A any](r iteratee.Running[E, A], in []E, hand hand[E],
 
 func oneByOne[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
 	s.Batch = nil
-	return s.Offer(es)
+	return s.Offer(es, nil)
 }
 
 // keepKept is oneByOne by way of Keep and Kept.

@@ -1,0 +1,93 @@
+package prompt_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/internal/prompt"
+	"github.com/halley-go/halley/iteratee"
+)
+
+var errBoom = errors.New("boom")
+
+func TestCancelled(t *testing.T) {
+	for _, before := range []int{0, 1, 31, 32, 33, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			ask := prompt.Ask(ctx)
+			defer ask.Forget()
+			for range before {
+				assert.True(t, ask.Cancelled().IsCont())
+			}
+			cancel(errBoom)
+			synctest.Wait()
+			assert.Equal(t, errBoom, ask.Cancelled().Err(), "after %d", before)
+			assert.Equal(t, errBoom, ask.Cancelled().Err(), "again after %d", before)
+		})
+	}
+}
+
+func TestAskingAContextThatCannotEndTakesNoMemory(t *testing.T) {
+	assert.Zero(t, testing.AllocsPerRun(10, func() {
+		ask := prompt.Ask(context.Background())
+		for range 100 {
+			if !ask.Cancelled().IsCont() {
+				t.Error("cancelled")
+			}
+		}
+		ask.Forget()
+	}))
+}
+
+// The context ends in the call for each element. No other is handed over.
+func TestOffer(t *testing.T) {
+	es := make([]int, 100)
+	for i := range es {
+		es[i] = i + 1
+	}
+	for last := range len(es) + 1 {
+		for name, batch := range map[string]bool{"Next": false, "Batch": true} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				got := 0
+				fold := iteratee.Fold(0, func(_, e int) int {
+					if got = e; e == last {
+						cancel(errBoom)
+						synctest.Wait()
+					}
+					return 0
+				}).Start(ctx)
+				if !batch {
+					fold.Batch = nil
+				}
+				ask := prompt.Ask(ctx)
+				defer ask.Forget()
+				n, step := prompt.Offer(&ask, fold.Sink, es)
+				if last == 0 {
+					assert.Equal(t, len(es), n, name)
+					assert.True(t, step.IsCont(), name)
+					return
+				}
+				assert.Equal(t, last, n, name)
+				assert.Equal(t, last, got, name)
+				assert.Equal(t, errBoom, step.Err(), "%s %d", name, last)
+			})
+		}
+	}
+}
+
+func TestOfferToAConsumerThatEnds(t *testing.T) {
+	es := make([]int, 100)
+	for last := 1; last <= len(es); last++ {
+		ask := prompt.Ask(t.Context())
+		taking := iteratee.TakeUpTo[int](last).Start(t.Context())
+		n, step := prompt.Offer(&ask, taking.Sink, es)
+		assert.Equal(t, last, n)
+		assert.Equal(t, iteratee.StepDone, step)
+		ask.Forget()
+	}
+}
