@@ -13,47 +13,48 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// StableAfter is how long an attempt must last to count as recovered, as in the browser's client
-// of package comet/client: see [Resume].
+// StableAfter is how long an attempt must last to count as recovered: see [Resume]. It is the same in
+// the browser's client, package comet/client.
 const StableAfter = 10 * time.Second
 
-// ErrRanOut is the error of a source of [Endless] that has run out.
+// ErrRanOut is the error of an [Endless] source that has run out.
 var ErrRanOut = errors.New("enumerator/retry: the source has run out")
 
-// Restart returns the Enumerator that is e, and e again, after a time, whenever e fails. Each time
-// e starts afresh: a source that begins with the same elements gives them again. [Resume] is for
-// sources that can go on where they were, and [Endless] for those whose end is to be tried again too.
+// Restart returns the Enumerator that runs e and, whenever e fails, waits and runs e again. Each
+// attempt starts afresh: a source that begins with the same elements gives them again. [Resume] is
+// for sources that can go on where they were, and [Endless] for sources that are to be run again when
+// they have run out.
 //
-// How it ends, its pace and opts are as with Resume.
+// The pace, the options, the errors and the end are those of Resume.
 //
 // It is the retry of ReactiveX.
 func Restart[E any](e enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
 	return Resume(func(context.Context, E, bool) enumerator.Enumerator[E] { return e }, opts...)
 }
 
-// Resume returns the Enumerator that is what from returns and, after a time, what from returns
-// then, whenever that fails. from is called with the last element that the consumer was handed, and
-// true, or with false if there was none; it returns the source of what comes after that element.
+// Resume returns the Enumerator that runs the source that from returns and, whenever that fails,
+// waits, calls from again and runs the new source. from gets the last element that the consumer was
+// handed, and true; it gets false if there was none. It returns the source of what follows that
+// element.
 //
-// It runs out when the source has; [Endless] makes that a failure. A failure of the consumer ends
-// the run: it is not tried again. Nor is an error of [backoff.Permanent]; one of
-// [backoff.RetryAfterError], such as [backoff.RetryAfter] returns, sets the time itself, for what a
-// server says in Retry-After. When Resume gives up, the run fails with the last error of the source.
-// When the context ends, or the consumer has ended in a goroutine of its own, so does the waiting.
-// A panic is no failure.
+// Resume runs out when a source runs out; [Endless] makes that a failure. It fails with the last error
+// of the source when it gives up, and at once if that is an error of [backoff.Permanent]. An error of
+// [backoff.RetryAfter] sets the time to wait, such as the one in a server's Retry-After. A failure of the
+// consumer ends the run, and so does a panic. When the context ends, or the consumer is done while
+// Resume waits, it stops waiting.
 //
-// The options are those of [backoff.Retry]. [backoff.WithMaxTries] and [backoff.WithMaxElapsedTime]
-// say when Resume gives up, which it does not by default; the first counts all attempts, the second
-// all time since the first failure. [backoff.WithNotify] is told of each failure that is tried
-// again. [backoff.WithBackOff] takes the place of a new ExponentialBackOff, which waits for 0.5 s at
-// first and for 60 s at most, and adds or subtracts up to half of that at random. A BackOff that has
-// a state, as that has, is for one run at a time: enumerator.Defer makes one for each.
+// The options are those of [backoff.Retry]. Resume gives up after [backoff.WithMaxTries], which counts
+// all attempts, or after [backoff.WithMaxElapsedTime], which counts all time since the first failure;
+// by default it does not give up. [backoff.WithNotify] is told of each failure after which it tries
+// again. [backoff.WithBackOff] sets the pace. The default is a new ExponentialBackOff, which waits for
+// 0.5 s at first and for 60 s in the end, in each case up to a half less or more, at random. A BackOff
+// with a state belongs to one run at a time; enumerator.Defer makes one for each.
 //
-// All of them start anew when an attempt has recovered: it has lasted for [StableAfter], and has
-// given an element or run out (see Endless). The failure that ends such an attempt is the first
-// try. An element alone is not enough, so a server that accepts every attempt, gives one element
-// and fails is asked less and less often. The time that the consumer takes for the last element of an
-// attempt is not counted, since nothing shows that the source was well meanwhile.
+// Pace and limits start anew after an attempt that has recovered: it has lasted for [StableAfter], and
+// it has given an element or run out (see Endless). The failure that ends it counts as the first try. An
+// element alone is not enough: a server that accepts every attempt, gives one element and fails is
+// asked less and less often. The time that the consumer takes for the last element of an attempt does
+// not count, since it does not show that the source was well.
 func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
 	opts = append([]backoff.RetryOption{backoff.WithMaxElapsedTime(0)}, opts...)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
@@ -82,11 +83,10 @@ func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.En
 	})
 }
 
-// Endless returns the Enumerator that is e, and fails with [ErrRanOut] when e runs out, so that
-// [Restart] and [Resume] start it again. It is for a source of which the end is not the end of the
-// stream: a response that a server ends in good order, because it shuts down or because
-// httpadapter.MaxDuration is over. A consumer that is done ends the stream, and so does an e that
-// sends EOF itself.
+// Endless returns the Enumerator that runs e and fails with [ErrRanOut] when e runs out, so that
+// [Restart] and [Resume] try again. It is for a source that can end before the stream does: a server
+// ends a response in good order when it shuts down, or after httpadapter.MaxDuration. The stream still
+// ends when the consumer is done, and when e sends EOF itself.
 //
 // With Restart it is the repeat of ReactiveX.
 func Endless[E any](e enumerator.Enumerator[E]) enumerator.Enumerator[E] {
@@ -118,7 +118,7 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 				return end
 			}
 			r.last, r.any, gave = e, true, true
-			if r.recovered { // the clock need not be asked any more
+			if r.recovered { // no need to look at the clock
 				end = r.sink.Next(e)
 				return end
 			}
