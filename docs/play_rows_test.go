@@ -309,9 +309,11 @@ func TestPlayCharsets(t *testing.T) {
 		assert.Equal(t, c.bytes, string(got), "%s, %q", c.name, c.text)
 	}
 
-	// Names that it does not know, and names that it knows nothing more of.
-	_, err := ianaindex.IANA.Encoding("no such name")
-	assert.Error(t, err)
+	// Names that it does not know, and one for which it has no encoding.
+	for _, name := range []string{"no such name", "UTF8", "ASCII", "Cp1252"} {
+		_, err := ianaindex.IANA.Encoding(name)
+		assert.Error(t, err, name)
+	}
 	enc, err := ianaindex.IANA.Encoding("UTF-32")
 	assert.NoError(t, err)
 	assert.Nil(t, enc)
