@@ -15,7 +15,9 @@ import (
 
 // Decode returns the adapter that hands on the text of each chunk of bytes in the
 // character set enc: unicode.UTF8, unicode.UTF16, charmap.Windows1252 or any other of
-// golang.org/x/text/encoding, where htmlindex finds one by its name.
+// golang.org/x/text/encoding. There, ianaindex finds one by the name that IANA registers,
+// as Java does: its UTF-16 is big-endian unless a byte order mark says otherwise. To
+// htmlindex, as to browsers, UTF-16 is little-endian and US-ASCII is windows-1252.
 //
 // One decoder serves the whole run, so it remembers a byte order mark and the state of
 // the likes of ISO-2022-JP. A character that is split over chunks is completed; a chunk

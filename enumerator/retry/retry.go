@@ -4,6 +4,8 @@ package retry
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -11,31 +13,48 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Restart returns the Enumerator that is e, and e again, after a time, whenever e fails. Each time
-// e starts afresh: a source that begins with the same elements gives them again. [Resume] is for
-// sources that can go on where they were.
+// StableAfter is how long an attempt must last to count as recovered: see [Resume]. It is the same in
+// the browser's client, package comet/client.
+const StableAfter = 10 * time.Second
+
+// ErrRanOut is the error of an [Endless] source that has run out.
+var ErrRanOut = errors.New("enumerator/retry: the source has run out")
+
+// Restart returns the Enumerator that runs e and, whenever e fails, waits and runs e again. Each
+// attempt starts afresh: a source that begins with the same elements gives them again. [Resume] is
+// for sources that can go on where they were, and [Endless] for sources that are to be run again when
+// they have run out.
 //
-// How it ends, and opts, are as with Resume.
+// The pace, the options, the errors and the end are those of Resume.
 //
 // It is the retry of ReactiveX.
 func Restart[E any](e enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
 	return Resume(func(context.Context, E, bool) enumerator.Enumerator[E] { return e }, opts...)
 }
 
-// Resume returns the Enumerator that is what from returns and, after a time, what from returns
-// then, whenever that fails. from is called with the last element that the consumer was handed, and
-// true, or with false if there was none; it returns the source of what comes after that element.
+// Resume returns the Enumerator that runs the source that from returns and, whenever that fails,
+// waits, calls from again and runs the new source. from gets the last element that the consumer was
+// handed, and true; it gets false if there was none. It returns the source of what follows that
+// element.
 //
-// It runs out when the source has. A failure of the consumer ends the run: that is never tried
-// again. Nor is an error of [backoff.Permanent]; one of [backoff.RetryAfter] sets the time itself.
-// When it gives up, the run fails with the last error of the source. When the context ends, so does
-// the waiting. A panic is no failure.
+// Resume runs out when a source runs out; [Endless] makes that a failure. It fails with the last error
+// of the source when it gives up, and at once if that is an error of [backoff.Permanent]. An error of
+// [backoff.RetryAfter] sets the time to wait, such as the one in a server's Retry-After. A failure of the
+// consumer ends the run, and so does a panic. When the context ends, or the consumer is done while
+// Resume waits, it stops waiting.
 //
-// The options are those of [backoff.Retry]. They count anew whenever the source has given an
-// element: [backoff.WithMaxTries] and [backoff.WithMaxElapsedTime] say when it gives up, counted
-// from the failure, which it does not by default; [backoff.WithNotify] is told of each failure
-// that is tried again; [backoff.WithBackOff] takes the place of a new ExponentialBackOff. A BackOff
-// that has a state, as that has, is for one run at a time: enumerator.Defer makes one for each.
+// The options are those of [backoff.Retry]. Resume gives up after [backoff.WithMaxTries], which counts
+// all attempts, or after [backoff.WithMaxElapsedTime], which counts all time since the first failure;
+// by default it does not give up. [backoff.WithNotify] is told of each failure after which it tries
+// again. [backoff.WithBackOff] sets the pace. The default is a new ExponentialBackOff, which waits for
+// 0.5 s at first and for 60 s in the end, in each case up to a half less or more, at random. A BackOff
+// with a state belongs to one run at a time; enumerator.Defer makes one for each.
+//
+// Pace and limits start anew after an attempt that has recovered: it has lasted for [StableAfter], and
+// it has given an element or run out (see Endless). The failure that ends it counts as the first try. An
+// element alone is not enough: a server that accepts every attempt, gives one element and fails is
+// asked less and less often. The time that the consumer takes for the last element of an attempt does
+// not count, since it does not show that the source was well.
 func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
 	opts = append([]backoff.RetryOption{backoff.WithMaxElapsedTime(0)}, opts...)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
@@ -48,7 +67,7 @@ func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.En
 					again = true
 					return none, r.failure
 				}
-				if step = r.attempt(ctx); r.gave {
+				if step = r.attempt(ctx); r.recovered {
 					return none, nil
 				}
 				return none, r.failure
@@ -64,26 +83,49 @@ func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.En
 	})
 }
 
+// Endless returns the Enumerator that runs e and fails with [ErrRanOut] when e runs out, so that
+// [Restart] and [Resume] try again. It is for a source that can end before the stream does: a server
+// ends a response in good order when it shuts down, or after httpadapter.MaxDuration. The stream still
+// ends when the consumer is done, and when e sends EOF itself.
+//
+// With Restart it is the repeat of ReactiveX.
+func Endless[E any](e enumerator.Enumerator[E]) enumerator.Enumerator[E] {
+	return e.AndThen(enumerator.New(func(context.Context, iteratee.Sink[E]) iteratee.Step {
+		return iteratee.StepError(ErrRanOut)
+	}))
+}
+
 type running[E any] struct {
 	from func(context.Context, E, bool) enumerator.Enumerator[E]
 	sink iteratee.Sink[E]
 	last E
 	any  bool // whether there is a last one
 
-	gave    bool  // whether the last attempt has given an element
-	failure error // of the source, in the last attempt
+	failure   error // of the source, in the last attempt
+	recovered bool  // the last attempt has
 }
 
 // attempt runs a source once.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
-	r.gave, r.failure = false, nil
+	r.failure, r.recovered = nil, false
+	start := time.Now()
+	gave := false
+	var busy time.Duration   // the consumer, with the last element
 	end := iteratee.StepCont // the consumer's
 	step := r.from(ctx, r.last, r.any).Into(ctx, iteratee.Sink[E]{
 		Next: func(e E) iteratee.Step {
-			if end.IsCont() {
-				r.last, r.any, r.gave = e, true, true
-				end = r.sink.Next(e)
+			if !end.IsCont() {
+				return end
 			}
+			r.last, r.any, gave = e, true, true
+			if r.recovered { // no need to look at the clock
+				end = r.sink.Next(e)
+				return end
+			}
+			came := time.Now()
+			r.recovered = came.Sub(start) >= StableAfter
+			end = r.sink.Next(e)
+			busy = time.Since(came)
 			return end
 		},
 		EOF: func() iteratee.Step {
@@ -96,6 +138,9 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 	})
 	if end.IsCont() {
 		r.failure = step.Err()
+	}
+	if gave || errors.Is(r.failure, ErrRanOut) {
+		r.recovered = r.recovered || time.Since(start)-busy >= StableAfter
 	}
 	return step
 }

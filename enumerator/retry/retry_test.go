@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,12 +75,13 @@ func TestRestart(t *testing.T) {
 		"one":                   {[]source{fails, of(1)}, nil, []int{1}, nil, time.Second},
 		"three":                 {[]source{fails, fails, fails, of(1)}, nil, []int{1}, nil, (1 + 2 + 3) * time.Second},
 		"afresh":                {[]source{of(1, 2).AndThen(fails), of(1, 2, 3)}, nil, []int{1, 2, 1, 2, 3}, nil, time.Second},
-		"an element in between": {[]source{fails, fails, of(1).AndThen(fails), fails, of(1)}, nil, []int{1, 1}, nil, (1 + 2 + 1 + 2) * time.Second},
+		"an element in between": {[]source{fails, fails, of(1).AndThen(fails), fails, of(1)}, nil, []int{1, 1}, nil, (1 + 2 + 3 + 4) * time.Second},
 		"ends with nothing":     {[]source{fails, of()}, nil, nil, nil, time.Second},
 		"so many tries":         {[]source{fails, fails, failing(last)}, []backoff.RetryOption{backoff.WithMaxTries(3)}, nil, last, (1 + 2) * time.Second},
-		"tries count anew":      {[]source{fails, of(1).AndThen(fails), failing(last)}, []backoff.RetryOption{backoff.WithMaxTries(2)}, []int{1}, last, (1 + 1) * time.Second},
+		"elements in each try":  {[]source{of(1).AndThen(fails), of(1, 2).AndThen(fails), of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxTries(3)}, []int{1, 1, 2, 1}, last, (1 + 2) * time.Second},
 		"one try":               {[]source{of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxTries(1)}, []int{1}, last, 0},
 		"so long":               {[]source{fails, fails, failing(last)}, []backoff.RetryOption{backoff.WithMaxElapsedTime(5 * time.Second)}, nil, last, (1 + 2) * time.Second},
+		"elements for so long":  {[]source{of(1).AndThen(fails), of(1).AndThen(fails), of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxElapsedTime(5 * time.Second)}, []int{1, 1, 1}, last, (1 + 2) * time.Second},
 		"permanent":             {[]source{fails, of(1).AndThen(failing(fmt.Errorf("wrapped: %w", backoff.Permanent(last))))}, nil, []int{1}, last, time.Second},
 		"permanent at first":    {[]source{failing(backoff.Permanent(last))}, nil, nil, last, 0},
 		"a time of its own":     {[]source{failing(backoff.RetryAfter(60)), fails, of(1)}, nil, []int{1}, nil, 61 * time.Second},
@@ -99,6 +102,144 @@ func TestRestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// wait is a source of nothing that takes d.
+func wait(d time.Duration) source {
+	return enumerator.FlatMap(enumerator.Timer(d), func(time.Time) source { return enumerator.Empty[int]() })
+}
+
+// The pace and the number of tries start anew after an attempt that has recovered: one that has
+// given an element, or run out, and has lasted for StableAfter.
+func TestRecovery(t *testing.T) {
+	const s = time.Second
+	of, fails, ends := enumerator.Of[int], failing(errBoom), failing(retry.ErrRanOut)
+	for name, c := range map[string]struct {
+		attempt  source
+		consumer time.Duration // takes this for each element
+		tries    uint
+		want     []time.Duration // when the first attempts start
+		err      error           // after these, nil if there are more
+	}{
+		"fails at once":                     {fails, 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil},
+		"fails at once, three tries":        {fails, 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom},
+		"an element, then fails":            {of(1).AndThen(fails), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil},
+		"an element, three tries":           {of(1).AndThen(fails), 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom},
+		"runs out at once":                  {retry.Endless(of()), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s}, nil},
+		"runs out at once, three tries":     {retry.Endless(of()), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut},
+		"an element, then runs out":         {retry.Endless(of(1)), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut},
+		"lasts too short":                   {of(1).AndThen(wait(9 * s)).AndThen(fails), 0, 3, []time.Duration{0, 10 * s, 21 * s}, errBoom},
+		"lasts":                             {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
+		"lasts, waiting first":              {wait(10 * s).AndThen(of(1)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
+		"lasts, one try":                    {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 1, []time.Duration{0}, errBoom},
+		"lasts, gives nothing":              {wait(30 * s).AndThen(fails), 0, 3, []time.Duration{0, 31 * s, 63 * s}, errBoom},
+		"lasts, gives nothing, runs out":    {retry.Endless(wait(10 * s)), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
+		"lasts, runs out, wrapped":          {wait(10 * s).AndThen(ends), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
+		"a slow consumer":                   {of(1).AndThen(fails), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, errBoom},
+		"a slow consumer, runs out":         {retry.Endless(of(1)), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, retry.ErrRanOut},
+		"a slow consumer, lasts besides":    {of(1).AndThen(wait(10 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 71 * s, 142 * s}, nil},
+		"a slow consumer, lasts too short":  {of(1).AndThen(wait(9 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 70 * s}, errBoom},
+		"a slow consumer of a live source":  {enumerator.Through(enumerator.Repeat(func() int { return 1 }), enumeratee.Take[int](20)).AndThen(fails), 1 * s, 2, []time.Duration{0, 21 * s, 42 * s}, nil},
+		"a source of its own time, at once": {failing(backoff.RetryAfter(60)), 0, 3, []time.Duration{0, 60 * s, 120 * s}, &backoff.RetryAfterError{Duration: time.Minute}},
+	} {
+		for way, retried := range map[string]func(source, ...backoff.RetryOption) source{
+			"Restart": retry.Restart[int],
+			"Resume": func(e source, opts ...backoff.RetryOption) source {
+				return retry.Resume(func(context.Context, int, bool) source { return e }, opts...)
+			},
+		} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					defer cancel(nil)
+					enough := errors.New("enough attempts")
+					begin := time.Now()
+					var starts []time.Duration
+					attempt := enumerator.Defer(func(context.Context) (source, error) {
+						if c.err == nil && len(starts) == len(c.want) {
+							cancel(enough)
+							return enumerator.Empty[int](), enough
+						}
+						starts = append(starts, time.Since(begin))
+						return c.attempt, nil
+					})
+					e := retried(attempt, backoff.WithBackOff(&seconds{}), backoff.WithMaxTries(c.tries))
+					_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(context.Context, int) error {
+						time.Sleep(c.consumer)
+						return nil
+					}))
+					assert.Equal(t, c.want, starts)
+					want := c.err
+					if want == nil {
+						want = enough
+					}
+					assert.EqualError(t, err, want.Error())
+				})
+			})
+		}
+	}
+}
+
+// A crowd of clients does not keep up its pace against a server that accepts each, gives one
+// element and fails.
+func TestACrowdBacksOff(t *testing.T) {
+	const clients, minutes = 100, 30
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), minutes*time.Minute)
+		defer cancel()
+		begin := time.Now()
+		var inMinute [minutes]atomic.Int64
+		var seen atomic.Int64
+		flaky := enumerator.Defer(func(context.Context) (source, error) {
+			inMinute[min(int(time.Since(begin)/time.Minute), minutes-1)].Add(1)
+			return enumerator.Of(1).AndThen(failing(errBoom)), nil
+		})
+		var running sync.WaitGroup
+		for range clients {
+			running.Go(func() {
+				_, err := enumerator.Run(ctx, retry.Restart(flaky), iteratee.ForEach(func(context.Context, int) error {
+					seen.Add(1)
+					return nil
+				}))
+				assert.Equal(t, context.DeadlineExceeded, err)
+			})
+		}
+		running.Wait()
+		for i := 10; i < minutes-1; i++ { // by then each waits for 30 to 90 s
+			assert.LessOrEqual(t, inMinute[i].Load(), int64(2*clients), "minute %d", i)
+		}
+		assert.Greater(t, seen.Load(), int64(clients*minutes/2))
+	})
+}
+
+func TestEndless(t *testing.T) {
+	of := enumerator.Of[int]
+	got, _, err := seen(t.Context(), retry.Endless(of(1, 2)))
+	assert.Equal(t, []int{1, 2}, got)
+	assert.Equal(t, retry.ErrRanOut, err)
+	got, _, err = seen(t.Context(), retry.Endless(of()))
+	assert.Empty(t, got)
+	assert.Equal(t, retry.ErrRanOut, err)
+	got, _, err = seen(t.Context(), retry.Endless(of(1).AndThen(failing(errBoom))))
+	assert.Equal(t, []int{1}, got)
+	assert.Equal(t, errBoom, err, "a failure stays as it is")
+
+	// The consumer decides when the stream ends, and so does a source that sends EOF.
+	for n := range 3 {
+		got, err := enumerator.Run(t.Context(), retry.Endless(of(1, 2)), iteratee.TakeUpTo[int](n))
+		require.NoError(t, err)
+		assert.Equal(t, []int{1, 2}[:n], append([]int{}, got...))
+	}
+	got, _, err = seen(t.Context(), retry.Endless(of(1).AndThen(enumerator.FromInput(iteratee.EOF[int]()))))
+	assert.Equal(t, []int{1}, got)
+	assert.NoError(t, err)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	_, err = enumerator.Run(ctx, retry.Endless(of(1)), iteratee.ForEach(func(context.Context, int) error {
+		cancel(errBoom)
+		return nil
+	}))
+	assert.Equal(t, errBoom, err, "a source that was cut short has not run out")
 }
 
 func TestResume(t *testing.T) {
@@ -136,8 +277,13 @@ func TestResumeKeepsTheLaws(t *testing.T) {
 		}, backoff.WithBackOff(&backoff.ZeroBackOff{}))
 		assert.NoError(t, enumeratortest.Test(e, es))
 		assert.NoError(t, enumeratortest.Test(retry.Restart(enumerator.FromSlice(es)), es))
+		assert.NoError(t, enumeratortest.TestEndless(retry.Endless(enumerator.FromSlice(es).AndThen(probe.Naturals())), es))
+		if len(es) > 0 {
+			again := retry.Restart(retry.Endless(enumerator.FromSlice(es)), backoff.WithBackOff(&backoff.ZeroBackOff{}))
+			assert.NoError(t, enumeratortest.TestEndless(again, slices.Concat(es, es)))
+		}
 	})
-	assert.ElementsMatch(t, []string{"Restart", "Resume"}, probe.FunctionsReturning(t, "Enumerator"))
+	assert.ElementsMatch(t, []string{"Restart", "Resume", "Endless"}, probe.FunctionsReturning(t, "Enumerator"))
 }
 
 func TestTheConsumerIsNotTriedAgain(t *testing.T) {
@@ -185,6 +331,39 @@ func TestTheContextEndsTheWait(t *testing.T) {
 		assert.Equal(t, time.Second, took)
 		assert.Equal(t, 1, starts)
 	})
+}
+
+// The consumer is in a goroutine of its own here, so it can be done, or fail, while the next attempt
+// is waited for.
+func TestTheConsumerEndsTheWait(t *testing.T) {
+	for name, want := range map[string]error{"done": nil, "failed": errBoom} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hour := backoff.WithBackOff(backoff.NewConstantBackOff(time.Hour))
+				e := enumerator.Through(retry.Restart(enumerator.Of(1).AndThen(failing(errors.New("cut off"))), hour), enumeratee.Buffer[int](1))
+				begin := time.Now()
+				_, err := enumerator.Run(t.Context(), e, iteratee.FoldUntil(0, func(context.Context, int, int) (int, bool, error) {
+					time.Sleep(time.Minute)
+					return 0, true, want
+				}))
+				assert.Equal(t, want, err)
+				assert.Equal(t, time.Minute, time.Since(begin))
+			})
+		})
+	}
+}
+
+// A panic of a later attempt reaches the caller, too.
+func TestAPanicIsNotTriedAgain(t *testing.T) {
+	starts := 0
+	e := retry.Restart(enumerator.Defer(func(context.Context) (source, error) {
+		if starts++; starts == 1 {
+			return enumerator.Of(1).AndThen(failing(errBoom)), nil
+		}
+		panic("boom")
+	}), backoff.WithBackOff(&backoff.ZeroBackOff{}))
+	assert.PanicsWithValue(t, "boom", func() { _, _, _ = seen(t.Context(), e) })
+	assert.Equal(t, 2, starts)
 }
 
 func TestTheDefaultDoesNotGiveUp(t *testing.T) {
