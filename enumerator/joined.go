@@ -145,6 +145,9 @@ func (j *joined[E]) into(ctx context.Context, sink iteratee.Sink[E]) (step itera
 
 func (j *joined[E]) drive(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 	for {
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			return step
+		}
 		select {
 		case e := <-j.elements:
 			if step := sink.Next(e); !step.IsCont() {

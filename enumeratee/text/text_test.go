@@ -170,7 +170,7 @@ func shown[To any](t *testing.T, tr enumeratee.Enumeratee[[]byte, To], in [][]by
 func attached[From, To any](t *testing.T, tr enumeratee.Enumeratee[From, To], f func(To)) iteratee.Sink[From] {
 	call := iteratee.ForEach(func(_ context.Context, e To) error { f(e); return nil })
 	ctx, end := iteratee.NewRun(t.Context())
-	defer end()
+	t.Cleanup(end)
 	sink, _ := tr.Attach(enumeratee.NewStage(ctx), call.Start(ctx).Sink)
 	return sink
 }

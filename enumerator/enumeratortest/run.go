@@ -11,6 +11,9 @@ import (
 // patience is how many elements too many a consumer takes before it stops the test.
 const patience = 1000
 
+// lag is how many elements come after the end of the context before it is too late.
+const lag = 100
+
 // way is how a consumer takes elements.
 type way bool
 
