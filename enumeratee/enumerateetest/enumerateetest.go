@@ -26,6 +26,7 @@ import (
 //     open. EOF never reaches the consumer, and has no effect when that has ended.
 //   - output: what comes out before the consumer ends is the beginning of what would have
 //     come out.
+//   - short cut: it has none of those of its consumer, unless it has its Next as well.
 //   - Transform: before a consumer, by [enumeratee.Transform], it keeps the laws that
 //     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and what is
 //     left over is the end of what was handed over.
@@ -48,6 +49,7 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 	for n := range len(in) + 1 {
 		c.stops(in[:n])
 	}
+	c.shortCuts()
 	if c.Err() == nil { // otherwise the others would say the same again
 		c.all = c.attach(in, &consumer[To]{})
 		for k := range len(c.all.got) + 1 {

@@ -278,7 +278,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 				}
 				return inner, iteratee.StepCont
 			}),
-			"Batch: over [1 2 -1] it takes 3 and EOF, ends with [1 2]; in batches of 1 it takes 3 and EOF, ends with [1 2 -1]"},
+			"short cut Batch: its Next is not that of its consumer, and its Batch is"},
 		"hides why the context has ended": {
 			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
 				l := &late{stage: stage, inner: inner}
@@ -296,6 +296,58 @@ func TestBrokenEnumeratees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			assert.ErrorContains(t, enumerateetest.Test(c.t, []int{1, 2, -1, 3}), c.want)
 		})
+	}
+}
+
+// Adapters that are made of a copy of their consumer, with a new Next, and keep one of its short cuts.
+func TestBrokenShortCuts(t *testing.T) {
+	nexts := map[string]func(next func(int) iteratee.Step) func(int) iteratee.Step{
+		"only counts": func(next func(int) iteratee.Step) func(int) iteratee.Step {
+			n := 0
+			return func(e int) iteratee.Step { n++; return next(e) }
+		},
+		"changes each": func(next func(int) iteratee.Step) func(int) iteratee.Step {
+			return func(e int) iteratee.Step { return next(e + 1) }
+		},
+		"changes some": func(next func(int) iteratee.Step) func(int) iteratee.Step {
+			return func(e int) iteratee.Step { return next(max(e, 2)) }
+		},
+	}
+	keeps := map[string]func(s, inner *sink){
+		"Batch": func(s, inner *sink) { s.Batch = inner.Batch },
+		"Keep":  func(s, inner *sink) { s.Keep, s.Kept = inner.Keep, inner.Kept },
+		"Reset": func(s, inner *sink) { s.Reset = inner.Reset },
+	}
+	for how, change := range nexts {
+		for cut, keep := range keeps {
+			err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
+				s := sink{Next: change(inner.Next), EOF: stage.EOF, Rest: inner.Rest}
+				keep(&s, &inner)
+				return s, iteratee.StepCont
+			}), []int{1, 2, -1, 3})
+			assert.ErrorContains(t, err, "short cut "+cut+": its Next is not that of its consumer", "%s, and keeps %s", how, cut)
+		}
+	}
+	assert.NoError(t, enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
+		inner.EOF = stage.EOF
+		return inner, iteratee.StepCont
+	}), []int{1, 2}), "what keeps Next as well")
+
+	// A short cut of its own that answers differently.
+	for cut, set := range map[string]func(s *sink, next func(int) iteratee.Step){
+		"Batch": func(s *sink, next func(int) iteratee.Step) {
+			s.Batch = sink{Next: next}.Offer
+		},
+		"Keep": func(s *sink, next func(int) iteratee.Step) {
+			s.Keep, s.Kept = func(int) bool { return true }, next
+		},
+	} {
+		err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
+			s := sink{Next: func(e int) iteratee.Step { return inner.Next(e + 1) }, EOF: stage.EOF, Rest: iteratee.Empty[int]}
+			set(&s, func(e int) iteratee.Step { return inner.Next(e) })
+			return s, iteratee.StepCont
+		}), []int{1, 2, -1, 3})
+		assert.ErrorContains(t, err, cut+": over [1] it takes 1 and EOF, ends with [2]", cut)
 	}
 }
 

@@ -3,6 +3,8 @@ package enumerateetest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -44,6 +46,43 @@ func (c *consumer[To]) sink() iteratee.Sink[To] {
 			return iteratee.Empty[To]()
 		},
 	}
+}
+
+// shortCuts attaches t to a consumer that has every short cut. One of those must not go around a Next
+// of the adapter's own: no stream tells that where the adapter only looks on.
+func (c *check[From, To]) shortCuts() {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	stage := enumeratee.NewStage(ctx)
+	defer stage.End()
+
+	inner := (&consumer[To]{}).sink()
+	inner.Batch = func([]To, *atomic.Bool) (int, iteratee.Step) { return 0, iteratee.StepDone }
+	inner.Keep = func(To) bool { return true }
+	inner.Kept = func(To) iteratee.Step { return iteratee.StepDone }
+	inner.Reset = func() iteratee.Step { return iteratee.StepDone }
+	outer, step := c.t.Attach(stage, inner)
+	if !step.IsCont() || sameFunc(outer.Next, inner.Next) {
+		return
+	}
+	for _, cut := range []struct {
+		name string
+		same bool
+	}{
+		{"Batch", sameFunc(outer.Batch, inner.Batch)},
+		{"Keep", sameFunc(outer.Kept, inner.Kept) && sameFunc(outer.Keep, inner.Keep)},
+		{"Reset", sameFunc(outer.Reset, inner.Reset)},
+	} {
+		if cut.same {
+			c.Wrong("short cut "+cut.name, "its Next is not that of its consumer, and its %s is: that goes around Next; it must be cleared, or made to do what Next does", cut.name)
+		}
+	}
+}
+
+// sameFunc reports whether f and g are one value: not only the same code, but the same closure.
+func sameFunc(f, g any) bool {
+	closure := func(f any) unsafe.Pointer { return (*[2]unsafe.Pointer)(unsafe.Pointer(&f))[1] }
+	return closure(f) == closure(g)
 }
 
 // attached is how a run has ended whose adapter was driven by hand.
@@ -212,6 +251,7 @@ func consumers[To any](k int) []named[To] {
 	if k == 0 {
 		return []named[To]{
 			{"reads all", collect},
+			{"reads all, by Keep", enumeratee.Transform(enumeratee.Filter(func(To) bool { return true }), collect)},
 			{"fails at EOF", iteratee.MapM(collect, func(context.Context, []To) ([]To, error) { return nil, errConsumer })},
 		}
 	}

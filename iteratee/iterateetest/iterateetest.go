@@ -22,11 +22,12 @@ import (
 //   - recipe: every run starts afresh, also while others go on, and leaves alone the
 //     results of those before.
 //   - done: once it is done, or has failed, it answers the same to whatever it is
-//     offered and consumes nothing, neither by Next nor by Batch.
+//     offered and consumes nothing, by Next, Batch or Kept.
 //   - EOF: it ends then, and is not changed by a second EOF.
-//   - Batch, Keep: both do what Next does, however the stream is cut; Batch neither
-//     keeps nor changes the slice.
-//   - Reset: it makes a new start of a run that has not failed.
+//   - Batch, Keep: both do what Next does, however the stream is cut. Batch takes nothing once
+//     over is set, and neither keeps nor changes the slice.
+//   - Reset: it makes a new start of a run that has not failed, whichever way the elements came
+//     and will come.
 //   - rest: it leaves over the last elements of those it was handed, or the last part
 //     of them if they are slices or strings, and nothing while it wants more.
 //   - FlatMap: the one that follows gets what was left over, then what comes. Done is
@@ -113,13 +114,24 @@ func (c *check[E, A]) stream(in []E) {
 		same(&c.Report, "Batch", "by Next and Batch in turn", in, want, run(ctx, c.it, in, c.mixed))
 	}
 	if c.hasKeep {
-		same(&c.Report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept))
+		same(&c.Report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept, c.keepAgain))
 	}
 	if c.hasReset && want.err == nil {
 		next := c.in[min(1, len(c.in)):]
-		before, after := runs(ctx, c.it, in, next)
-		same(&c.Report, "Reset", "after it was reset", next, run(ctx, c.it, next, oneByOne), after)
-		same(&c.Report, "Reset", "before it was reset", in, want, before)
+		ways := []hand[E]{oneByOne[E]}
+		if c.hasBatch {
+			ways = append(ways, c.batches(max(1, len(c.in))))
+		}
+		if c.hasKeep {
+			ways = append(ways, keepKept[E])
+		}
+		for _, first := range ways {
+			for _, second := range ways {
+				before, after := runs(ctx, c.it, in, first, next, second)
+				same(&c.Report, "Reset", "after it was reset", next, run(ctx, c.it, next, oneByOne), after)
+				same(&c.Report, "Reset", "before it was reset", in, want, before)
+			}
+		}
 	}
 	c.flatMap(in, want)
 
@@ -178,6 +190,21 @@ func (c *check[E, A]) batchAgain(s iteratee.Sink[E], step iteratee.Step) iterate
 	return step
 }
 
+func (c *check[E, A]) keepAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
+	if step.IsCont() {
+		return step
+	}
+	for _, e := range c.in {
+		if !s.Keep(e) {
+			continue
+		}
+		if again := s.Kept(e); !sameStep(again, step) {
+			c.Wrong("done", "it answers %s, and to %v after that, by Kept, %s; it must answer the same again", show(step), e, show(again))
+		}
+	}
+	return step
+}
+
 // eofAgain sends EOF to what has ended. An adapter that has stopped may hand on then what it
 // would hand on for the result, and fail; so the answer can be an error, if the result is.
 func (c *check[E, A]) eofAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
@@ -208,6 +235,14 @@ func (c *check[E, A]) batches(size int) hand[E] {
 }
 
 func (c *check[E, A]) batch(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
+	var over atomic.Bool
+	over.Store(true)
+	if n, step := s.Offer(slices.Clone(es), &over); n != 0 || !step.IsCont() {
+		c.Wrong("over", "of %v it has taken %d, and answers %s, though over was set; it must take nothing and answer more", es, n, show(step))
+	}
+	if n, step := s.Offer(nil, nil); n != 0 || !step.IsCont() {
+		c.Wrong("Batch", "of no elements it has taken %d, and answers %s; it must answer more", n, show(step))
+	}
 	given := slices.Clone(es)
 	n, step := s.Offer(given, nil)
 	if n < 0 || n > len(es) || step.IsCont() && n != len(es) {

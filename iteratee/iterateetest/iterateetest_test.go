@@ -152,6 +152,26 @@ func TestBrokenIteratees(t *testing.T) {
 		"does not reset": {
 			take(2, func(_ *taking, r *running) { r.Reset = func() iteratee.Step { return iteratee.StepCont } }),
 			"Reset: over [2 3 4] it takes 3, ends with [2 3], leaves over [4]; after it was reset it takes 1, ends with []"},
+		"does not reset what came by Batch": {
+			iteratee.New(func(context.Context) running {
+				var got, batched []int
+				one := iteratee.Sink[int]{Next: func(e int) iteratee.Step { batched = append(batched, e); return iteratee.StepCont }}
+				return running{
+					Sink: iteratee.Sink[int]{
+						Next:  func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
+						EOF:   func() iteratee.Step { return iteratee.StepDone },
+						Rest:  iteratee.Empty[int],
+						Batch: one.Offer,
+						Reset: func() iteratee.Step { got = nil; return iteratee.StepCont },
+					},
+					Result: func() ([]int, error) {
+						all := slices.Concat(got, batched)
+						slices.Sort(all)
+						return all, nil
+					},
+				}
+			}),
+			"Reset: over [2 3 4] it takes 3 and EOF, ends with [2 3 4]; after it was reset it takes 3 and EOF, ends with [1 2 3 4]"},
 		"shares results when reset": {
 			iteratee.New(func(context.Context) running {
 				var got []int
@@ -200,6 +220,9 @@ func TestBrokenIteratees(t *testing.T) {
 		"forgets to stop in Batch": {
 			take(2, func(t *taking, r *running) {
 				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+					if over.Load() {
+						return 0, iteratee.StepCont
+					}
 					t.got = append(t.got, es...)
 					return len(es), iteratee.StepCont
 				}
@@ -224,10 +247,27 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"in batches of 1 it takes 2, ends with [1 2], leaves over [3]"},
+		"does not look at over": {
+			take(2, func(t *taking, r *running) {
+				r.Batch = func(es []int, _ *atomic.Bool) (int, iteratee.Step) { return t.batch(es, new(atomic.Bool)) }
+			}),
+			"over: of [1] it has taken 1, and answers more, though over was set"},
+		"consumes by Kept after done": {
+			take(2, func(t *taking, r *running) {
+				r.Batch = nil
+				r.Keep = func(int) bool { return true }
+				r.Kept = func(e int) iteratee.Step {
+					if !t.end.IsCont() {
+						return iteratee.StepCont
+					}
+					return t.next(e)
+				}
+			}),
+			"done: it answers done, and to 1 after that, by Kept, more; it must answer the same again"},
 		"keeps the Batch": {
 			take(2, func(t *taking, r *running) {
 				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					if len(t.got) == 0 && len(es) == 2 {
+					if len(t.got) == 0 && len(es) == 2 && !over.Load() {
 						t.got = es
 						return 2, iteratee.StepCont
 					}

@@ -30,14 +30,14 @@ func run[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], in []E, hand
 	return drive(it.Start(ctx), in, hand, then...)
 }
 
-// runs runs it over first, resets it, and runs it over in.
-func runs[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], first, in []E) (a, b outcome[E, A]) {
+// runs runs it over one stream, resets it, and runs it over another.
+func runs[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], one []E, first hand[E], other []E, second hand[E]) (a, b outcome[E, A]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
 	r := it.Start(ctx)
-	a = drive(r, first, oneByOne)
+	a = drive(r, one, first)
 	r.Step = r.Reset()
-	return a, drive(r, in, oneByOne)
+	return a, drive(r, other, second)
 }
 
 func drive[E, A any](r iteratee.Running[E, A], in []E, hand hand[E],
