@@ -34,10 +34,9 @@ func ExampleLift() {
 		}
 		return sum.(int) + n.(int), nil
 	}
-	pairs := rx.Lift[int, []any](func(o rxgo.Observable) rxgo.Observable {
+	pairs := rx.Lift[[]any](enumerator.Of(1, 2, 3, 4, 5), func(o rxgo.Observable) rxgo.Observable {
 		return o.Scan(add).BufferWithCount(2)
 	})
-	e := enumerator.Through(enumerator.Of(1, 2, 3, 4, 5), pairs)
-	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[[]any]()))
+	fmt.Println(enumerator.Run(context.Background(), pairs, iteratee.Collect[[]any]()))
 	// Output: [[1 3] [6 10] [15]] <nil>
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/rx"
 	"github.com/halley-go/halley/iteratee"
@@ -109,7 +108,7 @@ var operators = map[string][]chain{
 	}},
 	"BackOffRetry": {
 		func(o observable, opts ...option) iterable {
-			return o.Map(failAt5, opts...).BackOffRetry(backoff.NewConstantBackOff(time.Second/4), opts...)
+			return o.Map(failAt5, opts...).BackOffRetry(backoff.WithMaxRetries(backoff.NewConstantBackOff(time.Second/4), 2), opts...)
 		},
 		func(o observable, opts ...option) iterable {
 			return o.Map(failAt5, opts...).BackOffRetry(&backoff.StopBackOff{}, opts...)
@@ -394,7 +393,7 @@ func slowly(wait time.Duration) enumerator.Enumerator[any] {
 // alone is RxGo's own answer: the items until the first error, and that.
 func alone(c chain, wait time.Duration) (got []any, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	items := c(rxgo.FromChannel(rx.ToObservable(slowly(wait)).Observe(rxgo.WithContext(ctx))), rxgo.WithContext(ctx)).Observe(rxgo.WithContext(ctx))
+	items := c(rx.ToObservable(slowly(wait)), rxgo.WithContext(ctx)).Observe(rxgo.WithContext(ctx))
 	for item := range items {
 		if err == nil && item.E == nil {
 			got = append(got, item.V)
@@ -406,11 +405,11 @@ func alone(c chain, wait time.Duration) (got []any, err error) {
 }
 
 func lifted(c chain, wait time.Duration) enumerator.Enumerator[any] {
-	return enumerator.Through(slowly(wait), lift(c))
+	return lift(slowly(wait), c)
 }
 
-func lift(c chain) enumeratee.Enumeratee[any, any] {
-	return rx.Lift[any, any](func(o rxgo.Observable) rxgo.Iterable { return c(o) })
+func lift(e enumerator.Enumerator[any], c chain) enumerator.Enumerator[any] {
+	return rx.Lift[any](e, func(o rxgo.Observable) rxgo.Iterable { return c(o) })
 }
 
 // seen runs e and returns what it gave, also if it failed.
@@ -509,7 +508,7 @@ func TestEveryOperatorEndsWithItsContext(t *testing.T) {
 		for limit := time.Second / 4; limit < 8*time.Second; limit += time.Second / 2 {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errBoom)
 			start := time.Now()
-			_, err := seen(ctx, enumerator.Through(source, lift(c)), all)
+			_, err := seen(ctx, lift(source, c), all)
 			if took := time.Since(start); took >= limit {
 				require.ErrorIs(t, err, errBoom)
 				if !strings.Contains(t.Name(), "Repeat0") { // which sleeps between two rounds, whatever happens
