@@ -3,17 +3,20 @@ package rx_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/reactivex/rxgo/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/enumeratortest"
 	"github.com/halley-go/halley/enumerator/rx"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
@@ -103,6 +106,171 @@ func TestLiftStops(t *testing.T) {
 			e := rx.Lift[int](stuck(n+1), func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Take(uint(n)).Map(same) })
 			require.Equal(t, append([]int{1, 2, 3}[:n:n], 99), collect(t, e.AndThen(enumerator.Of(99))))
 		}
+	})
+}
+
+func TestLiftKeepsTheLaws(t *testing.T) {
+	triple := func(o rxgo.Observable) rxgo.Observable { return o.Map(as(func(n int) int { return 3 * n })) }
+	assert.NoError(t, enumeratortest.Test(rx.Lift[int](enumerator.Of(1, 2, 3), triple), []int{3, 6, 9}))
+	assert.NoError(t, enumeratortest.Test(rx.Lift[int](enumerator.Empty[int](), triple), nil))
+	assert.NoError(t, enumeratortest.TestEndless(rx.Lift[int](probe.Naturals(), triple), []int{3, 6, 9}))
+}
+
+// fails gives 1 and 2, and then an error that has errBoom in it.
+func fails() enumerator.Enumerator[int] {
+	return enumerator.Of(1, 2).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) {
+		return 0, false, fmt.Errorf("read: %w", errBoom)
+	}))
+}
+
+// The elements come first, and then the error, in every run.
+func TestLiftOfASourceThatFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		f      func(o rxgo.Observable) rxgo.Iterable
+		want   []any
+		failed bool
+	}{
+		"no operator":       {func(o rxgo.Observable) rxgo.Iterable { return o }, []any{1, 2}, true},
+		"Map":               {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same) }, []any{1, 2}, true},
+		"Maps":              {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Map(same).Map(same) }, []any{1, 2}, true},
+		"OnErrorReturnItem": {func(o rxgo.Observable) rxgo.Iterable { return o.OnErrorReturnItem(99) }, []any{1, 2, 99}, false},
+		"Retry":             {func(o rxgo.Observable) rxgo.Iterable { return o.Retry(2, always) }, []any{1, 2, 1, 2, 1, 2}, true},
+		"Map, Retry":        {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Retry(2, always).Map(same) }, []any{1, 2, 1, 2, 1, 2}, true},
+		"Merge": {func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.Merge([]rxgo.Observable{o.Map(same)})
+		}, []any{1, 2}, true},
+		"Count":           {func(o rxgo.Observable) rxgo.Iterable { return o.Count() }, []any{int64(2)}, false}, // RxGo's drops the error
+		"Sum":             {func(o rxgo.Observable) rxgo.Iterable { return o.SumInt64() }, nil, true},
+		"First":           {func(o rxgo.Observable) rxgo.Iterable { return o.First() }, []any{1}, false},
+		"BufferWithCount": {func(o rxgo.Observable) rxgo.Iterable { return o.BufferWithCount(3) }, nil, true}, // RxGo's sends the error before the rest
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := rx.Lift[any](fails(), c.f)
+			for range 300 {
+				got, err := seen(t.Context(), e.AndThen(enumerator.Of[any]("next")), all)
+				if c.failed {
+					require.Equal(t, c.want, got)
+					require.ErrorIs(t, err, errBoom)
+					require.EqualError(t, err, "read: boom")
+				} else {
+					require.Equal(t, append(c.want, "next"), got)
+					require.NoError(t, err)
+				}
+			}
+		})
+	}
+}
+
+// However its consumer ends, a source that is run again is closed.
+func TestLiftEndsEachRunOfItsSource(t *testing.T) {
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"Retry":      func(o rxgo.Observable) rxgo.Iterable { return o.Retry(1e9, always) },
+		"Map, Retry": func(o rxgo.Observable) rxgo.Iterable { return o.Map(failAt5).Map(same).Retry(1e9, always) },
+		"OnErrorResumeNext": func(o rxgo.Observable) rxgo.Iterable {
+			return o.OnErrorResumeNext(func(error) rxgo.Observable { return o })
+		},
+		"BackOffRetry": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Map(failAt5).BackOffRetry(backoff.NewConstantBackOff(time.Second))
+		},
+		"Concat": func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.Concat([]rxgo.Observable{o.Take(1), o.Take(1), o.TakeWhile(small), o})
+		},
+	} {
+		for way := range ways {
+			t.Run(name+" "+way, func(t *testing.T) {
+				for n := 1; n <= 9; n++ {
+					synctest.Test(t, func(t *testing.T) {
+						s := &script{es: in, err: errBoom}
+						// A run that has been left has ended before the next gives its first element.
+						alone := enumeratee.Map(func(v any) any {
+							assert.LessOrEqual(t, s.open.Load(), int64(1))
+							return v
+						})
+						e := rx.Lift[any](enumerator.Through(s.enumerator(time.Second), alone), f)
+						abandon(t, e, n, way)
+						require.Zero(t, s.open.Load())
+					})
+				}
+			})
+		}
+	}
+}
+
+// A panic of the source reaches the caller of the run, whatever the operators do with errors.
+func TestLiftOfASourceThatPanics(t *testing.T) {
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"no operator":       func(o rxgo.Observable) rxgo.Iterable { return o },
+		"Map":               func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Map(same) },
+		"Retry":             func(o rxgo.Observable) rxgo.Iterable { return o.Retry(9, always) },
+		"OnErrorReturnItem": func(o rxgo.Observable) rxgo.Iterable { return o.OnErrorReturnItem(99) },
+		"Merge":             func(o rxgo.Observable) rxgo.Iterable { return rxgo.Merge([]rxgo.Observable{o.Map(same)}) },
+	} {
+		for n := range 3 {
+			panics := enumerator.Map(enumerator.Through(probe.Naturals(), enumeratee.Take[int](n+1)), func(e int) int {
+				if e == n+1 {
+					panic(errBoom)
+				}
+				return e
+			})
+			t.Run(name, func(t *testing.T) {
+				for range 100 {
+					synctest.Test(t, func(t *testing.T) {
+						require.PanicsWithValue(t, any(errBoom), func() { seen(t.Context(), rx.Lift[any](panics, f), all) })
+						time.Sleep(time.Second) // for Merge
+					})
+				}
+			})
+		}
+	}
+	goexits := enumerator.Generate(func(context.Context) (int, bool, error) { runtime.Goexit(); return 0, false, nil })
+	assert.Panics(t, func() {
+		collect(t, rx.Lift[int](goexits, func(o rxgo.Observable) rxgo.Observable { return o.Map(same) }))
+	})
+}
+
+// What would wait for Connect is refused, and no operator can hide that.
+func TestLiftRefusesToPublish(t *testing.T) {
+	publish := rxgo.WithPublishStrategy()
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"after Retry": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Retry(1, always).Map(same, publish).OnErrorReturnItem(99)
+		},
+		"after StartWith": func(o rxgo.Observable) rxgo.Iterable { return o.StartWith(rxgo.Just(1)()).Map(same).Count(publish) },
+		"after Eager": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Map(same, rxgo.WithObservationStrategy(rxgo.Eager)).Map(same, publish).Retry(3, always)
+		},
+		"in a window": func(o rxgo.Observable) rxgo.Iterable {
+			return o.WindowWithCount(2).FlatMap(func(item rxgo.Item) rxgo.Observable {
+				return item.V.(rxgo.Observable).Map(same, publish)
+			})
+		},
+		"observed": func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.FromChannel(o.Retry(1, always).Observe(publish))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := seen(t.Context(), rx.Lift[any](stuck(5), f), all)
+				require.EqualError(t, err, "rx: Lift: WithPublishStrategy after an operator that starts at once: nothing can connect it; "+
+					"for several observers of one run, use enumerator.Share")
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
+// A policy's own context ends its waits, as in RxGo.
+func TestLiftOfABackOffWithAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(1500*time.Millisecond, cancel)
+		start := time.Now()
+		got, err := seen(t.Context(), rx.Lift[int](fails(), func(o rxgo.Observable) rxgo.Observable {
+			return o.BackOffRetry(backoff.WithContext(backoff.NewConstantBackOff(time.Second), ctx))
+		}), all)
+		require.Equal(t, []int{1, 2, 1, 2}, got)
+		require.Equal(t, context.Canceled, err)
+		require.Equal(t, 1500*time.Millisecond, time.Since(start))
 	})
 }
 
