@@ -608,17 +608,9 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 		},
 		"Repeat":            func(o observable, opts ...option) iterable { return o.Repeat(2, nil, opts...) },
 		"OnErrorReturnItem": func(o observable, opts ...option) iterable { return o.OnErrorReturnItem(6, opts...) },
-		"Retry": func(o observable, opts ...option) iterable {
-			return o.Retry(0, always, opts...)
-		},
-		"FlatMap": func(o observable, opts ...option) iterable {
-			return o.FlatMap(func(item rxgo.Item) rxgo.Observable {
-				if item.E != nil {
-					return rxgo.Thrown(item.E)
-				}
-				return rxgo.Just(item.V, 1)()
-			}, opts...)
-		},
+		"Retry":   func(o observable, opts ...option) iterable { return o.Retry(2, always, opts...) },
+		"no more": func(o observable, opts ...option) iterable { return o.Retry(0, always, opts...) },
+		"FlatMap": func(o observable, opts ...option) iterable { return o.FlatMap(twice, opts...) },
 		"windows": func(o observable, opts ...option) iterable {
 			windows := opts
 			if len(opts) > 0 { // RxGo alone would leave its goroutine behind when an operator after it stops
@@ -630,6 +622,12 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 	names := slices.Sorted(maps.Keys(links))
 	rapid.Check(t, func(r *rapid.T) {
 		drawn := rapid.SliceOfN(rapid.SampledFrom(names), 0, 5).Draw(r, "chain")
+		for i, name := range drawn {
+			if name == "Retry" && (slices.Contains(drawn[:i], "FlatMap") || slices.Contains(drawn[:i], "windows")) {
+				drawn[i] = "no more" // RxGo alone closes the channel of those twice
+			}
+		}
+		scripted := rapid.SampledFrom([]string{"empty", "all", "fails at once", "fails in the middle", "fails at its end"}).Draw(r, "source")
 		whole := func(o observable, opts ...option) iterable {
 			for _, name := range drawn {
 				o = links[name](o, opts...).(observable)
@@ -639,11 +637,14 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 		n := rapid.IntRange(1, 12).Draw(r, "n")
 		way := rapid.SampledFrom(slices.Sorted(maps.Keys(ways))).Draw(r, "way")
 		synctest.Test(t, func(t *testing.T) {
-			want, wantErr := alone(&script{es: in}, 0, whole)
-			got, err := seen(t.Context(), lifted(whole, 0), all)
+			reference, source := scripts[scripted](), scripts[scripted]()
+			want, wantErr := alone(reference, 0, whole)
+			got, err := seen(t.Context(), lift(source.enumerator(0), whole), all)
 			assert.Equal(r, want, got)
 			assert.Equal(r, wantErr, err)
-			abandon(t, lifted(whole, 0), n, way)
+			assert.LessOrEqual(r, source.starts.Load(), reference.starts.Load())
+			abandon(t, lift(source.enumerator(0), whole), n, way)
+			assert.Zero(r, source.open.Load())
 		})
 	})
 }
