@@ -22,8 +22,11 @@ import (
 // whose error, if it fails, comes last. So OnErrorReturnItem replaces the error of source, Count
 // drops it, and Retry, BackOffRetry, an OnErrorResumeNext that returns the Observable, and
 // rxgo.Concat of it with itself run source again. Repeat does not: in RxGo, it repeats what it has
-// kept. A source that can be run only once, such as enumerator.FromChan, goes on where it was. Two
-// branches of one Observable are two runs, side by side; [enumerator.Share] makes one of them.
+// kept. A source that can be run only once, such as enumerator.FromChan, goes on where it was.
+//
+// Two branches of the Observable are two runs of source, side by side, unless that is from
+// [enumerator.Share]. So are observers that operators starts itself with DoOnNext, ForEach, Run or
+// Send; they end when the chain has completed.
 //
 // The run ends when the chain completes, and another source can follow. The first error that the
 // chain emits fails the run, and so does a value that is not a To; what an operator emits
@@ -32,14 +35,14 @@ import (
 // operator ahead of the consumer, and more with rxgo.WithBufferedChannel.
 //
 // The consumer runs in the goroutine of the caller; source and the operators run in others. Each
-// of them gets a context that ends when nothing observes it any longer: at the end of the
-// run, or when the operator after it has completed. Lift waits until each operator has closed its
-// channel; a helper of one, such as the goroutine that joins RxGo's contexts, may end a moment
-// later. For that, the Observable that operators gets is not one of RxGo's: it calls RxGo's for
-// each operator, and receives all that they emit. rxgo.WithContext has no effect on them. That
-// takes one more goroutine between two operators. Lift waits for a function that RxGo calls and
-// that does not return, and so for the sleep of Repeat between two rounds. SequenceEqual keeps a
-// processor busy from the end of the shorter sequence to the end of the longer one.
+// of them gets a context, which ends when the operator after it has completed, and at the latest
+// with the run. Lift waits until each operator has closed its channel; a helper of one, such as the
+// goroutine that joins RxGo's contexts, may end a moment later. For that, the Observable that
+// operators gets is not one of RxGo's: it calls RxGo's for each operator, and receives all that
+// they emit. rxgo.WithContext has no effect on them. That takes one more goroutine between two
+// operators. Lift waits for a function that RxGo calls until it returns, and so for the
+// sleep of Repeat between two rounds. SequenceEqual keeps a processor busy from the end of the
+// shorter sequence to the end of the longer one.
 //
 // Observables that operators gets from elsewhere, or starts itself with rxgo.Merge and the
 // like, do not have that context, unless an operator observes them as FlatMap does with the result
@@ -178,8 +181,8 @@ func (r *run) cold(produce rxgo.Producer) observable {
 	}}
 }
 
-// hot returns the observable of an Observable that hands out what comes from a channel, which
-// is closed when the context ends.
+// hot returns the observable of an Observable whose observers share one channel, which is closed
+// when the run is over.
 func (r *run) hot(o rxgo.Observable) observable {
 	return observable{run: r, source: func(_ context.Context, after []rxgo.Option) rxgo.Observable {
 		if published(after) {
@@ -251,5 +254,6 @@ func startsAtOnce(opts []rxgo.Option) bool {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	o := rxgo.Empty().Filter(func(any) bool { return true }, in(ended, opts)...)
-	return o.Observe() == o.Observe()
+	first, second := o.Observe(), o.Observe()
+	return first == second
 }

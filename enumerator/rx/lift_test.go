@@ -228,6 +228,15 @@ func TestLiftOfASourceThatPanics(t *testing.T) {
 	})
 }
 
+// A consumer in another goroutine stops a source that waits.
+func TestLiftIsInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := rx.Lift[int](stuck(3), func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Retry(1, always).Map(same) })
+		buffered := enumeratee.Compose(enumeratee.Buffer[int](1), enumeratee.Take[int](3))
+		require.Equal(t, []int{1, 2, 3, 99}, collect(t, enumerator.Through(e, buffered).AndThen(enumerator.Of(99))))
+	})
+}
+
 // What would wait for Connect is refused, and no operator can hide that.
 func TestLiftRefusesToPublish(t *testing.T) {
 	publish := rxgo.WithPublishStrategy()
@@ -313,6 +322,10 @@ func TestLiftOfPools(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := rx.Lift[any](enumerator.Of(1, 2, 3, 4), c.f)
 			assert.ElementsMatch(t, c.want, collect(t, e))
+			for range 20 {
+				_, err := seen(t.Context(), rx.Lift[any](fails(), c.f), all)
+				assert.ErrorIs(t, err, errBoom)
+			}
 			for way := range ways {
 				for n := 1; n <= 4; n++ {
 					synctest.Test(t, func(t *testing.T) { abandon(t, e, n, way) })

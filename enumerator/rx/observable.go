@@ -16,16 +16,16 @@ import (
 // operator does.
 type observable struct {
 	run     *run
-	source  func(context.Context, []rxgo.Option) rxgo.Observable // if set, it needs no relay after it,
+	source  func(context.Context, []rxgo.Option) rxgo.Observable // if set, no relay is needed after it,
 	observe observation                                          // or else this starts an operator,
-	adopt   adoption                                             // and this is applied to the values of each observation
+	adopt   adoption                                             // and this changes its values
 }
 
-// observation starts the operators of an observable for one observer, with the options of what
-// comes after them. They end with ctx, or when leave has been called.
+// observation starts the operators of an observable for one observer, with the options that the
+// operators after them propagate. They end when ctx ends or leave is called.
 type observation func(ctx context.Context, after []rxgo.Option) (items <-chan rxgo.Item, leave func())
 
-// adoption makes the function that replaces the values of one observation.
+// adoption makes the function that is applied to the values of one observation.
 type adoption func() func(any) any
 
 func unchanged() func(any) any { return func(v any) any { return v } }
@@ -128,8 +128,8 @@ func (o observable) then(op operator, own []rxgo.Option) observable {
 	}}
 }
 
-// adopting is then for an operator that emits Observables. They can be in use when it has been
-// left, so it goes on until the run is over.
+// adopting is then for an operator that emits Observables. They can be in use after the operator
+// has been left, so it goes on until the run is over.
 func (o observable) adopting(op operator, own []rxgo.Option, adopt adoption) observable {
 	if startsAtOnce(own) {
 		return o.eager(op, own, adopt)
@@ -139,8 +139,8 @@ func (o observable) adopting(op operator, own []rxgo.Option, adopt adoption) obs
 	}}
 }
 
-// grouping is o with an operator after it that starts at once, and has made all of the
-// Observables that it emits, to each of its observers, by then.
+// grouping is o with GroupBy after it, which starts at once, makes all of its Observables then,
+// and emits them to each observer.
 func (o observable) grouping(op operator, own []rxgo.Option) observable {
 	it := op(o.upstream(o.run.ctx, own), in(o.run.ctx, own))
 	return observable{run: o.run, adopt: o.run.groups, observe: func(context.Context, []rxgo.Option) (<-chan rxgo.Item, func()) {

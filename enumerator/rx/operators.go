@@ -246,7 +246,7 @@ func (o observable) ToSlice(initialCapacity int, opts ...rxgo.Option) ([]any, er
 	return o.upstream(o.run.ctx, opts).ToSlice(initialCapacity, in(o.run.ctx, opts)...)
 }
 
-// backOff is a policy whose waits end with the run, and with its own context if it has one.
+// backOff is a policy with a context that ends its waits.
 type backOff struct {
 	backoff.BackOff
 	ctx context.Context
@@ -254,6 +254,7 @@ type backOff struct {
 
 func (b backOff) Context() context.Context { return b.ctx }
 
+// backOff returns policy with a context that ends with the run, or with policy's own context.
 func (r *run) backOff(policy backoff.BackOff) backoff.BackOff {
 	ctx := context.Background()
 	if own, ok := policy.(backoff.BackOffContext); ok {

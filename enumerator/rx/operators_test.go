@@ -608,9 +608,9 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 		},
 		"Repeat":            func(o observable, opts ...option) iterable { return o.Repeat(2, nil, opts...) },
 		"OnErrorReturnItem": func(o observable, opts ...option) iterable { return o.OnErrorReturnItem(6, opts...) },
-		"Retry":   func(o observable, opts ...option) iterable { return o.Retry(2, always, opts...) },
-		"no more": func(o observable, opts ...option) iterable { return o.Retry(0, always, opts...) },
-		"FlatMap": func(o observable, opts ...option) iterable { return o.FlatMap(twice, opts...) },
+		"Retry":             func(o observable, opts ...option) iterable { return o.Retry(2, always, opts...) },
+		"no more":           func(o observable, opts ...option) iterable { return o.Retry(0, always, opts...) },
+		"FlatMap":           func(o observable, opts ...option) iterable { return o.FlatMap(twice, opts...) },
 		"windows": func(o observable, opts ...option) iterable {
 			windows := opts
 			if len(opts) > 0 { // RxGo alone would leave its goroutine behind when an operator after it stops
