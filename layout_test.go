@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"comet":                       {"iteratee", "enumeratee", "enumerator", "internal/guard"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "golang.org/x/text/*"},
-	"enumerator/rx":               {"iteratee", "enumeratee", "enumerator", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
+	"enumerator/rx":               {"iteratee", "enumerator", "internal/guard", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
 	"comet/client":                {"enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},

@@ -27,7 +27,7 @@ func BenchmarkLift(b *testing.B) {
 		{"MapFilterScan", func(o rxgo.Observable) rxgo.Observable { return o.Map(triple).Filter(even).Scan(plus) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			lifted := enumerator.Through(enumerator.Unfold(0, next), rx.Lift[int, int](c.chain))
+			lifted := rx.Lift[int](enumerator.Unfold(0, next), c.chain)
 			last := iteratee.Fold(0, func(_, e int) int { return e })
 			var alone, ours time.Duration
 			for b.Loop() {

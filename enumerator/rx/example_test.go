@@ -2,6 +2,7 @@ package rx_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/reactivex/rxgo/v2"
@@ -34,10 +35,27 @@ func ExampleLift() {
 		}
 		return sum.(int) + n.(int), nil
 	}
-	pairs := rx.Lift[int, []any](func(o rxgo.Observable) rxgo.Observable {
+	pairs := rx.Lift[[]any](enumerator.Of(1, 2, 3, 4, 5), func(o rxgo.Observable) rxgo.Observable {
 		return o.Scan(add).BufferWithCount(2)
 	})
-	e := enumerator.Through(enumerator.Of(1, 2, 3, 4, 5), pairs)
-	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[[]any]()))
+	fmt.Println(enumerator.Run(context.Background(), pairs, iteratee.Collect[[]any]()))
 	// Output: [[1 3] [6 10] [15]] <nil>
+}
+
+func ExampleLift_retry() {
+	attempts := 0
+	source := enumerator.Defer(func(context.Context) (enumerator.Enumerator[int], error) {
+		if attempts++; attempts == 3 {
+			return enumerator.Of(1, 2, 3), nil
+		}
+		lost := enumerator.Generate(func(context.Context) (int, bool, error) {
+			return 0, false, errors.New("the connection is lost")
+		})
+		return enumerator.Of(1).AndThen(lost), nil
+	})
+	e := rx.Lift[int](source, func(o rxgo.Observable) rxgo.Observable {
+		return o.Retry(5, func(error) bool { return true })
+	})
+	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[int]()))
+	// Output: [1 1 1 2 3] <nil>
 }

@@ -3,17 +3,20 @@ package rx_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/reactivex/rxgo/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/enumeratortest"
 	"github.com/halley-go/halley/enumerator/rx"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
@@ -26,60 +29,62 @@ func stuck(n int) enumerator.Enumerator[int] {
 
 func TestLiftOfEachKind(t *testing.T) {
 	e := enumerator.Of(1, 2, 3)
-	assert.Equal(t, []int{2, 4, 6}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	assert.Equal(t, []int{2, 4, 6}, collect(t, rx.Lift[int](e, func(o rxgo.Observable) rxgo.Observable {
 		return o.Map(as(func(n int) int { return 2 * n }))
-	}))))
-	assert.Equal(t, []int64{3}, collect(t, enumerator.Through(e, rx.Lift[int, int64](func(o rxgo.Observable) rxgo.Single {
+	})))
+	assert.Equal(t, []int64{3}, collect(t, rx.Lift[int64](e, func(o rxgo.Observable) rxgo.Single {
 		return o.Count()
-	}))))
-	assert.Equal(t, []int{3}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.OptionalSingle {
+	})))
+	assert.Equal(t, []int{3}, collect(t, rx.Lift[int](e, func(o rxgo.Observable) rxgo.OptionalSingle {
 		return o.Last()
-	}))))
-	assert.Equal(t, []int{1, 2, 3}, collect(t, enumerator.Through(e, rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	})))
+	assert.Equal(t, []int{1, 2, 3}, collect(t, rx.Lift[int](e, func(o rxgo.Observable) rxgo.Observable {
 		return o
-	}))))
-	assert.Empty(t, collect(t, enumerator.Through(enumerator.Empty[int](), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	})))
+	assert.Empty(t, collect(t, rx.Lift[int](enumerator.Empty[int](), func(o rxgo.Observable) rxgo.Observable {
 		return o
-	}))))
+	})))
 }
 
 func TestLiftFailsAtAnotherType(t *testing.T) {
 	e := enumerator.Of(1, 2, 3)
-	got, err := seen(t.Context(), enumerator.Through(e, rx.Lift[int, string](func(o rxgo.Observable) rxgo.Observable {
+	got, err := seen(t.Context(), rx.Lift[string](e, func(o rxgo.Observable) rxgo.Observable {
 		return o.Map(func(_ context.Context, v any) (any, error) {
 			if v == 2 {
 				return v, nil
 			}
 			return fmt.Sprint(v), nil
 		})
-	})), all)
+	}), all)
 	assert.Equal(t, []string{"1"}, got)
 	assert.EqualError(t, err, "rx: Lift: an item is a int, not a string")
 
-	_, err = seen(t.Context(), enumerator.Through(e, rx.Lift[int, fmt.Stringer](func(o rxgo.Observable) rxgo.Observable { return o })), all)
+	_, err = seen(t.Context(), rx.Lift[fmt.Stringer](e, func(o rxgo.Observable) rxgo.Observable { return o }), all)
 	assert.EqualError(t, err, "rx: Lift: an item is a int, not a fmt.Stringer")
 
 	// RxGo's own operators check types, too.
-	_, err = seen(t.Context(), enumerator.Through(enumerator.Of("a"), rx.Lift[string, float64](func(o rxgo.Observable) rxgo.Single {
+	_, err = seen(t.Context(), rx.Lift[float64](enumerator.Of("a"), func(o rxgo.Observable) rxgo.Single {
 		return o.AverageFloat64()
-	})), all)
+	}), all)
 	assert.IsType(t, rxgo.IllegalInputError{}, err)
 }
 
 func TestLiftMisused(t *testing.T) {
-	assert.PanicsWithValue(t, "rx: Lift: the function must not be nil", func() { rx.Lift[int, int, rxgo.Observable](nil) })
-	e := enumerator.Through(stuck(2), rx.Lift[int, int](func(rxgo.Observable) rxgo.Observable { return nil }))
+	assert.PanicsWithValue(t, "rx: Lift: the function must not be nil", func() { rx.Lift[int, int, rxgo.Observable](stuck(2), nil) })
+	e := rx.Lift[int](stuck(2), func(rxgo.Observable) rxgo.Observable { return nil })
 	assert.PanicsWithValue(t, "rx: Lift: the function returned nil", func() { collect(t, e) })
-	e = enumerator.Through(stuck(2), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	e = rx.Lift[int](stuck(2), func(o rxgo.Observable) rxgo.Observable {
 		o.Map(same).StartWith(rxgo.Range(0, 1e6)).Retry(3, func(error) bool { return true }) // start at once
 		panic(errBoom)
-	}))
+	})
 	assert.PanicsWithValue(t, any(errBoom), func() { collect(t, e) })
 }
 
 func TestLiftIsARecipe(t *testing.T) {
-	sums := rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable { return o.Scan(plus).StartWith(rxgo.Just(0)()) })
-	e := enumerator.Through(enumerator.Of(1, 2, 3), sums)
+	sums := func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+		return rx.Lift[int](e, func(o rxgo.Observable) rxgo.Observable { return o.Scan(plus).StartWith(rxgo.Just(0)()) })
+	}
+	e := sums(enumerator.Of(1, 2, 3))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -91,31 +96,191 @@ func TestLiftIsARecipe(t *testing.T) {
 	}
 	wg.Wait()
 	// Twice in one run.
-	assert.Equal(t, []int{0, 0, 1, 4, 10}, collect(t, enumerator.Through(e, sums)))
+	assert.Equal(t, []int{0, 0, 1, 4, 10}, collect(t, sums(e)))
 }
 
 // When the chain completes, a source that waits is stopped, and what follows goes on.
 func TestLiftStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := range 4 {
-			take := rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Take(uint(n)).Map(same) })
-			got := collect(t, enumerator.Through(stuck(n+1), take).AndThen(enumerator.Of(99)))
-			require.Equal(t, append([]int{1, 2, 3}[:n:n], 99), got)
-			got, err := enumerator.Run(t.Context(), stuck(n+1), enumeratee.Transform(take, iteratee.Collect[int]()))
-			require.NoError(t, err)
-			require.Equal(t, []int{1, 2, 3}[:n:n], append([]int{}, got...))
+			e := rx.Lift[int](stuck(n+1), func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Take(uint(n)).Map(same) })
+			require.Equal(t, append([]int{1, 2, 3}[:n:n], 99), collect(t, e.AndThen(enumerator.Of(99))))
 		}
 	})
 }
 
-// What an operator sends when it is cut short is no result.
+func TestLiftKeepsTheLaws(t *testing.T) {
+	triple := func(o rxgo.Observable) rxgo.Observable { return o.Map(as(func(n int) int { return 3 * n })) }
+	assert.NoError(t, enumeratortest.Test(rx.Lift[int](enumerator.Of(1, 2, 3), triple), []int{3, 6, 9}))
+	assert.NoError(t, enumeratortest.Test(rx.Lift[int](enumerator.Empty[int](), triple), nil))
+	assert.NoError(t, enumeratortest.TestEndless(rx.Lift[int](probe.Naturals(), triple), []int{3, 6, 9}))
+}
+
+// fails gives 1 and 2, and then an error that has errBoom in it.
+func fails() enumerator.Enumerator[int] {
+	return enumerator.Of(1, 2).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) {
+		return 0, false, fmt.Errorf("read: %w", errBoom)
+	}))
+}
+
+// The elements come first, and then the error, in every run.
 func TestLiftOfASourceThatFails(t *testing.T) {
-	failing := enumerator.Of(1, 2).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom }))
-	for range 100 {
-		got, err := seen(t.Context(), enumerator.Through(failing, rx.Lift[int, any](func(o rxgo.Observable) rxgo.Single { return o.Count() })), all)
-		require.Empty(t, got)
-		require.Equal(t, errBoom, err)
+	for name, c := range map[string]struct {
+		f      func(o rxgo.Observable) rxgo.Iterable
+		want   []any
+		failed bool
+	}{
+		"no operator":       {func(o rxgo.Observable) rxgo.Iterable { return o }, []any{1, 2}, true},
+		"Map":               {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same) }, []any{1, 2}, true},
+		"Maps":              {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Map(same).Map(same) }, []any{1, 2}, true},
+		"OnErrorReturnItem": {func(o rxgo.Observable) rxgo.Iterable { return o.OnErrorReturnItem(99) }, []any{1, 2, 99}, false},
+		"Retry":             {func(o rxgo.Observable) rxgo.Iterable { return o.Retry(2, always) }, []any{1, 2, 1, 2, 1, 2}, true},
+		"Map, Retry":        {func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Retry(2, always).Map(same) }, []any{1, 2, 1, 2, 1, 2}, true},
+		"Merge": {func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.Merge([]rxgo.Observable{o.Map(same)})
+		}, []any{1, 2}, true},
+		"Count":           {func(o rxgo.Observable) rxgo.Iterable { return o.Count() }, []any{int64(2)}, false}, // RxGo's drops the error
+		"Sum":             {func(o rxgo.Observable) rxgo.Iterable { return o.SumInt64() }, nil, true},
+		"First":           {func(o rxgo.Observable) rxgo.Iterable { return o.First() }, []any{1}, false},
+		"BufferWithCount": {func(o rxgo.Observable) rxgo.Iterable { return o.BufferWithCount(3) }, nil, true}, // RxGo's sends the error before the rest
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := rx.Lift[any](fails(), c.f)
+			for range 300 {
+				got, err := seen(t.Context(), e.AndThen(enumerator.Of[any]("next")), all)
+				if c.failed {
+					require.Equal(t, c.want, got)
+					require.ErrorIs(t, err, errBoom)
+					require.EqualError(t, err, "read: boom")
+				} else {
+					require.Equal(t, append(c.want, "next"), got)
+					require.NoError(t, err)
+				}
+			}
+		})
 	}
+}
+
+// However its consumer ends, a source that is run again is closed.
+func TestLiftEndsEachRunOfItsSource(t *testing.T) {
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"Retry":      func(o rxgo.Observable) rxgo.Iterable { return o.Retry(1e9, always) },
+		"Map, Retry": func(o rxgo.Observable) rxgo.Iterable { return o.Map(failAt5).Map(same).Retry(1e9, always) },
+		"OnErrorResumeNext": func(o rxgo.Observable) rxgo.Iterable {
+			return o.OnErrorResumeNext(func(error) rxgo.Observable { return o })
+		},
+		"BackOffRetry": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Map(failAt5).BackOffRetry(backoff.NewConstantBackOff(time.Second))
+		},
+		"Concat": func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.Concat([]rxgo.Observable{o.Take(1), o.Take(1), o.TakeWhile(small), o})
+		},
+	} {
+		for way := range ways {
+			t.Run(name+" "+way, func(t *testing.T) {
+				for n := 1; n <= 9; n++ {
+					synctest.Test(t, func(t *testing.T) {
+						s := &script{es: in, err: errBoom}
+						// A run that has been left has ended before the next gives its first element.
+						alone := enumeratee.Map(func(v any) any {
+							assert.LessOrEqual(t, s.open.Load(), int64(1))
+							return v
+						})
+						e := rx.Lift[any](enumerator.Through(s.enumerator(time.Second), alone), f)
+						abandon(t, e, n, way)
+						require.Zero(t, s.open.Load())
+					})
+				}
+			})
+		}
+	}
+}
+
+// A panic of the source reaches the caller of the run, whatever the operators do with errors.
+func TestLiftOfASourceThatPanics(t *testing.T) {
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"no operator":       func(o rxgo.Observable) rxgo.Iterable { return o },
+		"Map":               func(o rxgo.Observable) rxgo.Iterable { return o.Map(same).Map(same) },
+		"Retry":             func(o rxgo.Observable) rxgo.Iterable { return o.Retry(9, always) },
+		"OnErrorReturnItem": func(o rxgo.Observable) rxgo.Iterable { return o.OnErrorReturnItem(99) },
+		"Merge":             func(o rxgo.Observable) rxgo.Iterable { return rxgo.Merge([]rxgo.Observable{o.Map(same)}) },
+	} {
+		for n := range 3 {
+			panics := enumerator.Map(enumerator.Through(probe.Naturals(), enumeratee.Take[int](n+1)), func(e int) int {
+				if e == n+1 {
+					panic(errBoom)
+				}
+				return e
+			})
+			t.Run(name, func(t *testing.T) {
+				for range 100 {
+					synctest.Test(t, func(t *testing.T) {
+						require.PanicsWithValue(t, any(errBoom), func() { seen(t.Context(), rx.Lift[any](panics, f), all) })
+						time.Sleep(time.Second) // for Merge
+					})
+				}
+			})
+		}
+	}
+	goexits := enumerator.Generate(func(context.Context) (int, bool, error) { runtime.Goexit(); return 0, false, nil })
+	assert.Panics(t, func() {
+		collect(t, rx.Lift[int](goexits, func(o rxgo.Observable) rxgo.Observable { return o.Map(same) }))
+	})
+}
+
+// A consumer in another goroutine stops a source that waits.
+func TestLiftIsInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := rx.Lift[int](stuck(3), func(o rxgo.Observable) rxgo.Observable { return o.Map(same).Retry(1, always).Map(same) })
+		buffered := enumeratee.Compose(enumeratee.Buffer[int](1), enumeratee.Take[int](3))
+		require.Equal(t, []int{1, 2, 3, 99}, collect(t, enumerator.Through(e, buffered).AndThen(enumerator.Of(99))))
+	})
+}
+
+// What would wait for Connect is refused, and no operator can hide that.
+func TestLiftRefusesToPublish(t *testing.T) {
+	publish := rxgo.WithPublishStrategy()
+	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
+		"after Retry": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Retry(1, always).Map(same, publish).OnErrorReturnItem(99)
+		},
+		"after StartWith": func(o rxgo.Observable) rxgo.Iterable { return o.StartWith(rxgo.Just(1)()).Map(same).Count(publish) },
+		"after Eager": func(o rxgo.Observable) rxgo.Iterable {
+			return o.Map(same, rxgo.WithObservationStrategy(rxgo.Eager)).Map(same, publish).Retry(3, always)
+		},
+		"in a window": func(o rxgo.Observable) rxgo.Iterable {
+			return o.WindowWithCount(2).FlatMap(func(item rxgo.Item) rxgo.Observable {
+				return item.V.(rxgo.Observable).Map(same, publish)
+			})
+		},
+		"observed": func(o rxgo.Observable) rxgo.Iterable {
+			return rxgo.FromChannel(o.Retry(1, always).Observe(publish))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := seen(t.Context(), rx.Lift[any](stuck(5), f), all)
+				require.EqualError(t, err, "rx: Lift: WithPublishStrategy after an operator that starts at once: nothing can connect it; "+
+					"for several observers of one run, use enumerator.Share")
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
+// A policy's own context ends its waits, as in RxGo.
+func TestLiftOfABackOffWithAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(1500*time.Millisecond, cancel)
+		start := time.Now()
+		got, err := seen(t.Context(), rx.Lift[int](fails(), func(o rxgo.Observable) rxgo.Observable {
+			return o.BackOffRetry(backoff.WithContext(backoff.NewConstantBackOff(time.Second), ctx))
+		}), all)
+		require.Equal(t, []int{1, 2, 1, 2}, got)
+		require.Equal(t, context.Canceled, err)
+		require.Equal(t, 1500*time.Millisecond, time.Since(start))
+	})
 }
 
 // A function that RxGo calls gets a context that ends with the run, which waits for it.
@@ -123,7 +288,7 @@ func TestLiftEndsFunctionsThatWait(t *testing.T) {
 	for way := range ways {
 		synctest.Test(t, func(t *testing.T) {
 			busy := false
-			e := enumerator.Through(stuck(3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+			e := rx.Lift[any](stuck(3), func(o rxgo.Observable) rxgo.Observable {
 				return o.Map(func(ctx context.Context, v any) (any, error) {
 					if v == 3 {
 						busy = true
@@ -133,7 +298,7 @@ func TestLiftEndsFunctionsThatWait(t *testing.T) {
 					}
 					return v, nil
 				}, rxgo.WithContext(context.Background())).Filter(func(any) bool { return true })
-			}))
+			})
 			abandon(t, e, 2, way)
 			require.False(t, busy)
 		})
@@ -155,13 +320,15 @@ func TestLiftOfPools(t *testing.T) {
 		"Max":      {func(o rxgo.Observable) rxgo.Iterable { return o.Max(compare, rxgo.WithPool(1)) }, []any{4}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lifted := rx.Lift[int, any](c.f)
-			assert.ElementsMatch(t, c.want, collect(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted)))
+			e := rx.Lift[any](enumerator.Of(1, 2, 3, 4), c.f)
+			assert.ElementsMatch(t, c.want, collect(t, e))
+			for range 20 {
+				_, err := seen(t.Context(), rx.Lift[any](fails(), c.f), all)
+				assert.ErrorIs(t, err, errBoom)
+			}
 			for way := range ways {
 				for n := 1; n <= 4; n++ {
-					synctest.Test(t, func(t *testing.T) {
-						abandon(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), lifted), n, way)
-					})
+					synctest.Test(t, func(t *testing.T) { abandon(t, e, n, way) })
 				}
 			}
 		})
@@ -188,7 +355,7 @@ func TestLiftOfAnotherObservable(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errBoom)
 						defer cancel()
-						e := enumerator.Through(stuck(8), rx.Lift[int, any](f))
+						e := rx.Lift[any](stuck(8), f)
 						if name == "Never" {
 							_, err := seen(ctx, e, all)
 							require.ErrorIs(t, err, errBoom)
@@ -201,17 +368,19 @@ func TestLiftOfAnotherObservable(t *testing.T) {
 			})
 		}
 	}
-	merged := collect(t, enumerator.Through(enumerator.Of(1, 2, 3, 4), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	merged := collect(t, rx.Lift[int](enumerator.Of(1, 2, 3, 4), func(o rxgo.Observable) rxgo.Observable {
 		return rxgo.Merge([]rxgo.Observable{o.Map(same), o.Map(same)})
-	})))
-	assert.ElementsMatch(t, []int{1, 2, 3, 4}, merged, "the branches share what comes")
+	}))
+	assert.ElementsMatch(t, []int{1, 1, 2, 2, 3, 3, 4, 4}, merged, "each branch runs the source")
 }
 
 // Windows and groups as elements.
 func TestLiftOfObservablesOfObservables(t *testing.T) {
-	windows := rx.Lift[int, rxgo.Observable](func(o rxgo.Observable) rxgo.Observable { return o.WindowWithCount(2) })
+	windows := func(e enumerator.Enumerator[int]) enumerator.Enumerator[rxgo.Observable] {
+		return rx.Lift[rxgo.Observable](e, func(o rxgo.Observable) rxgo.Observable { return o.WindowWithCount(2) })
+	}
 	read := enumeratee.MapM(func(_ context.Context, w rxgo.Observable) (any, error) { return w.ToSlice(0) })
-	got := collect(t, enumerator.Through(enumerator.Through(enumerator.Of(1, 2, 3), windows), read))
+	got := collect(t, enumerator.Through(windows(enumerator.Of(1, 2, 3)), read))
 	assert.Equal(t, []any{[]any{1, 2}, []any{3}}, got)
 
 	first := enumeratee.MapM(func(_ context.Context, w rxgo.Observable) (any, error) {
@@ -221,22 +390,21 @@ func TestLiftOfObservablesOfObservables(t *testing.T) {
 	for way := range ways {
 		for n := 1; n <= 2; n++ {
 			synctest.Test(t, func(t *testing.T) {
-				e := enumerator.Through(enumerator.Through(stuck(5), windows), first)
+				e := enumerator.Through(windows(stuck(5)), first)
 				abandon(t, enumerator.Through(e, enumeratee.Take[any](1)), n, way)
 				untouched := enumeratee.Map(func(w rxgo.Observable) any { return w })
-				abandon(t, enumerator.Through(enumerator.Through(stuck(5), windows), untouched), 1, way)
+				abandon(t, enumerator.Through(windows(stuck(5)), untouched), 1, way)
 			})
 		}
 	}
 
-	groups := rx.Lift[int, rxgo.GroupedObservable](func(o rxgo.Observable) rxgo.Observable {
+	groups := rx.Lift[rxgo.GroupedObservable](stuck(5), func(o rxgo.Observable) rxgo.Observable {
 		return o.GroupByDynamic(func(item rxgo.Item) string { return fmt.Sprint(parity(item)) })
 	})
 	for way := range ways {
 		for n := 1; n <= 2; n++ {
 			synctest.Test(t, func(t *testing.T) {
-				e := enumerator.Through(stuck(5), groups)
-				abandon(t, enumerator.Through(e, enumeratee.Map(func(g rxgo.GroupedObservable) any {
+				abandon(t, enumerator.Through(groups, enumeratee.Map(func(g rxgo.GroupedObservable) any {
 					g.Map(same).DoOnNext(func(any) {})
 					return g.Key
 				})), n, way)
@@ -265,7 +433,7 @@ func TestLiftOfSingles(t *testing.T) {
 		"optional: fail": {func(o rxgo.Observable) rxgo.Iterable { return o.Last().Map(same).Map(same) }, []any{3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, any](c.f))
+			e := rx.Lift[any](enumerator.Of(1, 2, 3), c.f)
 			for range 2 {
 				assert.Equal(t, c.want, collect(t, e))
 			}
@@ -275,10 +443,10 @@ func TestLiftOfSingles(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBoom)
 		defer cancel()
 		var failed error
-		_, err := seen(ctx, enumerator.Through(stuck(3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+		_, err := seen(ctx, rx.Lift[any](stuck(3), func(o rxgo.Observable) rxgo.Observable {
 			_, failed = o.Last().Get()
 			return o
-		})), all)
+		}), all)
 		require.ErrorIs(t, err, errBoom)
 		require.Equal(t, context.DeadlineExceeded, failed)
 	})
@@ -296,10 +464,10 @@ func got(get func(...rxgo.Option) (rxgo.Item, error)) rxgo.Iterable {
 // An observable that is used after its run has no items.
 func TestLiftAfterTheRun(t *testing.T) {
 	var kept rxgo.Observable
-	e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, any](func(o rxgo.Observable) rxgo.Observable {
+	e := rx.Lift[any](enumerator.Of(1, 2, 3), func(o rxgo.Observable) rxgo.Observable {
 		kept = o
 		return o.Take(1)
-	}))
+	})
 	assert.Equal(t, []any{1}, collect(t, e))
 	for _, o := range []rxgo.Observable{kept, kept.Map(same), kept.Map(same).Map(same), kept.Map(same).StartWith(rxgo.Empty())} {
 		for item := range o.Observe() {
@@ -310,12 +478,12 @@ func TestLiftAfterTheRun(t *testing.T) {
 
 // Nothing in a run of Lift is published, so there is nothing to start.
 func TestLiftConnect(t *testing.T) {
-	e := enumerator.Through(enumerator.Of(1, 2, 3), rx.Lift[int, int](func(o rxgo.Observable) rxgo.Observable {
+	e := rx.Lift[int](enumerator.Of(1, 2, 3), func(o rxgo.Observable) rxgo.Observable {
 		ctx, dispose := o.Map(same).Connect(context.Background())
 		assert.NoError(t, ctx.Err())
 		dispose()
 		assert.ErrorIs(t, ctx.Err(), context.Canceled)
 		return o
-	}))
+	})
 	assert.Equal(t, []int{1, 2, 3}, collect(t, e))
 }

@@ -11,56 +11,76 @@ import (
 // makes, for each operator that is called on it, another such one of what comes out of it.
 //
 // Between two operators stands a relay: a goroutine that hands on what the first sends, until
-// the context ends, and then receives the rest until the first has closed its channel. So no
-// operator waits to send for ever, and when no relay goes on, no operator does.
+// the second has completed or its context ends, and then receives the rest until the first has
+// closed its channel. So no operator waits to send for ever, and when no relay goes on, no
+// operator does.
 type observable struct {
 	run     *run
-	source  rxgo.Observable                      // if set, it is observed as it is,
-	observe func([]rxgo.Option) <-chan rxgo.Item // or else this, with the options of what comes after
-	adopt   func() func(any) any                 // if set, what each relay does to the values
+	source  func(context.Context, []rxgo.Option) rxgo.Observable // if set, no relay is needed after it,
+	observe observation                                          // or else this starts an operator,
+	adopt   adoption                                             // and this changes its values
 }
+
+// observation starts the operators of an observable for one observer, with the options that the
+// operators after them propagate. They end when ctx ends or leave is called.
+type observation func(ctx context.Context, after []rxgo.Option) (items <-chan rxgo.Item, leave func())
+
+// adoption makes the function that is applied to the values of one observation.
+type adoption func() func(any) any
+
+func unchanged() func(any) any { return func(v any) any { return v } }
 
 // chained is an observable, or a Single made of one.
 type chained interface{ last() observable }
 
 func (o observable) last() observable { return o }
 
-// relay calls f with each item until that returns false, and receives all.
-func (o observable) relay(after []rxgo.Option, f func(rxgo.Item) bool) {
+// relay observes o and calls f with each item until that returns false.
+func (o observable) relay(ctx context.Context, after []rxgo.Option, f func(rxgo.Item) bool) {
 	if !o.run.start() {
 		return
 	}
 	defer o.run.relays.Done()
-	if o.source != nil {
-		o.observe = func([]rxgo.Option) <-chan rxgo.Item { return o.source.Observe() }
+	if o.source == nil {
+		items, leave := o.observe(ctx, after)
+		handOn(items, leave, o.adopt, f)
+		return
 	}
-	adopt := func(v any) any { return v }
-	if o.adopt != nil {
-		adopt = o.adopt()
-	}
-	items := o.observe(after)
+	ctx, leave := context.WithCancel(ctx)
+	handOn(o.source(ctx, after).Observe(), leave, unchanged, f)
+}
+
+// handOn calls f with each item until that returns false, leaves, and receives all.
+func handOn(items <-chan rxgo.Item, leave func(), adopt adoption, f func(rxgo.Item) bool) {
+	adopted := adopt()
 	defer func() { // also if f panics
+		leave()
 		for item := range items {
-			adopt(item.V)
+			adopted(item.V)
 		}
 	}()
 	for item := range items {
-		item.V = adopt(item.V)
+		item.V = adopted(item.V)
 		if !f(item) {
 			return
 		}
 	}
 }
 
+// sendTo returns the function that sends items to next until ctx ends.
+func sendTo(ctx context.Context, next chan<- rxgo.Item) func(rxgo.Item) bool {
+	return func(item rxgo.Item) bool { return item.SendContext(ctx, next) }
+}
+
 // upstream is the Observable of RxGo that the next operator is called on. after are the
 // options that it, and what comes after it, propagate to the operators before.
-func (o observable) upstream(after []rxgo.Option) rxgo.Observable {
+func (o observable) upstream(ctx context.Context, after []rxgo.Option) rxgo.Observable {
 	if o.source != nil {
-		return o.source
+		return o.source(ctx, after)
 	}
 	return rxgo.Defer([]rxgo.Producer{func(_ context.Context, next chan<- rxgo.Item) {
-		o.relay(after, func(item rxgo.Item) bool { return item.SendContext(o.run.ctx, next) })
-	}}, rxgo.WithContext(o.run.ctx))
+		o.relay(ctx, after, sendTo(ctx, next))
+	}}, rxgo.WithContext(ctx))
 }
 
 // An operator calls one of RxGo's.
@@ -99,27 +119,55 @@ func (o optioned) Observe(opts ...rxgo.Option) <-chan rxgo.Item {
 
 // then is o with an operator after it that starts when it is observed.
 func (o observable) then(op operator, own []rxgo.Option) observable {
-	return observable{run: o.run, observe: func(after []rxgo.Option) <-chan rxgo.Item {
-		return op(o.upstream(slices.Concat(own, after)), o.run.in(own)).Observe(o.run.in(after)...)
+	if startsAtOnce(own) {
+		return o.eager(op, own, unchanged)
+	}
+	return observable{run: o.run, adopt: unchanged, observe: func(ctx context.Context, after []rxgo.Option) (<-chan rxgo.Item, func()) {
+		ctx, leave := context.WithCancel(ctx)
+		return op(o.upstream(ctx, slices.Concat(own, after)), in(ctx, own)).Observe(in(ctx, after)...), leave
+	}}
+}
+
+// adopting is then for an operator that emits Observables. They can be in use after the operator
+// has been left, so it goes on until the run is over.
+func (o observable) adopting(op operator, own []rxgo.Option, adopt adoption) observable {
+	if startsAtOnce(own) {
+		return o.eager(op, own, adopt)
+	}
+	return observable{run: o.run, adopt: adopt, observe: func(_ context.Context, after []rxgo.Option) (<-chan rxgo.Item, func()) {
+		return op(o.upstream(o.run.ctx, slices.Concat(own, after)), in(o.run.ctx, own)).Observe(in(o.run.ctx, after)...), func() {}
+	}}
+}
+
+// grouping is o with GroupBy after it, which starts at once, makes all of its Observables then,
+// and emits them to each observer.
+func (o observable) grouping(op operator, own []rxgo.Option) observable {
+	it := op(o.upstream(o.run.ctx, own), in(o.run.ctx, own))
+	return observable{run: o.run, adopt: o.run.groups, observe: func(context.Context, []rxgo.Option) (<-chan rxgo.Item, func()) {
+		return it.Observe(), func() {}
 	}}
 }
 
 // eager is o with an operator after it that starts at once, and takes no options from what
-// comes after it.
-func (o observable) eager(op operator, own []rxgo.Option) observable {
-	it := op(o.upstream(own), o.run.in(own))
-	return observable{run: o.run, observe: func([]rxgo.Option) <-chan rxgo.Item { return it.Observe() }}
+// comes after it. Its observers share what it emits.
+func (o observable) eager(op operator, own []rxgo.Option, adopt adoption) observable {
+	ctx, leave := context.WithCancel(o.run.ctx)
+	items := op(o.upstream(ctx, own), in(ctx, own)).Observe()
+	shared := make(chan rxgo.Item)
+	counted := o.run.start()
+	go func() {
+		if counted {
+			defer o.run.relays.Done()
+		}
+		defer close(shared)
+		handOn(items, leave, adopt, sendTo(o.run.ctx, shared))
+	}()
+	return o.run.hot(rxgo.FromChannel(shared))
 }
 
-// adopting is o whose values are Observables, for which it makes observables.
-func (o observable) adopting(adopt func() func(any) any) observable {
-	o.adopt = adopt
-	return o
-}
-
-// Observe is for RxGo's operators and for who gets an observable as an element.
+// Observe is for RxGo's operators, and for a function that gets an observable as an element.
 func (o observable) Observe(opts ...rxgo.Option) <-chan rxgo.Item {
-	return o.upstream(opts).Observe(o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).Observe(in(o.run.ctx, opts)...)
 }
 
 // get is Get of a Single and an OptionalSingle.

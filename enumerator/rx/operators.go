@@ -173,43 +173,43 @@ func (o observable) Unmarshal(unmarshaller rxgo.Unmarshaller, factory func() any
 // Those that start at once.
 
 func (o observable) BackOffRetry(backOffCfg backoff.BackOff, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(o.run.late(with1(rxgo.Observable.BackOffRetry, backoff.BackOff(backoff.WithContext(backOffCfg, o.run.ctx)))), opts)
+	return o.eager(o.run.late(with1(rxgo.Observable.BackOffRetry, o.run.backOff(backOffCfg))), opts, unchanged)
 }
 func (o observable) Retry(count int, shouldRetry func(error) bool, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(with2(rxgo.Observable.Retry, count, shouldRetry), opts)
+	return o.eager(with2(rxgo.Observable.Retry, count, shouldRetry), opts, unchanged)
 }
 func (o observable) Sample(iterable rxgo.Iterable, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(with1(rxgo.Observable.Sample, iterable), opts)
+	return o.eager(with1(rxgo.Observable.Sample, iterable), opts, unchanged)
 }
 func (o observable) SequenceEqual(iterable rxgo.Iterable, opts ...rxgo.Option) rxgo.Single {
-	return single{o.eager(with1(rxgo.Observable.SequenceEqual, iterable), opts)}
+	return single{o.eager(with1(rxgo.Observable.SequenceEqual, iterable), opts, unchanged)}
 }
 func (o observable) Serialize(from int, identifier func(any) int, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(with2(rxgo.Observable.Serialize, from, identifier), opts)
+	return o.eager(with2(rxgo.Observable.Serialize, from, identifier), opts, unchanged)
 }
 func (o observable) StartWith(iterable rxgo.Iterable, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(with1(rxgo.Observable.StartWith, iterable), opts)
+	return o.eager(with1(rxgo.Observable.StartWith, iterable), opts, unchanged)
 }
 func (o observable) ZipFromIterable(iterable rxgo.Iterable, zipper rxgo.Func2, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(with2(rxgo.Observable.ZipFromIterable, iterable, zipper), opts)
+	return o.eager(with2(rxgo.Observable.ZipFromIterable, iterable, zipper), opts, unchanged)
 }
 
 // Those that emit Observables.
 
 func (o observable) GroupBy(length int, distribution func(rxgo.Item) int, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(o.run.late(with2(rxgo.Observable.GroupBy, length, distribution)), opts).adopting(o.run.groups)
+	return o.grouping(o.run.late(with2(rxgo.Observable.GroupBy, length, distribution)), opts)
 }
 func (o observable) GroupByDynamic(distribution func(rxgo.Item) string, opts ...rxgo.Option) rxgo.Observable {
-	return o.eager(o.run.late(with1(rxgo.Observable.GroupByDynamic, distribution)), opts).adopting(o.run.groups)
+	return o.eager(o.run.late(with1(rxgo.Observable.GroupByDynamic, distribution)), opts, o.run.groups)
 }
 func (o observable) WindowWithCount(count int, opts ...rxgo.Option) rxgo.Observable {
-	return o.then(o.run.late(with1(rxgo.Observable.WindowWithCount, count)), opts).adopting(o.run.windows)
+	return o.adopting(o.run.late(with1(rxgo.Observable.WindowWithCount, count)), opts, o.run.windows)
 }
 func (o observable) WindowWithTime(timespan rxgo.Duration, opts ...rxgo.Option) rxgo.Observable {
-	return o.then(o.run.late(with1(rxgo.Observable.WindowWithTime, timespan)), opts).adopting(o.run.windows)
+	return o.adopting(o.run.late(with1(rxgo.Observable.WindowWithTime, timespan)), opts, o.run.windows)
 }
 func (o observable) WindowWithTimeOrCount(timespan rxgo.Duration, count int, opts ...rxgo.Option) rxgo.Observable {
-	return o.then(o.run.late(with2(rxgo.Observable.WindowWithTimeOrCount, timespan, count)), opts).adopting(o.run.windows)
+	return o.adopting(o.run.late(with2(rxgo.Observable.WindowWithTimeOrCount, timespan, count)), opts, o.run.windows)
 }
 
 // Those that observe, and return no Observable.
@@ -219,29 +219,48 @@ func (o observable) Connect(ctx context.Context) (context.Context, rxgo.Disposab
 	return ctx, rxgo.Disposable(dispose)
 }
 func (o observable) DoOnCompleted(completedFunc rxgo.CompletedFunc, opts ...rxgo.Option) rxgo.Disposed {
-	return o.upstream(opts).DoOnCompleted(completedFunc, o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).DoOnCompleted(completedFunc, in(o.run.ctx, opts)...)
 }
 func (o observable) DoOnError(errFunc rxgo.ErrFunc, opts ...rxgo.Option) rxgo.Disposed {
-	return o.upstream(opts).DoOnError(errFunc, o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).DoOnError(errFunc, in(o.run.ctx, opts)...)
 }
 func (o observable) DoOnNext(nextFunc rxgo.NextFunc, opts ...rxgo.Option) rxgo.Disposed {
-	return o.upstream(opts).DoOnNext(nextFunc, o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).DoOnNext(nextFunc, in(o.run.ctx, opts)...)
 }
 func (o observable) Error(opts ...rxgo.Option) error {
-	return o.upstream(opts).Error(o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).Error(in(o.run.ctx, opts)...)
 }
 func (o observable) Errors(opts ...rxgo.Option) []error {
-	return o.upstream(opts).Errors(o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).Errors(in(o.run.ctx, opts)...)
 }
 func (o observable) ForEach(nextFunc rxgo.NextFunc, errFunc rxgo.ErrFunc, completedFunc rxgo.CompletedFunc, opts ...rxgo.Option) rxgo.Disposed {
-	return o.upstream(opts).ForEach(nextFunc, errFunc, completedFunc, o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).ForEach(nextFunc, errFunc, completedFunc, in(o.run.ctx, opts)...)
 }
 func (o observable) Run(opts ...rxgo.Option) rxgo.Disposed {
-	return o.upstream(opts).Run(o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).Run(in(o.run.ctx, opts)...)
 }
 func (o observable) Send(output chan<- rxgo.Item, opts ...rxgo.Option) {
-	o.upstream(opts).Send(output, o.run.in(opts)...)
+	o.upstream(o.run.ctx, opts).Send(output, in(o.run.ctx, opts)...)
 }
 func (o observable) ToSlice(initialCapacity int, opts ...rxgo.Option) ([]any, error) {
-	return o.upstream(opts).ToSlice(initialCapacity, o.run.in(opts)...)
+	return o.upstream(o.run.ctx, opts).ToSlice(initialCapacity, in(o.run.ctx, opts)...)
+}
+
+// backOff is a policy with a context that ends its waits.
+type backOff struct {
+	backoff.BackOff
+	ctx context.Context
+}
+
+func (b backOff) Context() context.Context { return b.ctx }
+
+// backOff returns policy with a context that ends with the run, or with policy's own context.
+func (r *run) backOff(policy backoff.BackOff) backoff.BackOff {
+	ctx := context.Background()
+	if own, ok := policy.(backoff.BackOffContext); ok {
+		ctx = own.Context()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(r.ctx, cancel)
+	return backOff{policy, ctx}
 }

@@ -36,31 +36,52 @@ func FromObservable[E any](o rxgo.Iterable) enumerator.Enumerator[E] {
 	if o == nil {
 		panic("rx: FromObservable: the Observable must not be nil")
 	}
-	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		observed, cancel := context.WithCancel(ctx)
-		items := o.Observe(rxgo.WithContext(observed))
-		defer func() {
-			cancel()
-			leave(items)
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return iteratee.Cancelled(ctx)
-			case item, ok := <-items:
-				if step := iteratee.Cancelled(ctx); !ok || !step.IsCont() {
-					return step
-				}
-				e, err := element[E]("FromObservable", item)
-				if err != nil {
-					return iteratee.StepError(err)
-				}
-				if step := sink.Next(e); !step.IsCont() {
-					return step
-				}
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
+		receive(ctx, o, func(item rxgo.Item) bool {
+			if last = iteratee.Cancelled(ctx); last.IsCont() {
+				last = handOver("FromObservable", item, sink)
+			}
+			return last.IsCont()
+		})
+		if last.IsCont() {
+			return iteratee.Cancelled(ctx)
+		}
+		return last
+	})
+}
+
+// receive calls f with each item of o until that returns false or ctx ends, and leaves o.
+func receive(ctx context.Context, o rxgo.Iterable, f func(rxgo.Item) bool) {
+	observed, cancel := context.WithCancel(ctx)
+	items := o.Observe(rxgo.WithContext(observed))
+	defer func() {
+		cancel()
+		leave(items)
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case item, ok := <-items:
+			if !ok || !f(item) {
+				return
 			}
 		}
-	})
+	}
+}
+
+// handOver hands the value of an item to sink, or fails with the error that it is, for a function
+// of the package.
+func handOver[E any](function string, item rxgo.Item, sink iteratee.Sink[E]) iteratee.Step {
+	if item.Error() {
+		return iteratee.StepError(item.E)
+	}
+	e, ok := item.V.(E)
+	want := reflect.TypeFor[E]()
+	if !ok && (item.V != nil || want.Kind() != reflect.Interface) {
+		return iteratee.StepError(fmt.Errorf("rx: %s: an item is a %T, not a %v", function, item.V, want))
+	}
+	return sink.Next(e)
 }
 
 // ToObservable returns the Observable of the elements of e. It is cold: each observation is a
@@ -76,26 +97,18 @@ func FromObservable[E any](o rxgo.Iterable) enumerator.Enumerator[E] {
 // It is what Play's enumeratorToPublisher does for a publisher.
 func ToObservable[E any](e enumerator.Enumerator[E], opts ...rxgo.Option) rxgo.Observable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
-		send := func(ctx context.Context, _ struct{}, e E) (_ struct{}, stop bool, err error) {
-			return struct{}{}, !rxgo.Of(e).SendContext(ctx, next), nil
-		}
-		if _, err := enumerator.Run(ctx, e, iteratee.FoldUntil(struct{}{}, send)); err != nil {
-			rxgo.Error(err).SendContext(ctx, next)
-		}
+		send(ctx, e, next)
 	}}, slices.Clip(opts)...) // RxGo appends to it, for each observer
 }
 
-// element returns the value of an item, or the error that it is, for a function of the package.
-func element[E any](function string, item rxgo.Item) (e E, err error) {
-	if item.Error() {
-		return e, item.E
+// send runs e and sends its elements to next, and then its error if it fails.
+func send[E any](ctx context.Context, e enumerator.Enumerator[E], next chan<- rxgo.Item) {
+	sendOne := func(ctx context.Context, _ struct{}, e E) (_ struct{}, stop bool, err error) {
+		return struct{}{}, !rxgo.Of(e).SendContext(ctx, next), nil
 	}
-	e, ok := item.V.(E)
-	want := reflect.TypeFor[E]()
-	if !ok && (item.V != nil || want.Kind() != reflect.Interface) {
-		return e, fmt.Errorf("rx: %s: an item is a %T, not a %v", function, item.V, want)
+	if _, err := enumerator.Run(ctx, e, iteratee.FoldUntil(struct{}{}, sendOne)); err != nil {
+		rxgo.Error(err).SendContext(ctx, next)
 	}
-	return e, nil
 }
 
 // patience is how long an Observable that has been left may be silent before it sends again.

@@ -1,9 +1,9 @@
 // Package rx is a live feed of prices, through operators of RxGo.
 //
-// The trades of a page are one source, which three adapters share. Each of them is a
-// chain of RxGo's operators: none, so that it shows all trades; one that waits until
-// the price has settled; and one for the average of each second. When the browser
-// leaves, all of it ends, with every goroutine of RxGo.
+// The trades of a page are one source, which three chains of RxGo's operators share: one
+// without an operator, which shows all trades; one that waits until the price has settled;
+// and one for the average of each second. When the browser leaves, all of it ends, with every
+// goroutine of RxGo.
 package rx
 
 import (
@@ -17,7 +17,6 @@ import (
 	"github.com/reactivex/rxgo/v2"
 
 	"github.com/halley-go/halley/comet"
-	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/rx"
 	"github.com/halley-go/halley/httpadapter"
@@ -53,12 +52,9 @@ type point struct {
 
 func stream() enumerator.Enumerator[[]byte] {
 	market := enumerator.Share(trades)
+	prices := enumerator.Map(market.Live(), func(trade enumerator.Item[float64]) float64 { return trade.Value })
 	line := func(name string, chain func(rxgo.Observable) rxgo.Observable) enumerator.Enumerator[point] {
-		return enumerator.Through(market.Live(), enumeratee.Compose3(
-			enumeratee.Map(func(trade enumerator.Item[float64]) float64 { return trade.Value }),
-			rx.Lift[float64, float64](chain),
-			enumeratee.Map(func(price float64) point { return point{name, price} }),
-		))
+		return enumerator.Map(rx.Lift[float64](prices, chain), func(price float64) point { return point{name, price} })
 	}
 	points := enumerator.Interleave(
 		line("trade", func(o rxgo.Observable) rxgo.Observable { return o }),
