@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -89,6 +90,7 @@ func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Ste
 	}
 	// A run of its own, since others go on when this one is over.
 	run, end := iteratee.NewRun(s.ctx)
+	cork.Of(run).Join(cork.Of(s.ctx))
 	s.AtEnd(func() {})
 	s.ctx, s.owns, s.join = run, false, end
 	return iteratee.Interruptible(run)

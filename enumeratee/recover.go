@@ -3,6 +3,7 @@ package enumeratee
 import (
 	"context"
 
+	"github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -39,6 +40,7 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 		attach := func() (iteratee.Sink[From], iteratee.Step) {
 			var run context.Context
 			run, closePlace = iteratee.NewRun(stage.Context())
+			cork.Of(run).Join(cork.Of(stage.Context()))
 			place = NewStage(run)
 			return t.Attach(place, watched)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	corks "github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
@@ -12,7 +13,7 @@ import (
 
 // A merge is one run of sources side by side: each in a goroutine of its own, while the consumer
 // stays in that of the run. It is what Interleave, FlatMapConcurrent, SwitchMap and PatchPanel are
-// made of.
+// made of. While one of the sources has more elements at hand, the consumer is told of a burst.
 type merge[E any] struct {
 	name    string          // of the operator
 	ctx     context.Context // of all sources; ends with the run
@@ -21,17 +22,27 @@ type merge[E any] struct {
 	running atomic.Int64 // sources of which no end has been received
 }
 
-// An event is an element that waits for its answer or, if over is set, the end of its source.
+// An event is what a source tells the run.
 type event[E any] struct {
 	from  *branch
+	kind  kind
 	value E
-	over  bool
 }
+
+type kind int
+
+const (
+	element kind = iota // value, which waits for its answer
+	uncork              // the end of a burst
+	over                // the end of the source
+)
 
 // A branch is a source that runs.
 type branch struct {
 	ctx      context.Context
 	answer   chan iteratee.Step // holds one, so that the run need not wait for the source
+	corked   bool               // by the source, in its goroutine
+	counted  bool               // as one that is corked, by the run
 	end      iteratee.Step
 	panicked any
 }
@@ -43,10 +54,21 @@ const errOver = stop.Cause("enumerator: the source is not needed any more")
 // of them runs, it can start others.
 func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
+		cork := iteratee.Cork(ctx)
+		defer cork(false)
+		corked := 0 // sources that have more at hand
+		uncorked := func(from *branch) {
+			if from.counted {
+				from.counted = false
+				if corked--; corked == 0 {
+					cork(false)
+				}
+			}
+		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		m := &merge[E]{name: name, ctx: ctx, events: make(chan event[E])}
 		var asking *branch // waits for the consumer
-		over := false      // and no panic is on its way
+		ended := false     // and no panic is on its way
 
 		defer func() { // also if the consumer panics
 			cancel(cmp.Or(last.Err(), error(errOver)))
@@ -57,8 +79,11 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 			for m.running.Load() > 0 {
 				event := <-m.events
 				from := event.from
-				if !event.over {
+				switch event.kind {
+				case element:
 					from.answer <- iteratee.Cancelled(ctx)
+					continue
+				case uncork:
 					continue
 				}
 				m.running.Add(-1)
@@ -69,7 +94,7 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 					last = from.end
 				}
 			}
-			if over && panicked != nil {
+			if ended && panicked != nil {
 				panic(panicked)
 			}
 		}()
@@ -78,32 +103,42 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 		for m.running.Load() > 0 {
 			event := <-m.events
 			from := event.from
-			if !event.over {
+			switch event.kind {
+			case element:
+				if from.corked && !from.counted {
+					from.counted = true
+					corked++
+					cork(true)
+				}
 				step := iteratee.Cancelled(from.ctx)
 				if step.IsCont() {
 					asking = from
 					step = sink.Next(event.value)
 					asking = nil
-					over = !step.IsCont()
+					ended = !step.IsCont()
 				}
 				from.answer <- step
-				if over {
+				if ended {
 					return step
 				}
 				continue
+			case uncork:
+				uncorked(from)
+				continue
 			}
+			uncorked(from)
 			m.running.Add(-1)
 			ends++
 			switch {
 			case from.panicked != nil:
 				panic(from.panicked)
 			case from.end.Err() != nil:
-				over = true
+				ended = true
 				return from.end
 			case from.end.IsCont():
 			case m.anyEOF && iteratee.Cancelled(from.ctx).IsCont():
 				last = sink.EOF()
-				over = true
+				ended = true
 				return last
 			default:
 				eofs++
@@ -125,14 +160,20 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 			defer after()
 		}
 		from := &branch{ctx: ctx, answer: make(chan iteratee.Step, 1)}
+		tell := func(corked bool) {
+			if from.corked && !corked {
+				m.events <- event[E]{from: from, kind: uncork}
+			}
+			from.corked = corked
+		}
 		guard.Run("enumerator: "+m.name+": a source", func() {
-			from.end = e.Into(ctx, m.sink(from))
+			from.end = e.Into(corks.With(ctx, tell), m.sink(from))
 			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
 				from.end = iteratee.StepCont
 			}
 		}, func(panicked any) {
 			from.panicked = panicked
-			m.events <- event[E]{from: from, over: true}
+			m.events <- event[E]{from: from, kind: over}
 		})
 	}()
 }

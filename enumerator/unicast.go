@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	corks "github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -37,7 +38,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	}
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		cork := iteratee.Cork(ctx)
-		ctx, cancel := context.WithCancelCause(ctx)
+		ctx, cancel := context.WithCancelCause(corks.With(ctx, nil)) // for the goroutine of f
 		u := &unicast[E]{
 			pushConfig: config,
 			ctx:        ctx,

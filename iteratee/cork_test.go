@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,19 @@ func pairs(n int) enumerator.Enumerator[int] {
 		}
 		return iteratee.StepCont
 	})
+}
+
+// derived is e in a context that is made of that of the run.
+func derived(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		ctx, cancel := context.WithTimeout(ctx, time.Hour)
+		defer cancel()
+		return e.Into(ctx, sink)
+	})
+}
+
+func recovering(t enumeratee.Enumeratee[int, int]) enumeratee.Enumeratee[int, int] {
+	return enumeratee.Recover(t, func(_ context.Context, err error, _ iteratee.Input[int]) error { return err })
 }
 
 func TestCork(t *testing.T) {
@@ -67,7 +81,82 @@ func TestCork(t *testing.T) {
 				return enumeratee.Transform(enumeratee.Buffer[int](0), corked(note))
 			},
 			[]string{"1", "2"}},
-		"not side by side": {enumerator.Interleave(pairs(2), enumerator.Empty[int]()), corked, []string{"1", "2"}},
+		"side by side": {enumerator.Interleave(pairs(3), enumerator.Empty[int]()), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"side by side, one after the other": {
+			enumerator.FlatMapConcurrent(1, enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return pairs(2) }),
+			corked, []string{"cork", "1", "2", "uncork", "cork", "1", "2", "uncork"}},
+		"side by side, within another": {
+			enumerator.Interleave(enumerator.Interleave(pairs(3)), enumerator.Empty[int]()),
+			corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"SwitchMap": {
+			enumerator.SwitchMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return pairs(3) }),
+			corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"in a context that the source has derived": {derived(pairs(3)), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"in a context that the consumer has derived": {
+			pairs(3),
+			func(note func(string)) iteratee.Iteratee[int, struct{}] {
+				return iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+					return corked(note).Start(context.WithValue(ctx, new(int), "value"))
+				})
+			},
+			[]string{"cork", "1", "2", "uncork", "3"}},
+		"behind Timeout":           {enumerator.Through(pairs(3), enumeratee.Timeout[int](time.Hour)), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"derived, behind Timeout":  {enumerator.Through(derived(pairs(3)), enumeratee.Timeout[int](time.Hour)), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"behind Recover":           {enumerator.Through(pairs(3), recovering(enumeratee.Map(add))), corked, []string{"cork", "11", "12", "uncork", "13"}},
+		"derived, before a buffer": {enumerator.Through(derived(pairs(2)), enumeratee.Buffer[int](0)), corked, []string{"1", "2"}},
+		"a buffer in Recover":      {enumerator.Through(derived(pairs(2)), recovering(enumeratee.Buffer[int](0))), corked, []string{"1", "2"}},
+		"a buffer in Timeout": {
+			enumerator.Through(derived(pairs(2)), enumeratee.Compose(enumeratee.Timeout[int](time.Hour), enumeratee.Buffer[int](0))),
+			corked, []string{"1", "2"}},
+		"in the goroutine of a buffer": {
+			enumerator.Through(enumerator.Of(1), enumeratee.Compose(enumeratee.Buffer[int](0), enumerator.MapFlatten(func(int) enumerator.Enumerator[int] { return derived(pairs(2)) }))),
+			corked, []string{"1", "2"}},
+		"not another run in the consumer": {
+			enumerator.Of(7),
+			func(note func(string)) iteratee.Iteratee[int, struct{}] {
+				return iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+					r := corked(note).Start(ctx)
+					return iteratee.Running[int, struct{}]{
+						Sink: iteratee.Sink[int]{
+							Next: func(e int) iteratee.Step {
+								if _, err := enumerator.Run(ctx, pairs(2), iteratee.Ignore[int]()); err != nil {
+									return iteratee.StepError(err)
+								}
+								return r.Next(e)
+							},
+							EOF:  r.EOF,
+							Rest: r.Rest,
+						},
+						Result: r.Result,
+					}
+				})
+			},
+			[]string{"7"}},
+		"not another run of the source": {
+			enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+				if _, err := enumerator.Run(ctx, pairs(2), iteratee.Ignore[int]()); err != nil {
+					return iteratee.StepError(err)
+				}
+				return sink.Next(7)
+			}),
+			corked, []string{"7"}},
+		"not a run that is pulled": {
+			enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+				for e := range enumerator.All(ctx, pairs(2)) {
+					if step := sink.Next(e); !step.IsCont() {
+						return step
+					}
+				}
+				return iteratee.StepCont
+			}),
+			corked, []string{"1", "2"}},
+		"not the goroutine of Unicast": {
+			enumerator.Unicast(func(c enumerator.Channel[int]) {
+				_ = pairs(2).Into(c.Context(), iteratee.Ignore[int]().Start(c.Context()).Sink)
+				_ = c.Push(c.Context(), 7)
+				c.End()
+			}),
+			corked, []string{"7"}},
 		"not a part of the consumer": {
 			pairs(4),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {

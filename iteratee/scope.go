@@ -6,6 +6,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/stop"
 )
 
@@ -40,10 +41,12 @@ func AtEnd(ctx context.Context, f func()) (now func()) {
 // ctx, and ends when cancel is called or the run whose context is ctx is over. That ends the
 // contexts of all such goroutines before it waits for any, since one may wait for another;
 // and only when all have returned does it call what [AtEnd] has registered: what the
-// consumers use. f must not panic. Go panics if ctx does not come from a run.
+// consumers use. A source that runs in another goroutine from then on does not tell the consumer of
+// bursts by [Cork]. f must not panic. Go panics if ctx does not come from a run.
 func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 	s := scopeOf(ctx, "Go")
-	ctx, cancel = context.WithCancel(ctx)
+	cork.Of(ctx).Cut()
+	ctx, cancel = context.WithCancel(cork.With(ctx, nil))
 	forget := context.AfterFunc(s.ending(), cancel)
 	s.count(1)
 	go func() {
@@ -113,15 +116,16 @@ func Interrupted(own context.Context, step Step) Step {
 // consumer that has asked for it, by [OnCork], so that what comes together can be sent
 // together. To call it is cheap, and has no effect where nobody has asked.
 //
-// It is for the goroutine that drives the consumer: ctx is the context of the run as the source
-// has it, or that of the stage for an adapter that is about to start such a goroutine. With
-// a context made of that, the function has no effect.
+// It is for the goroutine that drives the consumer: ctx is the context that the source has, or
+// one made of it, or that of the stage for an adapter that is about to start such a goroutine. A
+// goroutine that drives a consumer must have been started by [Go], with the context that it gets
+// there; the function has no effect in it.
 //
 // The name is that of the option of a socket. Between elements, it says what Play's
 // Input.Empty does: nothing for now.
 func Cork(ctx context.Context) func(corked bool) {
-	if s, ok := ctx.(*scope); ok && s.up == nil && s.cork != nil {
-		return s.cork
+	if tell := cork.Of(ctx).Tell(); tell != nil {
+		return tell
 	}
 	return func(bool) {}
 }
@@ -135,9 +139,7 @@ func Cork(ctx context.Context) func(corked bool) {
 //
 // On behalf of a part of a [FlatMap] or of a [Zip] it has no effect.
 func OnCork(ctx context.Context, f func(corked bool)) {
-	if s, ok := ctx.(*scope); ok {
-		s.cork = f
-	}
+	cork.Of(ctx).Connect(f)
 }
 
 // interruption is why the context of a source has ended though the run goes on.
@@ -155,6 +157,13 @@ func partOf(ctx context.Context) context.Context { return part{ctx} }
 
 type part struct{ context.Context }
 
+func (p part) Value(key any) any {
+	if key == (cork.Key{}) {
+		return nil
+	}
+	return p.Context.Value(key)
+}
+
 type scopeKey struct{}
 
 // scope is what a run has to close. It is the context of the run itself, which spares an
@@ -170,7 +179,7 @@ type scope struct {
 
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
-	cork   func(bool)      // the consumer's, if it has asked for that
+	cork   cork.Line       // to the consumer
 }
 
 func scopeOf(ctx context.Context, function string) *scope {
@@ -189,8 +198,11 @@ func (s *scope) source() context.Context {
 }
 
 func (s *scope) Value(key any) any {
-	if key == (scopeKey{}) {
+	switch key {
+	case scopeKey{}:
 		return s
+	case cork.Key{}:
+		return &s.cork
 	}
 	return s.Context.Value(key)
 }
