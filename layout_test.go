@@ -23,11 +23,11 @@ const module = "github.com/halley-go/halley"
 // fails the test, so that it gets its place.
 var mayImport = map[string][]string{
 	".":                           {},
-	"iteratee":                    {"internal/stop"},
-	"enumeratee":                  {"iteratee", "internal/guard"},
+	"iteratee":                    {"internal/stop", "internal/cork"},
+	"enumeratee":                  {"iteratee", "internal/guard", "internal/cork", "internal/prompt"},
 	"enumeratee/chunk":            {"iteratee", "enumeratee"},
 	"enumeratee/text":             {"iteratee", "enumeratee", "golang.org/x/text/*"},
-	"enumerator":                  {"iteratee", "enumeratee", "internal/stop", "internal/guard"},
+	"enumerator":                  {"iteratee", "enumeratee", "internal/stop", "internal/guard", "internal/cork", "internal/prompt"},
 	"comet":                       {"iteratee", "enumeratee", "enumerator", "internal/guard"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "golang.org/x/text/*"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "golang.org/x/text/*"},
@@ -37,6 +37,8 @@ var mayImport = map[string][]string{
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/report"},
 	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/report"},
 	"internal/stop":               {},
+	"internal/cork":               {},
+	"internal/prompt":             {"iteratee"},
 	"internal/guard":              {},
 	"internal/report":             {"iteratee"},
 	"internal/browsertest":        {"github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
