@@ -10,17 +10,20 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+var inMemory = sync.OnceValue(gallery)
+
 // request returns what the gallery answers, in memory. It is not for streams
 // without an end.
 func request(method, target string) *http.Response {
 	w := httptest.NewRecorder()
-	gallery().ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	inMemory().ServeHTTP(w, httptest.NewRequest(method, target, nil))
 	return w.Result()
 }
 
