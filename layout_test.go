@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/prompt":             {"iteratee"},
 	"internal/guard":              {},
 	"internal/report":             {"iteratee"},
-	"internal/browsertest":        {"github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
+	"internal/browsertest":        {"internal/probe", "github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client"},

@@ -340,7 +340,7 @@ func TestZeroEnumerateePanicsWithAdvice(t *testing.T) {
 }
 
 func TestAMillionComposes(t *testing.T) {
-	const n = 1_000_000
+	n := probe.Deep(t)
 	inc := enumeratee.Map(func(e int) int { return e + 1 })
 	left, right := inc, inc
 	for range n - 1 {

@@ -287,7 +287,7 @@ func TestAndThen(t *testing.T) {
 }
 
 func TestAMillionAndThens(t *testing.T) {
-	const n = 1_000_000
+	n := probe.Deep(t)
 	left, right := enumerator.Empty[int](), enumerator.Empty[int]()
 	one := enumerator.Of(1)
 	for range n {

@@ -236,9 +236,19 @@ func TestShareAbandoned(t *testing.T) {
 		assert.NotErrorIs(t, err, errBoom)
 	})
 	t.Run("what panics as it is stopped", func(t *testing.T) {
-		p := enumerator.Generate(func(ctx context.Context) (int, bool, error) { <-ctx.Done(); panic("boom") })
+		waiting := make(chan struct{})
+		p := enumerator.Generate(func(ctx context.Context) (int, bool, error) {
+			close(waiting)
+			<-ctx.Done()
+			panic("boom")
+		})
 		shared := enumerator.Share(enumerator.Of(1).AndThen(p))
-		assert.PanicsWithValue(t, "boom", func() { _, _ = seen(t.Context(), shared.Live(), 1) })
+		assert.PanicsWithValue(t, "boom", func() {
+			_, _ = enumerator.Run(t.Context(), shared.Live(), iteratee.FoldUntil(0, func(context.Context, int, item) (int, bool, error) {
+				<-waiting // a source that is stopped before p begins never calls p
+				return 0, true, nil
+			}))
+		})
 	})
 	t.Run("the context of a run is not the source's", func(t *testing.T) {
 		type key struct{}

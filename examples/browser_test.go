@@ -129,6 +129,14 @@ func TestUploadInABrowser(t *testing.T) {
 	state("Cancelled")
 	server.checkOpen(t, 0)
 	tab.checkConsole(t)
+
+	// Refused, for this client has as many streams as it may.
+	for range 20 {
+		get(t, server.addr, "/upload/stream?id=another")
+	}
+	_, err = chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`upload(new File(['foo'], 'foo.txt'))`))
+	require.NoError(t, err)
+	state("The upload has failed.")
 }
 
 // The chart draws over each technique, and goes on where it was when that changes.

@@ -31,55 +31,56 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// room is where both chats are.
-var room = chat.NewRoom()
-
-var examples = []example{
-	{
-		"comet/manual", "Script tags by hand",
-		"Three script tags, written as text and sent one after the other. The page stays blank: its console shows kiki, foo and bar.",
-		manual.Handler(), manual.Source,
-	},
-	{
-		"comet/helper", "The Comet helper",
-		"The same three messages, and comet.String writes the tags. The page stays blank: its console shows kiki, foo and bar.",
-		helper.Handler(), helper.Source,
-	},
-	{
-		"comet/iframe", "The forever iframe",
-		"A page with a hidden iframe, whose script tags call a function of the page.",
-		iframe.Handler(), iframe.Source,
-	},
-	{
-		"comet/clock", "A live clock",
-		"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
-		clock.Handler(), clock.Source,
-	},
-	{
-		"chart", "A live chart",
-		"The load of the server, drawn as it comes: as scripts in an iframe, server-sent events or lines of JSON.",
-		chart.Handler(), chart.Source,
-	},
-	{
-		"chat", "A chat room",
-		"Several browsers talk. Whoever comes late gets the last messages; whoever was cut off gets those in between.",
-		chat.Handler(room), chat.Source,
-	},
-	{
-		"wschat", "A chat over WebSocket",
-		"Messages come and go over one connection, in the same room: what is said in one chat is heard in the other.",
-		wschat.Handler(room), wschat.Source,
-	},
-	{
-		"rx", "Live prices with RxGo",
-		"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
-		rx.Handler(), rx.Source,
-	},
-	{
-		"upload", "An upload with progress",
-		"The server hashes a file as it arrives, keeps nothing of it, and says over a second stream how much it has got.",
-		upload.Handler(), upload.Source,
-	},
+// examples returns all examples. Both chats are in one room.
+func examples() []example {
+	room := chat.NewRoom()
+	return []example{
+		{
+			"comet/manual", "Script tags by hand",
+			"Three script tags, written as text and sent one after the other. The page stays blank: its console shows kiki, foo and bar.",
+			manual.Handler(), manual.Source,
+		},
+		{
+			"comet/helper", "The Comet helper",
+			"The same three messages, and comet.String writes the tags. The page stays blank: its console shows kiki, foo and bar.",
+			helper.Handler(), helper.Source,
+		},
+		{
+			"comet/iframe", "The forever iframe",
+			"A page with a hidden iframe, whose script tags call a function of the page.",
+			iframe.Handler(), iframe.Source,
+		},
+		{
+			"comet/clock", "A live clock",
+			"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
+			clock.Handler(), clock.Source,
+		},
+		{
+			"chart", "A live chart",
+			"The load of the server, drawn as it comes: as scripts in an iframe, server-sent events or lines of JSON.",
+			chart.Handler(), chart.Source,
+		},
+		{
+			"chat", "A chat room",
+			"Several browsers talk. Whoever comes late gets the last messages; whoever was cut off gets those in between.",
+			chat.Handler(room), chat.Source,
+		},
+		{
+			"wschat", "A chat over WebSocket",
+			"Messages come and go over one connection, in the same room: what is said in one chat is heard in the other.",
+			wschat.Handler(room), wschat.Source,
+		},
+		{
+			"rx", "Live prices with RxGo",
+			"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
+			rx.Handler(), rx.Source,
+		},
+		{
+			"upload", "An upload with progress",
+			"The server hashes a file as it arrives, keeps nothing of it, and says over a second stream how much it has got.",
+			upload.Handler(), upload.Source,
+		},
+	}
 }
 
 //go:embed index.html source.html style.css icon.svg
@@ -90,6 +91,7 @@ var pages = template.Must(template.ParseFS(files, "*.html"))
 // gallery serves the index, the examples and their source. All links are
 // relative, so it also works behind a proxy that adds a prefix.
 func gallery() http.Handler {
+	examples := examples()
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page("index.html", examples))
 	mux.Handle("GET /style.css", asset("style.css"))

@@ -10,17 +10,20 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+var inMemory = sync.OnceValue(gallery)
+
 // request returns what the gallery answers, in memory. It is not for streams
 // without an end.
 func request(method, target string) *http.Response {
 	w := httptest.NewRecorder()
-	gallery().ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	inMemory().ServeHTTP(w, httptest.NewRequest(method, target, nil))
 	return w.Result()
 }
 
@@ -34,7 +37,7 @@ func body(t *testing.T, target string) string {
 
 func TestIndex(t *testing.T) {
 	index := body(t, "/")
-	for _, e := range examples {
+	for _, e := range examples() {
 		assert.Contains(t, index, `<a href="`+e.Path+`">`+e.Title+`</a>`)
 		assert.Contains(t, index, html.EscapeString(e.About))
 		assert.Contains(t, index, `<a href="source/`+e.Path+`">`)
@@ -44,7 +47,7 @@ func TestIndex(t *testing.T) {
 
 // The page of a source shows the files as they are.
 func TestSource(t *testing.T) {
-	for _, e := range examples {
+	for _, e := range examples() {
 		t.Run(e.Path, func(t *testing.T) {
 			page := body(t, "/source/"+e.Path)
 			var shown []string
@@ -97,7 +100,7 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range examples {
+	for _, e := range examples() {
 		assert.True(t, seen[prefix+"/"+e.Path], e.Path)
 		assert.True(t, seen[prefix+"/source/"+e.Path], e.Path)
 	}

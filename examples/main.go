@@ -2,7 +2,9 @@
 //
 //	go run ./examples
 //
-// It listens on 127.0.0.1:9000 (-addr changes that) until it gets an interrupt.
+// It listens on 127.0.0.1:9000 (-addr changes that) until it gets an interrupt. It answers
+// requests for the loopback addresses, for localhost, for the address of the connection and
+// for the host in -addr; -host names others, such as that of a proxy in front.
 package main
 
 import (
@@ -24,11 +26,16 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9000", "`address` to listen on; port 0 takes a free one")
+	var hosts []string
+	flag.Func("host", "`name` that the gallery is served under besides localhost and its address; may be repeated", func(name string) error {
+		hosts = append(hosts, name)
+		return nil
+	})
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second one ends the program at once
-	if err := run(ctx, *addr, os.Stdout); err != nil {
+	if err := run(ctx, *addr, hosts, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "examples:", err)
 		os.Exit(1)
 	}
@@ -37,8 +44,35 @@ func main() {
 // patience is how long the end waits for connections that do not end by themselves.
 var patience = time.Second
 
+// newServer returns the server of h, which must be started once.
+func newServer(h http.Handler) *http.Server {
+	// snippet: drain
+
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Second, // a body that no handler reads ends, too
+		WriteTimeout:      30 * time.Second, // streams and uploads set deadlines of their own
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+
+		// A browser sends all its uploads over one connection. By default the window of the
+		// connection is no larger than that of a stream, so one upload that is not read stops
+		// all others. The ping notices a client that has vanished.
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerConnection: 16 << 20,
+			MaxReceiveBufferPerStream:     256 << 10,
+			SendPingTimeout:               30 * time.Second,
+		},
+	}
+	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
+
+	// end snippet
+	return server
+}
+
 // run serves the gallery until ctx ends, and with it the streams that are open.
-func run(ctx context.Context, addr string, out io.Writer) error {
+func run(ctx context.Context, addr string, hosts []string, out io.Writer) error {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is in use: end the program that listens there, or choose another address with -addr, such as -addr 127.0.0.1:0", addr)
@@ -48,24 +82,19 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "Open http://%s/ (Ctrl-C ends)\n", listener.Addr())
 
-	// snippet: drain
-
-	server := &http.Server{
-		Handler:           gallery(),
-		ReadHeaderTimeout: 10 * time.Second,
+	for _, addr := range []string{addr, listener.Addr().String()} {
+		host, _, _ := net.SplitHostPort(addr)
+		hosts = append(hosts, host)
 	}
-	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
-
-	// end snippet
+	handler := protect(gallery(), hosts...)
 
 	// Shutdown knows nothing of WebSockets, so their handlers are counted.
 	var running sync.WaitGroup
-	handler := server.Handler
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.Add(1)
 		defer running.Done()
 		handler.ServeHTTP(w, r)
-	})
+	}))
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

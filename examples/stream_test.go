@@ -104,11 +104,11 @@ func TestPriceStream(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// testServer serves the gallery, and counts the streams and sockets that are open.
+// testServer serves the gallery, and counts the streams, sockets and uploads that are open.
 type testServer struct {
 	*httptest.Server
 	addr string
-	open atomic.Int64 // streams and sockets
+	open atomic.Int64 // streams, sockets and uploads
 }
 
 // waitAtMost is how long a test waits for what must happen. Chromium alone can take five
@@ -120,17 +120,25 @@ func (s *testServer) checkOpen(t *testing.T, want int64) {
 	require.Eventually(t, func() bool { return s.open.Load() == want }, waitAtMost, time.Millisecond, "%d streams open", want)
 }
 
-func serve(t *testing.T) *testServer {
+func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	s := &testServer{}
-	handler := gallery()
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") {
+	handler := protect(gallery())
+	s.Server = httptest.NewUnstartedServer(nil)
+	s.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") || r.URL.Path == "/upload/file" {
 			s.open.Add(1)
 			defer s.open.Add(-1)
 		}
 		handler.ServeHTTP(w, r)
 	}))
-	t.Cleanup(s.Close)
+	for _, set := range settings {
+		set(s.Config)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Close()
+		s.checkOpen(t, 0) // it does not wait for WebSockets
+	})
 	s.addr = s.Listener.Addr().String()
 	return s
 }

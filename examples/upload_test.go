@@ -58,7 +58,7 @@ func TestUploadStream(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
 		require.NoError(t, conn.SetDeadline(time.Now().Add(waitAtMost)))
-		_, err = fmt.Fprintf(conn, "POST /upload/file?id=%s HTTP/1.1\r\nHost: halley\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: %d\r\n\r\n%s%s",
+		_, err = fmt.Fprintf(conn, "POST /upload/file?id=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: %d\r\n\r\n%s%s",
 			id, len(head)+2*half+len(tail), head, zeros)
 		require.NoError(t, err)
 		return conn

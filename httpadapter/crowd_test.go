@@ -17,6 +17,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // crowd is many listeners of one ticker.
@@ -29,9 +30,9 @@ type crowd struct {
 
 func newCrowd(t *testing.T) *crowd {
 	leavesNothing(t)
-	size := 2000
-	if testing.Short() {
-		size = 200
+	size := 500
+	if probe.Long() {
+		size = 2000
 	}
 	s := &crowd{ticker: newTicker()}
 	s.Server = unstarted(t, httpadapter.Handler(
@@ -110,15 +111,16 @@ func TestShutdownWithManyStreamsOpen(t *testing.T) {
 	assert.Zero(t, s.ended(httpadapter.ClientGone))
 }
 
-// In each of twenty seconds a twentieth of the clients leaves and as many come, while a
-// number is on its way to all. Whoever stays gets each number before the next is made.
+// Twenty times a twentieth of the clients leaves and as many come, while a number is on its way
+// to all; in the long form it is once a second. Whoever stays gets each number before the next
+// is made.
 func TestCrowdThatComesAndGoes(t *testing.T) {
 	s := newCrowd(t)
 	part := len(s.clients) / 20
 	s.settle(t)
-	pace := time.Second
-	if testing.Short() {
-		pace = time.Millisecond
+	pace := time.Millisecond
+	if probe.Long() {
+		pace = time.Second
 	}
 	second := time.NewTicker(pace)
 	defer second.Stop()

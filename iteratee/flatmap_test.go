@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -148,7 +149,7 @@ func (tp *tape) read(consume bool) {
 }
 
 func TestAMillionFlatMaps(t *testing.T) {
-	const n = 1_000_000
+	n := probe.Deep(t)
 	endless := enumerator.Unfold(1, func(i int) (int, int, bool) { return i, i + 1, true })
 
 	t.Run("nested to the right", func(t *testing.T) {

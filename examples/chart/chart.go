@@ -18,6 +18,7 @@ import (
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -69,7 +70,10 @@ func Handler() http.Handler {
 		http.ServeFileFS(w, r, Source, "chart.html")
 	})
 	mux.Handle("GET /chart/halley.js", client.Script())
-	mux.Handle("GET /chart/stream", client.Handler(stream, httpadapter.Limit(1000)))
+	mux.Handle("GET /chart/stream", client.Handler(stream,
+		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
+		httpadapter.MaxDuration(time.Hour), // the script comes back, and goes on where it was
+	))
 	return mux
 }
 

@@ -11,6 +11,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -42,20 +44,30 @@ type Message struct {
 type Room struct {
 	hub *enumerator.Hub[Message]
 
-	mu   sync.Mutex
-	free time.Time // when all that was posted has had its time
+	mu      sync.Mutex
+	busy    time.Time            // when all messages have had their pauses
+	posters map[string]time.Time // when those of each poster have had theirs
 }
 
 // NewRoom returns an empty Room.
 func NewRoom() *Room {
-	return &Room{hub: enumerator.Broadcast[Message](enumerator.Capacity(100))}
+	return &Room{hub: enumerator.Broadcast[Message](enumerator.Capacity(100)), posters: map[string]time.Time{}}
 }
 
 const (
 	maxName = 30   // characters
 	maxText = 1000 // characters
-	pause   = 200 * time.Millisecond
-	burst   = 20 // messages that may come without a pause
+)
+
+// A pace is how fast messages may come: burst of them at once, and another after each pause.
+type pace struct {
+	burst int
+	pause time.Duration
+}
+
+var (
+	ofOne = pace{20, 200 * time.Millisecond}
+	ofAll = pace{200, 20 * time.Millisecond} // ten times as fast: no poster can keep out all others
 )
 
 // The pages show what these say.
@@ -67,22 +79,35 @@ var (
 	ErrBusy = errors.New("too many messages at once")
 )
 
-// Post sends a message to everybody. Spaces around name and text do not count.
-func (r *Room) Post(ctx context.Context, name, text string) error {
-	m := Message{At: time.Now(), Name: strings.TrimSpace(name), Text: strings.TrimSpace(text)}
+// Post sends a message to everybody. Spaces around name and text do not count. The poster is
+// an address, for example: each has a pace of its own, and all of them have one together.
+func (r *Room) Post(ctx context.Context, poster, name, text string) error {
+	m := Message{Name: strings.TrimSpace(name), Text: strings.TrimSpace(text)}
 	if m.Name == "" || m.Text == "" || utf8.RuneCountInString(m.Name) > maxName || utf8.RuneCountInString(m.Text) > maxText {
 		return ErrLength
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock() // after the push: messages are in the order of their times
-	if r.free.Sub(m.At) > (burst-1)*pause {
+	m.At = time.Now()
+	own, ownFits := ofOne.add(r.posters[poster], m.At)
+	all, allFit := ofAll.add(r.busy, m.At)
+	if !ownFits || !allFit {
 		return ErrBusy
 	}
-	if r.free.Before(m.At) {
-		r.free = m.At
-	}
-	r.free = r.free.Add(pause)
+	// Only those that have posted within the last seconds are left: the pace of all bounds them.
+	maps.DeleteFunc(r.posters, func(_ string, busy time.Time) bool { return !busy.After(m.At) })
+	r.posters[poster], r.busy = own, all
 	return r.hub.Push(ctx, m)
+}
+
+// add returns until when the messages are busy after one more, and whether it may come now.
+// busy is until when they were before.
+func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
+	if busy.Before(now) {
+		busy = now
+	}
+	until = busy.Add(p.pause)
+	return until, until.Sub(now) <= time.Duration(p.burst)*p.pause
 }
 
 // Messages returns what is said in the Room after a Position; for the zero one, who has
@@ -108,7 +133,10 @@ func Handler(room *Room) http.Handler {
 		http.ServeFileFS(w, r, Source, "chat.html")
 	})
 	mux.Handle("GET /chat/halley.js", client.Script())
-	mux.Handle("GET /chat/stream", client.Handler(stream, httpadapter.Limit(1000)))
+	mux.Handle("GET /chat/stream", client.Handler(stream,
+		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
+		httpadapter.MaxDuration(time.Hour), // the script comes back, and goes on where it was
+	))
 	// Forms of other sites cannot post here.
 	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(room)))
 	return mux
@@ -117,7 +145,7 @@ func Handler(room *Room) http.Handler {
 // post takes what the form of the page sends.
 func post(room *Room) http.Handler {
 	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
-		err := room.Post(r.Context(), form.Get("name"), form.Get("text"))
+		err := room.Post(r.Context(), visitor.Address(r), form.Get("name"), form.Get("text"))
 		switch {
 		case errors.Is(err, ErrLength):
 			return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
@@ -129,7 +157,7 @@ func post(room *Room) http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
-	})
+	}, httpadapter.BodyTimeout(10*time.Second))
 }
 
 // end snippet

@@ -30,8 +30,8 @@ func said(t *testing.T, room *Room, after enumerator.Position, n int) []enumerat
 
 func TestRoom(t *testing.T) {
 	room := NewRoom()
-	require.NoError(t, room.Post(t.Context(), " kiki ", " foo\n"))
-	require.NoError(t, room.Post(t.Context(), strings.Repeat("ä", maxName), strings.Repeat("<", maxText)))
+	require.NoError(t, room.Post(t.Context(), "one", " kiki ", " foo\n"))
+	require.NoError(t, room.Post(t.Context(), "one", strings.Repeat("ä", maxName), strings.Repeat("<", maxText)))
 	items := said(t, room, enumerator.Position{}, 2)
 	assert.Equal(t, "kiki", items[0].Value.Name)
 	assert.Equal(t, "foo", items[0].Value.Text)
@@ -40,7 +40,7 @@ func TestRoom(t *testing.T) {
 
 	for _, post := range [][2]string{{"", "text"}, {"name", ""}, {" ", "text"}, {"name", "\n"},
 		{strings.Repeat("ä", maxName+1), "text"}, {"name", strings.Repeat("a", maxText+1)}} {
-		assert.ErrorIs(t, room.Post(t.Context(), post[0], post[1]), ErrLength)
+		assert.ErrorIs(t, room.Post(t.Context(), "one", post[0], post[1]), ErrLength)
 	}
 	assert.Equal(t, items, said(t, room, enumerator.Position{}, 2), "nothing else was said")
 }
@@ -49,8 +49,8 @@ func TestRoomHoldsTheLastMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := NewRoom()
 		for n := range 150 {
-			require.NoError(t, room.Post(t.Context(), "kiki", fmt.Sprint(n)))
-			time.Sleep(pause)
+			require.NoError(t, room.Post(t.Context(), "one", "kiki", fmt.Sprint(n)))
+			time.Sleep(ofOne.pause)
 		}
 		items := said(t, room, enumerator.Position{}, 100)
 		assert.Equal(t, "50", items[0].Value.Text)
@@ -61,18 +61,57 @@ func TestRoomHoldsTheLastMessages(t *testing.T) {
 func TestRoomIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := NewRoom()
-		posted := func() (n int) {
-			for room.Post(t.Context(), "kiki", "foo") == nil {
+		posted := func(poster string) (n int) {
+			for room.Post(t.Context(), poster, "kiki", "foo") == nil {
 				n++
 			}
 			return n
 		}
-		assert.Equal(t, burst, posted())
-		assert.ErrorIs(t, room.Post(t.Context(), "kiki", "foo"), ErrBusy)
-		time.Sleep(pause)
-		assert.Equal(t, 1, posted())
+		for _, poster := range []string{"one", "two"} {
+			assert.Equal(t, ofOne.burst, posted(poster))
+			assert.ErrorIs(t, room.Post(t.Context(), poster, "kiki", "foo"), ErrBusy)
+		}
+		time.Sleep(ofOne.pause)
+		assert.Equal(t, 1, posted("one"))
+		time.Sleep(ofOne.pause)
+		assert.Equal(t, 1, posted("one"))
+		assert.Equal(t, 2, posted("two"))
 		time.Sleep(time.Hour)
-		assert.Equal(t, burst, posted())
+		assert.Equal(t, ofOne.burst, posted("one"))
+	})
+}
+
+// However many post, the room is as busy as it can be, and remembers few of them.
+func TestManyPosters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := NewRoom()
+		posted, most := 0, 0
+		start := time.Now()
+		for n := range 100_000 {
+			if room.Post(t.Context(), fmt.Sprint(n), "kiki", "foo") == nil {
+				posted++
+			}
+			most = max(most, len(room.posters))
+			time.Sleep(time.Millisecond)
+		}
+		assert.InDelta(t, ofAll.burst+int(time.Since(start)/ofAll.pause), posted, 1)
+		assert.LessOrEqual(t, most, ofAll.burst+int(ofOne.pause/ofAll.pause)+1)
+		assert.Equal(t, "foo", said(t, room, enumerator.Position{}, 1)[0].Value.Text)
+	})
+}
+
+// A poster that posts as fast as it can leaves room for the others.
+func TestOnePosterDoesNotKeepOutTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := NewRoom()
+		for n := range 1000 {
+			for room.Post(t.Context(), "greedy", "kiki", "foo") == nil {
+			}
+			if n%10 == 0 {
+				require.NoError(t, room.Post(t.Context(), "modest", "kiki", "foo"))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
 	})
 }
 
@@ -100,7 +139,7 @@ func TestPost(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, post("name=%zz&text=foo").StatusCode)
 	assert.Equal(t, http.StatusRequestEntityTooLarge, post("name=kiki&text="+strings.Repeat("a", 20<<10)).StatusCode)
 	var busy *http.Response
-	for range burst + 1 {
+	for range ofOne.burst + 1 {
 		if r := post(form); r.StatusCode != http.StatusNoContent {
 			busy = r
 		}
@@ -109,6 +148,6 @@ func TestPost(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, busy.StatusCode)
 	assert.Equal(t, "1", busy.Header.Get("Retry-After"))
 	room.hub.End()
-	room.free = time.Time{}
+	clear(room.posters)
 	assert.Equal(t, http.StatusServiceUnavailable, post(form).StatusCode)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/rx"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -86,7 +87,7 @@ func Handler() http.Handler {
 	})
 	mux.Handle("GET /rx/stream", httpadapter.Handler(
 		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream(), nil },
-		httpadapter.Comet(),
+		httpadapter.Comet(), httpadapter.Limit(200), httpadapter.LimitPerKey(20, visitor.Address),
 	))
 	return mux
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -38,26 +39,39 @@ func Handler() http.Handler {
 	mux.HandleFunc("GET /upload", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, Source, "upload.html")
 	})
-	mux.HandleFunc("POST /upload/file", s.receive)
+	// Forms of other sites cannot send files here.
+	mux.Handle("POST /upload/file", http.NewCrossOriginProtection().Handler(httpadapter.Limited(
+		http.HandlerFunc(s.receive),
+		httpadapter.Limit(200), httpadapter.LimitPerKey(20, visitor.Address),
+	)))
+	// The id comes from the URL alone: r.FormValue would read a body, too, and write it to disk.
 	mux.Handle("GET /upload/stream", httpadapter.Handler(
-		func(r *http.Request) (enumerator.Enumerator[[]byte], error) { return s.watch(r.FormValue("id")), nil },
-		httpadapter.Comet(),
+		func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
+			return s.watch(r.URL.Query().Get("id")), nil
+		},
+		httpadapter.Comet(), httpadapter.Limit(200), httpadapter.LimitPerKey(20, visitor.Address),
+		httpadapter.MaxDuration(2*longest), // also if nobody sends a file
 	))
 	return mux
 }
 
 // snippet: receive
 
-const maxFile, maxValues = 1 << 30, 1 << 10
+const (
+	maxFile, maxValues = 1 << 30, 1 << 10 // bytes
+	longest            = time.Hour
+)
 
 // receive takes an upload. What goes wrong has a status of its own, and Error answers
 // with it.
 func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
+	// The answer comes after the file, and so can be later than http.Server.WriteTimeout allows.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longest + time.Minute))
 	u := s.find(r.URL.Query().Get("id"))
 	u.change(func(p *progress) { p.Total = r.ContentLength })
 
 	form, err := httpadapter.Parse(r, httpadapter.Multipart(maxValues, u.digest),
-		httpadapter.Writer(w), httpadapter.MaxBytes(maxFile))
+		httpadapter.Writer(w), httpadapter.MaxBytes(maxFile), httpadapter.BodyTimeout(longest))
 	u.change(func(p *progress) { p.Over, p.Failed = true, err != nil || len(form.Files) == 0 })
 	if err != nil {
 		httpadapter.Error(w, r, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/chat"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
@@ -36,12 +37,13 @@ func Handler(room *chat.Room) http.Handler {
 	// Pages of other sites cannot connect.
 	socket := websocket.Handler(websocket.JSON[post, comet.Record](),
 		func(r *http.Request) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record], error) {
-			in, out := join(room, comet.Cursor(r.Header, r.URL.Query()))
+			in, out := join(room, visitor.Address(r), comet.Cursor(r.Header, r.URL.Query()))
 			return in, out, nil
 		},
 		websocket.MaxMessage(16<<10),
 	)
-	mux.Handle("GET /wschat/socket", httpadapter.Limited(socket, httpadapter.Limit(1000)))
+	mux.Handle("GET /wschat/socket", httpadapter.Limited(socket,
+		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address)))
 	return mux
 }
 
@@ -55,13 +57,15 @@ type post struct {
 
 // snippet: join
 
-// join returns what takes the posts of a client, and what the client gets: what is said in
-// the room after a Position, and an answer to each post.
-func join(room *chat.Room, after enumerator.Position) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record]) {
+// join returns the Iteratee of the posts of a poster, and the Enumerator of the records for
+// its client: the messages of the room after a Position, and an answer to each post.
+func join(room *chat.Room, poster string, after enumerator.Position) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record]) {
 	// A client that does not read its answers is not read either: nothing piles up.
 	answers := make(chan comet.Record)
 	in := enumeratee.Transform(
-		enumeratee.MapM(func(ctx context.Context, p post) (comet.Record, error) { return answer(room.Post(ctx, p.Name, p.Text)) }),
+		enumeratee.MapM(func(ctx context.Context, p post) (comet.Record, error) {
+			return answer(room.Post(ctx, poster, p.Name, p.Text))
+		}),
 		iteratee.ToChan(answers),
 	)
 	said := enumerator.Through(room.Messages(after), enumeratee.Map(comet.RecordOf[chat.Message]))

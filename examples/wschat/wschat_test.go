@@ -99,7 +99,7 @@ func (c client) closed() coder.StatusCode {
 func TestChat(t *testing.T) {
 	room := chat.NewRoom()
 	s := serve(t, room)
-	require.NoError(t, room.Post(t.Context(), "comet", "before"))
+	require.NoError(t, room.Post(t.Context(), "another", "comet", "before"))
 	one, two := dial(t, s, ""), dial(t, s, "")
 
 	hostile := `</script><img src=x onerror="alert(1)">`
@@ -110,7 +110,7 @@ func TestChat(t *testing.T) {
 
 	two.say("", "nobody")
 	two.say("two", "bar")
-	require.NoError(t, room.Post(t.Context(), "comet", "after"))
+	require.NoError(t, room.Post(t.Context(), "another", "comet", "after"))
 	messages, answers = two.records(6)
 	assert.ElementsMatch(t, []string{"comet: before", "kiki: " + hostile, "two: bar", "comet: after"}, messages)
 	assert.Equal(t, []any{chat.ErrLength.Error(), ""}, answers)
@@ -129,7 +129,7 @@ func TestGoesOnWhereItWas(t *testing.T) {
 	room := chat.NewRoom()
 	s := serve(t, room)
 	for _, text := range []string{"one", "two", "three"} {
-		require.NoError(t, room.Post(t.Context(), "kiki", text))
+		require.NoError(t, room.Post(t.Context(), "another", "kiki", text))
 	}
 	c := dial(t, s, "")
 	assert.Equal(t, "kiki: one", c.record().told())
@@ -151,9 +151,9 @@ func TestGap(t *testing.T) {
 		room := chat.NewRoom()
 		post := func() {
 			time.Sleep(time.Second)
-			require.NoError(t, room.Post(t.Context(), "kiki", "foo"))
+			require.NoError(t, room.Post(t.Context(), "another", "kiki", "foo"))
 		}
-		_, out := join(room, enumerator.Position{})
+		_, out := join(room, "one", enumerator.Position{})
 		slow := enumeratee.MapM(func(_ context.Context, r comet.Record) (comet.Record, error) {
 			time.Sleep(time.Hour)
 			return r, nil
@@ -181,7 +181,7 @@ func TestGap(t *testing.T) {
 func TestBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := chat.NewRoom()
-		in, out := join(room, enumerator.Position{})
+		in, out := join(room, "one", enumerator.Position{})
 		posts := make(chan post)
 		go func() {
 			defer close(posts)
@@ -216,7 +216,7 @@ func TestBusy(t *testing.T) {
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		in, _ := join(chat.NewRoom(), enumerator.Position{})
+		in, _ := join(chat.NewRoom(), "one", enumerator.Position{})
 		read := 0
 		posts := enumerator.Repeat(func() post { read++; return post{"kiki", "foo"} })
 		ended := make(chan error, 1)

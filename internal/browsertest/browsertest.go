@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // Start starts a browser that ends with the test, and returns its context. The test is
@@ -29,7 +31,7 @@ func Start(t *testing.T) context.Context {
 		}
 	}
 	if program == "" {
-		if os.Getenv("CI") == "true" {
+		if probe.Long() {
 			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
 		}
 		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))

@@ -13,6 +13,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -42,7 +43,7 @@ func Handler() http.Handler {
 	})
 	mux.Handle("GET /comet/clock/stream", httpadapter.Handler(
 		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
-		httpadapter.Comet(),
+		httpadapter.Comet(), httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
 	))
 	return mux
 }
