@@ -15,7 +15,7 @@ import (
 // ends. A panic of the consumer reaches the caller of the run. Delay panics if d is not
 // positive.
 //
-// It is the Delay of ReactiveX.
+// It is the Delay of ReactiveX, which holds any number of elements and never has the source wait.
 func Delay[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Delay", d)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {

@@ -14,7 +14,8 @@ import (
 // What the consumer leaves over is left over; what was dropped is not. It panics if d is not
 // positive.
 //
-// It is the throttleFirst of ReactiveX. [Sample] hands on the last of each window.
+// It is the throttleFirst of ReactiveX, and not the throttle that also hands on the last element of
+// a window. [Sample] hands on the last of each window.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Throttle", d)
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
@@ -51,9 +52,9 @@ func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 // Sample returns the adapter that hands on the newest element each time that d has passed,
 // if one has come since, and drops the others. At EOF the newest is handed on at once.
 //
-// For the rest it is as [Debounce], and panics as that does.
+// In all other respects Sample behaves like [Debounce].
 //
-// It is the Sample of ReactiveX, which some call throttleLast.
+// It is the Sample of ReactiveX, also called throttleLast, which drops the newest at EOF.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Sample", d)
 	return newest[E](func() (due <-chan time.Time, came, stop func()) {
@@ -105,9 +106,10 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 // them. The elements of what the consumer leaves over are left over, and then those of a
 // group that has begun.
 //
-// For the rest it is as [Debounce]. GroupedWithin panics if n or d is not positive.
+// In all other respects GroupedWithin behaves like [Debounce]. It panics if n or d is not positive.
 //
-// It is the groupedWithin of Akka Streams, and the bufferWithTimeOrCount of ReactiveX.
+// It is the groupedWithin of Akka Streams, and the bufferWithTimeOrCount of ReactiveX, where the time
+// of a group starts with the end of the one before, and groups can be empty.
 func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 	if n <= 0 {
 		panic(fmt.Sprintf("enumeratee: GroupedWithin: n must be positive, got %d", n))

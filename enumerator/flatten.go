@@ -10,14 +10,17 @@ import (
 // FlatMapConcurrent is [FlatMap] with up to limit of the sources side by side: it returns the
 // Enumerator of the elements of f of each element of e, as they come, in the order of each source
 // and in any order of the sources. While limit of them run, no element is asked of e, so 1 is
-// FlatMap. It runs out when e and all of them have. A failure of one stops the others and ends the
-// run. It panics if limit is not positive; math.MaxInt is none.
+// FlatMap. It runs out when e and all of them have. A failure of e or of a source stops the others
+// and ends the run at once. While limit sources run, e is not asked, and so cannot fail: its failure
+// is heard when one of them has run out. FlatMapConcurrent panics if limit is not positive;
+// math.MaxInt is no limit.
 //
 // It runs e and each source in a goroutine of its own, and the consumer in that of the run; how
 // they end is as with [Interleave]. f is called in the goroutine of e, which goes on when it has
 // returned; a source that is slow to make is best wrapped in [Defer].
 //
-// It is the flatMap of ReactiveX, which calls the limit maxConcurrent. EOF of one of the sources
+// It is the flatMap of ReactiveX, which calls the limit maxConcurrent, and there hears a failure of e
+// at once, since e is never held up. EOF of one of the sources
 // ends that one alone.
 func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
 	if limit <= 0 {

@@ -259,3 +259,18 @@ func TestFlatteningAndEOF(t *testing.T) {
 		assert.Equal(t, want, collect(t, flatten(enumerator.Of(1), ends).AndThen(enumerator.Of(9))), name)
 	}
 }
+
+// While limit sources run, the outer source is not asked, and so cannot fail.
+func TestFlatMapConcurrentHearsAFailureWhenItAsks(t *testing.T) {
+	for limit, want := range map[int]time.Duration{1: 3 * time.Second, 2: time.Second, 3: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			outer := enumerator.Of(2, 1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }))
+			start := time.Now()
+			_, err := enumerator.Run(t.Context(), enumerator.FlatMapConcurrent(limit, outer, func(n int) source {
+				return after(time.Duration(n)*time.Second, enumerator.Of(n))
+			}), iteratee.Ignore[int]())
+			assert.ErrorIs(t, err, errBoom)
+			assert.Equal(t, want, time.Since(start), "limit %d", limit)
+		})
+	}
+}
