@@ -15,6 +15,7 @@ import (
 // made of.
 type merge[E any] struct {
 	name    string          // of the operator
+	run     context.Context // of the run that this is part of
 	ctx     context.Context // of all sources; ends with the run
 	anyEOF  bool            // EOF of one source ends the run, not only that of all
 	events  chan event[E]
@@ -43,8 +44,9 @@ const errOver = stop.Cause("enumerator: the source is not needed any more")
 // of them runs, it can start others.
 func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
+		run := ctx
 		ctx, cancel := context.WithCancelCause(ctx)
-		m := &merge[E]{name: name, ctx: ctx, events: make(chan event[E])}
+		m := &merge[E]{name: name, run: run, ctx: ctx, events: make(chan event[E])}
 		var asking *branch // waits for the consumer
 		over := false      // and no panic is on its way
 
@@ -126,12 +128,20 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 		}
 		from := &branch{ctx: ctx, answer: make(chan iteratee.Step, 1)}
 		guard.Run("enumerator: "+m.name+": a source", func() {
-			from.end = e.Into(ctx, m.sink(from))
+			own, end := iteratee.Part(ctx, m.run)
+			defer end()
+			from.end = e.Into(own, m.sink(from))
 			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
 				from.end = iteratee.StepCont
 			}
 		}, func(panicked any) {
 			from.panicked = panicked
+			switch { // the consumer may wait for its context
+			case panicked != nil:
+				iteratee.Fail(m.run, errPanicked)
+			case from.end.Err() != nil:
+				iteratee.Fail(m.run, from.end.Err())
+			}
 			m.events <- event[E]{from: from, over: true}
 		})
 	}()

@@ -76,6 +76,8 @@ type running[E any] struct {
 
 // attempt runs a source once.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
+	ctx, over := iteratee.Part(ctx, nil)
+	defer over()
 	r.gave, r.failure = false, nil
 	end := iteratee.StepCont // the consumer's
 	step := r.from(ctx, r.last, r.any).Into(ctx, iteratee.Sink[E]{
