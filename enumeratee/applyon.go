@@ -16,6 +16,7 @@ import (
 // It is Play's applyOn; [Transform] is what that is used for nearly always.
 func ApplyOn[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[From, iteratee.Iteratee[To, A]] {
+		ctx, _ = iteratee.Failable(ctx)
 		inner := it.Start(ctx)
 		if !inner.Step.IsCont() {
 			return iteratee.Running[From, iteratee.Iteratee[To, A]]{

@@ -100,6 +100,7 @@ func attachParts[From, To any](p *part, stage Stage, inner iteratee.Sink[To]) (i
 // It is Play's &>>.
 func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A]) iteratee.Iteratee[From, A] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[From, A] {
+		ctx, _ = iteratee.Failable(ctx)
 		inner := it.Start(ctx)
 		if !inner.Step.IsCont() {
 			return iteratee.Running[From, A]{

@@ -45,7 +45,7 @@ func mapConcurrent[From, To any](operator string, limit int, ordered bool, f fun
 		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
 	}
 	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner}
+		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner, stage: stage}
 		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu
 		c.consumer = goRun(stage, c.run)
 		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest, Batch: c.batch}, iteratee.StepCont
@@ -59,9 +59,10 @@ type concurrent[From, To any] struct {
 	limit    int
 	ordered  bool
 	inner    iteratee.Sink[To]
+	stage    Stage
 	consumer *running
 	ctx      context.Context // of f
-	fail     context.CancelCauseFunc
+	cancel   context.CancelCauseFunc
 	group    sync.WaitGroup
 
 	mu                 sync.Mutex
@@ -72,8 +73,10 @@ type concurrent[From, To any] struct {
 	todo, results fifo[*call[From, To]] // results has what is in todo too, in order
 	count         int                   // of elements
 	workers, idle int
-	closed        bool // nothing more comes
-	over          bool // nothing more is wanted
+	closed        bool          // nothing more comes
+	over          bool          // nothing more is wanted
+	ended         bool          // the consumer has
+	failed        iteratee.Step // by an error or a panic of f
 	panicked      any
 
 	late iteratee.Input[From] // for which there was no call any more
@@ -177,15 +180,26 @@ func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
 			return iteratee.Cancelled(c.ctx)
 		}
 		if step := c.inner.Next(out); !step.IsCont() {
-			return step
+			return c.lastAnswer(step)
 		}
 	}
+}
+
+// lastAnswer is the answer after the consumer has ended with step.
+func (c *concurrent[From, To]) lastAnswer(step iteratee.Step) iteratee.Step {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if !c.failed.IsCont() {
+		return c.failed // and has freed the consumer
+	}
+	return step
 }
 
 func (c *concurrent[From, To]) start(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ctx, c.fail = context.WithCancelCause(ctx)
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	c.group.Go(func() {
 		<-c.ctx.Done()
 		c.mu.Lock()
@@ -202,7 +216,10 @@ func (c *concurrent[From, To]) start(ctx context.Context) {
 
 // end cancels the calls that are being made, waits for them, and hands on a panic.
 func (c *concurrent[From, To]) end() {
-	c.fail(nil)
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.cancel(nil)
 	c.group.Wait()
 	if c.panicked != nil {
 		panic(c.panicked)
@@ -275,11 +292,23 @@ func (c *concurrent[From, To]) do(one *call[From, To]) bool {
 	}
 	out, err := c.f(c.ctx, one.in)
 	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.fail(err)
 		return false
 	}
 	one.out = out
 	return true
+}
+
+// fail ends the calls that are being made, and frees the consumer, which may wait for its context.
+// It has no effect when the consumer has ended. It is called with the lock.
+func (c *concurrent[From, To]) fail(err error) {
+	if !c.ended && c.failed.IsCont() {
+		c.failed = iteratee.StepError(err)
+		c.cancel(err)
+		c.stage.Fail(err)
+	}
 }
 
 func (c *concurrent[From, To]) caught(v any) {

@@ -62,6 +62,7 @@ type attachment struct {
 	end   func()
 	goes  bool   // the adapter has goroutines
 	join  func() // if set, ends them all; they may wait for one another
+	over  func() // if set, ends ctx
 }
 
 // NewStage returns a Stage of its own within the run whose context is ctx. Whoever
@@ -74,11 +75,17 @@ func NewStage(ctx context.Context) Stage {
 // the Context that the Stage has when the adapter is attached: what is attached can
 // interrupt that source.
 func NewSourceStage(ctx context.Context) Stage {
-	return Stage{&attachment{ctx: ctx, owns: true}}
+	own, over := iteratee.Failable(ctx)
+	return Stage{&attachment{ctx: own, owns: true, over: over}}
 }
 
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
+
+// Fail is [iteratee.Fail] for an adapter that has failed with err while its consumer, or a
+// function of its own, may be busy in another goroutine. Whoever drives the source of the Stage
+// calls it too when that has failed.
+func (s Stage) Fail(err error) { iteratee.Fail(s.ctx, err) }
 
 // Interruptible is [iteratee.Interruptible] for the adapter. The function has no effect where
 // the source cannot be interrupted.
@@ -89,7 +96,7 @@ func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Ste
 		}
 	}
 	// A run of its own, since others go on when this one is over.
-	run, end := iteratee.NewRun(s.ctx)
+	run, end := iteratee.NewSubrun(s.ctx)
 	cork.Of(run).Join(cork.Of(s.ctx))
 	s.AtEnd(func() {})
 	s.ctx, s.owns, s.join = run, false, end
@@ -97,13 +104,15 @@ func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Ste
 }
 
 // endedByFailure is sink, which ends the stage when it fails, if that has a run of its own:
-// its goroutines would go on beside what takes the place of the part that has failed.
+// its goroutines would go on beside what takes the place of the part that has failed. They are
+// freed first, since the consumer may wait for its context.
 func endedByFailure[E any](s Stage, sink iteratee.Sink[E]) iteratee.Sink[E] {
 	if s.join == nil {
 		return sink
 	}
 	ended := func(step iteratee.Step) iteratee.Step {
-		if step.Err() != nil {
+		if err := step.Err(); err != nil {
+			s.Fail(err)
 			s.End()
 		}
 		return step
@@ -166,6 +175,9 @@ func (s Stage) End() {
 	if s.end != nil {
 		s.end()
 		s.end, s.atEnd = nil, nil
+	}
+	if s.over != nil {
+		s.over()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // An element for which the consumer waits takes no room. So with room for none, elements
 // are handed over one by one.
 type handover[E any] struct {
+	stage    Stage
 	consumer *running
 	inner    iteratee.Sink[E]
 	max      int
@@ -59,7 +60,7 @@ func newHandover[E any](room int) *handover[E] {
 
 // start starts the goroutine of the consumer.
 func (h *handover[E]) start(stage Stage, inner iteratee.Sink[E]) *handover[E] {
-	h.inner = inner
+	h.stage, h.inner = stage, inner
 	h.cork = iteratee.Cork(stage.Context())
 	h.consumer = goRun(stage, h.run)
 	return h
@@ -221,6 +222,7 @@ func (h *handover[E]) refuse(e E, err error) iteratee.Step {
 		return h.consumer.answer()
 	}
 	h.failed = iteratee.StepError(err)
+	h.stage.Fail(err)
 	return h.failed
 }
 

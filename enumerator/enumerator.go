@@ -2,6 +2,7 @@ package enumerator
 
 import (
 	"context"
+	"errors"
 
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
@@ -69,7 +70,7 @@ func (e Enumerator[E]) Into(ctx context.Context, sink iteratee.Sink[E]) iteratee
 		return step
 	}
 	step := e.driver()(ctx, sink)
-	if err := step.Err(); err != nil && ctx.Err() != nil {
+	if err := step.Err(); err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return iteratee.StepError(stop.Caused(ctx, err))
 	}
 	return step

@@ -30,7 +30,7 @@ func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From)
 		places := make(chan struct{}, limit)
 		places <- struct{}{} // an element is asked of e only if there is a place for its source
 		m.start(m.ctx, driving[To](e, func(ctx context.Context, x From) error {
-			m.start(ctx, f(x), func() { <-places })
+			m.start(m.ctx, f(x), func() { <-places })
 			select {
 			case places <- struct{}{}:
 				return nil

@@ -16,6 +16,7 @@ import (
 // made of. While one of the sources has more elements at hand, the consumer is told of a burst.
 type merge[E any] struct {
 	name    string          // of the operator
+	run     context.Context // of the run that this is part of
 	ctx     context.Context // of all sources; ends with the run
 	anyEOF  bool            // EOF of one source ends the run, not only that of all
 	events  chan event[E]
@@ -65,8 +66,9 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 				}
 			}
 		}
+		run := ctx
 		ctx, cancel := context.WithCancelCause(ctx)
-		m := &merge[E]{name: name, ctx: ctx, events: make(chan event[E])}
+		m := &merge[E]{name: name, run: run, ctx: ctx, events: make(chan event[E])}
 		var asking *branch // waits for the consumer
 		ended := false     // and no panic is on its way
 
@@ -167,12 +169,20 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 			from.corked = corked
 		}
 		guard.Run("enumerator: "+m.name+": a source", func() {
-			from.end = e.Into(corks.With(ctx, tell), m.sink(from))
+			own, end := iteratee.Part(corks.With(ctx, tell), m.run)
+			defer end()
+			from.end = e.Into(own, m.sink(from))
 			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
 				from.end = iteratee.StepCont
 			}
 		}, func(panicked any) {
 			from.panicked = panicked
+			switch { // the consumer may wait for its context
+			case panicked != nil:
+				iteratee.Fail(m.run, errPanicked)
+			case from.end.Err() != nil:
+				iteratee.Fail(m.run, from.end.Err())
+			}
 			m.events <- event[E]{from: from, kind: over}
 		})
 	}()

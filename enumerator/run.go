@@ -2,6 +2,7 @@ package enumerator
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/halley-go/halley/enumeratee"
@@ -56,7 +57,13 @@ func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[
 func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
 		stage := enumeratee.NewSourceStage(ctx)
-		defer stage.End()
+		failure := errPanicked // until it has ended otherwise
+		defer func() {
+			if failure != nil {
+				stage.Fail(failure) // or the goroutines of t may wait for a consumer that waits for its context
+			}
+			stage.End()
+		}()
 		adapter, step := t.Attach(stage, sink)
 		if step.IsCont() {
 			step = iteratee.Drive(stage.Context(), adapter, e.Into)
@@ -64,12 +71,14 @@ func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]
 		if step.IsCont() || step == stage.Stop() {
 			step = adapter.EOF()
 		}
-		if step == stage.Stop() {
+		if failure = step.Err(); step == stage.Stop() {
 			return iteratee.StepCont
 		}
 		return step
 	})
 }
+
+var errPanicked = errors.New("enumerator: a source or an adapter has panicked")
 
 // All returns the elements of e for a range loop. If the run fails, the last pair
 // is the zero value and the error; every other pair has a nil error. Leaving the

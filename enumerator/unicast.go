@@ -37,7 +37,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 		size *= 2
 	}
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
-		cork := iteratee.Cork(ctx)
+		cork, run := iteratee.Cork(ctx), ctx
 		ctx, cancel := context.WithCancelCause(corks.With(ctx, nil)) // for the goroutine of f
 		u := &unicast[E]{
 			pushConfig: config,
@@ -50,6 +50,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
 			if v != nil {
 				cancel(errUnicastPanic)
+				iteratee.Fail(run, errUnicastPanic) // the consumer may wait for its context
 			}
 			panicked <- v
 		})

@@ -82,7 +82,8 @@ func (it Iteratee[E, A]) erase() *node[E] {
 // That is what keeps chains flat: a part that turns out to be a chain itself is
 // unrolled onto the same stack, not started inside its own Sink.
 type sequence[E any] struct {
-	ctx     context.Context
+	run     context.Context
+	ctx     *part      // of the current part, and of those that follow until one fails
 	then    []*node[E] // those whose first part is running, innermost last
 	current Running[E, any]
 	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
@@ -93,7 +94,7 @@ type sequence[E any] struct {
 }
 
 func startNode[E, A any](ctx context.Context, n *node[E]) Running[E, A] {
-	s := &sequence[E]{ctx: partOf(ctx)}
+	s := &sequence[E]{run: ctx, ctx: partOf(ctx)}
 	return Running[E, A]{
 		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest, Batch: s.batch},
 		Step:   s.settle(s.enter(n)),
@@ -218,6 +219,9 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 		case err == nil && n.then != nil:
 			return n.then(v)
 		case err != nil && n.rescue != nil && !s.cancelled(err):
+			if s.ctx.Err() != nil { // ended by Fail
+				s.ctx = partOf(s.run)
+			}
 			return n.rescue(err)
 		}
 	}
@@ -226,7 +230,7 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 
 // cancelled reports whether err says that the context has ended: that is not recovered from.
 func (s *sequence[E]) cancelled(err error) bool {
-	return s.ctx.Err() != nil && errors.Is(stop.Caused(s.ctx, err), context.Cause(s.ctx))
+	return s.run.Err() != nil && errors.Is(stop.Caused(s.run, err), context.Cause(s.run))
 }
 
 // take removes the first pending input, which is the end if there is no element. A part that

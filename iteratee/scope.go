@@ -5,16 +5,25 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/stop"
 )
 
 // NewRun returns the context of one run, and the function that ends the run: it
-// calls what [AtEnd] has registered, last first. The context is not cancelled by
-// it. enumerator.Run calls both; so must whoever drives an [Iteratee] by hand.
+// calls what [AtEnd] has registered, last first. The context can have ended then,
+// and nothing should use it after that. enumerator.Run calls both; so must whoever
+// drives an [Iteratee] by hand.
 func NewRun(ctx context.Context) (run context.Context, end func()) {
-	s := &scope{Context: ctx}
+	s := &scope{lazy: lazy{Context: ctx}}
+	return s, s.end
+}
+
+// NewSubrun is [NewRun] for an adapter that has goroutines of its own within the run or the
+// part whose context is ctx: a failure in it is one of that, see [Fail].
+func NewSubrun(ctx context.Context) (run context.Context, end func()) {
+	s := &scope{lazy: lazy{Context: ctx}, whole: ctx}
 	return s, s.end
 }
 
@@ -78,7 +87,9 @@ func Interruptible(ctx context.Context) (own context.Context, interrupt func(Ste
 	if s.driven {
 		return ctx, func(Step) {}
 	}
-	own = s.source()
+	if own = ctx; s.up != nil {
+		own = s.up
+	}
 	up, cancel := context.WithCancelCause(ctx)
 	AtEnd(ctx, func() { cancel(nil) })
 	s.up = up
@@ -95,7 +106,11 @@ func Drive[E any](ctx context.Context, sink Sink[E], drive func(context.Context,
 		return drive(ctx, sink)
 	}
 	s.driven = true
-	return Interrupted(s.source(), drive(s.source(), sink))
+	source := s.up
+	if source == nil {
+		source = (*driving)(s)
+	}
+	return Interrupted(source, drive(source, sink))
 }
 
 // Interrupted returns what has interrupted an adapter that ran under own and has answered
@@ -104,10 +119,16 @@ func Interrupted(own context.Context, step Step) Step {
 	if own.Err() == nil || step.Err() != nil && !stop.Only(step.Err()) {
 		return step
 	}
-	if by, ok := context.Cause(own).(*interruption); ok {
+	if by := interruptionOf(own); by != nil {
 		return by.step
 	}
 	return step
+}
+
+// interruptionOf returns what has interrupted the source that has ctx, nil for nothing.
+func interruptionOf(ctx context.Context) *interruption {
+	by, _ := context.Cause(ctx).(*interruption)
+	return by
 }
 
 // Cork is for a source that may have several elements at hand. It returns a function, which
@@ -152,16 +173,119 @@ func (i *interruption) Unwrap() []error {
 	return []error{cmp.Or(i.step.Err(), stop.Err), context.Canceled}
 }
 
+// Fail ends the context ctx of a run, or of a part of one, with err as its cause, since the run
+// or the part has failed with err. That frees consumers, and functions of adapters, that wait
+// for their context in goroutines of their own, so that whoever has failed can wait for them.
+// Adapters that fail call it, and whoever drives a source that has failed.
+//
+// It has no effect when ctx has ended already, since to be stopped is no failure; and none on a
+// context made of that of a run by package context, since what is beside it may go on.
+func Fail(ctx context.Context, err error) {
+	for ctx != nil && ctx.Err() == nil {
+		if p, ok := ctx.(*part); ok {
+			p.end(err)
+			ctx = p.whole
+			continue
+		}
+		s := runOf(ctx)
+		if s == nil {
+			return
+		}
+		s.lazy.end(err)
+		ctx = s.whole
+	}
+}
+
+// Failable returns the context for consumers, and for functions of adapters, where a source or
+// whoever drives the consumer has ctx: one that [Fail] ends. That is the one of the run or of the
+// part if ctx is; otherwise it is made of ctx, by [Part], and end is not nil.
+func Failable(ctx context.Context) (own context.Context, end func()) {
+	if d, ok := ctx.(*driving); ok {
+		return (*scope)(d), nil
+	}
+	if _, ok := ctx.(*part); ok || runOf(ctx) != nil {
+		return ctx, nil
+	}
+	return Part(ctx, nil)
+}
+
+// Part returns a context, made of ctx, for a part of a run that can fail by itself: when [Fail]
+// has ended it, that goes on with whole, of which the part is one. whole is nil if the failure of the
+// part is not one of the run: a source that tries another when one has failed gives each
+// such a context, or the first failure would end that of the consumer. What a source tells
+// by [Cork] reaches the consumer if it does with ctx. end must be called when the part is over.
+func Part(ctx, whole context.Context) (own context.Context, end func()) {
+	p := &part{lazy: lazy{Context: ctx}, drives: true, whole: whole}
+	return p, func() { p.release(errOver) }
+}
+
+const errOver = stop.Cause("iteratee: the run is over")
+
 // partOf returns the context for a part of a consumer: others go on when that is done.
-func partOf(ctx context.Context) context.Context { return part{ctx} }
+func partOf(ctx context.Context) *part { return &part{lazy: lazy{Context: ctx}} }
 
-type part struct{ context.Context }
+// part is the context of a part of a run, which can fail while others go on.
+type part struct {
+	lazy
+	drives bool            // what it is of drives the consumer
+	whole  context.Context // fails with it; nil for nothing
+}
 
-func (p part) Value(key any) any {
-	if key == (cork.Key{}) {
+// lazy is a context that ends with the one that it is made of, or when it is told to. As long as
+// nobody waits for it, it is no more than a pointer.
+type lazy struct {
+	context.Context
+	own atomic.Pointer[ended]
+}
+
+type ended struct {
+	context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (l *lazy) ownContext() *ended {
+	if own := l.own.Load(); own != nil {
+		return own
+	}
+	ctx, cancel := context.WithCancelCause(l.Context)
+	own := &ended{ctx, cancel}
+	if !l.own.CompareAndSwap(nil, own) {
+		cancel(nil)
+		return l.own.Load()
+	}
+	return own
+}
+
+func (l *lazy) end(cause error) { l.ownContext().cancel(cause) }
+
+// release is end where nobody looks at the context any more.
+func (l *lazy) release(cause error) {
+	if own := l.own.Load(); own != nil {
+		own.cancel(cause)
+	}
+}
+
+func (l *lazy) Done() <-chan struct{} { return l.ownContext().Done() }
+
+func (l *lazy) Err() error {
+	if own := l.own.Load(); own != nil {
+		return own.Err()
+	}
+	return l.Context.Err()
+}
+
+func (l *lazy) Value(key any) any {
+	if own := l.own.Load(); own != nil {
+		return own.Value(key)
+	}
+	return l.Context.Value(key)
+}
+
+func (p *part) Value(key any) any {
+	if key == (cork.Key{}) && !p.drives {
 		return nil
 	}
-	return p.Context.Value(key)
+	return p.lazy.Value(key)
 }
 
 type scopeKey struct{}
@@ -169,7 +293,7 @@ type scopeKey struct{}
 // scope is what a run has to close. It is the context of the run itself, which spares an
 // allocation.
 type scope struct {
-	context.Context
+	lazy
 	mu   sync.Mutex // sources that run side by side attach adapters side by side
 	open *list.List // of func(); nil if there has been none
 
@@ -180,19 +304,47 @@ type scope struct {
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
 	cork   cork.Line       // to the consumer
+
+	whole context.Context // of what fails with this run, nil for nothing
+}
+
+// driving is a scope as the context of its source. A source has returned, or has a goroutine less to
+// wait for, when its run fails; so it ends only with what the scope is made of, and costs nothing
+// when a source waits for that.
+type driving scope
+
+func (d *driving) Done() <-chan struct{} { return d.Context.Done() }
+func (d *driving) Err() error            { return d.Context.Err() }
+func (d *driving) Value(key any) any {
+	switch key {
+	case scopeKey{}:
+		return (*scope)(d)
+	case cork.Key{}:
+		return &d.cork
+	}
+	return d.Context.Value(key)
+}
+
+// runOf returns the run whose context ctx is, or that of its source; nil if it is made of one.
+func runOf(ctx context.Context) *scope {
+	switch c := ctx.(type) {
+	case nil:
+		return nil
+	case *scope:
+		return c
+	case *driving:
+		return (*scope)(c)
+	}
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok && s.up == ctx {
+		return s
+	}
+	return nil
 }
 
 func scopeOf(ctx context.Context, function string) *scope {
 	s, ok := ctx.Value(scopeKey{}).(*scope)
 	if !ok {
 		panic("iteratee: " + function + ": the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun")
-	}
-	return s
-}
-
-func (s *scope) source() context.Context {
-	if s.up != nil {
-		return s.up
 	}
 	return s
 }
@@ -204,7 +356,7 @@ func (s *scope) Value(key any) any {
 	case cork.Key{}:
 		return &s.cork
 	}
-	return s.Context.Value(key)
+	return s.lazy.Value(key)
 }
 
 func (s *scope) remove(at *list.Element) bool {
@@ -247,10 +399,12 @@ func (s *scope) end() {
 	stop := s.stop
 	s.mu.Unlock()
 	if stop != nil {
+		s.lazy.end(errOver)
 		stop()
 		s.running.Wait()
 	}
 	s.close()
+	s.release(errOver)
 }
 
 func (s *scope) close() {

@@ -107,6 +107,8 @@ type running[E any] struct {
 
 // attempt runs a source once.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
+	ctx, over := iteratee.Part(ctx, nil)
+	defer over()
 	r.failure, r.recovered = nil, false
 	start := time.Now()
 	gave := false

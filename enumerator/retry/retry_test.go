@@ -380,3 +380,43 @@ func TestTheDefaultDoesNotGiveUp(t *testing.T) {
 		assert.Greater(t, notified, 100)
 	})
 }
+
+// A failure that is tried again is none of the consumer's, which may be busy in another goroutine.
+func TestTheConsumerIsNotCancelledByAFailureThatIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		buffered := enumerator.Through(enumerator.Of(1).AndThen(failing(errBoom)), enumeratee.Buffer[int](9))
+		busy := iteratee.FoldM(nil, func(ctx context.Context, es []int, e int) ([]int, error) {
+			time.Sleep(time.Minute)
+			return append(es, e), context.Cause(ctx)
+		})
+		for _, e := range []source{
+			retry.Restart(attempts(buffered, buffered, enumerator.Of(2))),
+			enumerator.Through(retry.Restart(attempts(buffered, buffered, enumerator.Of(2))), enumeratee.Buffer[int](0)),
+		} {
+			got, err := enumerator.Run(t.Context(), e, busy)
+			assert.NoError(t, err)
+			assert.Equal(t, []int{2}, got[len(got)-1:])
+		}
+	})
+}
+
+// What a source tells of bursts reaches the consumer.
+func TestBurstsAreToldThroughRetry(t *testing.T) {
+	corks := 0
+	corking := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		iteratee.Cork(ctx)(true)
+		defer iteratee.Cork(ctx)(false)
+		return sink.Next(1)
+	})
+	it := iteratee.New(func(ctx context.Context) iteratee.Running[int, []int] {
+		iteratee.OnCork(ctx, func(bool) { corks++ })
+		return iteratee.Collect[int]().Start(ctx)
+	})
+	for _, e := range []source{corking, enumerator.Map(corking, func(e int) int { return e })} {
+		corks = 0
+		got, err := enumerator.Run(t.Context(), retry.Restart(e), it)
+		require.NoError(t, err)
+		assert.Equal(t, []int{1}, got)
+		assert.Equal(t, 2, corks)
+	}
+}

@@ -1,0 +1,78 @@
+package enumerator_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A source that has failed in another goroutine frees a consumer that waits for its context.
+func TestAFailureElsewhereFreesAConsumerThatWaits(t *testing.T) {
+	later := func(f func() error) enumerator.Enumerator[int] {
+		return enumerator.Generate(func(context.Context) (int, bool, error) {
+			time.Sleep(time.Second)
+			return 0, false, f()
+		})
+	}
+	fails, panics := later(func() error { return errBoom }), later(func() error { panic(errBoom) })
+	one, never := enumerator.Of(1), enumerator.Never[int]()
+	for name, c := range map[string]struct {
+		e    enumerator.Enumerator[int]
+		want string
+	}{
+		"Interleave":                {enumerator.Interleave(one, fails), "boom"},
+		"Interleave that panics":    {enumerator.Interleave(one.AndThen(never), panics), "panic: boom"},
+		"FlatMapConcurrent":         {enumerator.FlatMapConcurrent(9, one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
+		"FlatMapConcurrent, a part": {enumerator.FlatMapConcurrent(9, enumerator.Of(one, fails), func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e }), "boom"},
+		"SwitchMap":                 {enumerator.SwitchMap(one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
+		"PatchPanel": {enumerator.PatchPanel(func(_ context.Context, patchIn func(enumerator.Enumerator[int]) bool) error {
+			patchIn(one)
+			time.Sleep(time.Second)
+			return errBoom
+		}), "boom"},
+		"Unicast that panics": {enumerator.Unicast(func(ch enumerator.Channel[int]) {
+			_ = ch.Push(ch.Context(), 1)
+			time.Sleep(time.Second)
+			panic(errBoom)
+		}), "panic: boom"},
+	} {
+		for how, e := range map[string]enumerator.Enumerator[int]{
+			"alone":                       c.e,
+			"mapped":                      enumerator.Map(c.e, func(e int) int { return e }),
+			"before another":              c.e.AndThen(one),
+			"behind a Buffer":             enumerator.Through(c.e, enumeratee.Buffer[int](0)),
+			"within another":              enumerator.Interleave(c.e, never),
+			"in a Buffer, within another": enumerator.Interleave(enumerator.Through(c.e, enumeratee.Buffer[int](0)), never),
+		} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					assert.EqualError(t, runPanicking(ctx, e, iteratee.ForEach(func(ctx context.Context, _ int) error {
+						<-ctx.Done()
+						return context.Cause(ctx)
+					})), c.want)
+				})
+			})
+		}
+	}
+}
+
+// runPanicking is Run, with a panic as an error.
+func runPanicking[A any](ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, A]) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	_, err = enumerator.Run(ctx, e, it)
+	return err
+}
