@@ -28,6 +28,9 @@
 // [github.com/halley-go/halley/httpadapter.ErrClientGone]: a connection that was lost is
 // not a stream that has ended.
 //
+// A message that cannot be encoded ends nothing. It is dropped, and the first one of a
+// connection is logged as an error when it occurs, and their number at the end.
+//
 // # Backpressure
 //
 // A message is read when the Iteratee has taken the one before, and an element is made

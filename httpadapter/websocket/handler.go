@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -92,12 +93,16 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	conn.SetReadLimit(c.limit)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	s := &socket{conn: conn, ctx: ctx, config: c}
+	s := &socket{conn: conn, ctx: ctx, config: c, request: r}
 	defer conn.CloseNow() // whatever happens; usually it is closed
 	request, shutdown := context.WithCancelCause(r.Context())
 	defer shutdown(nil)
 	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
-	if err := s.run(request, sides(s)); err != nil {
+	err = s.run(request, sides(s))
+	if s.dropped > 1 {
+		logError(r, slog.LevelError, "messages dropped", fmt.Errorf("%d messages could not be encoded", s.dropped))
+	}
+	if err != nil {
 		level := slog.LevelInfo
 		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
 			level = slog.LevelError // the client was not told more
@@ -108,6 +113,10 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 
 func logFailure(r *http.Request, level slog.Level, err error) {
 	if !errors.Is(err, httpadapter.ErrClientGone) {
-		slog.Log(r.Context(), level, "httpadapter/websocket: connection failed", "path", r.URL.Path, "error", err)
+		logError(r, level, "connection failed", err)
 	}
+}
+
+func logError(r *http.Request, level slog.Level, text string, err error) {
+	slog.Log(r.Context(), level, "httpadapter/websocket: "+text, "path", r.URL.Path, "error", err)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -30,6 +32,8 @@ type socket struct {
 	closing atomic.Bool     // nothing more is read
 	reads   atomic.Int64    // odd while a read waits for the client, and another number when a part has come
 	writing atomic.Bool
+	request *http.Request
+	dropped int // messages that could not be encoded
 }
 
 // A side is a run that lasts as long as the connection.
@@ -204,7 +208,8 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 	return iteratee.ForEach(func(_ context.Context, out Out) error {
 		kind, data, err := format.encode(out)
 		if err != nil {
-			return err
+			s.drop(err)
+			return nil
 		}
 		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 		defer cancel()
@@ -215,6 +220,14 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 		}
 		return nil
 	})
+}
+
+// drop logs that a message cannot be encoded. It does so once, since that can be true of
+// each message of a stream; serve logs the number.
+func (s *socket) drop(err error) {
+	if s.dropped++; s.dropped == 1 {
+		logError(s.request, slog.LevelError, "message dropped", err)
+	}
 }
 
 // ping asks the client from time to time whether it is there, and fails if it is not.
