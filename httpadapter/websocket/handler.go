@@ -85,6 +85,10 @@ func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (en
 
 // serve opens the connection, runs its sides and closes it.
 func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
+	h := &hijacker{ResponseWriter: w, timeout: c.timeout}
+	if canHijack(w) {
+		w = h
+	}
 	conn, err := coder.Accept(w, r, &c.accept)
 	if err != nil { // the request is answered
 		logFailure(r, slog.LevelInfo, err)
@@ -93,7 +97,7 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	conn.SetReadLimit(c.limit)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	s := &socket{conn: conn, ctx: ctx, config: c, request: r}
+	s := &socket{conn: conn, wire: h.conn, ctx: ctx, config: c, request: r}
 	defer conn.CloseNow() // whatever happens; usually it is closed
 	request, shutdown := context.WithCancelCause(r.Context())
 	defer shutdown(nil)

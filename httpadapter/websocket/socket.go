@@ -28,6 +28,7 @@ import (
 type socket struct {
 	config
 	conn    *coder.Conn
+	wire    *steadyConn
 	ctx     context.Context // of reads and writes
 	closing atomic.Bool     // nothing more is read
 	reads   atomic.Int64    // odd while a read waits for the client, and another number when a part has come
@@ -211,15 +212,29 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 			s.drop(err)
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
-		defer cancel()
-		s.writing.Store(true)
-		defer s.writing.Store(false)
-		if err := s.conn.Write(ctx, kind, data); err != nil {
+		if err := s.send(kind, data); err != nil {
 			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
 		}
 		return nil
 	})
+}
+
+func (s *socket) send(kind coder.MessageType, data []byte) error {
+	s.writing.Store(true)
+	defer s.writing.Store(false)
+	if len(data) <= piece {
+		return s.conn.Write(s.ctx, kind, data)
+	}
+	w, err := s.conn.Writer(s.ctx, kind)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(data, piece) {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // drop logs that a message cannot be encoded. It does so once, since that can be true of
@@ -234,21 +249,36 @@ func (s *socket) drop(err error) {
 func (s *socket) ping(over <-chan struct{}) error {
 	ticker := time.NewTicker(s.config.ping)
 	defer ticker.Stop()
+	answered := int64(0) // up to which byte the client has read
 	for {
 		select {
 		case <-over:
 			return nil
 		case <-ticker.C:
 		}
-		reads := s.reads.Load()
-		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
+		if s.writing.Load() { // which has its own time
+			continue
+		}
+		reads, sent := s.reads.Load(), s.wire.sent.Load()
+		// The ping arrives behind all that was sent before.
+		behind := time.Duration(min(sent-answered, mostBehind)) * time.Second / leastRate
+		ctx, cancel := context.WithTimeout(s.ctx, s.timeout+behind)
 		err := s.conn.Ping(ctx)
 		cancel()
+		if err == nil {
+			answered = sent
+			continue
+		}
 		// An answer is seen only while a read waits; otherwise the client waits for us. And it
 		// comes after the frame that the client is sending.
 		waited := reads%2 == 1 && s.reads.Load() == reads
-		if err != nil && waited && !s.writing.Load() { // and a write has its own time
+		if waited && !s.writing.Load() {
 			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
 		}
 	}
 }
+
+const (
+	leastRate  = 64 << 10 // bytes that a client reads in a second
+	mostBehind = 16 << 20 // bytes that systems hold between server and client
+)
