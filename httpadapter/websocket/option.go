@@ -33,8 +33,9 @@ func Origins(patterns ...string) Option {
 	return func(c *config) { c.accept.OriginPatterns = patterns }
 }
 
-// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. It
-// panics if n is not positive.
+// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. Up to
+// two times as many are held for an Iteratee that is busy. MaxMessage panics if n is not
+// positive.
 func MaxMessage(n int64) Option {
 	mustBePositive("MaxMessage: n", n)
 	return func(c *config) { c.limit = n }
