@@ -132,10 +132,10 @@ func (s *socket) run(request context.Context, sides []side) error {
 	if request.Err() != nil && errors.Is(first.err, context.Cause(request)) {
 		how = CloseError{Code: coder.StatusGoingAway}
 	}
-	s.closing.Store(true)
 	switch gone := errors.Is(first.err, httpadapter.ErrClientGone); {
 	case gone && first.panicked == nil:
 		cancel(first.err)
+		s.closing.Store(true)
 		s.conn.CloseNow()
 	case first.side == source && first.err == nil && first.panicked == nil:
 		// The Iteratee is told of the end, and has time for what it does then.
@@ -169,9 +169,12 @@ func (s *socket) run(request context.Context, sides []side) error {
 	})...)
 }
 
-// close waits for the client to close, too, but not for long. The library's error says that
-// the client has gone.
-func (s *socket) close(how CloseError) { _ = s.conn.Close(how.Code, how.Reason) }
+func (s *socket) close(how CloseError) {
+	s.closing.Store(true)
+	// It waits for the client to close, too, but not for long. Its error says that the client
+	// has gone.
+	s.conn.Close(how.Code, how.Reason)
+}
 
 // closeError is what the client is told.
 func (e ending) closeError() CloseError {
@@ -329,7 +332,7 @@ func (s *socket) take(m message) {
 func (s *socket) end(ctx context.Context) iteratee.Step {
 	switch err := s.readErr; {
 	case s.closing.Load():
-		return iteratee.Cancelled(ctx)
+		return iteratee.Cancelled(ctx) // which was done before, unless the Iteratee is to get EOF
 	case closed(err):
 		return iteratee.StepCont
 	case errors.Is(err, coder.ErrMessageTooBig):
@@ -347,10 +350,11 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 			s.drop(err)
 			return nil
 		}
-		if err := s.send(kind, data); err != nil && !s.left(ctx) {
-			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
+		err = s.send(kind, data)
+		if err == nil || s.readIsOver(ctx.Done()) && closed(s.readErr) {
+			return nil // a client that has closed drops the message
 		}
-		return nil
+		return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
 	})
 }
 
@@ -380,15 +384,14 @@ func (s *socket) send(kind coder.MessageType, data []byte) error {
 	return w.Close()
 }
 
-// left reports whether a write has failed because the client has closed the stream. Then the
-// message is dropped, as the client would, and what was received is still consumed. A read
-// knows that, maybe a moment later than the write.
-func (s *socket) left(ctx context.Context) bool {
+// readIsOver reports whether no read waits. One that waits fails with the connection, maybe a
+// moment later than a write.
+func (s *socket) readIsOver(done <-chan struct{}) bool {
 	select {
 	case <-s.readOver:
-		return closed(s.readErr)
+		return true
 	case <-time.After(time.Second):
-	case <-ctx.Done():
+	case <-done:
 	}
 	return false
 }
@@ -417,17 +420,16 @@ func (s *socket) ping() error {
 			answered = sent
 			continue
 		}
-		select {
-		case <-s.readOver: // which knows why it is closed
-			if errors.Is(err, net.ErrClosed) {
-				return nil
+		if !errors.Is(err, context.DeadlineExceeded) {
+			if s.readIsOver(s.over) && (errors.Is(err, net.ErrClosed) || closed(s.readErr)) {
+				return nil // the read knows why
 			}
-		default:
+			return err
 		}
 		// An answer is seen only while a read waits; otherwise the client waits for us. And it
 		// comes after the frame that the client is sending.
 		waited := reads%2 == 1 && s.reads.Load() == reads
-		if !errors.Is(err, context.DeadlineExceeded) || waited && !s.writing.Load() {
+		if waited && !s.writing.Load() {
 			return err
 		}
 	}

@@ -515,6 +515,44 @@ func TestWhatIsRefused(t *testing.T) {
 	assert.Equal(t, 404, w.Code)
 }
 
+// unwrapping is a ResponseWriter that is not a Hijacker itself.
+type unwrapping struct{ w http.ResponseWriter }
+
+func (u unwrapping) Header() http.Header         { return u.w.Header() }
+func (u unwrapping) Write(p []byte) (int, error) { return u.w.Write(p) }
+func (u unwrapping) WriteHeader(status int)      { u.w.WriteHeader(status) }
+func (u unwrapping) Unwrap() http.ResponseWriter { return u.w }
+
+// late is a ResponseWriter as that of gin: it writes the head when it is told to.
+type late struct {
+	http.ResponseWriter
+	status int
+}
+
+func (l *late) WriteHeader(status int) { l.status = status }
+func (l *late) WriteHeaderNow()        { l.ResponseWriter.WriteHeader(l.status) }
+func (l *late) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return l.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+func TestResponseWritersThatWrapAnother(t *testing.T) {
+	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"with Unwrap":          func(w http.ResponseWriter) http.ResponseWriter { return unwrapping{w} },
+		"with WriteHeaderNow":  func(w http.ResponseWriter) http.ResponseWriter { return &late{ResponseWriter: w} },
+		"one around the other": func(w http.ResponseWriter) http.ResponseWriter { return unwrapping{unwrapping{w}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := echo(websocket.Text())
+			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(wrap(w), r) }))
+			c := s.dial()
+			c.send(coder.MessageText, "one")
+			c.checkReceives("one")
+			require.NoError(t, c.conn.Close(1000, ""))
+			s.checkReturned()
+		})
+	}
+}
+
 func TestWhatIsWrong(t *testing.T) {
 	for message, build := range map[string]func(){
 		"MaxMessage: n must be positive, got 0":  func() { websocket.MaxMessage(0) },
