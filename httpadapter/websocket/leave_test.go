@@ -81,16 +81,16 @@ func reset(conn *net.TCPConn) {
 	conn.Close()
 }
 
-// busy is an Iteratee that waits for the end of its context at the first element.
+// busy is a function that waits for the end of its context. It is called once.
 type busy struct {
 	started chan struct{}
 	causes  chan error
 }
 
-func newBusy() *busy { return &busy{make(chan struct{}, 1), make(chan error, 1)} }
+func newBusy() *busy { return &busy{make(chan struct{}), make(chan error, 1)} }
 
 func (b *busy) wait(ctx context.Context) error {
-	b.started <- struct{}{}
+	close(b.started)
 	<-ctx.Done()
 	b.causes <- context.Cause(ctx)
 	return ctx.Err()
@@ -116,7 +116,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 	"a channel that is not read": func(b *busy) iteratee.Iteratee[string, struct{}] {
 		return iteratee.New(func(ctx context.Context) iteratee.Running[string, struct{}] {
 			context.AfterFunc(ctx, func() { b.causes <- context.Cause(ctx) })
-			b.started <- struct{}{}
+			close(b.started)
 			return iteratee.ToChan(make(chan string)).Start(ctx)
 		})
 	},
@@ -158,7 +158,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 func TestAClientThatLeavesEndsABusyIteratee(t *testing.T) {
 	for between, consumer := range consumers {
 		t.Run("before "+between, func(t *testing.T) {
-			checkLeaving(t, func(b *busy, opts ...websocket.Option) http.Handler {
+			checkLeaving(t, between == "nothing" || between == "Buffer", func(b *busy, opts ...websocket.Option) http.Handler {
 				return handler(consumer(b), silent[string](), opts...)
 			})
 		})
@@ -166,7 +166,7 @@ func TestAClientThatLeavesEndsABusyIteratee(t *testing.T) {
 }
 
 func TestAClientThatLeavesEndsABusyAdapter(t *testing.T) {
-	checkLeaving(t, func(b *busy, opts ...websocket.Option) http.Handler {
+	checkLeaving(t, true, func(b *busy, opts ...websocket.Option) http.Handler {
 		return websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.MapM(func(ctx context.Context, s string) (string, error) { return s, b.wait(ctx) }), nil
 		}, opts...)
@@ -176,28 +176,48 @@ func TestAClientThatLeavesEndsABusyAdapter(t *testing.T) {
 // A busy Iteratee ends when the client leaves, also while the source sends, and the source ends
 // when the client leaves, also while it waits.
 func TestAClientThatLeavesEndsBothDirections(t *testing.T) {
-	for source, e := range map[string]enumerator.Enumerator[string]{
-		"sends":       enumerator.Repeat(func() string { return strings.Repeat("x", 1<<20) }),
-		"sends a bit": enumerator.Through(enumerator.Repeat(func() string { return "x" }), enumeratee.Throttle[string](time.Millisecond)),
-		"waits":       enumerator.Generate(func(ctx context.Context) (string, bool, error) { <-ctx.Done(); return "", false, ctx.Err() }),
+	sending := func(size int, pause time.Duration) func(b *busy) enumerator.Enumerator[string] {
+		return func(b *busy) enumerator.Enumerator[string] {
+			return enumerator.Generate(func(ctx context.Context) (string, bool, error) {
+				<-b.started
+				select {
+				case <-time.After(pause):
+				case <-ctx.Done():
+				}
+				return strings.Repeat("x", size), true, ctx.Err()
+			})
+		}
+	}
+	for source, e := range map[string]func(*busy) enumerator.Enumerator[string]{
+		"sends much":   sending(1<<20, 0),
+		"sends little": sending(1, time.Millisecond),
+		"waits":        sending(1, time.Hour),
 	} {
 		t.Run("while the source "+source, func(t *testing.T) {
-			checkLeaving(t, func(b *busy, opts ...websocket.Option) http.Handler { return handler(busyWith[string](b), e, opts...) })
+			checkLeaving(t, source == "sends much", func(b *busy, opts ...websocket.Option) http.Handler {
+				return handler(busyWith[string](b), e(b), opts...)
+			})
 		})
 	}
 }
 
 // checkLeaving checks that the busy function of a handler and the handler end, whichever way the
-// client leaves.
-func checkLeaving(t *testing.T, build func(*busy, ...websocket.Option) http.Handler) {
+// client leaves, or those where no ping is needed.
+func checkLeaving(t *testing.T, pings bool, build func(*busy, ...websocket.Option) http.Handler) {
 	logged := probe.Logs(t)
 	t.Run("a client that leaves", func(t *testing.T) { // ends when all have
 		for how, way := range ways {
+			if way.ping == soon && !pings {
+				continue
+			}
 			t.Run(how, func(t *testing.T) {
 				t.Parallel()
+				timeout := 50 * time.Millisecond
+				if way.ping == soon { // which is not answered before either
+					timeout = 250 * time.Millisecond
+				}
 				b := newBusy()
-				s := serve(t, build(b, websocket.Ping(way.ping), websocket.Timeout(50*time.Millisecond)))
-				s.checkLeaving(b, way.leave)
+				serve(t, build(b, websocket.Ping(way.ping), websocket.Timeout(timeout))).checkLeaving(b, way.leave)
 			})
 		}
 	})
