@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "comet", "httpadapter"},
 	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client"},
 	"httpadapter/httpadaptertest": {},
-	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/guard", "github.com/coder/websocket"},
+	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/guard", "internal/stop", "github.com/coder/websocket"},
 	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text"},
 	"enumerator/retry":            {"iteratee", "enumerator", "github.com/cenkalti/backoff/v5"},
 }

@@ -11,13 +11,20 @@ import (
 
 // A Format says what messages stand for: how what comes in becomes an In, and an Out
 // what goes out. It is a value to use any number of times. The zero Format is not usable.
+//
+// A message from the client that cannot be decoded closes the connection. An Out that cannot be
+// encoded is dropped and logged, and the next is sent: one bad message of a stream that
+// many clients get must not break all connections. Clients are not told, since there is nothing
+// that every protocol could tell them. An adapter before that, such as enumeratee.MapM, can check
+// what it hands on, and send something else in its place or fail.
 type Format[In, Out any] struct {
 	decode func(coder.MessageType, []byte) (In, error)
 	encode func(Out) (coder.MessageType, []byte, error)
 }
 
 // Text is the Format of text messages. A binary one is refused with close code 1003, one
-// that is not UTF-8 with 1007. A string to send that is not UTF-8 is an error.
+// that is not UTF-8 with 1007. A string to send that is not UTF-8 is dropped and logged;
+// strings.ToValidUTF8 makes one that is.
 //
 // It is Play's FrameFormatter.stringFrame.
 func Text() Format[string, string] {
@@ -49,7 +56,7 @@ func Bytes() Format[[]byte, []byte] {
 
 // JSON is the Format of JSON in text messages, as encoding/json makes and reads it. A
 // binary message is refused with close code 1003, one that is no JSON or no In with 1007.
-// An Out that cannot be marshalled is an error.
+// An Out that cannot be marshalled, such as NaN, is dropped and logged.
 //
 // It is Play's FrameFormatter.jsonFrame, where bad JSON throws.
 func JSON[In, Out any]() Format[In, Out] {
@@ -80,7 +87,7 @@ type Message struct {
 }
 
 // Mixed is the Format of messages of both kinds. Text that is not UTF-8 is refused with
-// close code 1007, and an error if it is to be sent.
+// close code 1007, and dropped and logged if it is to be sent.
 //
 // It is Play's FrameFormatter.mixedFrame.
 func Mixed() Format[Message, Message] {

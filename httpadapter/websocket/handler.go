@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -28,8 +29,9 @@ type CloseError = coder.CloseError
 // made a 403: see [Origins]. accept is called before that is known, so it should change
 // nothing.
 //
-// The Iteratee and the Enumerator run in a goroutine each, a third one pings. All have
-// ended when the handler returns. A panic of either reaches the handler's caller. Errors
+// The Iteratee and the Enumerator run in a goroutine each, a third one reads, and a fourth one
+// pings. All have ended when the handler returns. A panic of the Iteratee or of the
+// Enumerator reaches the handler's caller. Errors
 // go to slog's default logger: those that the client cannot know the reason of as errors,
 // others as information, and those that wrap httpadapter.ErrClientGone not at all.
 // Handler panics if accept is nil.
@@ -58,8 +60,8 @@ func Handler[In, Out, A any](format Format[In, Out], accept func(*http.Request) 
 
 // Adapter is [Handler] for what goes out being made of what comes in: it returns the
 // http.Handler that puts the Enumeratee that accept returns between the two. The
-// connection is closed with code 1000 when that stops. Both directions are one run, so a
-// message is read when what was made of the one before is written.
+// connection is closed with code 1000 when that stops. Both directions are one run, so the
+// Enumeratee gets a message when all that it made of the one before is written.
 //
 // It is Play's WebSocket.adapter.
 func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (enumeratee.Enumeratee[In, Out], error), opts ...Option) http.Handler {
@@ -84,6 +86,10 @@ func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (en
 
 // serve opens the connection, runs its sides and closes it.
 func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
+	h := &hijacker{ResponseWriter: w, timeout: c.timeout}
+	if canHijack(w) {
+		w = h
+	}
 	conn, err := coder.Accept(w, r, &c.accept)
 	if err != nil { // the request is answered
 		logFailure(r, slog.LevelInfo, err)
@@ -92,12 +98,16 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	conn.SetReadLimit(c.limit)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	s := &socket{conn: conn, ctx: ctx, config: c}
+	s := newSocket(c, r, conn, h.conn, ctx)
 	defer conn.CloseNow() // whatever happens; usually it is closed
 	request, shutdown := context.WithCancelCause(r.Context())
 	defer shutdown(nil)
 	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
-	if err := s.run(request, sides(s)); err != nil {
+	err = s.run(request, sides(s))
+	if s.dropped > 1 {
+		logError(r, slog.LevelError, "messages dropped", fmt.Errorf("%d messages could not be encoded", s.dropped))
+	}
+	if err != nil {
 		level := slog.LevelInfo
 		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
 			level = slog.LevelError // the client was not told more
@@ -108,6 +118,10 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 
 func logFailure(r *http.Request, level slog.Level, err error) {
 	if !errors.Is(err, httpadapter.ErrClientGone) {
-		slog.Log(r.Context(), level, "httpadapter/websocket: connection failed", "path", r.URL.Path, "error", err)
+		logError(r, level, "connection failed", err)
 	}
+}
+
+func logError(r *http.Request, level slog.Level, text string, err error) {
+	slog.Log(r.Context(), level, "httpadapter/websocket: "+text, "path", r.URL.Path, "error", err)
 }

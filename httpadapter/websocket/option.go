@@ -33,23 +33,35 @@ func Origins(patterns ...string) Option {
 	return func(c *config) { c.accept.OriginPatterns = patterns }
 }
 
-// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. It
-// panics if n is not positive.
+// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. Up to
+// two times as many are held for an Iteratee that is busy. MaxMessage panics if n is not
+// positive.
 func MaxMessage(n int64) Option {
 	mustBePositive("MaxMessage: n", n)
 	return func(c *config) { c.limit = n }
 }
 
 // Timeout sets how long the client may take to make room for a message, and to answer a
-// ping; it is 10 s by default. While parts of a message arrive, it need not answer. Timeout
-// panics if d is not positive.
+// ping; it is 10 s by default. A client that takes longer is gone.
+//
+// Progress counts, and not size. A message of more than 64 KiB is sent in frames of that
+// size, and each has its own time. So a client that keeps reading gets a message of any
+// size, and one that reads a byte now and then is gone. A client that reads 64 KiB a second
+// is never too slow if d is 10 s or more. Its answer to a ping may take a second more for
+// each 64 KiB, of the last 16 MiB, that were sent since the last answer: they are before the ping.
+//
+// A client need not answer while it sends a message, if 4 KiB of that arrive within d.
+//
+// Over TLS, a connection has a send buffer of 256 KiB, since progress is not seen within a
+// larger one. Timeout panics if d is not positive.
 func Timeout(d time.Duration) Option {
 	mustBePositive("Timeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
 // Ping sets how often the client is asked whether it is still there, every 30 s by
-// default. It panics if every is not positive.
+// default. It is not asked while a message is being written, which has its own time. Ping
+// panics if every is not positive.
 func Ping(every time.Duration) Option {
 	mustBePositive("Ping: every", every)
 	return func(c *config) { c.ping = every }

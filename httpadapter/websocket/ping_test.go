@@ -107,19 +107,49 @@ func TestAMessageThatTakesItsTimeIsNoLostClient(t *testing.T) {
 	})
 }
 
-// While the Iteratee is busy nothing is read, pongs neither: the client is not to blame.
-func TestABusyIterateeIsNoLostClient(t *testing.T) {
-	busy := iteratee.ForEach(func(context.Context, string) error { time.Sleep(time.Hour); return nil })
-	inBubble(t, handler(busy, silent[string]()), func(t *testing.T, p pipes, returned <-chan time.Duration) {
-		conn := p.Dial()
-		r := handshake(t, conn)
-		_, _ = io.WriteString(conn, frame(0x81, 3, "one"))
-		go func() { _, _ = io.Copy(io.Discard, r) }()
-		after := <-returned // once the Iteratee wants more, and the client does not answer
-		assert.GreaterOrEqual(t, after, time.Hour+10*time.Second)
-		assert.LessOrEqual(t, after, time.Hour+40*time.Second)
-		_ = conn.Close()
-	})
+// Pongs are read while the Iteratee is busy, unless the client has sent too much.
+func TestPongsWhileTheIterateeIsBusy(t *testing.T) {
+	for name, c := range map[string]struct {
+		messages int
+		answers  bool
+		from, to time.Duration // when the handler returns
+	}{
+		"answered":                       {2, true, 20 * time.Minute, 20 * time.Minute},
+		"not answered":                   {1, false, 40 * time.Second, 40 * time.Second},
+		"not answered, and some unread":  {10, false, 40 * time.Second, 40 * time.Second},
+		"not answered, and too many yet": {67, false, 10 * time.Minute, 21 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken := 0
+			busy := iteratee.FoldUntil(0, func(ctx context.Context, n int, _ string) (int, bool, error) {
+				taken++
+				select {
+				case <-time.After(10 * time.Minute):
+				case <-ctx.Done():
+				}
+				return n + 1, n+1 == c.messages, ctx.Err()
+			})
+			inBubble(t, handler(busy, silent[string]()), func(t *testing.T, p pipes, returned <-chan time.Duration) {
+				if c.answers {
+					conn := p.dialWebSocket(t)
+					defer conn.CloseNow()
+					for range c.messages {
+						assert.NoError(t, conn.Write(t.Context(), coder.MessageText, []byte("one")))
+					}
+					go func() { _, _, _ = conn.Read(context.Background()) }()
+				} else {
+					conn := p.Dial()
+					defer conn.Close()
+					r := handshake(t, conn)
+					go func() { _, _ = io.Copy(io.Discard, r) }()
+					_, _ = io.WriteString(conn, strings.Repeat(frame(0x81, 3, "one"), c.messages))
+				}
+				after := <-returned
+				assert.GreaterOrEqual(t, after, c.from)
+				assert.LessOrEqual(t, after, c.to)
+			})
+		})
+	}
 }
 
 // A client that does not answer the server's close is not waited for.

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
+	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -15,6 +19,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -25,26 +30,58 @@ import (
 // are not used for that.
 type socket struct {
 	config
+	request *http.Request
 	conn    *coder.Conn
+	wire    *steadyConn
 	ctx     context.Context // of reads and writes
+	over    chan struct{}   // closed when the connection is
 	closing atomic.Bool     // nothing more is read
 	reads   atomic.Int64    // odd while a read waits for the client, and another number when a part has come
 	writing atomic.Bool
+	dropped int // messages that could not be encoded
+
+	messages chan message  // read and not taken
+	ahead    atomic.Int64  // the bytes of those
+	taken    chan struct{} // receives a value when a message is taken
+	readOver chan struct{} // closed after readErr is set
+	readErr  error
+}
+
+// A message is one from the client, not decoded.
+type message struct {
+	kind coder.MessageType
+	data []byte
+}
+
+// maxAhead is how many messages are read ahead of the Iteratee. [MaxMessage] bounds their bytes.
+const maxAhead = 64
+
+func newSocket(c config, r *http.Request, conn *coder.Conn, wire *steadyConn, ctx context.Context) *socket {
+	return &socket{
+		config: c, request: r, conn: conn, wire: wire, ctx: ctx, over: make(chan struct{}),
+		messages: make(chan message, maxAhead), taken: make(chan struct{}, 1), readOver: make(chan struct{}),
+	}
 }
 
 // A side is a run that lasts as long as the connection.
 type side func(context.Context) error
 
-// Who has ended it. An [Adapter] has only the consumer.
+// The parties that can end a connection. An [Adapter] has no source.
 const (
 	consumer = iota
 	source
+	reader
 	pinger
 	server
 )
 
-// errOver stops what runs when the connection is over.
-var errOver = errors.New("httpadapter/websocket: the connection is over")
+var (
+	// errOver stops what runs when the connection is over.
+	errOver = errors.New("httpadapter/websocket: the connection is over")
+
+	// errBusy stops an Iteratee that does not come to its end after the client's.
+	errBusy = fmt.Errorf("%w, and the Iteratee is still busy", httpadapter.ErrClientGone)
+)
 
 type ending struct {
 	side     int
@@ -55,24 +92,39 @@ type ending struct {
 // run runs all sides until the first has ended, closes the connection, and waits for the
 // others. It returns what is worth a line in the log.
 func (s *socket) run(request context.Context, sides []side) error {
-	ctx, stop := context.WithCancelCause(request)
-	defer stop(nil)
-	ends := make(chan ending, len(sides)+1)
+	ctx, cancel := context.WithCancelCause(request)
+	defer cancel(nil)
+	ends := make(chan ending, len(sides)+2)
 	for i, side := range sides {
 		end := ending{side: i}
-		go guard.Run("httpadapter/websocket: a function of the stream", func() { end.err = side(ctx) }, func(panicked any) {
+		go guard.Run("httpadapter/websocket: a function of the stream", func() {
+			end.err = side(ctx)
+			if ctx.Err() != nil && end.err != nil && stop.Only(end.err) {
+				end.err = context.Cause(ctx)
+			}
+		}, func(panicked any) {
 			end.panicked = panicked
 			ends <- end
 		})
 	}
-	over := make(chan struct{})
-	go func() { ends <- ending{side: pinger, err: s.ping(over)} }()
+	var helpers sync.WaitGroup
+	help := func(who int, f func() error) {
+		helpers.Go(func() {
+			if err := f(); err != nil {
+				ends <- ending{side: who, err: fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)}
+			}
+		})
+	}
+	help(reader, func() error { return s.read(cancel) })
+	help(pinger, s.ping)
 
-	running := len(sides) + 1
 	var first ending
+	running := len(sides)
 	select {
 	case first = <-ends:
-		running--
+		if first.side < len(sides) {
+			running--
+		}
 	case <-request.Done():
 		first = ending{side: server, err: context.Cause(request)}
 	}
@@ -80,32 +132,34 @@ func (s *socket) run(request context.Context, sides []side) error {
 	if request.Err() != nil && errors.Is(first.err, context.Cause(request)) {
 		how = CloseError{Code: coder.StatusGoingAway}
 	}
-	gone := errors.Is(first.err, httpadapter.ErrClientGone)
-	if first.side == source && (first.err == nil || gone) && first.panicked == nil {
-		// The Iteratee is told of the end, and has time for what it does then. That a write
-		// has failed can be because the client has closed, which a read knows.
-		defer time.AfterFunc(s.timeout, func() { stop(errOver) }).Stop()
-	} else {
-		stop(errOver)
-	}
-	if gone {
-		s.conn.CloseNow()
-	} else {
+	switch gone := errors.Is(first.err, httpadapter.ErrClientGone); {
+	case gone && first.panicked == nil:
+		cancel(first.err)
 		s.closing.Store(true)
-		// It waits for the client to close, too, but not for long. Its error says that the
-		// client has gone.
-		s.conn.Close(how.Code, how.Reason)
+		s.conn.CloseNow()
+	case first.side == source && first.err == nil && first.panicked == nil:
+		// The Iteratee is told of the end, and has time for what it does then.
+		defer time.AfterFunc(s.timeout, func() { cancel(errOver) }).Stop()
+		s.close(how)
+	default:
+		cancel(errOver)
+		s.close(how)
 	}
-	close(over)
+	close(s.over)
 
 	errs, panicked := []error{first.err}, first.panicked
-	for ; running > 0; running-- {
+	for running > 0 {
 		end := <-ends
+		if end.side >= len(sides) {
+			continue
+		}
+		running--
 		errs = append(errs, end.err)
 		if panicked == nil {
 			panicked = end.panicked
 		}
 	}
+	helpers.Wait()
 	if panicked != nil {
 		panic(panicked)
 	}
@@ -113,6 +167,13 @@ func (s *socket) run(request context.Context, sides []side) error {
 		return errors.Is(err, errOver) || errors.Is(err, httpadapter.ErrClientGone) ||
 			request.Err() != nil && errors.Is(err, context.Cause(request))
 	})...)
+}
+
+func (s *socket) close(how CloseError) {
+	s.closing.Store(true)
+	// It waits for the client to close, too, but not for long. Its error says that the client
+	// has gone.
+	s.conn.Close(how.Code, how.Reason)
 }
 
 // closeError is what the client is told.
@@ -139,40 +200,68 @@ func maySend(c CloseError) bool {
 	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason && utf8.ValidString(c.Reason)
 }
 
-// incoming is the source of what the client sends.
-func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumerator[In] {
-	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[In]) iteratee.Step {
-		for {
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step
-			}
-			kind, data, err := s.read()
-			switch {
-			case s.closing.Load():
-				return iteratee.Cancelled(ctx)
-			case err != nil:
-				return readFailed(err)
-			}
-			in, err := format.decode(kind, data)
-			if err != nil {
-				return iteratee.StepError(err)
-			}
-			if step := sink.Next(in); !step.IsCont() {
-				return step
-			}
+// read reads ahead of the Iteratee, since only a read sees the end of the connection. If the
+// client has ended it, the Iteratee goes on as long as it takes what was received; read
+// cancels it when it does not. If the connection is lost, read returns why.
+func (s *socket) read(cancel context.CancelCauseFunc) error {
+	s.readErr = s.readAhead()
+	close(s.readOver)
+	close(s.messages)
+	switch {
+	case s.closing.Load():
+		return nil
+	case !ended(s.readErr):
+		return s.readErr
+	}
+	for {
+		select {
+		case <-s.over:
+			return nil
+		case <-s.taken:
+		case <-time.After(min(s.timeout, maxBusy)):
+			cancel(errBusy)
+			return nil
 		}
-	})
+	}
 }
 
-// read returns the next message.
-func (s *socket) read() (kind coder.MessageType, data []byte, err error) {
+// maxBusy is how long an Iteratee may be busy with a message after the client's end.
+const maxBusy = 5 * time.Second
+
+// readAhead puts messages into s.messages until one cannot be read.
+func (s *socket) readAhead() error {
+	for {
+		m, err := s.next()
+		if err != nil || s.closing.Load() {
+			return err
+		}
+		size := int64(len(m.data))
+		for s.ahead.Load() > 0 && s.ahead.Load()+size > s.limit {
+			select {
+			case <-s.taken:
+			case <-s.over:
+				return errOver
+			}
+		}
+		s.ahead.Add(size)
+		select {
+		case s.messages <- m:
+		case <-s.over:
+			return errOver
+		}
+	}
+}
+
+// next reads a message.
+func (s *socket) next() (m message, err error) {
 	s.reads.Add(1)
 	defer s.reads.Add(1)
 	kind, r, err := s.conn.Reader(s.ctx)
-	if err == nil {
-		data, err = io.ReadAll(parts{r, s})
+	if err != nil {
+		return m, err
 	}
-	return kind, data, err
+	data, err := io.ReadAll(parts{r, s})
+	return message{kind, data}, err
 }
 
 // parts counts those in which a message comes. They are small, since the Reader fills what
@@ -188,54 +277,165 @@ func (p parts) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func readFailed(err error) iteratee.Step {
+// ended reports whether a read has failed with err because the client sends nothing more, and
+// not because the connection is lost. Then all that the client has sent was received.
+func ended(err error) bool {
+	return coder.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, coder.ErrMessageTooBig)
+}
+
+// closed reports whether a read has failed with err because the client has closed the stream.
+func closed(err error) bool {
 	switch coder.CloseStatus(err) {
 	case coder.StatusNormalClosure, coder.StatusGoingAway, coder.StatusNoStatusRcvd:
+		return true
+	}
+	return false
+}
+
+// incoming is the source of what the client sends.
+func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumerator[In] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[In]) iteratee.Step {
+		for {
+			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+				return step
+			}
+			select {
+			case <-ctx.Done():
+				continue
+			case m, ok := <-s.messages:
+				if !ok {
+					return s.end(ctx)
+				}
+				s.take(m)
+				in, err := format.decode(m.kind, m.data)
+				if err != nil {
+					return iteratee.StepError(err)
+				}
+				if step := sink.Next(in); !step.IsCont() {
+					return step
+				}
+			}
+		}
+	})
+}
+
+// take tells read that m is taken.
+func (s *socket) take(m message) {
+	s.ahead.Add(-int64(len(m.data)))
+	select {
+	case s.taken <- struct{}{}:
+	default:
+	}
+}
+
+// end is how the source of what the client sends ends.
+func (s *socket) end(ctx context.Context) iteratee.Step {
+	switch err := s.readErr; {
+	case s.closing.Load():
+		return iteratee.Cancelled(ctx) // which was done before, unless the Iteratee is to get EOF
+	case closed(err):
 		return iteratee.StepCont
+	case errors.Is(err, coder.ErrMessageTooBig):
+		return iteratee.StepError(err)
+	default:
+		return iteratee.StepError(fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err))
 	}
-	if !errors.Is(err, coder.ErrMessageTooBig) {
-		err = fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
-	}
-	return iteratee.StepError(err)
 }
 
 // outgoing sends to the client.
 func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[Out, struct{}] {
-	return iteratee.ForEach(func(_ context.Context, out Out) error {
+	return iteratee.ForEach(func(ctx context.Context, out Out) error {
 		kind, data, err := format.encode(out)
 		if err != nil {
-			return err
+			s.drop(err)
+			return nil
 		}
-		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
-		defer cancel()
-		s.writing.Store(true)
-		defer s.writing.Store(false)
-		if err := s.conn.Write(ctx, kind, data); err != nil {
-			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
+		err = s.send(kind, data)
+		if err == nil || s.readIsOver(ctx.Done()) && closed(s.readErr) {
+			return nil // a client that has closed drops the message
 		}
-		return nil
+		return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
 	})
 }
 
+// drop logs that a message cannot be encoded. It does so once, since that can be true of
+// each message of a stream; serve logs the number.
+func (s *socket) drop(err error) {
+	if s.dropped++; s.dropped == 1 {
+		logError(s.request, slog.LevelError, "message dropped", err)
+	}
+}
+
+func (s *socket) send(kind coder.MessageType, data []byte) error {
+	s.writing.Store(true)
+	defer s.writing.Store(false)
+	if len(data) <= piece {
+		return s.conn.Write(s.ctx, kind, data)
+	}
+	w, err := s.conn.Writer(s.ctx, kind)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(data, piece) {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// readIsOver reports whether no read waits. One that waits fails with the connection, maybe a
+// moment later than a write.
+func (s *socket) readIsOver(done <-chan struct{}) bool {
+	select {
+	case <-s.readOver:
+		return true
+	case <-time.After(time.Second):
+	case <-done:
+	}
+	return false
+}
+
 // ping asks the client from time to time whether it is there, and fails if it is not.
-func (s *socket) ping(over <-chan struct{}) error {
+func (s *socket) ping() error {
 	ticker := time.NewTicker(s.config.ping)
 	defer ticker.Stop()
+	answered := int64(0) // up to which byte the client has read
 	for {
 		select {
-		case <-over:
+		case <-s.over:
 			return nil
 		case <-ticker.C:
 		}
-		reads := s.reads.Load()
-		ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
+		if s.writing.Load() { // which has its own time
+			continue
+		}
+		reads, sent := s.reads.Load(), s.wire.sent.Load()
+		// The ping arrives behind all that was sent before.
+		behind := time.Duration(min(sent-answered, mostBehind)) * time.Second / leastRate
+		ctx, cancel := context.WithTimeout(s.ctx, s.timeout+behind)
 		err := s.conn.Ping(ctx)
 		cancel()
+		if err == nil {
+			answered = sent
+			continue
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			if s.readIsOver(s.over) && (errors.Is(err, net.ErrClosed) || closed(s.readErr)) {
+				return nil // the read knows why
+			}
+			return err
+		}
 		// An answer is seen only while a read waits; otherwise the client waits for us. And it
 		// comes after the frame that the client is sending.
 		waited := reads%2 == 1 && s.reads.Load() == reads
-		if err != nil && waited && !s.writing.Load() { // and a write has its own time
-			return fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)
+		if waited && !s.writing.Load() {
+			return err
 		}
 	}
 }
+
+const (
+	leastRate  = 64 << 10 // bytes that a client reads in a second
+	mostBehind = 16 << 20 // bytes that systems hold between server and client
+)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -266,7 +267,6 @@ func TestErrors(t *testing.T) {
 		"the source fails":           {handler(iteratee.Ignore[string](), failing(errBoom)), 1011, "", "level=ERROR"},
 		"the Iteratee gives a code":  {handler(fails(fmt.Errorf("%w: %w", websocket.CloseError{Code: 4001, Reason: "log in"}, errBoom)), silent[string]()), 4001, "log in", "level=INFO"},
 		"the source gives a code":    {handler(iteratee.Ignore[string](), failing(websocket.CloseError{Code: 1008})), 1008, "", "level=INFO"},
-		"what goes out is not UTF-8": {handler(iteratee.Ignore[string](), enumerator.Of("\xff")), 1011, "", "level=ERROR"},
 		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string]()), 1011, "", "level=ERROR"},
 		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string]()), 1011, "", "level=ERROR"},
 		"a reason that is no UTF-8":  {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
@@ -277,9 +277,6 @@ func TestErrors(t *testing.T) {
 			return enumeratee.Take[string](0), nil
 		}), 1000, "", ""},
 		"the Iteratee has failed": {handler(iteratee.Error[string, int](errBoom, iteratee.Empty[string]()), silent[string]()), 1011, "", "level=ERROR"},
-		"the source cannot be encoded": {websocket.Handler(websocket.JSON[any, func()](), func(*http.Request) (iteratee.Iteratee[any, struct{}], enumerator.Enumerator[func()], error) {
-			return iteratee.Ignore[any](), enumerator.Of(func() {}), nil
-		}), 1011, "", "level=ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			logged := probe.Logs(t)
@@ -293,6 +290,49 @@ func TestErrors(t *testing.T) {
 				return
 			}
 			assert.Contains(t, logged(), c.logged)
+		})
+	}
+}
+
+// A message that cannot be encoded is one message less. It is logged, the number of them too.
+func TestMessagesThatCannotBeEncoded(t *testing.T) {
+	adapter := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
+		return enumeratee.MapConcat(func(s string) []string { return []string{s, "\xff", "two", "\xff\xfe", "three"} }), nil
+	})
+	for name, c := range map[string]struct {
+		handler http.Handler
+		want    []string
+		logged  []string
+	}{
+		"text":       {handler(iteratee.Ignore[string](), enumerator.Of("one", "\xff", "two", "half a rune \xc3", "three")), []string{"one", "two", "three"}, []string{"text to send is not UTF-8", "2 messages"}},
+		"only one":   {handler(iteratee.Ignore[string](), enumerator.Of("\xff", "one")), []string{"one"}, []string{"text to send is not UTF-8"}},
+		"the last":   {handler(iteratee.Ignore[string](), enumerator.Of("one", "\xff")), []string{"one"}, []string{"text to send is not UTF-8"}},
+		"an adapter": {adapter, []string{"zero", "two", "three"}, []string{"text to send is not UTF-8", "2 messages"}},
+		"JSON": {websocket.Handler(websocket.JSON[any, any](), func(*http.Request) (iteratee.Iteratee[any, struct{}], enumerator.Enumerator[any], error) {
+			return iteratee.Ignore[any](), enumerator.Of[any](1, math.NaN(), 2, func() {}, math.Inf(1), 3), nil
+		}), []string{"1", "2", "3"}, []string{"unsupported value: NaN", "3 messages"}},
+		"mixed": {websocket.Handler(websocket.Mixed(), func(*http.Request) (iteratee.Iteratee[websocket.Message, struct{}], enumerator.Enumerator[websocket.Message], error) {
+			return iteratee.Ignore[websocket.Message](), enumerator.Of(websocket.Message{Data: []byte("\xff")}, websocket.Message{Data: []byte("\xff"), Binary: true}), nil
+		}), []string{"\xff"}, []string{"text to send is not UTF-8"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logged := probe.Logs(t)
+			s := serve(t, c.handler)
+			cl := s.dial()
+			if name == "an adapter" {
+				cl.send(coder.MessageText, "zero")
+			}
+			cl.checkReceives(c.want...)
+			if name == "an adapter" {
+				require.NoError(t, cl.conn.Close(1000, ""))
+			} else {
+				cl.checkClosed(1000, "")
+			}
+			s.checkReturned()
+			assert.Equal(t, len(c.logged), strings.Count(logged(), "\n"))
+			for _, want := range c.logged {
+				assert.Contains(t, logged(), want)
+			}
 		})
 	}
 }
@@ -473,6 +513,44 @@ func TestWhatIsRefused(t *testing.T) {
 	w = httptest.NewRecorder()
 	refusing.ServeHTTP(w, r)
 	assert.Equal(t, 404, w.Code)
+}
+
+// unwrapping is a ResponseWriter that is not a Hijacker itself.
+type unwrapping struct{ w http.ResponseWriter }
+
+func (u unwrapping) Header() http.Header         { return u.w.Header() }
+func (u unwrapping) Write(p []byte) (int, error) { return u.w.Write(p) }
+func (u unwrapping) WriteHeader(status int)      { u.w.WriteHeader(status) }
+func (u unwrapping) Unwrap() http.ResponseWriter { return u.w }
+
+// late is a ResponseWriter as that of gin: it writes the head when it is told to.
+type late struct {
+	http.ResponseWriter
+	status int
+}
+
+func (l *late) WriteHeader(status int) { l.status = status }
+func (l *late) WriteHeaderNow()        { l.ResponseWriter.WriteHeader(l.status) }
+func (l *late) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return l.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+func TestResponseWritersThatWrapAnother(t *testing.T) {
+	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"with Unwrap":          func(w http.ResponseWriter) http.ResponseWriter { return unwrapping{w} },
+		"with WriteHeaderNow":  func(w http.ResponseWriter) http.ResponseWriter { return &late{ResponseWriter: w} },
+		"one around the other": func(w http.ResponseWriter) http.ResponseWriter { return unwrapping{unwrapping{w}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := echo(websocket.Text())
+			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(wrap(w), r) }))
+			c := s.dial()
+			c.send(coder.MessageText, "one")
+			c.checkReceives("one")
+			require.NoError(t, c.conn.Close(1000, ""))
+			s.checkReturned()
+		})
+	}
 }
 
 func TestWhatIsWrong(t *testing.T) {

@@ -1,0 +1,96 @@
+package websocket
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// piece is how many bytes a client has to take within Timeout. A larger message is sent in
+// frames of that size, so that pings and pongs get out between them.
+const piece = 64 << 10
+
+// A steadyConn is a connection on which each write may take a Timeout. The context of a write
+// in the library would bound a whole message.
+type steadyConn struct {
+	net.Conn
+	timeout time.Duration
+	step    time.Duration // how long the system may take to report room
+	sent    atomic.Int64  // bytes
+}
+
+func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
+	c := &steadyConn{Conn: conn, timeout: timeout, step: timeout}
+	// The system wakes a writer when a third of its buffer is free, which can be a megabyte.
+	switch conn := conn.(type) {
+	case syscall.Conn:
+		c.step = max(timeout/10, time.Millisecond) // a write that starts anew finds any room
+	case *tls.Conn: // which is broken after a deadline has passed
+		if buffered, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
+			_ = buffered.SetWriteBuffer(4 * piece)
+		}
+	}
+	return c
+}
+
+// Write writes p, of which the library makes a piece at most, and calls it from one goroutine
+// at a time.
+func (c *steadyConn) Write(p []byte) (n int, err error) {
+	defer func() {
+		c.sent.Add(int64(n))
+		_ = c.SetWriteDeadline(time.Time{})
+	}()
+	for end := time.Now().Add(c.timeout); ; {
+		left := time.Until(end)
+		_ = c.SetWriteDeadline(time.Now().Add(min(left, c.step)))
+		written, err := c.Conn.Write(p[n:])
+		n += written
+		if left <= c.step || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+	}
+}
+
+// A hijacker gives the library a steadyConn.
+type hijacker struct {
+	http.ResponseWriter
+	timeout time.Duration
+	conn    *steadyConn
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.conn = newSteadyConn(conn, h.timeout)
+	rw.Writer.Reset(h.conn)
+	return h.conn, rw, nil
+}
+
+// WriteHeaderNow is a method of gin's ResponseWriter. The library calls it before Hijack.
+func (h *hijacker) WriteHeaderNow() {
+	if w, ok := h.ResponseWriter.(interface{ WriteHeaderNow() }); ok {
+		w.WriteHeaderNow()
+	}
+}
+
+// canHijack reports what the library asks, which cannot see it behind a hijacker.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
+}
