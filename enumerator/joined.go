@@ -64,11 +64,11 @@ func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 		})
 	}
 	iteratee.AtEnd(ctx, func() {
-		cause := io.ErrUnexpectedEOF
-		if ctx.Err() != nil {
-			cause = context.Cause(ctx)
+		err := fmt.Errorf("enumerator: Joined: what feeds it has ended without EOF: %w", io.ErrUnexpectedEOF)
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", err, cause)
 		}
-		end(iteratee.StepError(fmt.Errorf("enumerator: Joined: what feeds it has ended without EOF: %w", cause)))
+		end(iteratee.StepError(err))
 	})
 	last := j.left()
 	return iteratee.Running[E, struct{}]{

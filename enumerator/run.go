@@ -34,8 +34,11 @@ func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E,
 	if step.IsCont() && ctx.Err() != nil {
 		return a, context.Cause(ctx) // what looks like the end may be a source that was cut short
 	}
-	a, err = r.Finish(step)
-	return a, stop.Caused(ctx, err)
+	if a, err = r.Finish(step); err != nil {
+		err = stop.Caused(ctx, err)
+		iteratee.Fail(ctx, err) // a consumer in another goroutine learns why
+	}
+	return a, err
 }
 
 // Apply drives it with the elements of e and returns it as it is then, without
