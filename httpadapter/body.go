@@ -45,8 +45,11 @@ func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w
 
 // ReadTimeout sets how long one read of the body may wait for the client; it is 10 s by
 // default. Longer ends the run with status 408. It takes the place of the deadline that
-// http.Server sets for the whole request. A client that sends a byte now and then is
-// never late for it, but for [BodyTimeout]. It needs [Writer]. It panics if d is not positive.
+// http.Server sets for the whole request. Whatever arrives is progress, so an upload of
+// any size may take as long as it needs, and a client that sends a byte now and then is
+// never late for it, but for [BodyTimeout]. Over TLS a whole record has to arrive, which
+// is up to 16 KiB, and on HTTP/2 a whole frame: see MaxReadFrameSize of
+// [net/http.HTTP2Config]. It needs [Writer]. It panics if d is not positive.
 func ReadTimeout(d time.Duration) BodyOption {
 	mustBePositive("ReadTimeout: d", d)
 	return func(c *bodyConfig) { c.timeout, c.needsW = d, "ReadTimeout" }

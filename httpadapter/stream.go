@@ -51,6 +51,7 @@ type stream struct {
 	last     time.Duration // when the run began or something was written
 	deadline time.Duration // of a write
 	waiting  int           // bytes that are not flushed
+	held     int           // bytes written to w since its last flush
 	flushAt  time.Duration // when they must be
 	corked   bool          // more chunks come at once
 	err      error         // of the write that failed, after which there is none
@@ -357,7 +358,13 @@ func (s *stream) write(chunk []byte, flush bool) error {
 			s.flushAt = s.last + s.flushInterval
 		}
 		s.waiting += len(chunk)
-		if _, err := s.out().Write(chunk); err != nil {
+		var err error
+		if s.encoder != nil {
+			_, err = s.encoder.Write(chunk)
+		} else {
+			err = s.writePieces(chunk)
+		}
+		if err != nil {
 			return s.failed(err)
 		}
 	}
@@ -378,16 +385,9 @@ func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
 	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
-		s.encoder = s.coding.encoder(s.w)
+		s.encoder = s.coding.encoder(compressed{s})
 	}
 	s.w.WriteHeader(http.StatusOK)
-}
-
-func (s *stream) out() io.Writer {
-	if s.encoder != nil {
-		return s.encoder
-	}
-	return s.w
 }
 
 func (s *stream) flush() error {
@@ -397,13 +397,16 @@ func (s *stream) flush() error {
 		}
 	}
 	s.waiting = 0
-	return s.rc().Flush()
+	return s.flushWriter()
 }
 
 func (s *stream) failed(err error) error {
-	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, http.ErrContentLength) {
+	switch {
+	case errors.Is(err, http.ErrNotSupported), errors.Is(err, http.ErrContentLength):
 		s.err = fmt.Errorf("httpadapter: write: %w", err)
-	} else {
+	case err == context.Cause(s.r.Context()): // see writePieces
+		s.err = err
+	default:
 		s.err = fmt.Errorf("%w: %w", ErrClientGone, err)
 	}
 	return s.err
