@@ -12,7 +12,7 @@ import (
 // ErrTooMany is what an error of [Serve] wraps when a [Limit] is reached.
 var ErrTooMany = errors.New("httpadapter: too many streams")
 
-// ErrDraining is the error of [Serve] when the server is shutting down already.
+// ErrDraining is what an error of [Serve] wraps when the server is shutting down already.
 var ErrDraining = errors.New("httpadapter: the server is shutting down")
 
 // Limit makes an Option that lets n streams be open at once, of all the handlers and
@@ -52,7 +52,7 @@ func Limited(h http.Handler, limits ...Option) http.Handler {
 		leave, err := c.admit(r)
 		defer leave()
 		if err != nil {
-			refuse(w)
+			statusOf(err).write(w)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -88,10 +88,10 @@ func (l *limiter) admit(key string) (leave func(), err error) {
 }
 
 // admit asks all the limits, and the server. leave undoes it and may be called whatever
-// the error.
+// the error, which is a StatusError.
 func (c *config) admit(r *http.Request) (leave func(), err error) {
 	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
-		return func() {}, ErrDraining
+		return func() {}, refusal(ErrDraining)
 	}
 	if len(c.limits) == 0 || r.Method == http.MethodHead {
 		return func() {}, nil
@@ -109,15 +109,18 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 	for i, l := range c.limits {
 		f, err := l.admit(keys[i])
 		if err != nil {
-			return leave, err
+			return leave, refusal(err)
 		}
 		leaves = append(leaves, f)
 	}
 	return leave, nil
 }
 
-// refuse tells a client to come back, not all at once.
-func refuse(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(10)))
-	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+// refusal tells a client to come back, not all at once.
+func refusal(err error) error {
+	return &StatusError{
+		Status: http.StatusServiceUnavailable,
+		Header: http.Header{"Retry-After": {strconv.Itoa(1 + rand.IntN(10))}},
+		Err:    err,
+	}
 }

@@ -1,7 +1,6 @@
 package httpadapter
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,22 +40,24 @@ import (
 // during the run, also on HTTP/1: Serve enables full duplex.
 //
 // An error of the source is what Serve returns. If the head has not left, the
-// client gets the status and the text of the [StatusError] that it is or wraps, otherwise
-// a 500 that does not say why. If it has, the connection is broken (on
+// client gets the status, the headers and the text of the [StatusError] that it is or wraps,
+// otherwise a 500 that does not say why. If it has, the connection is broken (on
 // HTTP/2, the stream), whatever the handler does next, so that no client takes what
 // it got for the whole; HTTP/1.0 cannot tell. If w supports no write deadlines,
 // which breaking needs, Serve logs the error and panics with http.ErrAbortHandler.
 // A panic of the source does to the response what an error does, and goes on.
 //
 // If the client has gone, the error wraps [ErrClientGone] and the cause, which is
-// context.Canceled or the error of a write. If w or what it wraps cannot flush, e
+// context.Canceled or the error of a write. If the head has not left by then, the status
+// is [StatusClientClosedRequest], for the logs. If w or what it wraps cannot flush, e
 // is not run, the client gets a 500, and the error wraps http.ErrNotSupported: a
 // middleware's ResponseWriter needs a method Unwrap() http.ResponseWriter. If it hides
 // no more than the deadlines, the stream goes on without them: that is logged, once for
 // each type of ResponseWriter, and is in the [Outcome].
 func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byte], opts ...Option) error {
 	ready := func(*http.Request) (enumerator.Enumerator[[]byte], error) { return e, nil }
-	return serve(w, r, ready, newConfig(opts))
+	_, err := serve(w, r, ready, newConfig(opts), nil)
+	return err
 }
 
 // Handler returns the http.Handler that serves what source makes of each request,
@@ -64,31 +65,52 @@ func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byt
 // source is called on HEAD as well, though what it returns is not run: it should
 // open nothing. Handler panics if source is nil.
 //
+// The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. For
+// any other source is not called: OPTIONS gets a 204, the rest a 405, and both a header Allow
+// that names the methods. A router can allow less. [Serve] leaves the method to its caller.
+//
 // Errors go to the [Logger], with the method and the path, except those that wrap
 // [ErrClientGone], [ErrTooMany] or [ErrDraining]. Those with a status below 500 are only
-// information.
+// information, and those below 400 that were answered are not logged.
 func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), opts ...Option) http.Handler {
 	if source == nil {
 		panic("httpadapter: Handler: source must not be nil")
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.logError(r, serve(w, r, source, c))
+		if reason, err := serve(w, r, source, c, checkMethod(r)); reason == Failed {
+			c.logError(r, err)
+		}
 	})
 }
 
-func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (enumerator.Enumerator[[]byte], error), c *config) error {
+// checkMethod returns the answer to a request whose method is not for a stream, nil if it is. The
+// others may have a body, or say nothing about it.
+func checkMethod(r *http.Request) error {
+	status := http.StatusMethodNotAllowed
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, "QUERY":
+		return nil
+	case http.MethodOptions:
+		status = http.StatusNoContent
+	}
+	return &StatusError{Status: status, Header: http.Header{"Allow": {"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, QUERY"}}}
+}
+
+// serve is Serve and Handler. If refused is not nil, it is the answer.
+func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (enumerator.Enumerator[[]byte], error), c *config, refused error) (Reason, error) {
 	s := newStream(w, r, c)
 	defer s.report()
+	if refused != nil {
+		return s.answer(reasonOf(refused), refused)
+	}
 	leave, err := c.admit(r)
 	defer leave()
 	if err != nil {
-		refuse(w)
-		return s.ended(Refused, err)
+		return s.answer(Refused, err)
 	}
 	if err := checkFlush(w); err != nil {
-		statusOf(err).write(w)
-		return s.ended(Failed, err)
+		return s.answer(Failed, err)
 	}
 
 	// Nothing is recovered, so a panic keeps its stack; but a middleware may recover
@@ -111,18 +133,26 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 		return s.ended(reason, nil)
 	}
 	// Asked now, since breaking an HTTP/2 stream ends the request's context too.
-	if context.Cause(r.Context()) == context.Canceled && !errors.Is(err, ErrClientGone) {
-		err = fmt.Errorf("%w: %w", ErrClientGone, err)
-	}
+	err = orGone(r, err)
 	if errors.Is(err, ErrClientGone) {
 		reason = ClientGone
+	} else if !s.sent {
+		reason = reasonOf(err)
 	}
-	err = s.ended(reason, err)
+	s.ended(reason, err)
 	if errors.Is(s.fail(err), http.ErrNotSupported) {
 		c.logError(r, err)
 		panic(http.ErrAbortHandler)
 	}
-	return err
+	return reason, err
+}
+
+// reasonOf tells an error that is answered from one that is a failure.
+func reasonOf(err error) Reason {
+	if statusOf(err).Status < 400 {
+		return Answered
+	}
+	return Failed
 }
 
 // checkFlush looks for what http.ResponseController.Flush would call, since once
@@ -151,7 +181,7 @@ func (c *config) log() *slog.Logger {
 
 func (c *config) logError(r *http.Request, err error) {
 	switch {
-	case err == nil, errors.Is(err, ErrClientGone), errors.Is(err, ErrTooMany), errors.Is(err, ErrDraining):
+	case errors.Is(err, ErrClientGone), errors.Is(err, ErrTooMany), errors.Is(err, ErrDraining):
 	default:
 		c.log().Log(r.Context(), levelOf(statusOf(err).Status), "httpadapter: stream failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}

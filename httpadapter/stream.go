@@ -96,9 +96,15 @@ func newStream(w http.ResponseWriter, r *http.Request, c *config) *stream {
 }
 
 // ended notes how the stream has ended.
-func (s *stream) ended(reason Reason, err error) error {
+func (s *stream) ended(reason Reason, err error) (Reason, error) {
 	s.outcome.Reason, s.outcome.Err = reason, err
-	return err
+	return reason, err
+}
+
+// answer ends a stream that does not begin.
+func (s *stream) answer(reason Reason, err error) (Reason, error) {
+	statusOf(err).write(s.w)
+	return s.ended(reason, err)
 }
 
 func (s *stream) report() {
