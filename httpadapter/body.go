@@ -114,7 +114,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	}
 	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c}
+		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c, stream: streamOf(ctx)}
 		if c.whole > 0 {
 			b.until = time.Now().Add(c.whole)
 		}
@@ -151,6 +151,8 @@ type body struct {
 	src io.Reader
 	rc  *http.ResponseController // nil without Writer
 
+	stream *stream // that the run is of, nil if that does not ask
+
 	until time.Time // by BodyTimeout; zero without
 
 	eof bool
@@ -168,6 +170,10 @@ func (b *body) Read(p []byte) (int, error) {
 		if b.ctx.Err() != nil {
 			return 0, context.Cause(b.ctx)
 		}
+	}
+	if b.stream != nil {
+		b.stream.reading()
+		defer b.stream.hasRead()
 	}
 	n, err := b.src.Read(p)
 	switch {

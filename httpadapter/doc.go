@@ -13,9 +13,11 @@
 //
 // # What net/http leaves to the server
 //
-// A client's leaving is noticed at once only after the request's body, if it has
-// one, has been read to its end; until then it shows at the next write. Read the
-// body before the stream starts, or let the source end with it.
+// On HTTP/1, a client's leaving is noticed at once only if nothing of what it has sent is
+// unread: neither a part of the request's body nor a byte that follows the request.
+// Otherwise it shows at the second write after that, such as a [Heartbeat]. Read the
+// body before the stream starts, or let the source end with it. Under a [Limit] a stream
+// without a heartbeat is bounded.
 //
 // On HTTP/2 one connection carries many streams. A client that reads the
 // connection but not the stream is gone within [WriteTimeout]; one that no longer

@@ -18,7 +18,16 @@ var ErrDraining = errors.New("httpadapter: the server is shutting down")
 // Limit makes an Option that lets n streams be open at once, of all the handlers and
 // calls of [Serve] that are given this one value: make it once, not for each request. A
 // client beyond that gets a 503 with a Retry-After of 1 to 10 seconds, at random, and
-// its source is not run. HEAD does not count. Limit panics if n is not positive.
+// its source is not run. HEAD does not count.
+//
+// A place must not stay taken by a client that has left. On HTTP/1, net/http does not notice
+// that while there are bytes of the client unread: a part of a body that the source does not
+// read, or what follows the request. A [Heartbeat] finds out, within two of them. A stream that
+// can have none, since its chunks are plain bytes or it has a Content-Length, is broken off
+// with [ErrClientGone] after a minute in which nothing was sent, and nothing was read by [Body]
+// or, in [Handler], from the request's Body. Heartbeat(every, nil) makes that four times every.
+//
+// Limit panics if n is not positive.
 func Limit(n int) Option {
 	mustBePositive("Limit: n", n)
 	return limit(n, func(*http.Request) string { return "" })
@@ -42,7 +51,8 @@ func limit(n int, key func(*http.Request) string) Option {
 // Limited returns the handler that calls h unless a limit is reached, or the server is shutting
 // down: then it answers as [Serve] does, and h is not called. So a WebSocket or an upload can take
 // its place among the streams, by the same values of [Limit] and [LimitPerKey]. Other options have
-// no effect. Limited panics if h is nil.
+// no effect. h itself has to notice when its client has left: an upload does while it reads, a
+// WebSocket by its pings. Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {
 		panic("httpadapter: Limited: h must not be nil")

@@ -108,7 +108,8 @@ func FlushSize(n int) Option {
 // It can come before, between and after any two chunks. By default it is what
 // [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
 // nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0
-// there is no heartbeat, and none in a stream that has a Content-Length. It panics if every
+// there is no heartbeat, and none in a stream that has a Content-Length. A stream without one
+// that is under a [Limit] may be quiet for four times every. It panics if every
 // is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
 	if every < 0 {

@@ -56,7 +56,7 @@ import (
 // each type of ResponseWriter, and is in the [Outcome].
 func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byte], opts ...Option) error {
 	ready := func(*http.Request) (enumerator.Enumerator[[]byte], error) { return e, nil }
-	_, err := serve(w, r, ready, newConfig(opts), nil)
+	_, err := newStream(w, r, newConfig(opts)).serve(ready, nil)
 	return err
 }
 
@@ -78,7 +78,9 @@ func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), 
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if reason, err := serve(w, r, source, c, checkMethod(r)); reason == Failed {
+		s := newStream(w, r, c)
+		s.hear()
+		if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
 			c.logError(r, err)
 		}
 	})
@@ -98,18 +100,17 @@ func checkMethod(r *http.Request) error {
 }
 
 // serve is Serve and Handler. If refused is not nil, it is the answer.
-func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (enumerator.Enumerator[[]byte], error), c *config, refused error) (Reason, error) {
-	s := newStream(w, r, c)
+func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte], error), refused error) (Reason, error) {
 	defer s.report()
 	if refused != nil {
 		return s.answer(reasonOf(refused), refused)
 	}
-	leave, err := c.admit(r)
+	leave, err := s.admit(s.r)
 	defer leave()
 	if err != nil {
 		return s.answer(Refused, err)
 	}
-	if err := checkFlush(w); err != nil {
+	if err := checkFlush(s.w); err != nil {
 		return s.answer(Failed, err)
 	}
 
@@ -121,7 +122,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 			_ = s.fail(nil)
 		}
 	}()
-	e, err := source(r)
+	e, err := source(s.r)
 	reason := Failed
 	if err == nil {
 		reason, err = s.run(e)
@@ -133,7 +134,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 		return s.ended(reason, nil)
 	}
 	// Asked now, since breaking an HTTP/2 stream ends the request's context too.
-	err = orGone(r, err)
+	err = orGone(s.r, err)
 	if errors.Is(err, ErrClientGone) {
 		reason = ClientGone
 	} else if !s.sent {
@@ -141,7 +142,7 @@ func serve(w http.ResponseWriter, r *http.Request, source func(*http.Request) (e
 	}
 	s.ended(reason, err)
 	if errors.Is(s.fail(err), http.ErrNotSupported) {
-		c.logError(r, err)
+		s.logError(s.r, err)
 		panic(http.ErrAbortHandler)
 	}
 	return reason, err

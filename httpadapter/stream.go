@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
@@ -48,6 +49,8 @@ type stream struct {
 
 	start    time.Time
 	until    time.Duration // when it is told to end, zero for never
+	maxQuiet time.Duration // how long nothing may be sent or read, zero for any time
+	read     atomic.Int64  // when the body was read last, a Duration; never while it is
 	last     time.Duration // when the run began or something was written
 	deadline time.Duration // of a write
 	waiting  int           // bytes that are not flushed
@@ -131,6 +134,7 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 		defer s.leaveBody()
 	}
 	s.length = s.contentLength(s.w.Header())
+	s.limitQuiet()
 	ctx, cancel := s.context()
 	defer cancel(nil)
 	if shutdown := draining(s.r); shutdown != nil && s.length < 0 {
@@ -147,6 +151,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 // half a KiB less for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
+	if s.maxQuiet > 0 {
+		return context.WithCancelCause(context.WithValue(ctx, streamKey{}, s))
+	}
 	own := reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
 	if own && s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
 		return ctx, func(error) {}
@@ -162,6 +169,8 @@ func (s *stream) over(ctx context.Context, trailers []string, err error) (Reason
 	switch {
 	case s.err != nil:
 		return Failed, s.err
+	case context.Cause(ctx) == errQuiet:
+		return Failed, errQuiet
 	case stopped:
 	case err != nil:
 		if s.sent && s.waiting > 0 {
@@ -237,6 +246,9 @@ func (s *stream) sendDue() {
 		_ = s.send(nil, true)
 	case s.beats() && now >= s.last+s.beatEvery:
 		_ = s.send(s.beat, true)
+	case s.maxQuiet > 0 && now >= s.quietUntil(now):
+		s.maxQuiet = 0
+		s.cancel(errQuiet)
 	}
 }
 
@@ -264,6 +276,8 @@ func (s *stream) due() time.Duration {
 		at = min(at, s.flushAt)
 	case s.beats():
 		at = min(at, s.last+s.beatEvery)
+	case s.maxQuiet > 0:
+		at = min(at, s.quietUntil(s.now()))
 	}
 	return at
 }
