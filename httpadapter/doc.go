@@ -23,7 +23,9 @@
 // connection but not the stream is gone within [WriteTimeout]; one that no longer
 // reads the connection itself is not, unless the server says so: set
 // http.Server.HTTP2 to an [net/http.HTTP2Config] with a SendPingTimeout or a
-// WriteByteTimeout. On HTTP/1 nothing needs to be set.
+// WriteByteTimeout. The same has the windows for uploads: by default one upload that is
+// not read makes the others of its connection wait, and fail with 408. The Example of
+// [Drain] sets both. On HTTP/1 nothing needs to be set.
 //
 // On HTTP/1.0 a response without a length ends when the connection does, so a
 // stream that was cut looks like one that has ended. Put an end mark into the

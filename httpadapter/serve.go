@@ -63,7 +63,7 @@ func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byt
 // Handler returns the http.Handler that serves what source makes of each request,
 // as [Serve] does. If source fails, that is answered as an early error of the stream is.
 // source is called on HEAD as well, though what it returns is not run: it should
-// open nothing. Handler panics if source is nil.
+// open nothing. It should return soon, since the stream begins only then. Handler panics if source is nil.
 //
 // The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. For
 // any other source is not called: OPTIONS gets a 204, the rest a 405, and both a header Allow
