@@ -45,8 +45,11 @@ func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w
 
 // ReadTimeout sets how long one read of the body may wait for the client; it is 10 s by
 // default. Longer ends the run with status 408. It takes the place of the deadline that
-// http.Server sets for the whole request. A client that sends a byte now and then is
-// never late for it, but for [BodyTimeout]. It needs [Writer]. It panics if d is not positive.
+// http.Server sets for the whole request. Whatever arrives is progress, so an upload of
+// any size may take as long as it needs, and a client that sends a byte now and then is
+// never late for it, but for [BodyTimeout]. Over TLS a whole record has to arrive, which
+// is up to 16 KiB, and on HTTP/2 a whole frame: see MaxReadFrameSize of
+// [net/http.HTTP2Config]. It needs [Writer]. It panics if d is not positive.
 func ReadTimeout(d time.Duration) BodyOption {
 	mustBePositive("ReadTimeout: d", d)
 	return func(c *bodyConfig) { c.timeout, c.needsW = d, "ReadTimeout" }
@@ -111,7 +114,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	}
 	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c}
+		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c, stream: streamOf(ctx)}
 		if c.whole > 0 {
 			b.until = time.Now().Add(c.whole)
 		}
@@ -148,6 +151,8 @@ type body struct {
 	src io.Reader
 	rc  *http.ResponseController // nil without Writer
 
+	stream *stream // that the run is of, nil if that does not ask
+
 	until time.Time // by BodyTimeout; zero without
 
 	eof bool
@@ -165,6 +170,10 @@ func (b *body) Read(p []byte) (int, error) {
 		if b.ctx.Err() != nil {
 			return 0, context.Cause(b.ctx)
 		}
+	}
+	if b.stream != nil {
+		b.stream.reading()
+		defer b.stream.hasRead()
 	}
 	n, err := b.src.Read(p)
 	switch {

@@ -327,6 +327,31 @@ func ExampleError() {
 	// Output: 404 Not Found: no such order
 }
 
+// What a client needs besides the status goes into headers.
+func ExampleStatusError() {
+	h := httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
+		switch r.URL.Path {
+		case "/over": // a browser's EventSource does not come again
+			return enumerator.Empty[[]byte](), &httpadapter.StatusError{Status: http.StatusNoContent}
+		case "/private":
+			return enumerator.Empty[[]byte](), &httpadapter.StatusError{
+				Status: http.StatusUnauthorized,
+				Header: http.Header{"WWW-Authenticate": {`Basic realm="members"`}},
+			}
+		}
+		return enumerator.Of([]byte("data: hello\n\n")), nil
+	}, httpadapter.EventStream())
+	for _, path := range []string{"/", "/over", "/private"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		fmt.Printf("%s %d %q\n", path, w.Code, w.Header().Get("WWW-Authenticate"))
+	}
+	// Output:
+	// / 200 ""
+	// /over 204 ""
+	// /private 401 "Basic realm=\"members\""
+}
+
 func ExampleJSON() {
 	h := httpadapter.Action(httpadapter.JSON[[]int](100), func(w http.ResponseWriter, r *http.Request, ns []int) error {
 		_, err := fmt.Fprint(w, len(ns))

@@ -183,8 +183,27 @@ func ExampleDrain() {
 		<-ctx.Done()
 		return nil, false, context.Cause(ctx)
 	}))
-	server := &http.Server{Handler: serveAll(forever)}
-	httpadapter.Drain(server)
+	handler := serveAll(forever)
+
+	// snippet: server
+
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		HTTP2: &http.HTTP2Config{
+			// Uploads that are not read fill their own windows, and not that of the connection.
+			MaxReceiveBufferPerConnection: 16 << 20,
+			MaxReceiveBufferPerStream:     256 << 10,
+			// An upload over a slow link makes progress with each frame.
+			MaxReadFrameSize: 16 << 10,
+			// A client that does not read its connection is noticed.
+			SendPingTimeout: 15 * time.Second,
+		},
+	}
+	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
+
+	// end snippet
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -166,7 +166,7 @@ func newScene(t *testing.T, bad enumerator.Enumerator[[]byte], opts ...httpadapt
 // felt soon.
 func narrow(srv *httptest.Server) *httptest.Server {
 	srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		_ = conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
+		_ = unlayered(conn).(*net.TCPConn).SetWriteBuffer(32 << 10)
 		return ctx
 	}
 	return srv

@@ -12,13 +12,22 @@ import (
 // ErrTooMany is what an error of [Serve] wraps when a [Limit] is reached.
 var ErrTooMany = errors.New("httpadapter: too many streams")
 
-// ErrDraining is the error of [Serve] when the server is shutting down already.
+// ErrDraining is what an error of [Serve] wraps when the server is shutting down already.
 var ErrDraining = errors.New("httpadapter: the server is shutting down")
 
 // Limit makes an Option that lets n streams be open at once, of all the handlers and
 // calls of [Serve] that are given this one value: make it once, not for each request. A
 // client beyond that gets a 503 with a Retry-After of 1 to 10 seconds, at random, and
-// its source is not run. HEAD does not count. Limit panics if n is not positive.
+// its source is not run. HEAD does not count.
+//
+// A place must not stay taken by a client that has left. On HTTP/1, net/http does not notice
+// that while there are bytes of the client unread: a part of a body that the source does not
+// read, or what follows the request. A [Heartbeat] finds out, within two of them. A stream that
+// can have none, since its chunks are plain bytes or it has a Content-Length, is broken off
+// with [ErrClientGone] after a minute in which nothing was sent, and nothing was read by [Body]
+// or, in [Handler], from the request's Body. Heartbeat(every, nil) makes that four times every.
+//
+// Limit panics if n is not positive.
 func Limit(n int) Option {
 	mustBePositive("Limit: n", n)
 	return limit(n, func(*http.Request) string { return "" })
@@ -42,7 +51,8 @@ func limit(n int, key func(*http.Request) string) Option {
 // Limited returns the handler that calls h unless a limit is reached, or the server is shutting
 // down: then it answers as [Serve] does, and h is not called. So a WebSocket or an upload can take
 // its place among the streams, by the same values of [Limit] and [LimitPerKey]. Other options have
-// no effect. Limited panics if h is nil.
+// no effect. h itself has to notice when its client has left: an upload does while it reads, a
+// WebSocket by its pings. Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {
 		panic("httpadapter: Limited: h must not be nil")
@@ -52,7 +62,7 @@ func Limited(h http.Handler, limits ...Option) http.Handler {
 		leave, err := c.admit(r)
 		defer leave()
 		if err != nil {
-			refuse(w)
+			statusOf(err).write(w)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -88,10 +98,10 @@ func (l *limiter) admit(key string) (leave func(), err error) {
 }
 
 // admit asks all the limits, and the server. leave undoes it and may be called whatever
-// the error.
+// the error, which is a StatusError.
 func (c *config) admit(r *http.Request) (leave func(), err error) {
 	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
-		return func() {}, ErrDraining
+		return func() {}, refusal(ErrDraining)
 	}
 	if len(c.limits) == 0 || r.Method == http.MethodHead {
 		return func() {}, nil
@@ -109,15 +119,18 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 	for i, l := range c.limits {
 		f, err := l.admit(keys[i])
 		if err != nil {
-			return leave, err
+			return leave, refusal(err)
 		}
 		leaves = append(leaves, f)
 	}
 	return leave, nil
 }
 
-// refuse tells a client to come back, not all at once.
-func refuse(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(10)))
-	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+// refusal tells a client to come back, not all at once.
+func refusal(err error) error {
+	return &StatusError{
+		Status: http.StatusServiceUnavailable,
+		Header: http.Header{"Retry-After": {strconv.Itoa(1 + rand.IntN(10))}},
+		Err:    err,
+	}
 }

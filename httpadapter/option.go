@@ -63,12 +63,23 @@ func Header(key, value string) Option {
 	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
 }
 
-// WriteTimeout sets how long the writing of one chunk may take, and that of the
-// head and of the end; it is 10 s by default. A client that takes longer to make
-// room for a chunk is gone. For chunks that come close to one another it may be up to a
-// quarter less, since the deadline is not set again for each. How long the stream
-// lives, or the source waits, does not matter. It panics if d is not positive: a write
-// without a deadline can wait for ever.
+// WriteTimeout sets how long a client may take to make room for a chunk, for the head
+// or for the end of the response; it is 10 s by default. A client that takes longer is
+// gone. What counts is progress, and not size: a chunk of more than 128 KiB is written
+// in pieces of that size, on HTTP/2 one of more than 16 KiB in frames, and each of them
+// has its own time. So a client that keeps reading gets a message of any size, and one
+// that reads a byte now and then is gone.
+//
+// A client that reads 2 MiB within d is never gone. How much less is enough depends on
+// the send buffer of the connection, since the kernel reports room in steps: Linux does
+// so when a third of the buffer is free, and lets the buffer grow to 4 MiB. With a small
+// buffer, as net.TCPConn.SetWriteBuffer sets it, 128 KiB within three quarters of d are
+// enough.
+//
+// For writes that come close to one another d may be up to a quarter less, since the
+// deadline is not set again for each. How long the stream lives, or the source waits,
+// does not matter. WriteTimeout panics if d is not positive: a write without a deadline
+// can wait for ever.
 func WriteTimeout(d time.Duration) Option {
 	mustBePositive("WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
@@ -97,7 +108,8 @@ func FlushSize(n int) Option {
 // It can come before, between and after any two chunks. By default it is what
 // [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
 // nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0
-// there is no heartbeat, and none in a stream that has a Content-Length. It panics if every
+// there is no heartbeat, and none in a stream that has a Content-Length. A stream without one
+// that is under a [Limit] may be quiet for four times every. It panics if every
 // is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
 	if every < 0 {

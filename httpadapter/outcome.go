@@ -32,6 +32,7 @@ const (
 	Expired     Reason = "max duration" // see [MaxDuration]
 	Drained     Reason = "drain"        // see [Drain]
 	ClientGone  Reason = "client gone"  // the error wraps [ErrClientGone]
+	Answered    Reason = "answered"     // a [StatusError] below 400 has taken the place of the stream
 	Failed      Reason = "error"        // any other error
 	Panicked    Reason = "panic"        // in the source or the ResponseWriter
 	Refused     Reason = "refused"      // the error wraps [ErrTooMany] or [ErrDraining]

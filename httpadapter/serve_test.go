@@ -589,7 +589,7 @@ func TestHandlerDoesNotLogThatTheClientHasGone(t *testing.T) {
 				return source(cancel)
 			}).ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
 			assert.Empty(t, logged())
-			assert.Equal(t, answered500, w.calls())
+			assert.Equal(t, []string{"head 499", "write Client Closed Request\n"}, w.calls())
 		})
 	}
 }
@@ -619,9 +619,9 @@ func TestHandlerPanicsWithoutASource(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: Handler: source must not be nil", func() { httpadapter.Handler(nil) })
 }
 
-func TestWhatIsNoStatusOfAnErrorIsA500(t *testing.T) {
+func TestWhatIsNoStatusOfAnAnswerIsA500(t *testing.T) {
 	logged := probe.Logs(t)
-	for _, status := range []int{0, -1, 200, 304, 600, 1000} {
+	for _, status := range []int{0, -1, 100, 101, 103, 199, 600, 999, 1000} {
 		w := httptest.NewRecorder()
 		httpadapter.Error(w, httptest.NewRequest("GET", "/", nil), &httpadapter.StatusError{Status: status, Text: "hello", Err: errBoom})
 		assert.Equal(t, 500, w.Code, status)

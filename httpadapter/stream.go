@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
@@ -48,9 +49,12 @@ type stream struct {
 
 	start    time.Time
 	until    time.Duration // when it is told to end, zero for never
+	maxQuiet time.Duration // how long nothing may be sent or read, zero for any time
+	read     atomic.Int64  // when the body was read last, a Duration; never while it is
 	last     time.Duration // when the run began or something was written
 	deadline time.Duration // of a write
 	waiting  int           // bytes that are not flushed
+	held     int           // bytes written to w since its last flush
 	flushAt  time.Duration // when they must be
 	corked   bool          // more chunks come at once
 	err      error         // of the write that failed, after which there is none
@@ -95,9 +99,15 @@ func newStream(w http.ResponseWriter, r *http.Request, c *config) *stream {
 }
 
 // ended notes how the stream has ended.
-func (s *stream) ended(reason Reason, err error) error {
+func (s *stream) ended(reason Reason, err error) (Reason, error) {
 	s.outcome.Reason, s.outcome.Err = reason, err
-	return err
+	return reason, err
+}
+
+// answer ends a stream that does not begin.
+func (s *stream) answer(reason Reason, err error) (Reason, error) {
+	statusOf(err).write(s.w)
+	return s.ended(reason, err)
 }
 
 func (s *stream) report() {
@@ -124,6 +134,7 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 		defer s.leaveBody()
 	}
 	s.length = s.contentLength(s.w.Header())
+	s.limitQuiet()
 	ctx, cancel := s.context()
 	defer cancel(nil)
 	if shutdown := draining(s.r); shutdown != nil && s.length < 0 {
@@ -140,6 +151,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 // half a KiB less for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
+	if s.maxQuiet > 0 {
+		return context.WithCancelCause(context.WithValue(ctx, streamKey{}, s))
+	}
 	own := reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
 	if own && s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
 		return ctx, func(error) {}
@@ -155,6 +169,8 @@ func (s *stream) over(ctx context.Context, trailers []string, err error) (Reason
 	switch {
 	case s.err != nil:
 		return Failed, s.err
+	case context.Cause(ctx) == errQuiet:
+		return Failed, errQuiet
 	case stopped:
 	case err != nil:
 		if s.sent && s.waiting > 0 {
@@ -230,6 +246,9 @@ func (s *stream) sendDue() {
 		_ = s.send(nil, true)
 	case s.beats() && now >= s.last+s.beatEvery:
 		_ = s.send(s.beat, true)
+	case s.maxQuiet > 0 && now >= s.quietUntil(now):
+		s.maxQuiet = 0
+		s.cancel(errQuiet)
 	}
 }
 
@@ -257,6 +276,8 @@ func (s *stream) due() time.Duration {
 		at = min(at, s.flushAt)
 	case s.beats():
 		at = min(at, s.last+s.beatEvery)
+	case s.maxQuiet > 0:
+		at = min(at, s.quietUntil(s.now()))
 	}
 	return at
 }
@@ -357,7 +378,13 @@ func (s *stream) write(chunk []byte, flush bool) error {
 			s.flushAt = s.last + s.flushInterval
 		}
 		s.waiting += len(chunk)
-		if _, err := s.out().Write(chunk); err != nil {
+		var err error
+		if s.encoder != nil {
+			_, err = s.encoder.Write(chunk)
+		} else {
+			err = s.writePieces(chunk)
+		}
+		if err != nil {
 			return s.failed(err)
 		}
 	}
@@ -378,16 +405,9 @@ func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
 	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
-		s.encoder = s.coding.encoder(s.w)
+		s.encoder = s.coding.encoder(compressed{s})
 	}
 	s.w.WriteHeader(http.StatusOK)
-}
-
-func (s *stream) out() io.Writer {
-	if s.encoder != nil {
-		return s.encoder
-	}
-	return s.w
 }
 
 func (s *stream) flush() error {
@@ -397,13 +417,16 @@ func (s *stream) flush() error {
 		}
 	}
 	s.waiting = 0
-	return s.rc().Flush()
+	return s.flushWriter()
 }
 
 func (s *stream) failed(err error) error {
-	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, http.ErrContentLength) {
+	switch {
+	case errors.Is(err, http.ErrNotSupported), errors.Is(err, http.ErrContentLength):
 		s.err = fmt.Errorf("httpadapter: write: %w", err)
-	} else {
+	case err == context.Cause(s.r.Context()): // see writePieces
+		s.err = err
+	default:
 		s.err = fmt.Errorf("%w: %w", ErrClientGone, err)
 	}
 	return s.err
