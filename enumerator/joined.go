@@ -17,8 +17,8 @@ import (
 // What the consumer of the source leaves over stays with that.
 //
 // Each side ends with the other. EOF ends the source as one that has run out. If the run that feeds
-// it ends otherwise, the source fails: with what ended the context of that run, or else with
-// [io.ErrUnexpectedEOF]. When the consumer behind the source is done, so is the consumer half; when
+// it ends otherwise, the source fails with [io.ErrUnexpectedEOF] and with the failure of that run, or
+// with what has ended its context. When the consumer behind the source is done, so is the consumer half; when
 // that has failed, or the context of its run has ended, the consumer half fails with that error,
 // and with [io.ErrClosedPipe] after a panic. It learns of that with its next element, or EOF. If
 // the other side is never run, a side waits until its context ends.
