@@ -75,7 +75,7 @@ func ExampleEvent_AppendText() {
 	text, err := eventsource.Event{NoData: true, Comment: "still here"}.AppendText(nil)
 	fmt.Printf("%q %v\n", text, err)
 	// Output:
-	// ": still here\n\n" <nil>
+	// ": still here\n" <nil>
 }
 
 const stream = `retry: 3000

@@ -24,7 +24,7 @@ func WithPosition[E any](event func(E) (Event, error)) func(enumerator.Item[E]) 
 		} else if e, err = event(i.Value); e.Name == comet.Gap || e.Name == comet.Reset {
 			err = fmt.Errorf("a message must not have the name %s", e.Name)
 		}
-		e.ID = i.Position.String()
+		e.ID, e.ResetID = i.Position.String(), false
 		return e, err
 	}
 }
