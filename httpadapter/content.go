@@ -11,7 +11,7 @@ type content struct {
 // comment.
 func EventStream() Option {
 	return func(c *config) {
-		c.content = content{[][2]string{{"Content-Type", "text/event-stream"}}, []byte(":\n\n")}
+		c.content = content{[][2]string{{"Content-Type", "text/event-stream"}}, []byte(":\n")}
 	}
 }
 
