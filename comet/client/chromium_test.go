@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func TestChromium(t *testing.T) {
 		"a callback that throws":             testThrow,
 		"an iframe before the page is there": testEarly,
 		"streams without positions":          testPlain,
+		"messages that cannot be sent":       testUnsent,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -378,5 +380,32 @@ func testPlain(t *testing.T, browser context.Context) {
 		p.until("streams." + name + ".got.length >= 3")
 		assert.Equal(t, []string{"kiki", "foo", "</script>"}, eval[[]string](p, "streams."+name+".got"))
 		assert.Empty(t, eval[string](p, "streams."+name+".stream.lastEventId"))
+	}
+}
+
+// The page is told a gap in place of each, gets what follows, and its connection is left alone.
+func testUnsent(t *testing.T, browser context.Context) {
+	s, hub := hubStage(t, httpadapter.Logger(slog.New(slog.DiscardHandler)))
+	p := visit(t, browser, s.url)
+	p.connect(every, "{}")
+	eventually(t, func() bool { return hub.Runs() == len(every) })
+	push(t, hub, 0, 1)
+	var gaps []any
+	for _, message := range unsent {
+		require.NoError(t, hub.Push(t.Context(), message))
+		id := hub.Position().String()
+		gaps = append(gaps, []any{"gap", map[string]any{"from": id, "count": 1.0}, id})
+	}
+	push(t, hub, 1, 3)
+	for _, name := range every {
+		p.until("streams." + name + ".got.length >= 3")
+		assert.Equal(t, numbers(3), p.got(name), name)
+		assert.Equal(t, gaps, eval[[]any](p, "streams."+name+".told.filter(e => e[0] !== 'reset')"), name)
+		assert.Equal(t, []string{"open"}, eval[[]string](p, "streams."+name+".states"), name)
+		assert.Equal(t, hub.Position().String(), eval[string](p, "streams."+name+".stream.lastEventId"), name)
+	}
+	asked := strings.Join(s.asked(), " ")
+	for _, name := range every[:3] { // a poll asks again by its nature
+		assert.Equal(t, 1, strings.Count(asked, "for="+name), name)
 	}
 }
