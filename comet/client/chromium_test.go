@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestChromium(t *testing.T) {
 		"an iframe before the page is there": testEarly,
 		"streams without positions":          testPlain,
 		"messages that cannot be sent":       testUnsent,
+		"a page to log in":                   testLogin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -408,4 +410,51 @@ func testUnsent(t *testing.T, browser context.Context) {
 	for _, name := range every[:3] { // a poll asks again by its nature
 		assert.Equal(t, 1, strings.Count(asked, "for="+name), name)
 	}
+}
+
+// A page to log in, to which each request is redirected, is not a stream: nothing of it is taken
+// for a message, and the client waits longer from attempt to attempt. When the stream is back, it
+// goes on.
+func testLogin(t *testing.T, browser context.Context) {
+	hub := enumerator.Broadcast[any]()
+	var loggedOut atomic.Bool
+	loggedOut.Store(true)
+	stream := client.Handler(func(r *http.Request, after enumerator.Position) (items, error) {
+		if r.URL.Query().Get("transport") == "poll" {
+			return comet.LongPoll(hub, after, 10*time.Second), nil
+		}
+		return hub.From(after), nil
+	})
+	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if loggedOut.Load() {
+			http.Redirect(w, r, "/login", http.StatusFound)
+			return
+		}
+		stream.ServeHTTP(w, r)
+	}))
+	s.mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, "<!DOCTYPE html>\n<title>Log in</title>\n")
+	})
+	p := visit(t, browser, s.url)
+	start := hub.Position().String()
+	p.do(`
+		var delays = [], later = setTimeout;
+		Math.random = () => 1;
+		window.setTimeout = function(f, ms) { if (ms === 20000) return later(f, ms); delays.push(ms); return later(f, Math.min(ms, 50)); };
+	`)
+	for _, name := range every {
+		p.do("delays.length = 0")
+		p.connect([]string{name}, "{lastEventId: '"+start+"', minDelay: 500, maxDelay: 30000, heartbeat: 20000}")
+		p.until("delays.length >= 4")
+		assert.Equal(t, []int{500, 1000, 2000, 4000}, eval[[]int](p, "delays.slice(0, 4)"), name)
+		assert.Empty(t, eval[[]any](p, "streams."+name+".got"), name)
+		if name != every[len(every)-1] {
+			p.do("streams." + name + ".stream.close()")
+		}
+	}
+	loggedOut.Store(false)
+	push(t, hub, 0, 3)
+	p.until("streams.poll.got.length >= 3")
+	assert.Equal(t, numbers(3), p.got("poll"))
 }
