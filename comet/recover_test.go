@@ -174,6 +174,17 @@ func TestRecoverKeepsTheLaws(t *testing.T) {
 	assert.NoError(t, enumerateetest.Test(comet.Recover(taking, ignoring), in))
 }
 
+// Messages without a Position can be dropped, and the first chunk goes out once.
+func TestPlainMessagesCanBeDropped(t *testing.T) {
+	drop := func(context.Context, error, iteratee.Input[float64]) error { return nil }
+	in := []float64{math.NaN(), 1, math.Inf(1), 2}
+	first := enumeratee.Heading([]byte("<html>"))
+	assert.Equal(t, []string{"<html>", "<script>f(1);</script>", "<script>f(2);</script>"}, asStrings(
+		chunksOf(t, enumeratee.Compose(enumeratee.Recover(comet.JSON[float64]("f", comet.Preamble("")), drop), first), in...)))
+	assert.Equal(t, []string{"data: 1\n\n", "data: 2\n\n"}, asStrings(chunksOf(t, enumeratee.Recover(eventsource.JSON[float64](), drop), in...)))
+	assert.Equal(t, []string{"1\n", "2\n"}, asStrings(chunksOf(t, enumeratee.Recover(ndjson.Encode[float64](), drop), in...)))
+}
+
 // What encode holds open is closed when it has failed, and at the end.
 func TestRecoverCloses(t *testing.T) {
 	open, opened := 0, 0

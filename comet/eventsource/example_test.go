@@ -154,3 +154,14 @@ func ExampleFromString() {
 	fmt.Println(e.Data, err)
 	// Output: kiki <nil>
 }
+
+// The bytes of another server come in any pieces.
+func ExampleWholeEvents() {
+	pieces := enumerator.Of([]byte("data: ki"), []byte("ki\n\ndata: two\nda"), []byte("ta: lines\n\ndata: cut sho"))
+	for chunk, err := range enumerator.All(context.Background(), enumerator.Through(pieces, eventsource.WholeEvents(1<<20))) {
+		fmt.Printf("%q %v\n", chunk, err)
+	}
+	// Output:
+	// "data: kiki\n\n" <nil>
+	// "data: two\ndata: lines\n\n" <nil>
+}

@@ -16,7 +16,8 @@ import (
 // method that are not UTF-8 become U+FFFD, as those of a string do. Unlike in encoding/json, <, >
 // and & stay as they are: this is not for scripts, which package comet is for.
 //
-// A value that cannot be encoded, such as a channel or NaN, ends the run. If the consumer ends on a
+// A value that cannot be encoded, such as a channel or NaN, ends the run, unless [enumeratee.Recover]
+// drops it or comet.Recover tells a gap in its place. If the consumer ends on a
 // line and leaves it over, the element is left over, as with [enumeratee.Map]. The line is the only
 // allocation, apart from those of the methods of the element.
 func Encode[E any]() enumeratee.Enumeratee[E, []byte] { return encode[E]("Encode", "") }
