@@ -46,6 +46,10 @@ func JSON[E any](callback string, opts ...Option) enumeratee.Enumeratee[E, []byt
 // or if callback is not a dotted path of JavaScript identifiers that starts with no
 // reserved word.
 //
+// [Recover] goes on after a message that fails, and tells clients a gap in its place. To drop
+// messages that have no Position, put [enumeratee.Recover] around an adapter with an empty
+// [Preamble], and [enumeratee.Heading] of the first chunk behind it.
+//
 // It is Play's Comet with a CometMessage, whose text is not looked at, and Comet.flow.
 func Messages[E any](callback string, encode func(dst []byte, e E) ([]byte, error), opts ...Option) enumeratee.Enumeratee[E, []byte] {
 	if encode == nil {

@@ -34,7 +34,8 @@
 // and nothing else. It cannot leave its literal or the script element, nor begin a
 // comment: quotes, the backslash, <, >, &, U+2028, U+2029 and ASCII's control
 // characters are escaped, and so not lost either. A byte that is not UTF-8 arrives
-// as U+FFFD, as it does from encoding/json.
+// as U+FFFD, as it does from encoding/json. A message that cannot be encoded ends the run;
+// [Recover] tells clients a gap in its place.
 //
 // A callback that is not a dotted path of identifiers is refused with a panic when
 // the adapter is made, and so is a nonce that is not base64 text. The [Preamble] is

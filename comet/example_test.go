@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"math"
 	"net/http/httptest"
 	"strconv"
 	"time"
@@ -200,4 +201,34 @@ func ExampleNewSocket() {
 func ExampleHeartbeat() {
 	fmt.Println(string(comet.Heartbeat("parent.alive", comet.RemoveScripts())))
 	// Output: <script>document.currentScript.remove();parent.alive();</script>
+}
+
+// The bytes of another server come in any pieces.
+func ExampleWholeScripts() {
+	pieces := enumerator.Of([]byte("<html><body><scr"), []byte("ipt>f('kiki');</scrip"), []byte("t><script>f('foo');</script>"))
+	for chunk := range enumerator.All(context.Background(), enumerator.Through(pieces, comet.WholeScripts(1<<20))) {
+		fmt.Printf("%s\n", chunk)
+	}
+	// Output:
+	// <html><body>
+	// <script>f('kiki');</script><script>f('foo');</script>
+}
+
+func ExampleRecover() {
+	encode := comet.Messages("parent.measured", comet.WithPosition(comet.AppendJSON[float64]), comet.Preamble(""))
+	report := func(_ context.Context, err error, i enumerator.Item[float64]) error {
+		fmt.Println(i.Position, err)
+		return nil // go on
+	}
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	show(comet.Recover(encode, report),
+		enumerator.Item[float64]{Value: 1.5, Position: at(8)},
+		enumerator.Item[float64]{Value: math.NaN(), Position: at(9)},
+		enumerator.Item[float64]{Value: 2.5, Position: at(10)},
+	)
+	// Output:
+	// 45 bytes: <script>parent.measured(1.5,'1z-8');</script>
+	// 1z-9 comet: Messages: json: unsupported value: NaN
+	// 73 bytes: <script>parent.measured({"from":"1z-9","count":1},'1z-9','gap');</script>
+	// 45 bytes: <script>parent.measured(2.5,'1z-a');</script>
 }

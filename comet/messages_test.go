@@ -136,7 +136,9 @@ func TestAllocations(t *testing.T) {
 }
 
 func allocations[E any](t *testing.T, adapter enumeratee.Enumeratee[E, []byte], message E) float64 {
-	sink, step := adapter.Attach(enumeratee.NewStage(t.Context()), iteratee.Sink[[]byte]{
+	run, end := iteratee.NewRun(t.Context())
+	defer end()
+	sink, step := adapter.Attach(enumeratee.NewStage(run), iteratee.Sink[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
 		EOF:  func() iteratee.Step { return iteratee.StepDone },
 		Rest: iteratee.Empty[[]byte],

@@ -59,7 +59,8 @@ func notice[E any](i enumerator.Item[E]) Record {
 // the message and, as a second argument, its Position as a string; see [Cursor]. A gap or a
 // reset is a call with three arguments, Data, ID and Event of the [Record].
 //
-// encode must write one argument. WithPosition panics if it is nil.
+// encode must write one argument. An error of encode ends the run, unless [Recover] tells a gap in
+// place of the message. WithPosition panics if encode is nil.
 func WithPosition[E any](encode func(dst []byte, e E) ([]byte, error)) func([]byte, enumerator.Item[E]) ([]byte, error) {
 	if encode == nil {
 		panic("comet: WithPosition: encode must not be nil")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -134,9 +135,12 @@ var chatHandler = httpadapter.Handler(chat, httpadapter.EventStream())
 // snippet: read
 
 // read prints the messages of a stream, and returns the last id, to go on from there.
-func read(ctx context.Context, body io.Reader) (lastID string, err error) {
+func read(ctx context.Context, response *http.Response) (lastID string, err error) {
 	const limit = 1 << 20 // bytes of one event
-	events := enumerator.Through(enumerator.FromReader(body, 4096), eventsource.Decode(limit))
+
+	// With a media type, a page to log in is an error. Without, it is a stream of no events.
+	body := httpadapter.Response(response, "text/event-stream")
+	events := enumerator.Through(body, eventsource.Decode(limit))
 	for e, err := range enumerator.All(ctx, events) {
 		if err != nil {
 			return lastID, err
@@ -156,9 +160,8 @@ func Example_read() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer response.Body.Close()
 	fmt.Println(response.Header.Get("Content-Type"))
-	if _, err := read(context.Background(), response.Body); err != nil {
+	if _, err := read(context.Background(), response); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -167,6 +170,47 @@ func Example_read() {
 	// foo
 	// two
 	// lines
+}
+
+// snippet: gateway
+
+// gateway hands on the events of another server.
+func gateway(r *http.Request) (stream enumerator.Enumerator[[]byte], err error) {
+	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, upstream, nil)
+	if err != nil {
+		return stream, err
+	}
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		request.Header.Set("Last-Event-ID", id)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return stream, err
+	}
+	body := httpadapter.Response(response, "text/event-stream")
+	return enumerator.Through(body, eventsource.WholeEvents(1<<20)), nil
+}
+
+var gatewayHandler = httpadapter.Handler(gateway, httpadapter.EventStream())
+
+// end snippet
+
+var upstream string // a URL
+
+func Example_gateway() {
+	server := httptest.NewServer(chatHandler)
+	defer server.Close()
+	upstream = server.URL
+	answer := httptest.NewRecorder()
+	gatewayHandler.ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	fmt.Print(answer.Body)
+	// Output:
+	// data: kiki
+	//
+	// data: foo
+	//
+	// data: two
+	// data: lines
 }
 
 // snippet: transports
@@ -204,6 +248,34 @@ func poll(r request) (chunks, error) {
 var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.Encode[comet.Record]())
 
 // end snippet
+
+func Example_recover() {
+	// snippet: recover
+
+	encode := comet.Recover(
+		eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[float64])),
+		func(_ context.Context, err error, i enumerator.Item[float64]) error {
+			fmt.Printf("%v is not sent: %v\n", i.Value, err)
+			return nil // go on
+		},
+	)
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	items := enumerator.Of(
+		enumerator.Item[float64]{Value: 1.5, Position: at(8)},
+		enumerator.Item[float64]{Value: math.NaN(), Position: at(9)},
+		enumerator.Item[float64]{Value: 2.5, Position: at(10)},
+	)
+	show(enumerator.Through(items, encode))
+	// Output:
+	// id: 1z-8
+	// data: 1.5
+	// NaN is not sent: comet/eventsource: Messages: json: unsupported value: NaN
+	// event: gap
+	// id: 1z-9
+	// data: {"from":"1z-9","count":1}
+	// id: 1z-a
+	// data: 2.5
+}
 
 func TestTransports(t *testing.T) {
 	start := hub.Position()

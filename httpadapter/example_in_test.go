@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/text"
 	"github.com/halley-go/halley/enumerator"
@@ -317,6 +319,29 @@ func ExampleResponse() {
 	// one
 	// two
 	// three
+}
+
+// A request for events is redirected to a page to log in.
+func ExampleResponse_mediaType() {
+	mux := http.NewServeMux()
+	mux.Handle("/events", http.RedirectHandler("/login", http.StatusFound))
+	mux.HandleFunc("/login", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<title>Log in</title>")
+	})
+	origin := httptest.NewServer(mux)
+	defer origin.Close()
+
+	res, err := http.Get(origin.URL + "/events")
+	if err != nil {
+		log.Fatal(err)
+	}
+	events := enumerator.Through(httpadapter.Response(res, "text/event-stream"), eventsource.Decode(1<<20))
+	_, err = enumerator.Run(context.Background(), events, iteratee.Ignore[eventsource.Event]())
+	if e := (*httpadapter.ResponseError)(nil); errors.As(err, &e) {
+		fmt.Printf("%s, %s, expected %s: %s\n", e.Status, e.ContentType, e.Expected, e.Start)
+	}
+	// Output: 200 OK, text/html, expected [text/event-stream]: <title>Log in</title>
 }
 
 func ExampleError() {

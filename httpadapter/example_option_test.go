@@ -138,6 +138,17 @@ func ExampleLogger() {
 	// Internal Server Error
 }
 
+// A handler that is made of Handler logs where that does.
+func ExampleLoggerOf() {
+	logger := slog.New(slog.DiscardHandler)
+	opts := []httpadapter.Option{httpadapter.NDJSON(), httpadapter.Logger(logger)}
+	fmt.Println(httpadapter.LoggerOf(opts...) == logger)
+	fmt.Println(httpadapter.LoggerOf() == slog.Default())
+	// Output:
+	// true
+	// true
+}
+
 // One place for all, and the one stream that is open asks for another.
 func ExampleLimit() {
 	limit := httpadapter.Limit(1) // once, not for each request

@@ -153,6 +153,10 @@ func Logger(l *slog.Logger) Option {
 	return func(c *config) { c.logger = l }
 }
 
+// LoggerOf returns the [Logger] that opts set: slog's default logger if they set none. It is for
+// handlers that are made of [Handler] and have something to log themselves.
+func LoggerOf(opts ...Option) *slog.Logger { return newConfig(opts).log() }
+
 func mustBePositive[N int | time.Duration](what string, n N) {
 	if n <= 0 {
 		panic(fmt.Sprintf("httpadapter: %s must be positive, got %v", what, n))

@@ -155,3 +155,10 @@ func TestLogger(t *testing.T) {
 	assert.Contains(t, text.String(), errBoom.Error())
 	assert.Empty(t, elsewhere())
 }
+
+func TestLoggerOf(t *testing.T) {
+	first, second := slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
+	assert.Same(t, slog.Default(), httpadapter.LoggerOf())
+	assert.Same(t, slog.Default(), httpadapter.LoggerOf(httpadapter.EventStream()))
+	assert.Same(t, second, httpadapter.LoggerOf(httpadapter.Logger(first), httpadapter.NDJSON(), httpadapter.Logger(second)))
+}

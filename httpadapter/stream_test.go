@@ -167,7 +167,7 @@ func TestBursts(t *testing.T) {
 		},
 		"heartbeats count from the last": {
 			bursts(1*s, "a b c", 20*s, ""), []httpadapter.Option{httpadapter.EventStream()},
-			[]string{"50ms head 200", "50ms flush", "1s write a", "1s write b", "1s write c", "1s flush", "16s write :\n\n", "16s flush"},
+			[]string{"50ms head 200", "50ms flush", "1s write a", "1s write b", "1s write c", "1s flush", "16s write :\n", "16s flush"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestHeartbeat(t *testing.T) {
 		"of the content": {
 			script(20*s, "a", 30*s, "b", 46*s, ""),
 			[]httpadapter.Option{httpadapter.EventStream()},
-			[]string{"50ms head 200", "50ms flush", "15.05s write :\n\n", "15.05s flush", "20s write a", "20s flush", "30s write b", "30s flush", "45s write :\n\n", "45s flush"},
+			[]string{"50ms head 200", "50ms flush", "15.05s write :\n", "15.05s flush", "20s write a", "20s flush", "30s write b", "30s flush", "45s write :\n", "45s flush"},
 		},
 		"none without": {script(100*s, "a"), nil, []string{"50ms head 200", "50ms flush", "1m40s write a", "1m40s flush"}},
 		"own": {
@@ -313,7 +313,7 @@ func TestHeartbeatThatFailsEndsTheRun(t *testing.T) {
 		err := w.serve(t.Context(), src.enumerator(), httpadapter.EventStream())
 		assert.ErrorIs(t, err, httpadapter.ErrClientGone)
 		assert.EqualValues(t, 1, src.closed.Load())
-		assert.Equal(t, []string{"head 200", "flush", "write :\n\n", "deadline past"}, w.calls())
+		assert.Equal(t, []string{"head 200", "flush", "write :\n", "deadline past"}, w.calls())
 	})
 }
 
@@ -326,9 +326,9 @@ func TestHeartbeatAndChunkTakeTurns(t *testing.T) {
 		require.NoError(t, w.serve(t.Context(), e, httpadapter.EventStream(), httpadapter.Heartbeat(15*time.Second, nil)))
 		assert.Equal(t, []string{
 			"head 200", "flush",
-			"write :\n\n", "written", "flush",
+			"write :\n", "written", "flush",
 			"write a", "written", "flush",
-			"write :\n\n", "written", "flush",
+			"write :\n", "written", "flush",
 		}, w.calls())
 	})
 }

@@ -122,7 +122,7 @@ func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var heartbeat = []byte(":\n\n")
+var heartbeat = []byte(":\n")
 
 func newGoSSE() (http.Handler, func(string)) {
 	s := &gosse.Server{}

@@ -3,8 +3,10 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +40,8 @@ func TestChromium(t *testing.T) {
 		"a callback that throws":             testThrow,
 		"an iframe before the page is there": testEarly,
 		"streams without positions":          testPlain,
+		"messages that cannot be sent":       testUnsent,
+		"a page to log in":                   testLogin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -388,4 +392,78 @@ func testPlain(t *testing.T, browser context.Context) {
 		assert.Equal(t, []string{"kiki", "foo", "</script>"}, eval[[]string](p, "streams."+name+".got"))
 		assert.Empty(t, eval[string](p, "streams."+name+".stream.lastEventId"))
 	}
+}
+
+// The page is told a gap in place of each, gets what follows, and its connection is left alone.
+func testUnsent(t *testing.T, browser context.Context) {
+	s, hub := hubStage(t, httpadapter.Logger(slog.New(slog.DiscardHandler)))
+	p := visit(t, browser, s.url)
+	p.connect(every, "{}")
+	eventually(t, func() bool { return hub.Runs() == len(every) })
+	push(t, hub, 0, 1)
+	var gaps []any
+	for _, message := range unsent {
+		require.NoError(t, hub.Push(t.Context(), message))
+		id := hub.Position().String()
+		gaps = append(gaps, []any{"gap", map[string]any{"from": id, "count": 1.0}, id})
+	}
+	push(t, hub, 1, 3)
+	for _, name := range every {
+		p.until("streams." + name + ".got.length >= 3")
+		assert.Equal(t, numbers(3), p.got(name), name)
+		assert.Equal(t, gaps, eval[[]any](p, "streams."+name+".told.filter(e => e[0] !== 'reset')"), name)
+		assert.Equal(t, []string{"open"}, eval[[]string](p, "streams."+name+".states"), name)
+		assert.Equal(t, hub.Position().String(), eval[string](p, "streams."+name+".stream.lastEventId"), name)
+	}
+	asked := strings.Join(s.asked(), " ")
+	for _, name := range every[:3] { // a poll asks again by its nature
+		assert.Equal(t, 1, strings.Count(asked, "for="+name), name)
+	}
+}
+
+// A page to log in, to which each request is redirected, is not a stream: nothing of it is taken
+// for a message, and the client waits longer from attempt to attempt. When the stream is back, it
+// goes on.
+func testLogin(t *testing.T, browser context.Context) {
+	hub := enumerator.Broadcast[any]()
+	var loggedOut atomic.Bool
+	loggedOut.Store(true)
+	stream := client.Handler(func(r *http.Request, after enumerator.Position) (items, error) {
+		if r.URL.Query().Get("transport") == "poll" {
+			return comet.LongPoll(hub, after, 10*time.Second), nil
+		}
+		return hub.From(after), nil
+	})
+	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if loggedOut.Load() {
+			http.Redirect(w, r, "/login", http.StatusFound)
+			return
+		}
+		stream.ServeHTTP(w, r)
+	}))
+	s.mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, "<!DOCTYPE html>\n<title>Log in</title>\n")
+	})
+	p := visit(t, browser, s.url)
+	start := hub.Position().String()
+	p.do(`
+		var delays = [], later = setTimeout;
+		Math.random = () => 1;
+		window.setTimeout = function(f, ms) { if (ms === 20000) return later(f, ms); delays.push(ms); return later(f, Math.min(ms, 50)); };
+	`)
+	for _, name := range every {
+		p.do("delays.length = 0")
+		p.connect([]string{name}, "{lastEventId: '"+start+"', minDelay: 500, maxDelay: 30000, heartbeat: 20000}")
+		p.until("delays.length >= 4")
+		assert.Equal(t, []int{500, 1000, 2000, 4000}, eval[[]int](p, "delays.slice(0, 4)"), name)
+		assert.Empty(t, eval[[]any](p, "streams."+name+".got"), name)
+		if name != every[len(every)-1] {
+			p.do("streams." + name + ".stream.close()")
+		}
+	}
+	loggedOut.Store(false)
+	push(t, hub, 0, 3)
+	p.until("streams.poll.got.length >= 3")
+	assert.Equal(t, numbers(3), p.got("poll"))
 }

@@ -1,12 +1,14 @@
 package client
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/halley-go/halley/comet"
@@ -49,12 +51,24 @@ const Callback = "frameElement.halley"
 // over each transport. A poll has to end soon: where clients use that transport, source
 // returns a comet.LongPoll for it. Errors are those of httpadapter.Handler.
 //
+// A message that cannot be encoded, or that panics as it is encoded, costs that message: each
+// client is told a gap in its place, and goes on after it. It is an error in the log of
+// httpadapter.Logger, once for its Position.
+//
 // The heartbeat is one that the script hears, every 15 s. The page of a frame runs no scripts
 // but those of the stream, which leave it when they have run. The options are added to this;
 // httpadapter.Heartbeat with a nil chunk says how often. Handler panics if source is nil.
 func Handler[E any](source func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[E]], error), opts ...httpadapter.Option) http.Handler {
 	if source == nil {
 		panic("comet/client: Handler: source must not be nil")
+	}
+	var unsent reports
+	report := func(ctx context.Context, err error, i enumerator.Item[E]) error {
+		if unsent.isNew(i.Position) {
+			httpadapter.LoggerOf(opts...).ErrorContext(ctx, "comet/client: a message cannot be sent, and clients are told a gap in its place",
+				"position", i.Position.String(), "error", err)
+		}
+		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		encode, how, ok := transport[E](r.URL.Query().Get("transport"))
@@ -64,9 +78,34 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		}
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
-			return enumerator.Through(items, encode), err
+			return enumerator.Through(items, comet.Recover(encode, report)), err
 		}, append(how, opts...)...).ServeHTTP(w, r)
 	})
+}
+
+// reports remembers which messages have been reported, so that each is reported once and not for
+// each client.
+type reports struct {
+	mu   sync.Mutex
+	done map[enumerator.Position]bool
+}
+
+// most is how many reports are remembered. After that a message can be reported again.
+const most = 1024
+
+// isNew reports whether it is called with that Position for the first time. The zero Position,
+// which many messages can have, is always new.
+func (r *reports) isNew(p enumerator.Position) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done[p] {
+		return false
+	}
+	if r.done == nil || len(r.done) == most {
+		r.done = map[enumerator.Position]bool{}
+	}
+	r.done[p] = p != enumerator.Position{}
+	return true
 }
 
 // every is the time between two heartbeats; the script waits a little longer.

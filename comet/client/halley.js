@@ -68,7 +68,7 @@
             receiveLines(lines, link);
             read(); // not returned: the promises would wait for one another, and be kept
           }, link.over);
-        if (!response.ok) return link.over();
+        if (!response.ok || isPage(response.headers.get("Content-Type"))) return link.over();
         link.heard();
         read();
       }, link.over);
@@ -82,13 +82,19 @@
         if (request.readyState < 4) link.heard();
       };
       request.onloadend = () => {
-        if (request.status === 200) link.next(receiveLines(request.responseText.split("\n"), link));
+        if (request.status === 200 && !isPage(request.getResponseHeader("Content-Type")))
+          link.next(receiveLines(request.responseText.split("\n"), link));
         else link.over(); // also if the answer was cut
       };
       request.send();
       return () => request.abort();
     },
   };
+
+  // isPage tells a page, such as one to log in to which the request was redirected, from lines.
+  function isPage(contentType) {
+    return /html/i.test(contentType);
+  }
 
   // receiveLines returns how many records there were. A callback that throws is reported,
   // as it is by the transports that the browser has itself, and the stream goes on.

@@ -24,7 +24,9 @@ import (
 // is dropped.
 //
 // Every event has as its ID the last one that the stream has set, and as its Retry the last
-// time that was asked for: what to connect again with. Its strings are memory of their own.
+// time that was asked for: what to connect again with. ResetID and RetryAtOnce say that these
+// were set to nothing and to 0. So [Encode] writes events from which Decode makes the same
+// ones again. The strings of an event are memory of their own.
 //
 // A line of more than limit bytes, or one that together with the data before it is of more,
 // ends the run with an error that wraps [bufio.ErrTooLong], as soon as that is seen: Decode
@@ -37,7 +39,9 @@ import (
 func Decode(limit int) enumeratee.Enumeratee[[]byte, Event] { return decode("Decode", limit, false) }
 
 // DecodeAll is [Decode] that also hands on, with NoData set, what only changes the ID or
-// asks for a Retry. A client that connects again has to know of those too.
+// asks for a Retry. A client that connects again has to know of those too, and so has a
+// program that passes the events on. A Retry counts as soon as its line has ended, so
+// DecodeAll hands it on at EOF, though the event that it stands in is dropped.
 func DecodeAll(limit int) enumeratee.Enumeratee[[]byte, Event] {
 	return decode("DecodeAll", limit, true)
 }
@@ -67,13 +71,20 @@ type decoder struct {
 
 	eventType  string
 	data       []byte // each line with an LF
-	idBuffer   string // becomes the last event id with the end of the event
-	id         string
+	idBuffer   lastID // becomes the last event id with the end of the event
+	id         lastID
 	retry      time.Duration
+	atOnce     bool // retry is a 0 that was asked for
 	retryAsked bool // by this event
 
 	end  iteratee.Step
 	left []byte // what follows the event on which the consumer ended
+}
+
+// lastID is the last event id, which a stream can set to nothing.
+type lastID struct {
+	text string
+	set  bool
 }
 
 func (d *decoder) next(chunk []byte) iteratee.Step {
@@ -147,28 +158,35 @@ func (d *decoder) process(line []byte) {
 		d.data = append(append(d.data, value...), '\n')
 	case "id":
 		if bytes.IndexByte(value, 0) < 0 {
-			d.idBuffer = toString(value)
+			d.idBuffer = lastID{toString(value), true}
 		}
 	case "retry":
 		if retry, ok := parseRetry(string(value)); ok {
-			d.retry, d.retryAsked = retry, true
+			d.retry, d.atOnce, d.retryAsked = retry, retry == 0, true
 		}
 	}
 }
 
 func (d *decoder) dispatch() {
-	e := Event{Name: d.eventType, ID: d.idBuffer, Retry: d.retry, NoData: len(d.data) == 0}
 	news := d.retryAsked || d.id != d.idBuffer
-	if e.NoData {
-		e.Name = ""
-	} else {
-		e.Data = toString(d.data[:len(d.data)-1])
+	d.id = d.idBuffer
+	e := d.state()
+	if len(d.data) > 0 {
+		e.Name, e.Data, e.NoData = d.eventType, toString(d.data[:len(d.data)-1]), false
 	}
-	d.eventType, d.data, d.id, d.retryAsked = "", d.data[:0], d.idBuffer, false
+	d.eventType, d.data, d.retryAsked = "", d.data[:0], false
 	if !e.NoData || d.all && news {
 		if d.end = d.inner.Next(e); d.end.IsCont() {
 			d.end = d.cancelled()
 		}
+	}
+}
+
+// state returns an event of what a client has to know when it connects again.
+func (d *decoder) state() Event {
+	return Event{
+		ID: d.id.text, ResetID: d.id == lastID{set: true},
+		Retry: d.retry, RetryAtOnce: d.atOnce, NoData: true,
 	}
 }
 
@@ -195,6 +213,9 @@ func toString(b []byte) string {
 }
 
 func (d *decoder) eof() iteratee.Step {
+	if d.end.IsCont() && d.all && d.retryAsked {
+		d.end = d.inner.Next(d.state())
+	}
 	if d.end.IsCont() {
 		d.end = d.stop
 	}

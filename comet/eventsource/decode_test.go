@@ -42,32 +42,34 @@ var streams = map[string]struct {
 		events{{Name: "add", Data: "73857293"}, {Name: "remove", Data: "2153"}, {Name: "add", Data: "113411"}},
 	},
 	"stock":              {"data: YHOO\ndata: +2\ndata: 10\n\n", events{{Data: "YHOO\n+2\n10"}}},
-	"four blocks":        {": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event", events{{ID: "1", Data: "first event"}, {Data: "second event"}}},
+	"four blocks":        {": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event", events{{ID: "1", Data: "first event"}, {ResetID: true, Data: "second event"}}},
 	"the third complete": {"data:  third event\n\n", events{{Data: " third event"}}},
 	"empty data":         {"data\n\ndata\ndata\n\ndata:", events{{}, {Data: "\n"}}},
 	"a space or none":    {"data:test\n\ndata: test\n\n", events{{Data: "test"}, {Data: "test"}}},
 
-	"nothing":                {"", nil},
-	"ends of lines":          {"data:a\r\rdata:b\n\ndata:c\r\n\r\ndata:d\r\n\ndata:e\n\r\ndata:f\r\r\ndata:g\n\r", events{{Data: "a"}, {Data: "b"}, {Data: "c"}, {Data: "d"}, {Data: "e"}, {Data: "f"}, {Data: "g"}}},
-	"LF CR is two ends":      {"data:a\n\rdata:b\n\n", events{{Data: "a"}, {Data: "b"}}},
-	"mark":                   {"\ufeffdata:a\n\n", events{{Data: "a"}}},
-	"one mark only":          {"\ufeff\ufeffdata:a\n\ndata:b\n\n", events{{Data: "b"}}},
-	"a mark later is data":   {"\n\ufeffdata:a\n\ndata:\ufeffb\n\n", events{{Data: "\ufeffb"}}},
-	"a mark before nothing":  {"\ufeff\ndata:a\n\n", events{{Data: "a"}}},
-	"unknown fields":         {"Data:x\n data:x\ndata :x\nfoo\ndatax:\nxdata:\n:data:x\n::\n\ndata:a\n\n", events{{Data: "a"}}},
-	"no data, no event":      {"event: a\n\ndata: b\n\n", events{{Data: "b"}}},
-	"the last name counts":   {"event:a\nevent: b\ndata:c\n\nevent:a\nevent\ndata:d\n\n", events{{Name: "b", Data: "c"}, {Data: "d"}}},
-	"id persists":            {"id:1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n", events{{ID: "1", Data: "a"}, {ID: "1", Data: "b"}, {Data: "c"}}},
-	"id without event":       {"id:1\n\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
-	"id with NUL is ignored": {"id:1\nid:\x00\nid:a\x00b\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
-	"NUL elsewhere":          {"event:\x00\ndata:\x00\n\n", events{{Name: "\x00", Data: "\x00"}}},
-	"retry":                  {"retry:1000\ndata:a\n\nretry: 0050\n\ndata:b\n\n", events{{Retry: time.Second, Data: "a"}, {Retry: 50 * time.Millisecond, Data: "b"}}},
-	"retry of digits only":   {"retry:7\nretry\nretry:\nretry:  1\nretry:1 \nretry:-1\nretry:+1\nretry:1.5\nretry:1e3\nretry:0x1\nretry:1_0\nretry:\u0661\ndata:a\n\n", events{{Retry: 7 * time.Millisecond, Data: "a"}}},
-	"retry without measure":  {"retry:" + strings.Repeat("9", 50) + "\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
-	"retry that overflows":   {"retry:9223372036854775807\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
-	"not UTF-8":              {"data:\xff\xe2\x80a\nevent:\xc3\nid:\xf0\x9f\n\n", events{{Name: "\ufffd", ID: "\ufffd", Data: "\ufffd\ufffda"}}},
-	"incomplete":             {"data:a\n\nid:1\nevent:b\ndata:c\n", events{{Data: "a"}}},
-	"colons":                 {"data::\ndata: : \n\n", events{{Data: ":\n: "}}},
+	"nothing":                   {"", nil},
+	"ends of lines":             {"data:a\r\rdata:b\n\ndata:c\r\n\r\ndata:d\r\n\ndata:e\n\r\ndata:f\r\r\ndata:g\n\r", events{{Data: "a"}, {Data: "b"}, {Data: "c"}, {Data: "d"}, {Data: "e"}, {Data: "f"}, {Data: "g"}}},
+	"LF CR is two ends":         {"data:a\n\rdata:b\n\n", events{{Data: "a"}, {Data: "b"}}},
+	"mark":                      {"\ufeffdata:a\n\n", events{{Data: "a"}}},
+	"one mark only":             {"\ufeff\ufeffdata:a\n\ndata:b\n\n", events{{Data: "b"}}},
+	"a mark later is data":      {"\n\ufeffdata:a\n\ndata:\ufeffb\n\n", events{{Data: "\ufeffb"}}},
+	"a mark before nothing":     {"\ufeff\ndata:a\n\n", events{{Data: "a"}}},
+	"unknown fields":            {"Data:x\n data:x\ndata :x\nfoo\ndatax:\nxdata:\n:data:x\n::\n\ndata:a\n\n", events{{Data: "a"}}},
+	"no data, no event":         {"event: a\n\ndata: b\n\n", events{{Data: "b"}}},
+	"the last name counts":      {"event:a\nevent: b\ndata:c\n\nevent:a\nevent\ndata:d\n\n", events{{Name: "b", Data: "c"}, {Data: "d"}}},
+	"id persists":               {"id:1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n", events{{ID: "1", Data: "a"}, {ID: "1", Data: "b"}, {ResetID: true, Data: "c"}}},
+	"id that is set to nothing": {"id:\ndata:a\n\ndata:b\n\nid:1\ndata:c\n\n", events{{ResetID: true, Data: "a"}, {ResetID: true, Data: "b"}, {ID: "1", Data: "c"}}},
+	"id without event":          {"id:1\n\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
+	"id with NUL is ignored":    {"id:1\nid:\x00\nid:a\x00b\ndata:a\n\n", events{{ID: "1", Data: "a"}}},
+	"NUL elsewhere":             {"event:\x00\ndata:\x00\n\n", events{{Name: "\x00", Data: "\x00"}}},
+	"retry":                     {"retry:1000\ndata:a\n\nretry: 0050\n\ndata:b\n\n", events{{Retry: time.Second, Data: "a"}, {Retry: 50 * time.Millisecond, Data: "b"}}},
+	"retry of digits only":      {"retry:7\nretry\nretry:\nretry:  1\nretry:1 \nretry:-1\nretry:+1\nretry:1.5\nretry:1e3\nretry:0x1\nretry:1_0\nretry:\u0661\ndata:a\n\n", events{{Retry: 7 * time.Millisecond, Data: "a"}}},
+	"retry of nothing":          {"data:a\n\nretry:0\ndata:b\n\ndata:c\n\nretry:1\ndata:d\n\n", events{{Data: "a"}, {RetryAtOnce: true, Data: "b"}, {RetryAtOnce: true, Data: "c"}, {Retry: time.Millisecond, Data: "d"}}},
+	"retry without measure":     {"retry:" + strings.Repeat("9", 50) + "\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
+	"retry that overflows":      {"retry:9223372036854775807\ndata:a\n\n", events{{Retry: math.MaxInt64 / time.Millisecond * time.Millisecond, Data: "a"}}},
+	"not UTF-8":                 {"data:\xff\xe2\x80a\nevent:\xc3\nid:\xf0\x9f\n\n", events{{Name: "\ufffd", ID: "\ufffd", Data: "\ufffd\ufffda"}}},
+	"incomplete":                {"data:a\n\nid:1\nevent:b\ndata:c\n", events{{Data: "a"}}},
+	"colons":                    {"data::\ndata: : \n\n", events{{Data: ":\n: "}}},
 }
 
 func TestDecode(t *testing.T) {
@@ -89,8 +91,19 @@ func TestDecodeAll(t *testing.T) {
 	const ms = time.Millisecond
 	assert.Equal(t, events{
 		{NoData: true, Retry: 5 * ms}, {NoData: true, Retry: 5 * ms, ID: "1"}, {Retry: 5 * ms, ID: "2", Data: "a"},
-		{NoData: true, Retry: 5 * ms}, {NoData: true, Retry: 5 * ms, ID: "3"},
+		{NoData: true, Retry: 5 * ms, ResetID: true}, {NoData: true, Retry: 5 * ms, ID: "3"},
 	}, got)
+
+	for stream, want := range map[string]events{
+		"id\n\nid\n\n": {{NoData: true, ResetID: true}},
+		"retry:0\n\n":  {{NoData: true, RetryAtOnce: true}},
+		"id:1\n\nid:2\nretry:7\nevent:x\ndata:y\n": {{NoData: true, ID: "1"}, {NoData: true, ID: "1", Retry: 7 * ms}},
+		"retry:7": nil,
+	} {
+		got, err := through(eventsource.DecodeAll(100), []byte(stream))
+		require.NoError(t, err)
+		assert.Equal(t, want, got, stream)
+	}
 }
 
 // An event is handed on with the CR that may be half of its end.
@@ -196,26 +209,30 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		oneLine := rapid.Map(anyText(), func(s string) string { return strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(s) })
 		var in, want events
-		var id string
-		var retry time.Duration
+		var state eventsource.Event // of the client
 		for range rapid.IntRange(0, 5).Draw(t, "events") {
 			e := eventsource.Event{
 				Name: oneLine.Draw(t, "name"), ID: oneLine.Draw(t, "id"), Comment: anyText().Draw(t, "comment"),
 				Retry: time.Duration(rapid.IntRange(0, 3).Draw(t, "retry")) * time.Millisecond, NoData: rapid.Bool().Draw(t, "no data"),
 			}
+			e.ResetID = e.ID == "" && rapid.Bool().Draw(t, "reset id")
+			e.RetryAtOnce = e.Retry == 0 && rapid.Bool().Draw(t, "retry at once")
 			if !e.NoData {
 				e.Data = anyText().Draw(t, "data")
 			}
 			in = append(in, e)
 
-			news := e.Retry > 0 || e.ID != "" && decoded(e.ID) != id
-			if e.ID != "" {
-				id = decoded(e.ID)
+			before := state
+			asked := e.Retry > 0 || e.RetryAtOnce
+			if e.ID != "" || e.ResetID {
+				state.ID, state.ResetID = decoded(e.ID), e.ResetID
 			}
-			if e.Retry > 0 {
-				retry = e.Retry
+			if asked {
+				state.Retry, state.RetryAtOnce = e.Retry, e.RetryAtOnce
 			}
-			arrives := eventsource.Event{ID: id, Retry: retry, NoData: e.NoData}
+			news := asked || state != before
+			arrives := state
+			arrives.NoData = e.NoData
 			if !e.NoData {
 				arrives.Name, arrives.Data = decoded(e.Name), decoded(lineEnd.ReplaceAllString(e.Data, "\n"))
 			}
@@ -229,6 +246,34 @@ func TestRoundTrip(t *testing.T) {
 		got, err := through(eventsource.DecodeAll(1<<20), cuts...)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
+	})
+}
+
+// requireSameWhenWritten requires that what Encode makes of events is decoded to the same.
+func requireSameWhenWritten(t require.TestingT, want events, decode func(int) enumeratee.Enumeratee[[]byte, eventsource.Event]) {
+	chunks, err := through(eventsource.Encode(), want...)
+	require.NoError(t, err)
+	got, err := through(decode(1<<20), chunks...)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// What has been decoded can be written: nothing of it is lost, nor of what a client has to
+// know when it connects again.
+func TestDecodedEventsCanBeWritten(t *testing.T) {
+	for name, c := range streams {
+		t.Run(name, func(t *testing.T) {
+			for _, decode := range []func(int) enumeratee.Enumeratee[[]byte, eventsource.Event]{eventsource.Decode, eventsource.DecodeAll} {
+				got, err := through(decode(1000), []byte(c.in))
+				require.NoError(t, err)
+				requireSameWhenWritten(t, got, decode)
+			}
+		})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		got, err := through(eventsource.DecodeAll(1<<20), []byte(anyText().Draw(t, "stream")))
+		require.NoError(t, err)
+		requireSameWhenWritten(t, got, eventsource.DecodeAll)
 	})
 }
 
@@ -263,17 +308,27 @@ func TestNothingIsForged(t *testing.T) {
 func model(stream []byte) (got events) {
 	text := strings.TrimPrefix(decoded(string(stream)), "\ufeff")
 	lines := regexp.MustCompile(`\r\n|\r|\n`).Split(text, -1)
-	var name, data, id, last string
-	var retry time.Duration
+	var name, data string
+	var id, last *string // nil until there is one
+	var retry *time.Duration
 	var asked bool
+	tell := func(e eventsource.Event) {
+		if last != nil {
+			e.ID, e.ResetID = *last, *last == ""
+		}
+		if retry != nil {
+			e.Retry, e.RetryAtOnce = *retry, *retry == 0
+		}
+		got = append(got, e)
+	}
 	for _, line := range lines[:len(lines)-1] {
 		if line == "" {
-			news := asked || id != last
+			news := asked || (id == nil) != (last == nil) || id != nil && *id != *last
 			last, asked = id, false
 			if data != "" {
-				got = append(got, eventsource.Event{Name: name, ID: last, Retry: retry, Data: strings.TrimSuffix(data, "\n")})
+				tell(eventsource.Event{Name: name, Data: strings.TrimSuffix(data, "\n")})
 			} else if news {
-				got = append(got, eventsource.Event{ID: last, Retry: retry, NoData: true})
+				tell(eventsource.Event{NoData: true})
 			}
 			name, data = "", ""
 			continue
@@ -286,7 +341,7 @@ func model(stream []byte) (got events) {
 			data += m[2] + "\n"
 		case "id":
 			if !strings.Contains(m[2], "\x00") {
-				id = m[2]
+				id = &m[2]
 			}
 		case "retry":
 			if regexp.MustCompile(`^[0-9]+$`).MatchString(m[2]) {
@@ -295,18 +350,23 @@ func model(stream []byte) (got events) {
 				if err != nil || ms > most {
 					ms = most
 				}
-				retry, asked = time.Duration(ms)*time.Millisecond, true
+				d := time.Duration(ms) * time.Millisecond
+				retry, asked = &d, true
 			}
 		}
+	}
+	if asked {
+		tell(eventsource.Event{NoData: true})
 	}
 	return got
 }
 
-// Whatever the bytes, and however they are cut, the events are those of the standard. With
-// a limit they are the first of them.
+// Whatever the bytes, and however they are cut, the events are those of the standard, and
+// can be written again. With a limit they are the first of them.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		"data:a\n\n", "\ufeffdata: a\r\rdata\r\n\r\n", "id:1\n\nid\nretry:10\n\nevent:x\ndata:\xff\n\n", ": x\n\n\n\ndata:a", "id:a\x00\n\nretry:99999999999999999999\n\n",
+		"id:1\ndata:a\n\nid\ndata:b\n\n", "id\n\n", "retry:5\n\nretry:0\n\ndata:a\n\n", "retry:5\nid:1\n", "event\ndata\ndata\n\nid:\x00\n\n",
 		"data: a\r\n\r", "\xef\xbb", "\xef\xbb\xbf\n", "event:\xe2\x80\n\n", "\r\n\r\n\n\r",
 	} {
 		f.Add([]byte(seed), uint8(3), uint8(10))
@@ -316,7 +376,12 @@ func FuzzDecode(f *testing.F) {
 		got, err := through(eventsource.DecodeAll(len(stream)*2+1), chunks...)
 		require.NoError(t, err)
 		require.Equal(t, model(stream), got)
+		requireSameWhenWritten(t, got, eventsource.DecodeAll)
+		got, err = through(eventsource.Decode(len(stream)*2+1), chunks...)
+		require.NoError(t, err)
+		requireSameWhenWritten(t, got, eventsource.Decode)
 
+		got = model(stream)
 		one, oneErr := through(eventsource.DecodeAll(int(limit)+1), stream)
 		got2, err := through(eventsource.DecodeAll(int(limit)+1), chunks...)
 		require.Equal(t, one, got2)

@@ -12,7 +12,7 @@ import (
 
 // Encode returns the adapter that makes a chunk of each event, as [Event.AppendText]
 // writes it: memory of its own, which the consumer may keep and change. An event that
-// cannot be sent ends the run. If the consumer is done and leaves over a chunk, its event
+// cannot be sent ends the run; comet.Recover and enumeratee.Recover go on. If the consumer is done and leaves over a chunk, its event
 // is left over.
 //
 // It is EventSource.flow of Play's Java.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,13 +63,18 @@ func TestFormat(t *testing.T) {
 
 		// These are not in Play.
 		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, "event: n\nid: i\nretry: 3000\ndata: d\n: c\n\n"},
-		{eventsource.Event{NoData: true}, "\n"},
-		{eventsource.Event{NoData: true, Comment: "hi"}, ": hi\n\n"},
+		{eventsource.Event{NoData: true}, ""},
+		{eventsource.Event{NoData: true, Comment: "hi"}, ": hi\n"},
+		{eventsource.Event{NoData: true, Name: "n"}, "event: n\n\n"},
+		{eventsource.Event{NoData: true, ResetID: true}, "id:\n\n"},
+		{eventsource.Event{ResetID: true, Data: "d"}, "id:\ndata: d\n\n"},
+		{eventsource.Event{NoData: true, RetryAtOnce: true}, "retry: 0\n\n"},
+		{eventsource.Event{RetryAtOnce: true, Data: "d"}, "retry: 0\ndata: d\n\n"},
 		{eventsource.Event{NoData: true, ID: "7"}, "id: 7\n\n"},
 		{eventsource.Event{NoData: true, Retry: 1}, "retry: 1\n\n"},
 		{eventsource.Event{NoData: true, Retry: time.Millisecond + 1}, "retry: 2\n\n"},
 		{eventsource.Event{NoData: true, Retry: math.MaxInt64}, "retry: 9223372036855\n\n"},
-		{eventsource.Event{NoData: true, Comment: "\r\n"}, ": \n: \n\n"},
+		{eventsource.Event{NoData: true, Comment: "\r\n"}, ": \n: \n"},
 		{eventsource.Event{Data: " : x\u2028</script>\x00\xff"}, "data:  : x\u2028</script>\x00\xff\n\n"},
 		{eventsource.Event{Name: "a: b\x00", ID: " c:", Data: "data: d"}, "event: a: b\x00\nid:  c:\ndata: data: d\n\n"},
 	} {
@@ -87,6 +91,8 @@ func TestWhatCannotBeSent(t *testing.T) {
 		"the id of an event must hold neither":          {{ID: "1\n"}, {ID: "\r1"}, {ID: "1\r\n\r\ndata: forged"}, {ID: "\x00"}, {ID: "1\x002"}},
 		"the retry of an event must not be negative":    {{Retry: -1}},
 		"must not have NoData set":                      {{NoData: true, Data: "a"}},
+		"must not have ResetID set":                     {{ResetID: true, ID: "1"}},
+		"must not have RetryAtOnce set":                 {{RetryAtOnce: true, Retry: 1}},
 	} {
 		for _, e := range events {
 			text, err := e.AppendText([]byte("before"))
@@ -135,13 +141,18 @@ func TestMessages(t *testing.T) {
 
 var errBroken = errors.New("broken")
 
-func TestHeartbeat(t *testing.T) {
-	text, err := eventsource.Event{NoData: true, Comment: " "}.AppendText(nil)
+// No client takes a heartbeat, or another comment, for the end of an event, wherever between
+// two lines it comes.
+func TestCommentsEndNoEvent(t *testing.T) {
+	assert.Equal(t, ":\n", eventsource.Heartbeat)
+	comment, err := eventsource.Event{NoData: true, Comment: "two\nlines"}.AppendText(nil)
 	require.NoError(t, err)
-	assert.Equal(t, eventsource.Heartbeat, strings.Replace(string(text), ":  ", ": ", 1))
-	events, err := through(eventsource.DecodeAll(100), []byte(eventsource.Heartbeat+"data: a\n"+eventsource.Heartbeat))
-	require.NoError(t, err)
-	assert.Equal(t, []eventsource.Event{{Data: "a"}}, events)
+	for _, c := range []string{eventsource.Heartbeat, string(comment)} {
+		events, err := through(eventsource.DecodeAll(100), []byte(c+"data: a\n"+c+"data: b\n\n"+c))
+		require.NoError(t, err)
+		assert.Equal(t, []eventsource.Event{{Data: "a\nb"}}, events)
+		assert.NotContains(t, c, "\n\n")
+	}
 }
 
 // A consumer that changes the chunks it was handed changes nobody else's.
@@ -169,7 +180,7 @@ func TestRecipe(t *testing.T) {
 func TestAdaptersKeepTheLaws(t *testing.T) {
 	assert.NoError(t, enumerateetest.TestRest(eventsource.String(), []string{"a", "", "b\nc"}))
 	assert.NoError(t, enumerateetest.TestRest(eventsource.JSON[json.Number](), []json.Number{"1", "no number", "2"}))
-	assert.NoError(t, enumerateetest.TestRest(eventsource.Encode(), []eventsource.Event{{ID: "1"}, {ID: "\n"}}))
+	assert.NoError(t, enumerateetest.TestRest(eventsource.Encode(), []eventsource.Event{{ID: "1"}, {ResetID: true}, {ID: "\n"}}))
 	in := [][]byte{[]byte("data: a\r\n\r"), []byte("\nid: 1\n\nretry:5\n"), nil, []byte("\ndata: b\n\nda"), []byte("ta:c\n\n\ndata: d")}
 	assert.NoError(t, enumerateetest.Test(eventsource.Decode(100), in))
 	assert.NoError(t, enumerateetest.Test(eventsource.DecodeAll(100), in))

@@ -75,7 +75,7 @@ func ExampleEvent_AppendText() {
 	text, err := eventsource.Event{NoData: true, Comment: "still here"}.AppendText(nil)
 	fmt.Printf("%q %v\n", text, err)
 	// Output:
-	// ": still here\n\n" <nil>
+	// ": still here\n" <nil>
 }
 
 const stream = `retry: 3000
@@ -153,4 +153,15 @@ func ExampleFromString() {
 	e, err := eventsource.FromString("kiki")
 	fmt.Println(e.Data, err)
 	// Output: kiki <nil>
+}
+
+// The bytes of another server come in any pieces.
+func ExampleWholeEvents() {
+	pieces := enumerator.Of([]byte("data: ki"), []byte("ki\n\ndata: two\nda"), []byte("ta: lines\n\ndata: cut sho"))
+	for chunk, err := range enumerator.All(context.Background(), enumerator.Through(pieces, eventsource.WholeEvents(1<<20))) {
+		fmt.Printf("%q %v\n", chunk, err)
+	}
+	// Output:
+	// "data: kiki\n\n" <nil>
+	// "data: two\ndata: lines\n\n" <nil>
 }

@@ -11,7 +11,8 @@ import (
 // as ID, whatever the function has set, and a browser that connects again sends that; see
 // comet.Cursor. A gap or a reset is an event of the name that is the Event of its
 // [comet.Record], whose Data is sent as JSON. So a message with one of these names is an
-// error. WithPosition panics if event is nil.
+// error. An error ends the run, unless comet.Recover tells a gap in place of the message.
+// WithPosition panics if event is nil.
 func WithPosition[E any](event func(E) (Event, error)) func(enumerator.Item[E]) (Event, error) {
 	if event == nil {
 		panic("comet/eventsource: WithPosition: event must not be nil")
@@ -24,7 +25,7 @@ func WithPosition[E any](event func(E) (Event, error)) func(enumerator.Item[E]) 
 		} else if e, err = event(i.Value); e.Name == comet.Gap || e.Name == comet.Reset {
 			err = fmt.Errorf("a message must not have the name %s", e.Name)
 		}
-		e.ID = i.Position.String()
+		e.ID, e.ResetID = i.Position.String(), false
 		return e, err
 	}
 }

@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/halley-go/halley/enumeratee"
 )
 
 // Encode returns the adapter that makes a line of JSON of each element: one chunk, which ends in
 // LF and belongs to the consumer. A line is what encoding/json makes of the address of the element,
-// so methods of a pointer count, and it holds no other LF, whatever a method returns. Unlike there,
-// <, > and & stay as they are: this is not for scripts, which package comet is for.
+// so methods of a pointer count, and it holds no other LF, whatever a method returns. Bytes of a
+// method that are not UTF-8 become U+FFFD, as those of a string do. Unlike in encoding/json, <, >
+// and & stay as they are: this is not for scripts, which package comet is for.
 //
-// A value that cannot be encoded, such as a channel or NaN, ends the run. If the consumer ends on a
+// A value that cannot be encoded, such as a channel or NaN, ends the run, unless [enumeratee.Recover]
+// drops it or comet.Recover tells a gap in its place. If the consumer ends on a
 // line and leaves it over, the element is left over, as with [enumeratee.Map]. The line is the only
 // allocation, apart from those of the methods of the element.
 func Encode[E any]() enumeratee.Enumeratee[E, []byte] { return encode[E]("Encode", "") }
@@ -40,6 +43,9 @@ func encode[E any](function, before string) enumeratee.Enumeratee[E, []byte] {
 			e = zero // it belongs to whoever made it
 			if err != nil {
 				return nil, fmt.Errorf("enumeratee/ndjson: %s: %w", function, err)
+			}
+			if !utf8.Valid(buf.Bytes()) {
+				return []byte(string([]rune(buf.String()))), nil
 			}
 			return bytes.Clone(buf.Bytes()), nil
 		}), nil

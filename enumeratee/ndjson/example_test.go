@@ -70,3 +70,19 @@ func ExampleDecodeSeq() {
 	// enumeratee/ndjson: record 2, at byte 9: unexpected end of JSON input
 	// 3
 }
+
+// The bytes of another server come in any pieces.
+func ExampleWholeLines() {
+	pieces := enumerator.Of([]byte("[1"), []byte(",2]\n[3]\n["), []byte("4]"))
+	for chunk := range enumerator.All(context.Background(), enumerator.Through(pieces, ndjson.WholeLines(1<<20))) {
+		fmt.Printf("%q\n", chunk)
+	}
+	// Output:
+	// "[1,2]\n[3]\n"
+	// "[4]\n"
+}
+
+func ExampleMediaTypes() {
+	fmt.Println(ndjson.MediaTypes()[:2])
+	// Output: [application/x-ndjson application/ndjson]
+}

@@ -284,6 +284,22 @@ func TestEncode(t *testing.T) {
 	assert.EqualError(t, err, "enumeratee/ndjson: EncodeSeq: json: unsupported type: chan int")
 }
 
+// What Encode writes, Decode reads, also where a method returns bytes that are not UTF-8.
+func TestEncodeWritesUTF8(t *testing.T) {
+	bad := []any{"\xff", json.RawMessage("\"\xff\xfe\xe2\x80\""), map[string]any{"\xff": json.RawMessage("[\"\xc3\"]")}}
+	got, err := encoded(ndjson.Encode[any](), bad...)
+	require.NoError(t, err)
+	assert.True(t, utf8.ValidString(strings.Join(got, "")))
+	values, err := decoded(ndjson.Decode[any](100), got...)
+	require.NoError(t, err)
+	assert.Equal(t, []any{"\ufffd", "\ufffd\ufffd\ufffd\ufffd", map[string]any{"\ufffd": []any{"\ufffd"}}}, values)
+	got, err = encoded(ndjson.EncodeSeq[any](), bad...)
+	require.NoError(t, err)
+	values, err = decoded(ndjson.DecodeSeq[any](100, nil), got...)
+	require.NoError(t, err)
+	assert.Len(t, values, len(bad))
+}
+
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) point {

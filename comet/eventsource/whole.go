@@ -1,0 +1,100 @@
+package eventsource
+
+import (
+	"bufio"
+	"bytes"
+	"slices"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/whole"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// WholeEvents returns the adapter that hands on an event stream in chunks of whole events, with
+// their bytes unchanged. It is for a gateway: bytes come from an upstream server in any pieces,
+// and a heartbeat or an event that goes out between two of them must not fall into the middle of
+// an event. What ends an event is handed on at once, and so is a comment between two events.
+//
+// An event that is not complete at EOF is dropped, as clients do with it; what is sent after that
+// would become a part of it. So is a byte order mark before all: it would be one no more if
+// something was sent before it.
+//
+// An event of more than limit bytes, with the comments in it, ends the run with an error that
+// wraps [bufio.ErrTooLong], as soon as that is seen; the events before it have been handed on by
+// then. So WholeEvents holds no more than limit and what it is handed. Where events are within one
+// chunk, they are a part of it, and not a copy.
+//
+// If the consumer ends on a chunk, the bytes that follow are left over, and before them what the
+// consumer leaves over. WholeEvents panics if limit is not positive.
+func WholeEvents(limit int) enumeratee.Enumeratee[[]byte, []byte] {
+	events := whole.Chunks(whole.Format{
+		Name:    "comet/eventsource: WholeEvents",
+		Unit:    "event",
+		Scanner: func() whole.Scanner { return new(scanner).scan },
+	}, limit, bufio.ErrTooLong)
+	return enumeratee.Compose(withoutMark, events)
+}
+
+// scanner looks for the ends of events, and of comments between them.
+type scanner struct {
+	inEvent bool // a field has come
+	inLine  bool // the line is not empty
+	comment bool // and begins with a colon
+	afterCR bool // an LF belongs to the line before
+}
+
+func (s *scanner) scan(chunk []byte) int {
+	at := 0
+	if s.afterCR && len(chunk) > 0 {
+		s.afterCR = false
+		if chunk[0] == '\n' {
+			if at++; !s.inEvent {
+				return at
+			}
+		}
+	}
+	for {
+		n := bytes.IndexAny(chunk[at:], "\r\n")
+		if !s.inLine && n != 0 && at < len(chunk) {
+			s.inLine, s.comment = true, chunk[at] == ':'
+		}
+		if n < 0 {
+			return -1
+		}
+		at += n + 1
+		switch {
+		case chunk[at-1] == '\n':
+		case at == len(chunk):
+			s.afterCR = true
+		case chunk[at] == '\n':
+			at++
+		}
+		ends := !s.inLine || s.comment && !s.inEvent
+		s.inLine, s.inEvent = false, !ends
+		if ends {
+			return at
+		}
+	}
+}
+
+// withoutMark drops a byte order mark at the beginning.
+var withoutMark = enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+	mark := []byte("\ufeff")
+	var begun []byte // of the mark
+	looked := false
+	return iteratee.Sink[[]byte]{
+		Next: func(chunk []byte) iteratee.Step {
+			if !looked {
+				chunk = slices.Concat(begun, chunk)
+				if len(chunk) < len(mark) && bytes.HasPrefix(mark, chunk) {
+					begun = chunk
+					return iteratee.StepCont
+				}
+				looked, chunk = true, bytes.TrimPrefix(chunk, mark)
+			}
+			return inner.Next(chunk)
+		},
+		EOF:  stage.EOF,
+		Rest: inner.Rest,
+	}, iteratee.StepCont
+})

@@ -1,0 +1,212 @@
+package comet_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/eventsource"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/enumerateetest"
+	"github.com/halley-go/halley/enumeratee/ndjson"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// difficult is a message that may be none.
+type difficult struct{ how string }
+
+func (d difficult) MarshalJSON() ([]byte, error) {
+	switch d.how {
+	case "fails":
+		return nil, errBroken
+	case "panics":
+		panic(errBroken)
+	case "panics with text":
+		panic("broken")
+	case "is no JSON":
+		return []byte("{"), nil
+	}
+	return []byte(`"` + d.how + `"`), nil
+}
+
+type difficultItem = enumerator.Item[difficult]
+
+func difficultItems(hows ...string) (items []difficultItem) {
+	for n, how := range hows {
+		items = append(items, difficultItem{Value: difficult{how}, Position: at(uint64(n + 1))})
+	}
+	return items
+}
+
+// ignoring is the f of Recover that ends nothing.
+func ignoring(context.Context, error, difficultItem) error { return nil }
+
+// Each message that cannot be sent is a gap, over each transport.
+func TestRecover(t *testing.T) {
+	items := append(difficultItems("fails", "a", "panics", "panics with text", "b", "is no JSON"), difficultItem{Reset: true, Position: at(7)})
+	for name, c := range map[string]struct {
+		encode enumeratee.Enumeratee[difficultItem, []byte]
+		want   []string
+	}{
+		"iframe": {comet.Messages("f", comet.WithPosition(comet.AppendJSON[difficult]), comet.Preamble("<html>")), []string{
+			"<html>",
+			`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`,
+			`<script>f("a",'1z-2');</script>`,
+			`<script>f({"from":"1z-3","count":1},'1z-3','gap');</script>`,
+			`<script>f({"from":"1z-4","count":1},'1z-4','gap');</script>`,
+			`<script>f("b",'1z-5');</script>`,
+			`<script>f({"from":"1z-6","count":1},'1z-6','gap');</script>`,
+			`<script>f(null,'1z-7','reset');</script>`,
+		}},
+		"events": {eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), []string{
+			"event: gap\nid: 1z-1\ndata: {\"from\":\"1z-1\",\"count\":1}\n\n",
+			"id: 1z-2\ndata: \"a\"\n\n",
+			"event: gap\nid: 1z-3\ndata: {\"from\":\"1z-3\",\"count\":1}\n\n",
+			"event: gap\nid: 1z-4\ndata: {\"from\":\"1z-4\",\"count\":1}\n\n",
+			"id: 1z-5\ndata: \"b\"\n\n",
+			"event: gap\nid: 1z-6\ndata: {\"from\":\"1z-6\",\"count\":1}\n\n",
+			"event: reset\nid: 1z-7\ndata: null\n\n",
+		}},
+		"lines": {enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]()), []string{
+			`{"event":"gap","id":"1z-1","data":{"from":"1z-1","count":1}}` + "\n",
+			`{"id":"1z-2","data":"a"}` + "\n",
+			`{"event":"gap","id":"1z-3","data":{"from":"1z-3","count":1}}` + "\n",
+			`{"event":"gap","id":"1z-4","data":{"from":"1z-4","count":1}}` + "\n",
+			`{"id":"1z-5","data":"b"}` + "\n",
+			`{"event":"gap","id":"1z-6","data":{"from":"1z-6","count":1}}` + "\n",
+			`{"event":"reset","id":"1z-7","data":null}` + "\n",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var failed []enumerator.Position
+			encode := comet.Recover(c.encode, func(_ context.Context, err error, i difficultItem) error {
+				require.Error(t, err)
+				if how := i.Value.how; how == "fails" || how == "panics" {
+					assert.ErrorIs(t, err, errBroken)
+				}
+				failed = append(failed, i.Position)
+				return nil
+			})
+			for range 2 { // each run of the recipe starts afresh
+				failed = nil
+				assert.Equal(t, c.want, asStrings(chunksOf(t, encode, items...)))
+				assert.Equal(t, []enumerator.Position{at(1), at(3), at(4), at(6)}, failed)
+			}
+		})
+	}
+}
+
+// What WithPosition or Messages refuse is no other failure than that of an encoder.
+func TestRecoverFromWhatIsRefused(t *testing.T) {
+	leaves := func(dst []byte, s string) ([]byte, error) { return append(dst, s...), nil }
+	assert.Equal(t, []string{`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`, `<script>f(1,'1z-2');</script>`}, asStrings(
+		chunksOf(t, comet.Recover(comet.Messages("f", comet.WithPosition(leaves), comet.Preamble("")),
+			func(context.Context, error, item) error { return nil }), item{Value: "</script>", Position: at(1)}, item{Value: "1", Position: at(2)})))
+
+	named := func(name string) (eventsource.Event, error) { return eventsource.Event{Name: name, NoData: true}, nil }
+	gap := "event: gap\nid: 1z-1\ndata: {\"from\":\"1z-1\",\"count\":1}\n\n"
+	assert.Equal(t, []string{gap, gap, "event: ok\nid: 1z-1\n\n"}, asStrings(
+		chunksOf(t, comet.Recover(eventsource.Messages(eventsource.WithPosition(named)),
+			func(context.Context, error, item) error { return nil }), item{Value: "a\nb", Position: at(1)}, item{Value: "gap", Position: at(1)}, item{Value: "ok", Position: at(1)})))
+}
+
+func TestRecoverGivesUp(t *testing.T) {
+	run := func(encode enumeratee.Enumeratee[difficultItem, []byte], items ...difficultItem) error {
+		_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.FromSlice(items), encode), iteratee.Ignore[[]byte]())
+		return err
+	}
+	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
+	enough := errors.New("enough")
+	calls := 0
+	assert.Equal(t, enough, run(comet.Recover(records, func(context.Context, error, difficultItem) error {
+		if calls++; calls == 2 {
+			return enough
+		}
+		return nil
+	}), difficultItems("fails", "a", "panics", "fails")...))
+	assert.Equal(t, 2, calls)
+
+	none := func(context.Context, error, difficultItem) error { t.Error("called"); return nil }
+	noNotices := enumeratee.MapM(func(_ context.Context, i difficultItem) ([]byte, error) { return nil, i.Lost() })
+	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Reset: true}), enumerator.ErrLost)
+	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Gap: enumerator.Gap{N: 1}}), enumerator.ErrLost)
+	failing := enumeratee.MapM(func(context.Context, difficultItem) ([]byte, error) { return nil, errBroken })
+	assert.ErrorIs(t, run(comet.Recover(failing, ignoring), difficultItems("a")...), errBroken, "on the gap")
+	assert.PanicsWithValue(t, "comet: Recover: f must not be nil", func() { comet.Recover[difficult](records, nil) })
+}
+
+// What is wrong with the consumer, the context or f is no failure of encode.
+func TestRecoverLetsTheFailuresOfOthersPass(t *testing.T) {
+	none := func(context.Context, error, difficultItem) error { t.Error("called"); return nil }
+	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
+	source := enumerator.FromSlice(difficultItems("a", "b"))
+	broken := iteratee.ForEach(func(context.Context, []byte) error { return errBroken })
+	_, err := enumerator.Run(t.Context(), enumerator.Through(source, comet.Recover(records, none)), broken)
+	assert.ErrorIs(t, err, errBroken)
+	panicking := iteratee.ForEach(func(context.Context, []byte) error { panic("the consumer") })
+	assert.PanicsWithValue(t, "the consumer", func() {
+		_, _ = enumerator.Run(t.Context(), enumerator.Through(source, comet.Recover(records, none)), panicking)
+	})
+	assert.PanicsWithValue(t, "f", func() {
+		f := func(context.Context, error, difficultItem) error { panic("f") }
+		_, _ = enumerator.Run(t.Context(), enumerator.Through(enumerator.FromSlice(difficultItems("fails")), comet.Recover(records, f)), iteratee.Ignore[[]byte]())
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancelling := enumeratee.MapM(func(ctx context.Context, _ difficultItem) ([]byte, error) {
+		cancel(errBroken)
+		return nil, ctx.Err()
+	})
+	_, err = enumerator.Run(ctx, enumerator.Through(source, comet.Recover(cancelling, none)), iteratee.Ignore[[]byte]())
+	assert.ErrorIs(t, err, errBroken)
+}
+
+func TestRecoverKeepsTheLaws(t *testing.T) {
+	in := append(difficultItems("fails", "a", "fails", "b"), difficultItem{Gap: enumerator.Gap{From: at(5), N: 2}, Position: at(6)})
+	assert.NoError(t, enumerateetest.TestRest(comet.Recover(eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), ignoring), in))
+	assert.NoError(t, enumerateetest.TestRest(comet.Recover(comet.Messages("f", comet.WithPosition(comet.AppendJSON[difficult])), ignoring), in))
+	taking := enumeratee.Compose(enumeratee.Take[difficultItem](2), enumeratee.Map(func(i difficultItem) string { return i.Value.how }))
+	assert.NoError(t, enumerateetest.Test(comet.Recover(taking, ignoring), in))
+}
+
+// Messages without a Position can be dropped, and the first chunk goes out once.
+func TestPlainMessagesCanBeDropped(t *testing.T) {
+	drop := func(context.Context, error, iteratee.Input[float64]) error { return nil }
+	in := []float64{math.NaN(), 1, math.Inf(1), 2}
+	first := enumeratee.Heading([]byte("<html>"))
+	assert.Equal(t, []string{"<html>", "<script>f(1);</script>", "<script>f(2);</script>"}, asStrings(
+		chunksOf(t, enumeratee.Compose(enumeratee.Recover(comet.JSON[float64]("f", comet.Preamble("")), drop), first), in...)))
+	assert.Equal(t, []string{"data: 1\n\n", "data: 2\n\n"}, asStrings(chunksOf(t, enumeratee.Recover(eventsource.JSON[float64](), drop), in...)))
+	assert.Equal(t, []string{"1\n", "2\n"}, asStrings(chunksOf(t, enumeratee.Recover(ndjson.Encode[float64](), drop), in...)))
+}
+
+// What encode holds open is closed when it has failed, and at the end.
+func TestRecoverCloses(t *testing.T) {
+	open, opened := 0, 0
+	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
+	encode := enumeratee.Compose(enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[difficultItem]) (iteratee.Sink[difficultItem], iteratee.Step) {
+		open, opened = open+1, opened+1
+		assert.Equal(t, 1, open)
+		stage.AtEnd(func() { open-- })
+		return iteratee.Sink[difficultItem]{Next: inner.Next, EOF: stage.EOF, Rest: inner.Rest}, iteratee.StepCont
+	}), records)
+	chunksOf(t, comet.Recover(encode, ignoring), difficultItems("fails", "a", "panics")...)
+	assert.Equal(t, 3, opened)
+	assert.Zero(t, open)
+}
+
+// A message that can be sent costs no more allocations than without Recover.
+func TestRecoverTakesNoAllocation(t *testing.T) {
+	if raceEnabled {
+		t.Skip("sync.Pool drops what it is given under the race detector")
+	}
+	encode := comet.Messages("f", comet.WithPosition(comet.AppendJSON[float64]))
+	f := func(context.Context, error, enumerator.Item[float64]) error { return nil }
+	i := enumerator.Item[float64]{Value: math.Pi, Position: at(1)}
+	assert.Equal(t, allocations(t, encode, i), allocations(t, comet.Recover(encode, f), i))
+}
