@@ -338,6 +338,7 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 		chunksOf("\x1E1\n\x1E", "2\n\x1E[", "\n]\n", "\x1E4"),
 	} {
 		assert.NoError(t, enumerateetest.Test(ndjson.Decode[any](10), in))
+		assert.NoError(t, enumerateetest.Test(ndjson.WholeLines(10), in))
 		assert.NoError(t, enumerateetest.Test(ndjson.DecodeSeq[any](10, nil), in))
 		assert.NoError(t, enumerateetest.Test(ndjson.DecodeSeq[any](1, func(error) error { return nil }), in))
 	}
@@ -345,7 +346,7 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 		assert.NoError(t, enumerateetest.TestRest(ndjson.Encode[any](), in))
 		assert.NoError(t, enumerateetest.TestRest(ndjson.EncodeSeq[any](), in))
 	}
-	assert.ElementsMatch(t, []string{"Encode", "EncodeSeq", "Decode", "DecodeSeq"}, probe.FunctionsReturning(t, "Enumeratee"))
+	assert.ElementsMatch(t, []string{"Encode", "EncodeSeq", "Decode", "DecodeSeq", "WholeLines"}, probe.FunctionsReturning(t, "Enumeratee"))
 }
 
 func TestChunksBelongToTheConsumer(t *testing.T) {
