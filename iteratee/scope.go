@@ -22,7 +22,7 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 // NewSubrun is [NewRun] for an adapter that has goroutines of its own within the run or the
 // part whose context is ctx: a failure in it is one of that, see [Fail].
 func NewSubrun(ctx context.Context) (run context.Context, end func()) {
-	s := &scope{lazy: lazy{Context: ctx}, whole: ctx}
+	s := &scope{lazy: lazy{Context: ctx}, sub: true}
 	return s, s.end
 }
 
@@ -193,7 +193,10 @@ func Fail(ctx context.Context, err error) {
 			return
 		}
 		s.lazy.end(err)
-		ctx = s.whole
+		if !s.sub {
+			return
+		}
+		ctx = s.Context
 	}
 }
 
@@ -297,9 +300,8 @@ type scope struct {
 
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
+	sub    bool            // what it is made of fails with it
 	cork   func(bool)      // the consumer's, if it has asked for that
-
-	whole context.Context // of what fails with this run, nil for nothing
 }
 
 // driving is a scope as the context of its source. A source has returned, or has a goroutine less to
