@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -65,8 +66,8 @@ func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 	}
 	iteratee.AtEnd(ctx, func() {
 		cause := io.ErrUnexpectedEOF
-		if ctx.Err() != nil {
-			cause = context.Cause(ctx)
+		if err := context.Cause(ctx); err != nil && !errors.Is(err, stop.Over) {
+			cause = err
 		}
 		end(iteratee.StepError(fmt.Errorf("enumerator: Joined: what feeds it has ended without EOF: %w", cause)))
 	})

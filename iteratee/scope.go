@@ -220,10 +220,8 @@ func Failable(ctx context.Context) (own context.Context, end func()) {
 // by [Cork] reaches the consumer if it does with ctx. end must be called when the part is over.
 func Part(ctx, whole context.Context) (own context.Context, end func()) {
 	p := &part{lazy: lazy{Context: ctx}, drives: true, whole: whole}
-	return p, func() { p.release(errOver) }
+	return p, func() { p.release(stop.Over) }
 }
-
-const errOver = stop.Cause("iteratee: the run is over")
 
 // partOf returns the context for a part of a consumer: others go on when that is done.
 func partOf(ctx context.Context) *part { return &part{lazy: lazy{Context: ctx}} }
@@ -386,15 +384,15 @@ func (s *scope) ending() context.Context {
 
 func (s *scope) end() {
 	s.mu.Lock()
-	stop := s.stop
+	endAll := s.stop
 	s.mu.Unlock()
-	if stop != nil {
-		s.lazy.end(errOver)
-		stop()
+	if endAll != nil {
+		s.lazy.end(stop.Over)
+		endAll()
 		s.running.Wait()
 	}
 	s.close()
-	s.release(errOver)
+	s.release(stop.Over)
 }
 
 func (s *scope) close() {

@@ -22,6 +22,9 @@ func (c Cause) Error() string { return string(c) }
 // Unwrap returns what it is.
 func (Cause) Unwrap() []error { return []error{Err, context.Canceled} }
 
+// Over is why the context of a run ends when that is over.
+const Over = Cause("iteratee: the run is over")
+
 // Only reports whether a source says with err no more than that it was stopped, whichever way it
 // says so: that is no failure. An error that is joined to it, such as one of closing a file, is.
 func Only(err error) bool {
