@@ -18,8 +18,9 @@ import (
 //
 // f is called in goroutines of its own, with a context that ends when the results are not
 // wanted any more; the consumer runs in another. The first error of f ends the run at once,
-// as does its first panic, which reaches the caller of the run; the other calls are
-// cancelled, and their results dropped. The run is not over before all calls have returned.
+// as does its first panic, which reaches the caller of the run: the contexts of the other calls
+// and of the consumer end, and the results that wait are dropped. The run is not over before the
+// consumer and all calls have returned.
 //
 // When the consumer is done, the source is stopped, also while it waits for its next
 // element. The elements whose results the consumer did not get are left over, though f may

@@ -15,9 +15,10 @@ var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is 
 // and ends the run with [ErrNotReady] if an element comes and the consumer is not ready for
 // it within d. Before EOF the consumer has all the time that it wants.
 //
-// The source is told at once, but the run is not over before the consumer has returned from
-// what it is busy with: what has to be cut short must heed a context that the caller cancels.
-// For the rest it is as [Buffer](0). LazyAndErrIfNotReady panics if d is negative.
+// The source is told at once, and the context of the consumer ends. The run is not over before
+// the consumer has returned from what it is busy with: it waits for a function that ignores its
+// context. In all other respects LazyAndErrIfNotReady behaves like [Buffer](0). It panics if d is
+// negative.
 //
 // It is Play's Concurrent.lazyAndErrIfNotReady.
 func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {

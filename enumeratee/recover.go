@@ -9,7 +9,8 @@ import (
 
 // Recover returns the adapter that is t, and goes on where t fails. It calls f with the
 // error and the element on which t failed, which is dropped, or EOF if t failed at the
-// end; then it starts t afresh, before the same consumer. If f returns an error, that
+// end; then it starts t afresh, before the same consumer. If t runs that in a goroutine
+// of its own, it is waited for before f is called: its context does not end. If f returns an error, that
 // ends the run. What comes from the consumer, or from the end of the context, passes.
 // What t leaves over is left over.
 //
@@ -56,8 +57,12 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 			return step
 		}
 		recovered := func(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
-			if step.Err() == nil || consumer.Err() != nil {
+			if step.Err() == nil {
 				return own(step)
+			}
+			closePlace() // a goroutine of t has the consumer until then
+			if consumer.Err() != nil {
+				return step
 			}
 			if end = iteratee.Cancelled(stage.Context()); !end.IsCont() {
 				return end
@@ -66,7 +71,6 @@ func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error
 				end = iteratee.StepError(err)
 				return end
 			}
-			closePlace()
 			outer, step = attach()
 			return own(step)
 		}

@@ -7,7 +7,8 @@ package enumerator
 // It runs each source in a goroutine of its own, and the consumer in that of the run. A source
 // makes its next element when the consumer has answered the one before. When the consumer is
 // done, or a source has failed, the context of all sources ends; Interleave waits until they
-// have returned. If one of them fails or panics on that, so does the run, unless it has
+// have returned. A failure of a source ends the context of the consumer as well, which may be
+// busy with an element of another. If one of them fails or panics on that, so does the run, unless it has
 // already. A panic of a source reaches the caller of the run.
 //
 // It is Play's Enumerator.interleave and >-, and the merge of ReactiveX. EOF reaches the consumer

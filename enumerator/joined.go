@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -65,7 +66,7 @@ func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 	}
 	iteratee.AtEnd(ctx, func() {
 		err := fmt.Errorf("enumerator: Joined: what feeds it has ended without EOF: %w", io.ErrUnexpectedEOF)
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, stop.Over) {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
 		end(iteratee.StepError(err))

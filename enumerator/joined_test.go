@@ -168,3 +168,24 @@ func TestJoinedKeepsBackpressure(t *testing.T) {
 		assert.EqualValues(t, 1, feed.Closes.Load())
 	})
 }
+
+// What feeds it in another goroutine has ended without EOF too.
+func TestJoinedBehindABuffer(t *testing.T) {
+	for name, c := range map[string]struct {
+		source enumerator.Enumerator[int]
+		want   error
+	}{
+		"the source fails":  {enumerator.Of(1).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom })), io.ErrUnexpectedEOF},
+		"the source panics": {enumerator.Of(1).AndThen(enumerator.Repeat(func() int { panic("source") })), io.ErrUnexpectedEOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			consumer, e := enumerator.Joined[int]()
+			go func() {
+				defer func() { _ = recover() }()
+				_, _ = enumerator.Run(context.Background(), c.source, enumeratee.Transform(enumeratee.Buffer[int](1), consumer))
+			}()
+			_, err := enumerator.Run(t.Context(), e, iteratee.Ignore[int]())
+			assert.ErrorIs(t, err, c.want)
+		})
+	}
+}

@@ -22,8 +22,8 @@ import (
 //
 // f is called once per run, in a goroutine of its own, which has ended when the run of this
 // source is over: when the consumer is done or has failed, or the context has ended, the
-// context of the channel ends, and f should return. A panic of f ends the run at once and
-// reaches its caller. Unicast panics if f is nil.
+// context of the channel ends, and f should return. A panic of f ends the run at once, with the
+// context of the consumer, and reaches its caller. Unicast panics if f is nil.
 //
 // It is Play's Concurrent.unicast with a bound. What Play's onComplete and onError are told
 // is the cause of the channel's context.

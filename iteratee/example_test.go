@@ -376,3 +376,47 @@ func ExampleEls() {
 	// false
 	// true
 }
+
+// orElse is first or, if that fails, second.
+func orElse(first, second enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		own, end := iteratee.Part(ctx, nil) // its failure is not that of the run
+		defer end()
+		if step := first.Into(own, sink); step.Err() == nil {
+			return step
+		}
+		return second.Into(ctx, sink)
+	})
+}
+
+// A source that is followed by another if it fails. The consumer may be busy then, since
+// Buffer runs it in a goroutine of its own; it keeps its context.
+func ExamplePart() {
+	fails := enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errors.New("cut off") })
+	first := enumerator.Through(enumerator.Of(1).AndThen(fails), enumeratee.BufferOrFail[int](9))
+	sum, err := enumerator.Run(context.Background(), orElse(first, enumerator.Of(2)), iteratee.FoldM(0,
+		func(ctx context.Context, sum, e int) (int, error) { return e, ctx.Err() }))
+	fmt.Println(sum, err)
+	// Output: 2 <nil>
+}
+
+// An adapter that is told to fail by a signal while its consumer, in a goroutine of its own,
+// waits for its context.
+func ExampleFail() {
+	alarm := make(chan struct{})
+	watched := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
+		go func() {
+			<-alarm
+			iteratee.Fail(stage.Context(), errors.New("fire"))
+		}()
+		return enumeratee.Buffer[int](9).Attach(stage, inner)
+	})
+	_, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(1), watched),
+		iteratee.ForEach(func(ctx context.Context, e int) error {
+			close(alarm)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}))
+	fmt.Println(err)
+	// Output: fire
+}

@@ -23,7 +23,7 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 // NewSubrun is [NewRun] for an adapter that has goroutines of its own within the run or the
 // part whose context is ctx: a failure in it is one of that, see [Fail].
 func NewSubrun(ctx context.Context) (run context.Context, end func()) {
-	s := &scope{lazy: lazy{Context: ctx}, whole: ctx}
+	s := &scope{lazy: lazy{Context: ctx}, sub: true}
 	return s, s.end
 }
 
@@ -192,7 +192,10 @@ func Fail(ctx context.Context, err error) {
 			return
 		}
 		s.lazy.end(err)
-		ctx = s.whole
+		if !s.sub {
+			return
+		}
+		ctx = s.Context
 	}
 }
 
@@ -216,10 +219,8 @@ func Failable(ctx context.Context) (own context.Context, end func()) {
 // by [Cork] reaches the consumer if it does with ctx. end must be called when the part is over.
 func Part(ctx, whole context.Context) (own context.Context, end func()) {
 	p := &part{lazy: lazy{Context: ctx}, drives: true, whole: whole}
-	return p, func() { p.release(errOver) }
+	return p, func() { p.release(stop.Over) }
 }
-
-const errOver = stop.Cause("iteratee: the run is over")
 
 // partOf returns the context for a part of a consumer: others go on when that is done.
 func partOf(ctx context.Context) *part { return &part{lazy: lazy{Context: ctx}} }
@@ -304,8 +305,7 @@ type scope struct {
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
 	cork   cork.Line       // to the consumer
-
-	whole context.Context // of what fails with this run, nil for nothing
+	sub    bool            // what it is made of fails with it
 }
 
 // driving is a scope as the context of its source. A source has returned, or has a goroutine less to
@@ -396,15 +396,15 @@ func (s *scope) ending() context.Context {
 
 func (s *scope) end() {
 	s.mu.Lock()
-	stop := s.stop
+	endAll := s.stop
 	s.mu.Unlock()
-	if stop != nil {
-		s.lazy.end(errOver)
-		stop()
+	if endAll != nil {
+		s.lazy.end(stop.Over)
+		endAll()
 		s.running.Wait()
 	}
 	s.close()
-	s.release(errOver)
+	s.release(stop.Over)
 }
 
 func (s *scope) close() {

@@ -2,6 +2,7 @@ package iteratee_test
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,4 +156,129 @@ func TestAtEndHoweverTheRunEnds(t *testing.T) {
 			assert.Equal(t, []string{"second", "first"}, calls, "before Run returns")
 		})
 	}
+}
+
+// The contexts of one run, from the inside out.
+func TestFail(t *testing.T) {
+	type contexts struct{ run, part, ofPart, sub, derived, failable context.Context }
+	fresh := func() contexts {
+		run, end := iteratee.NewRun(t.Context())
+		t.Cleanup(end)
+		var c contexts
+		c.run = run
+		part, endPart := iteratee.Part(run, nil)
+		t.Cleanup(endPart)
+		c.part = part
+		c.ofPart, endPart = iteratee.Part(run, part)
+		t.Cleanup(endPart)
+		c.sub, end = iteratee.NewSubrun(run)
+		t.Cleanup(end)
+		c.derived = context.WithValue(run, errBoom, nil)
+		c.failable, end = iteratee.Failable(c.derived)
+		t.Cleanup(end)
+		return c
+	}
+	for name, tt := range map[string]struct {
+		which func(contexts) context.Context
+		ended func(contexts) []context.Context
+		lives func(contexts) []context.Context
+	}{
+		"a run": {
+			func(c contexts) context.Context { return c.run },
+			func(c contexts) []context.Context {
+				return []context.Context{c.run, c.part, c.ofPart, c.sub, c.derived, c.failable}
+			},
+			func(contexts) []context.Context { return nil },
+		},
+		"a part": {
+			func(c contexts) context.Context { return c.part },
+			func(c contexts) []context.Context { return []context.Context{c.part} },
+			func(c contexts) []context.Context {
+				return []context.Context{c.run, c.ofPart, c.sub, c.derived, c.failable}
+			},
+		},
+		"a part of a part": {
+			func(c contexts) context.Context { return c.ofPart },
+			func(c contexts) []context.Context { return []context.Context{c.ofPart, c.part} },
+			func(c contexts) []context.Context { return []context.Context{c.run, c.sub, c.derived} },
+		},
+		"a run within": {
+			func(c contexts) context.Context { return c.sub },
+			func(c contexts) []context.Context { return []context.Context{c.sub, c.run, c.derived} },
+			func(contexts) []context.Context { return nil },
+		},
+		"a context made of that of the run": {
+			func(c contexts) context.Context { return c.derived },
+			func(contexts) []context.Context { return nil },
+			func(c contexts) []context.Context { return []context.Context{c.run, c.derived} },
+		},
+		"one made failable": {
+			func(c contexts) context.Context { return c.failable },
+			func(c contexts) []context.Context { return []context.Context{c.failable} },
+			func(c contexts) []context.Context { return []context.Context{c.run, c.derived} },
+		},
+	} {
+		for _, watched := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				c := fresh()
+				if watched { // somebody waits already
+					for _, ctx := range append(tt.ended(c), tt.lives(c)...) {
+						ctx.Done()
+					}
+				}
+				iteratee.Fail(tt.which(c), errBoom)
+				iteratee.Fail(tt.which(c), context.Canceled) // the first counts
+				for i, ctx := range tt.ended(c) {
+					assert.Equal(t, errBoom, context.Cause(ctx), "%d", i)
+					assert.ErrorIs(t, ctx.Err(), context.Canceled, "%d", i)
+					<-ctx.Done()
+				}
+				for i, ctx := range tt.lives(c) {
+					assert.NoError(t, ctx.Err(), "%d", i)
+					assert.NoError(t, context.Cause(ctx), "%d", i)
+				}
+			})
+		}
+	}
+}
+
+func TestFailOfWhatWasStopped(t *testing.T) {
+	outer, cancel := context.WithCancelCause(t.Context())
+	run, end := iteratee.NewRun(t.Context())
+	defer end()
+	own, cancelOwn := context.WithCancel(run)
+	part, endPart := iteratee.Part(own, run)
+	defer endPart()
+	cancelOwn()
+	iteratee.Fail(part, errBoom)
+	assert.NoError(t, run.Err(), "to be stopped is no failure")
+
+	run, end = iteratee.NewRun(outer)
+	defer end()
+	cancel(io.EOF)
+	iteratee.Fail(run, errBoom)
+	assert.Equal(t, io.EOF, context.Cause(run))
+}
+
+// Nobody has to wait for a run that is over.
+func TestAContextThatIsWaitedForEndsWithItsRun(t *testing.T) {
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	run, end := iteratee.NewRun(parent)
+	derived, cancelDerived := context.WithCancel(run)
+	defer cancelDerived()
+	end()
+	<-run.Done()
+	<-derived.Done()
+	assert.NoError(t, parent.Err())
+}
+
+// A context that is only asked is no more than the run.
+func TestARunAllocatesOneContext(t *testing.T) {
+	parent := t.Context()
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+		run, end := iteratee.NewRun(parent)
+		_ = iteratee.Cancelled(run)
+		end()
+	}), 2.0)
 }

@@ -22,6 +22,9 @@ func (c Cause) Error() string { return string(c) }
 // Unwrap returns what it is.
 func (Cause) Unwrap() []error { return []error{Err, context.Canceled} }
 
+// Over is why the context of a run ends when that is over.
+const Over = Cause("iteratee: the run is over")
+
 // Only reports whether err means only that a source was told to stop. An error that is joined to
 // that, such as one of closing a file, is a failure.
 func Only(err error) bool { return onlyIs(err, context.Canceled) }
