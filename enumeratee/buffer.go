@@ -37,7 +37,10 @@ func Buffer[E any](n int) Enumeratee[E, E] {
 
 // BufferFunc is [Buffer] of elements whose sizes, which size tells, are max in sum at most.
 // An element that is larger than max is handed over alone: nothing waits with it, and the
-// source waits until the consumer has taken it. An element of size 0 always finds room.
+// source waits until the consumer has taken it. An element of size 0 counts as 1, since it takes
+// memory too; so no more than max elements wait. The place of an element, 32 bytes for a []byte, and
+// what else size leaves out come on top: where elements can be small, size should add them, as
+// func(b []byte) int { return len(b) + 64 } does.
 //
 // size is called once for each element, in the goroutine of the source. A negative size
 // ends the run with an error. BufferFunc panics if max is negative.
@@ -51,8 +54,11 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 		h := newHandover[E](max).start(stage, inner)
 		return h.sink(func(e E) iteratee.Step {
 			n := size(e)
-			if n < 0 {
+			switch {
+			case n < 0:
 				return h.refuse(e, fmt.Errorf("enumeratee: BufferFunc: size must not be negative, got %d", n))
+			case n == 0:
+				n = 1
 			}
 			return h.hand(e, min(n, mostRoom+1))
 		})

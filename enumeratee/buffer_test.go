@@ -139,8 +139,9 @@ func TestBufferFunc(t *testing.T) {
 		"a heavy one":                   {2, []string{"a", "bbb", "c", "d"}, 2},
 		"a heavy one behind another":    {2, []string{"a", "b", "ccc", "d"}, 3},
 		"a heavy one first":             {2, []string{"aaa", "b", "c", "d", "e"}, 4},
-		"what weighs nothing has room":  {1, []string{"a", "", "", "b", "", "", "c", "d"}, 7},
-		"what weighs nothing, but none": {0, []string{"a", "", "", "b", "c"}, 4},
+		"what weighs nothing weighs 1":  {3, []string{"a", "", "", "", "", "", "b"}, 5},
+		"beside what weighs something":  {3, []string{"a", "bb", "", "", "c", "d"}, 4},
+		"what weighs nothing, but none": {0, []string{"a", "", "", "b", "c"}, 2},
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			var made atomic.Int64
@@ -166,6 +167,17 @@ func TestBufferFunc(t *testing.T) {
 			got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), enumeratee.Transform(tr, slowly[int](time.Hour)))
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 9), got)
+		},
+		"a million empty ones do not fit": func(t *testing.T) {
+			source, most := &probe.Source{N: 1_000_000}, int64(0)
+			it := iteratee.FoldUntil(int64(0), func(_ context.Context, n int64, _ int) (int64, bool, error) {
+				time.Sleep(time.Hour)
+				most = max(most, source.Pulls.Load()-n)
+				return n + 1, n == 9, nil
+			})
+			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(enumeratee.BufferFunc(64, func(int) int { return 0 }), it))
+			require.NoError(t, err)
+			assert.EqualValues(t, 1+64+1, most, "the consumer's, those that wait, and the source's")
 		},
 		"a negative size": func(t *testing.T) {
 			tr := enumeratee.BufferFunc(9, func(e int) int { return 2 - e })

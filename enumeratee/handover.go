@@ -54,6 +54,10 @@ type sized[E any] struct {
 // mostRoom keeps sums of sizes from overflowing.
 const mostRoom = math.MaxInt / 4
 
+// mostIdle is for how many elements there is memory while none waits: a burst of small ones must not
+// leave its own behind for as long as a stream lasts.
+const mostIdle = 16 << 10
+
 func newHandover[E any](room int) *handover[E] {
 	return &handover[E]{max: min(room, mostRoom), idle: true, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
@@ -300,6 +304,9 @@ func (h *handover[E]) take() bool {
 	if len(h.queue) > 0 {
 		h.queue, h.batch, h.next = h.batch[:0], h.queue, 0
 		return true
+	}
+	if cap(h.queue)+cap(h.batch) > mostIdle {
+		h.queue, h.batch, h.next = nil, nil, 0
 	}
 	for h.idle = true; h.idle; {
 		if h.closed {
