@@ -226,7 +226,7 @@ func TestResponseOfAMediaType(t *testing.T) {
 				require.NoError(t, err)
 				return httpadapter.Response(res, c.types...), nil
 			})
-			_, err := enumerator.Run(t.Context(), retry.Restart(request, backoff.WithMaxTries(3), backoff.WithBackOff(&backoff.ZeroBackOff{})), iteratee.Consume[byte]())
+			_, err := enumerator.Run(t.Context(), retry.Restart(request, retry.MaxTries(3), retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} })), iteratee.Consume[byte]())
 			if c.want == "" {
 				assert.NoError(t, err)
 				assert.Equal(t, 1, attempts)

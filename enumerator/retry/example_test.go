@@ -28,7 +28,7 @@ func ExampleRestart() {
 		}
 		return enumerator.Of("fair", "rain"), nil
 	})
-	for e, err := range enumerator.All(context.Background(), retry.Restart(weather, backoff.WithMaxTries(5), pace)) {
+	for e, err := range enumerator.All(context.Background(), retry.Restart(weather, retry.MaxTries(5), pace)) {
 		fmt.Println(e, err)
 	}
 	// Output:
@@ -67,6 +67,7 @@ func ExampleEndless() {
 			return
 		}
 		seen, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
+		w.Header().Set("Content-Type", "text/event-stream")
 		for i, message := range messages[seen:min(seen+2, len(messages))] {
 			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seen+i+1, message)
 		}
@@ -92,27 +93,122 @@ func ExampleEndless() {
 				response.Body.Close()
 				return none, backoff.RetryAfter(seconds)
 			}
-			return retry.Endless(enumerator.Through(httpadapter.Response(response), eventsource.Decode(1<<16))), nil
+			body := httpadapter.Response(response, "text/event-stream")
+			return retry.Endless(enumerator.Through(body, eventsource.Decode(1<<16))), nil
 		})
 	}
-	events := retry.Resume(after, backoff.WithNotify(func(err error, wait time.Duration) {
-		fmt.Println("connecting again:", err)
-	}), pace)
+	events := retry.Resume(after, pace, retry.Notify(func(err error, wait time.Duration) {
+		fmt.Printf("connecting again in %v: %v\n", wait, err)
+	}))
 	// end snippet
 
 	for e, err := range enumerator.All(context.Background(), enumerator.Through(events, enumeratee.Take[event](5))) {
 		fmt.Println(e.Data, err)
 	}
 	// Output:
-	// connecting again: retry after 0s
+	// connecting again in 0s: retry after 0s
 	// a <nil>
 	// b <nil>
-	// connecting again: enumerator/retry: the source has run out
+	// connecting again in 0s: enumerator/retry: the source has run out
 	// c <nil>
 	// d <nil>
-	// connecting again: enumerator/retry: the source has run out
+	// connecting again in 0s: enumerator/retry: the source has run out
 	// e <nil>
 }
 
+// The error of the source tells a stream that has ended from one that has failed.
+func ExampleErrRanOut() {
+	e := retry.Restart(retry.Endless(enumerator.Of("fair", "rain")), retry.MaxTries(2), pace)
+	all := iteratee.ForEach(func(_ context.Context, report string) error {
+		fmt.Println(report)
+		return nil
+	})
+	_, err := enumerator.Run(context.Background(), e, all)
+	fmt.Println(errors.Is(err, retry.ErrRanOut))
+	// Output:
+	// fair
+	// rain
+	// fair
+	// rain
+	// true
+}
+
+// A source that is down gets three tries.
+func ExampleMaxTries() {
+	tries := 0
+	down := enumerator.Defer(func(context.Context) (none enumerator.Enumerator[string], err error) {
+		tries++
+		return none, errors.New("no connection")
+	})
+	_, err := enumerator.Run(context.Background(), retry.Restart(down, retry.MaxTries(3), pace), iteratee.Ignore[string]())
+	fmt.Println(tries, err)
+	// Output: 3 no connection
+}
+
+func ExampleNotify() {
+	down := enumerator.Defer(func(context.Context) (none enumerator.Enumerator[string], err error) {
+		return none, errors.New("no connection")
+	})
+	logged := retry.Notify(func(err error, wait time.Duration) {
+		fmt.Printf("trying again in %v: %v\n", wait, err)
+	})
+	_, err := enumerator.Run(context.Background(), retry.Restart(down, retry.MaxTries(3), logged, pace), iteratee.Ignore[string]())
+	fmt.Println("giving up:", err)
+	// Output:
+	// trying again in 0s: no connection
+	// trying again in 0s: no connection
+	// giving up: no connection
+}
+
+// A pace that grows from a millisecond to four, and is not at random.
+func ExamplePace() {
+	pace := retry.Pace(func() backoff.BackOff {
+		return &backoff.ExponentialBackOff{InitialInterval: time.Millisecond, Multiplier: 2, MaxInterval: 4 * time.Millisecond}
+	})
+	down := enumerator.Defer(func(context.Context) (none enumerator.Enumerator[string], err error) {
+		return none, errors.New("no connection")
+	})
+	logged := retry.Notify(func(_ error, wait time.Duration) { fmt.Println(wait) })
+	_, err := enumerator.Run(context.Background(), retry.Restart(down, pace, logged, retry.MaxTries(5)), iteratee.Ignore[string]())
+	fmt.Println(err)
+	// Output:
+	// 1ms
+	// 2ms
+	// 4ms
+	// 4ms
+	// no connection
+}
+
+// Sources of one service can share their options: each run has a BackOff of its own.
+func ExampleOption() {
+	service := []retry.Option{
+		retry.Pace(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Millisecond) }),
+		retry.MaxTries(3),
+		retry.Notify(func(err error, wait time.Duration) { fmt.Println(err, wait) }),
+	}
+	orders := retry.Restart(failsOnce("orders"), service...)
+	prices := retry.Restart(failsOnce("prices"), service...)
+	for e, err := range enumerator.All(context.Background(), orders.AndThen(prices)) {
+		fmt.Println(e, err)
+	}
+	// Output:
+	// no orders 1ms
+	// orders <nil>
+	// no prices 1ms
+	// prices <nil>
+}
+
+// failsOnce returns a source of name that fails when it runs for the first time.
+func failsOnce(name string) enumerator.Enumerator[string] {
+	failed := false
+	return enumerator.Defer(func(context.Context) (none enumerator.Enumerator[string], err error) {
+		if !failed {
+			failed = true
+			return none, errors.New("no " + name)
+		}
+		return enumerator.Of(name), nil
+	})
+}
+
 // pace is for examples: it does not wait.
-var pace = backoff.WithBackOff(&backoff.ZeroBackOff{})
+var pace = retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} })

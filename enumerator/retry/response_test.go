@@ -69,7 +69,7 @@ func follow(t *testing.T, client *http.Client, url func() string) []string {
 			return retry.Endless(enumerator.Through(httpadapter.Response(response), text.Lines(80))), nil
 		})
 	}
-	pace := backoff.WithBackOff(backoff.NewConstantBackOff(time.Millisecond))
+	pace := retry.Pace(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Millisecond) })
 	lines, err := enumerator.Run(t.Context(), retry.Resume(after, pace), iteratee.TakeUpTo[[]byte](messages))
 	require.NoError(t, err)
 	var got []string
@@ -152,7 +152,7 @@ func TestWhatAResponseEndsWith(t *testing.T) {
 				}
 				return retry.Endless(httpadapter.Response(response)), nil
 			})
-			e := retry.Restart(attempt, backoff.WithMaxTries(3), backoff.WithBackOff(&backoff.ZeroBackOff{}))
+			e := retry.Restart(attempt, retry.MaxTries(3), retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} }))
 			_, err := enumerator.Run(t.Context(), e, iteratee.Ignore[[]byte]())
 			require.Error(t, err)
 			assert.True(t, c.want(err), "%v", err)

@@ -1,5 +1,5 @@
-// Package retry starts sources again that have failed, at the pace that package backoff sets
-// (github.com/cenkalti/backoff/v5).
+// Package retry runs sources again when they fail. The pace and the errors that say when to try again
+// are those of package backoff (github.com/cenkalti/backoff/v5).
 package retry
 
 import (
@@ -25,11 +25,12 @@ var ErrRanOut = errors.New("enumerator/retry: the source has run out")
 // for sources that can go on where they were, and [Endless] for sources that are to be run again when
 // they have run out.
 //
-// The pace, the options, the errors and the end are those of Resume.
+// Restart waits and ends like Resume, with one difference: an element is no progress, since the next
+// attempt may give the same one. Only recovery starts the count of [MaxTries] anew.
 //
 // It is the retry of ReactiveX.
-func Restart[E any](e enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
-	return Resume(func(context.Context, E, bool) enumerator.Enumerator[E] { return e }, opts...)
+func Restart[E any](e enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
+	return again(func(context.Context, E, bool) enumerator.Enumerator[E] { return e }, false, opts)
 }
 
 // Resume returns the Enumerator that runs the source that from returns and, whenever that fails,
@@ -38,48 +39,63 @@ func Restart[E any](e enumerator.Enumerator[E], opts ...backoff.RetryOption) enu
 // element.
 //
 // Resume runs out when a source runs out; [Endless] makes that a failure. It fails with the last error
-// of the source when it gives up, and at once if that is an error of [backoff.Permanent]. An error of
-// [backoff.RetryAfter] sets the time to wait, such as the one in a server's Retry-After. A failure of the
-// consumer ends the run, and so does a panic. When the context ends, or the consumer is done while
-// Resume waits, it stops waiting.
+// of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] says backoff.Stop. By
+// default it does not give up. It fails at once if the error is, or wraps, one of [backoff.Permanent].
+// A failure of the consumer ends the run, and so does a panic. When the context ends, or the consumer
+// is done while Resume waits, it stops waiting.
 //
-// The options are those of [backoff.Retry]. Resume gives up after [backoff.WithMaxTries], which counts
-// all attempts, or after [backoff.WithMaxElapsedTime], which counts all time since the first failure;
-// by default it does not give up. [backoff.WithNotify] is told of each failure after which it tries
-// again. [backoff.WithBackOff] sets the pace. The default is a new ExponentialBackOff, which waits for
-// 0.5 s at first and for 60 s in the end, in each case up to a half less or more, at random. A BackOff
-// with a state belongs to one run at a time; enumerator.Defer makes one for each.
+// By default Resume waits for 0.5 s at first, for half as long again after each further failure, and for
+// 60 s in the end. Each wait is up to a half shorter or longer, at random. Pace changes that. A
+// [backoff.RetryAfterError] sets the wait itself, such as the one in a server's Retry-After, and leaves
+// the pace as it is.
 //
-// Pace and limits start anew after an attempt that has recovered: it has lasted for [StableAfter], and
-// it has given an element or run out (see Endless). The failure that ends it counts as the first try. An
-// element alone is not enough: a server that accepts every attempt, gives one element and fails is
-// asked less and less often. The time that the consumer takes for the last element of an attempt does
-// not count, since it does not show that the source was well.
-func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...backoff.RetryOption) enumerator.Enumerator[E] {
-	opts = append([]backoff.RetryOption{backoff.WithMaxElapsedTime(0)}, opts...)
+// The pace starts anew after an attempt that has recovered: it has lasted for [StableAfter], and it has
+// given an element or run out (see Endless). An element alone is not enough: a server that accepts
+// every attempt, gives one element and fails is asked less and less often. The time that the consumer
+// takes for the last element of an attempt does not count, since it does not show that the source was
+// well.
+//
+// The count of MaxTries starts anew after an attempt that has recovered, and after one that has given
+// an element: the stream has moved on. The failure that ends such an attempt counts as the first try.
+func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
+	if from == nil {
+		panic("enumerator/retry: Resume: from must not be nil")
+	}
+	return again(from, true, opts)
+}
+
+// again is Resume, in which an element counts as progress, and Restart, in which it does not.
+func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], progress bool, opts []Option) enumerator.Enumerator[E] {
+	c := newConfig(opts)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		r := running[E]{from: from, sink: sink}
-		step := r.attempt(ctx)
-		for r.failure != nil {
-			again := false
-			_, err := backoff.Retry(ctx, func() (none struct{}, err error) {
-				if !again { // the failure that there is already counts as the first try
-					again = true
-					return none, r.failure
-				}
-				if step = r.attempt(ctx); r.recovered {
-					return none, nil
-				}
-				return none, r.failure
-			}, opts...)
-			if ctx.Err() != nil && r.failure != nil {
-				return iteratee.Cancelled(ctx)
+		pace := c.newPace()
+		for tries := 1; ; tries++ {
+			step := r.attempt(ctx)
+			if r.failure == nil {
+				return step
 			}
-			if err != nil {
-				return step // it gives up
+			if r.recovered {
+				pace.Reset()
+			}
+			if r.recovered || progress && r.gave {
+				tries = 1
+			}
+			if ctx.Err() == nil {
+				wait := c.wait(pace, tries, r.failure)
+				if wait == backoff.Stop {
+					return step // it gives up
+				}
+				c.notify(r.failure, wait)
+				select {
+				case <-time.After(wait):
+				case <-ctx.Done():
+				}
+			}
+			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+				return step
 			}
 		}
-		return step
 	})
 }
 
@@ -101,17 +117,18 @@ type running[E any] struct {
 	last E
 	any  bool // whether there is a last one
 
-	failure   error // of the source, in the last attempt
-	recovered bool  // the last attempt has
+	// Of the last attempt:
+	failure   error // of the source
+	gave      bool  // whether the consumer was handed an element
+	recovered bool
 }
 
 // attempt runs a source once.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 	ctx, over := iteratee.Part(ctx, nil)
 	defer over()
-	r.failure, r.recovered = nil, false
+	r.failure, r.gave, r.recovered = nil, false, false
 	start := time.Now()
-	gave := false
 	var busy time.Duration   // the consumer, with the last element
 	end := iteratee.StepCont // the consumer's
 	step := r.from(ctx, r.last, r.any).Into(ctx, iteratee.Sink[E]{
@@ -119,7 +136,7 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 			if !end.IsCont() {
 				return end
 			}
-			r.last, r.any, gave = e, true, true
+			r.last, r.any, r.gave = e, true, true
 			if r.recovered { // no need to look at the clock
 				end = r.sink.Next(e)
 				return end
@@ -141,7 +158,7 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 	if end.IsCont() {
 		r.failure = step.Err()
 	}
-	if gave || errors.Is(r.failure, ErrRanOut) {
+	if r.gave || errors.Is(r.failure, ErrRanOut) {
 		r.recovered = r.recovered || time.Since(start)-busy >= StableAfter
 	}
 	return step

@@ -60,12 +60,33 @@ type seconds struct{ n time.Duration }
 func (s *seconds) NextBackOff() time.Duration { s.n++; return s.n * time.Second }
 func (s *seconds) Reset()                     { s.n = 0 }
 
+// stopsAfter waits for a second, n times.
+type stopsAfter struct{ n, left int }
+
+func (s *stopsAfter) NextBackOff() time.Duration {
+	if s.left--; s.left < 0 {
+		return backoff.Stop
+	}
+	return time.Second
+}
+func (s *stopsAfter) Reset() { s.left = s.n }
+
+var (
+	zero     = retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} })
+	counting = retry.Pace(func() backoff.BackOff { return &seconds{} })
+	hourly   = retry.Pace(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) })
+)
+
+func stopping(n int) retry.Option {
+	return retry.Pace(func() backoff.BackOff { return &stopsAfter{n: n} })
+}
+
 func TestRestart(t *testing.T) {
 	of, fails := enumerator.Of[int], failing(errBoom)
 	last := errors.New("the last")
 	for name, c := range map[string]struct {
 		attempts []source
-		opts     []backoff.RetryOption
+		opts     []retry.Option
 		want     []int
 		err      error
 		took     time.Duration
@@ -77,19 +98,23 @@ func TestRestart(t *testing.T) {
 		"afresh":                {[]source{of(1, 2).AndThen(fails), of(1, 2, 3)}, nil, []int{1, 2, 1, 2, 3}, nil, time.Second},
 		"an element in between": {[]source{fails, fails, of(1).AndThen(fails), fails, of(1)}, nil, []int{1, 1}, nil, (1 + 2 + 3 + 4) * time.Second},
 		"ends with nothing":     {[]source{fails, of()}, nil, nil, nil, time.Second},
-		"so many tries":         {[]source{fails, fails, failing(last)}, []backoff.RetryOption{backoff.WithMaxTries(3)}, nil, last, (1 + 2) * time.Second},
-		"elements in each try":  {[]source{of(1).AndThen(fails), of(1, 2).AndThen(fails), of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxTries(3)}, []int{1, 1, 2, 1}, last, (1 + 2) * time.Second},
-		"one try":               {[]source{of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxTries(1)}, []int{1}, last, 0},
-		"so long":               {[]source{fails, fails, failing(last)}, []backoff.RetryOption{backoff.WithMaxElapsedTime(5 * time.Second)}, nil, last, (1 + 2) * time.Second},
-		"elements for so long":  {[]source{of(1).AndThen(fails), of(1).AndThen(fails), of(1).AndThen(failing(last))}, []backoff.RetryOption{backoff.WithMaxElapsedTime(5 * time.Second)}, []int{1, 1, 1}, last, (1 + 2) * time.Second},
+		"so many tries":         {[]source{fails, fails, failing(last)}, []retry.Option{retry.MaxTries(3)}, nil, last, (1 + 2) * time.Second},
+		"elements in each try":  {[]source{of(1).AndThen(fails), of(1, 2).AndThen(fails), of(1).AndThen(failing(last))}, []retry.Option{retry.MaxTries(3)}, []int{1, 1, 2, 1}, last, (1 + 2) * time.Second},
+		"one try":               {[]source{of(1).AndThen(failing(last))}, []retry.Option{retry.MaxTries(1)}, []int{1}, last, 0},
 		"permanent":             {[]source{fails, of(1).AndThen(failing(fmt.Errorf("wrapped: %w", backoff.Permanent(last))))}, nil, []int{1}, last, time.Second},
 		"permanent at first":    {[]source{failing(backoff.Permanent(last))}, nil, nil, last, 0},
+		"permanent, tries left": {[]source{failing(backoff.Permanent(last))}, []retry.Option{retry.MaxTries(9)}, nil, last, 0},
 		"a time of its own":     {[]source{failing(backoff.RetryAfter(60)), fails, of(1)}, nil, []int{1}, nil, 61 * time.Second},
-		"the backoff stops":     {[]source{failing(last)}, []backoff.RetryOption{backoff.WithBackOff(&backoff.StopBackOff{})}, nil, last, 0},
+		"the pace stays":        {[]source{fails, fails, failing(fmt.Errorf("wrapped: %w", backoff.RetryAfter(60))), fails, of(1)}, nil, []int{1}, nil, (1 + 2 + 60 + 3) * time.Second},
+		"at once":               {[]source{failing(backoff.RetryAfter(0)), failing(backoff.RetryAfter(-1)), failing(&backoff.RetryAfterError{Duration: backoff.Stop}), of(1)}, nil, []int{1}, nil, 0},
+		"its time, last try":    {[]source{fails, failing(errors.Join(last, backoff.RetryAfter(60)))}, []retry.Option{retry.MaxTries(2)}, nil, last, time.Second},
+		"the backoff stops":     {[]source{failing(last)}, []retry.Option{stopping(0)}, nil, last, 0},
+		"it stops later":        {[]source{fails, of(1).AndThen(fails), failing(last)}, []retry.Option{stopping(2)}, []int{1}, last, 2 * time.Second},
+		"the last option":       {[]source{fails, failing(last)}, []retry.Option{retry.MaxTries(9), retry.MaxTries(2)}, nil, last, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				opts := append([]backoff.RetryOption{backoff.WithBackOff(&seconds{})}, c.opts...)
+				opts := append([]retry.Option{counting}, c.opts...)
 				left := len(c.attempts)
 				for i, e := range c.attempts {
 					c.attempts[i] = enumerator.OnDoneEnumerating(e, func() error { left--; return nil })
@@ -109,80 +134,146 @@ func wait(d time.Duration) source {
 	return enumerator.FlatMap(enumerator.Timer(d), func(time.Time) source { return enumerator.Empty[int]() })
 }
 
-// The pace and the number of tries start anew after an attempt that has recovered: one that has
-// given an element, or run out, and has lasted for StableAfter.
+// The pace and the count of tries start anew after an attempt that has recovered: one that has given
+// an element, or run out, and has lasted for StableAfter. Under Resume an element alone starts the count
+// anew, but not the pace.
 func TestRecovery(t *testing.T) {
 	const s = time.Second
 	of, fails, ends := enumerator.Of[int], failing(errBoom), failing(retry.ErrRanOut)
 	for name, c := range map[string]struct {
 		attempt  source
-		consumer time.Duration // takes this for each element
-		tries    uint
+		consumer time.Duration   // takes this for each element
+		tries    int             // 0: without a limit
 		want     []time.Duration // when the first attempts start
 		err      error           // after these, nil if there are more
+		resume   []time.Duration // with Resume, if it goes on where Restart gives up
 	}{
-		"fails at once":                     {fails, 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil},
-		"fails at once, three tries":        {fails, 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom},
-		"an element, then fails":            {of(1).AndThen(fails), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil},
-		"an element, three tries":           {of(1).AndThen(fails), 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom},
-		"runs out at once":                  {retry.Endless(of()), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s}, nil},
-		"runs out at once, three tries":     {retry.Endless(of()), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut},
-		"an element, then runs out":         {retry.Endless(of(1)), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut},
-		"lasts too short":                   {of(1).AndThen(wait(9 * s)).AndThen(fails), 0, 3, []time.Duration{0, 10 * s, 21 * s}, errBoom},
-		"lasts":                             {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
-		"lasts, waiting first":              {wait(10 * s).AndThen(of(1)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
-		"lasts, one try":                    {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 1, []time.Duration{0}, errBoom},
-		"lasts, gives nothing":              {wait(30 * s).AndThen(fails), 0, 3, []time.Duration{0, 31 * s, 63 * s}, errBoom},
-		"lasts, gives nothing, runs out":    {retry.Endless(wait(10 * s)), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
-		"lasts, runs out, wrapped":          {wait(10 * s).AndThen(ends), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil},
-		"a slow consumer":                   {of(1).AndThen(fails), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, errBoom},
-		"a slow consumer, runs out":         {retry.Endless(of(1)), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, retry.ErrRanOut},
-		"a slow consumer, lasts besides":    {of(1).AndThen(wait(10 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 71 * s, 142 * s}, nil},
-		"a slow consumer, lasts too short":  {of(1).AndThen(wait(9 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 70 * s}, errBoom},
-		"a slow consumer of a live source":  {enumerator.Through(enumerator.Repeat(func() int { return 1 }), enumeratee.Take[int](20)).AndThen(fails), 1 * s, 2, []time.Duration{0, 21 * s, 42 * s}, nil},
-		"a source of its own time, at once": {failing(backoff.RetryAfter(60)), 0, 3, []time.Duration{0, 60 * s, 120 * s}, &backoff.RetryAfterError{Duration: time.Minute}},
+		"fails at once":                     {fails, 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
+		"fails at once, three tries":        {fails, 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, nil},
+		"an element, then fails":            {of(1).AndThen(fails), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
+		"an element, three tries":           {of(1).AndThen(fails), 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"runs out at once":                  {retry.Endless(of()), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s}, nil, nil},
+		"runs out at once, three tries":     {retry.Endless(of()), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, nil},
+		"an element, then runs out":         {retry.Endless(of(1)), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"lasts too short":                   {of(1).AndThen(wait(9 * s)).AndThen(fails), 0, 3, []time.Duration{0, 10 * s, 21 * s}, errBoom, []time.Duration{0, 10 * s, 21 * s, 33 * s, 46 * s}},
+		"lasts":                             {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, waiting first":              {wait(10 * s).AndThen(of(1)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, one try":                    {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
+		"an element, one try":               {of(1).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
+		"an element, two tries":             {of(1).AndThen(fails), 0, 2, []time.Duration{0, 1 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"an element, its own time":          {of(1).AndThen(failing(backoff.RetryAfter(60))), 0, 2, []time.Duration{0, 60 * s}, backoff.RetryAfter(60), []time.Duration{0, 60 * s, 120 * s, 180 * s}},
+		"an element, then permanent":        {of(1).AndThen(failing(backoff.Permanent(errBoom))), 0, 3, []time.Duration{0}, errBoom, nil},
+		"lasts, gives nothing":              {wait(30 * s).AndThen(fails), 0, 3, []time.Duration{0, 31 * s, 63 * s}, errBoom, nil},
+		"lasts, gives nothing, runs out":    {retry.Endless(wait(10 * s)), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, runs out, wrapped":          {wait(10 * s).AndThen(ends), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"a slow consumer":                   {of(1).AndThen(fails), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, errBoom, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
+		"a slow consumer, runs out":         {retry.Endless(of(1)), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, retry.ErrRanOut, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
+		"a slow consumer, lasts besides":    {of(1).AndThen(wait(10 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 71 * s, 142 * s}, nil, nil},
+		"a slow consumer, lasts too short":  {of(1).AndThen(wait(9 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 70 * s}, errBoom, []time.Duration{0, 70 * s, 141 * s, 213 * s}},
+		"a slow consumer of a live source":  {enumerator.Through(enumerator.Repeat(func() int { return 1 }), enumeratee.Take[int](20)).AndThen(fails), 1 * s, 2, []time.Duration{0, 21 * s, 42 * s}, nil, nil},
+		"a source of its own time, at once": {failing(backoff.RetryAfter(60)), 0, 3, []time.Duration{0, 60 * s, 120 * s}, &backoff.RetryAfterError{Duration: time.Minute}, nil},
 	} {
-		for way, retried := range map[string]func(source, ...backoff.RetryOption) source{
-			"Restart": retry.Restart[int],
-			"Resume": func(e source, opts ...backoff.RetryOption) source {
-				return retry.Resume(func(context.Context, int, bool) source { return e }, opts...)
-			},
-		} {
+		for way, retried := range ways {
 			t.Run(name+"/"+way, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					ctx, cancel := context.WithCancelCause(t.Context())
-					defer cancel(nil)
-					enough := errors.New("enough attempts")
-					begin := time.Now()
-					var starts []time.Duration
-					attempt := enumerator.Defer(func(context.Context) (source, error) {
-						if c.err == nil && len(starts) == len(c.want) {
-							cancel(enough)
-							return enumerator.Empty[int](), enough
-						}
-						starts = append(starts, time.Since(begin))
-						return c.attempt, nil
-					})
-					e := retried(attempt, backoff.WithBackOff(&seconds{}), backoff.WithMaxTries(c.tries))
-					_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(context.Context, int) error {
-						time.Sleep(c.consumer)
-						return nil
-					}))
-					assert.Equal(t, c.want, starts)
-					want := c.err
-					if want == nil {
-						want = enough
-					}
-					assert.EqualError(t, err, want.Error())
-				})
+				want, wantErr := c.want, c.err
+				if way == "Resume" && c.resume != nil {
+					want, wantErr = c.resume, nil
+				}
+				opts := []retry.Option{counting}
+				if c.tries > 0 {
+					opts = append(opts, retry.MaxTries(c.tries))
+				}
+				starts, err := startsOf(t, len(want), func(int) source { return c.attempt }, retried, c.consumer, opts...)
+				assert.Equal(t, want, starts)
+				if wantErr == nil {
+					wantErr = errEnough
+				}
+				assert.EqualError(t, err, wantErr.Error())
 			})
 		}
 	}
 }
 
+// Progress and recovery of some attempts, of which the others fail at once.
+func TestProgress(t *testing.T) {
+	const s = time.Second
+	gives := enumerator.Of(1).AndThen(failing(errBoom))
+	recovers := enumerator.Of(1).AndThen(wait(retry.StableAfter)).AndThen(failing(errBoom))
+	for name, c := range map[string]struct {
+		attempts map[int]source
+		tries    int
+		restart  []time.Duration // when all attempts start
+		resume   []time.Duration
+	}{
+		"none":                {nil, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s}},
+		"at first":            {map[int]source{0: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s}},
+		"at second":           {map[int]source{1: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s}},
+		"at last":             {map[int]source{2: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"at last, twice":      {map[int]source{2: gives, 4: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s, 15 * s, 21 * s}},
+		"recovery":            {map[int]source{1: recovers}, 2, []time.Duration{0, 1 * s, 12 * s}, []time.Duration{0, 1 * s, 12 * s}},
+		"recovery, three":     {map[int]source{2: recovers}, 3, []time.Duration{0, 1 * s, 3 * s, 14 * s, 16 * s}, []time.Duration{0, 1 * s, 3 * s, 14 * s, 16 * s}},
+		"progress, recovery":  {map[int]source{1: gives, 2: recovers}, 2, []time.Duration{0, 1 * s}, []time.Duration{0, 1 * s, 3 * s, 14 * s}},
+		"recovery, progress":  {map[int]source{1: recovers, 2: gives}, 2, []time.Duration{0, 1 * s, 12 * s}, []time.Duration{0, 1 * s, 12 * s, 14 * s}},
+		"progress, then none": {map[int]source{0: gives, 1: gives}, 2, []time.Duration{0, 1 * s}, []time.Duration{0, 1 * s, 3 * s}},
+	} {
+		for way, want := range map[string][]time.Duration{"Restart": c.restart, "Resume": c.resume} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				nth := func(i int) source {
+					if e, ok := c.attempts[i]; ok {
+						return e
+					}
+					return failing(errBoom)
+				}
+				starts, err := startsOf(t, 100, nth, ways[way], 0, counting, retry.MaxTries(c.tries))
+				assert.Equal(t, want, starts)
+				assert.Equal(t, errBoom, err)
+			})
+		}
+	}
+}
+
+// ways are the functions under test, for sources that do not ask for the last element.
+var ways = map[string]func(source, ...retry.Option) source{
+	"Restart": retry.Restart[int],
+	"Resume": func(e source, opts ...retry.Option) source {
+		return retry.Resume(func(context.Context, int, bool) source { return e }, opts...)
+	},
+}
+
+var errEnough = errors.New("enough attempts")
+
+// startsOf returns when the first n attempts start, of which nth returns the sources, and how the run
+// ends, which is with errEnough if there are more. The consumer takes busy for each element.
+func startsOf(t *testing.T, n int, nth func(int) source, retried func(source, ...retry.Option) source, busy time.Duration, opts ...retry.Option) (starts []time.Duration, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		begin := time.Now()
+		attempt := enumerator.Defer(func(context.Context) (source, error) {
+			if len(starts) == n {
+				cancel(errEnough)
+				return enumerator.Empty[int](), errEnough
+			}
+			starts = append(starts, time.Since(begin))
+			return nth(len(starts) - 1), nil
+		})
+		_, err = enumerator.Run(ctx, retried(attempt, opts...), iteratee.ForEach(func(context.Context, int) error {
+			time.Sleep(busy)
+			return nil
+		}))
+	})
+	return starts, err
+}
+
 // A crowd of clients does not keep up its pace against a server that accepts each, gives one
 // element and fails.
 func TestACrowdBacksOff(t *testing.T) {
+	for way, retried := range ways {
+		t.Run(way, func(t *testing.T) { testACrowdBacksOff(t, retried) })
+	}
+}
+
+func testACrowdBacksOff(t *testing.T, retried func(source, ...retry.Option) source) {
 	const clients, minutes = 100, 30
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), minutes*time.Minute)
@@ -194,10 +285,11 @@ func TestACrowdBacksOff(t *testing.T) {
 			inMinute[min(int(time.Since(begin)/time.Minute), minutes-1)].Add(1)
 			return enumerator.Of(1).AndThen(failing(errBoom)), nil
 		})
+		e := retried(flaky)
 		var running sync.WaitGroup
 		for range clients {
 			running.Go(func() {
-				_, err := enumerator.Run(ctx, retry.Restart(flaky), iteratee.ForEach(func(context.Context, int) error {
+				_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(context.Context, int) error {
 					seen.Add(1)
 					return nil
 				}))
@@ -251,7 +343,7 @@ func TestResume(t *testing.T) {
 			return next.AndThen(failing(errBoom))
 		}
 		return next
-	}, backoff.WithBackOff(&backoff.ZeroBackOff{}))
+	}, zero)
 	for range 2 {
 		got, _, err := seen(t.Context(), e)
 		require.NoError(t, err)
@@ -274,12 +366,12 @@ func TestResumeKeepsTheLaws(t *testing.T) {
 				return enumerator.FromSlice(rest)
 			}
 			return enumerator.FromSlice(rest[:each]).AndThen(failing(errBoom))
-		}, backoff.WithBackOff(&backoff.ZeroBackOff{}))
+		}, zero)
 		assert.NoError(t, enumeratortest.Test(e, es))
 		assert.NoError(t, enumeratortest.Test(retry.Restart(enumerator.FromSlice(es)), es))
 		assert.NoError(t, enumeratortest.TestEndless(retry.Endless(enumerator.FromSlice(es).AndThen(probe.Naturals())), es))
 		if len(es) > 0 {
-			again := retry.Restart(retry.Endless(enumerator.FromSlice(es)), backoff.WithBackOff(&backoff.ZeroBackOff{}))
+			again := retry.Restart(retry.Endless(enumerator.FromSlice(es)), zero)
 			assert.NoError(t, enumeratortest.TestEndless(again, slices.Concat(es, es)))
 		}
 	})
@@ -314,8 +406,7 @@ func TestTheContextEndsTheWait(t *testing.T) {
 		ctxEnd := errors.New("the context has ended")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(ctxEnd) })
-		hour := backoff.WithBackOff(backoff.NewConstantBackOff(time.Hour))
-		_, took, err := seen(ctx, retry.Restart(failing(errBoom), hour))
+		_, took, err := seen(ctx, retry.Restart(failing(errBoom), hourly))
 		assert.Equal(t, ctxEnd, err)
 		assert.Equal(t, time.Second, took)
 
@@ -339,8 +430,7 @@ func TestTheConsumerEndsTheWait(t *testing.T) {
 	for name, want := range map[string]error{"done": nil, "failed": errBoom} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				hour := backoff.WithBackOff(backoff.NewConstantBackOff(time.Hour))
-				e := enumerator.Through(retry.Restart(enumerator.Of(1).AndThen(failing(errors.New("cut off"))), hour), enumeratee.Buffer[int](1))
+				e := enumerator.Through(retry.Restart(enumerator.Of(1).AndThen(failing(errors.New("cut off"))), hourly), enumeratee.Buffer[int](1))
 				begin := time.Now()
 				_, err := enumerator.Run(t.Context(), e, iteratee.FoldUntil(0, func(context.Context, int, int) (int, bool, error) {
 					time.Sleep(time.Minute)
@@ -361,7 +451,7 @@ func TestAPanicIsNotTriedAgain(t *testing.T) {
 			return enumerator.Of(1).AndThen(failing(errBoom)), nil
 		}
 		panic("boom")
-	}), backoff.WithBackOff(&backoff.ZeroBackOff{}))
+	}), zero)
 	assert.PanicsWithValue(t, "boom", func() { _, _, _ = seen(t.Context(), e) })
 	assert.Equal(t, 2, starts)
 }
@@ -371,7 +461,7 @@ func TestTheDefaultDoesNotGiveUp(t *testing.T) {
 		notified := 0
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
-		_, took, err := seen(ctx, retry.Restart(failing(errBoom), backoff.WithNotify(func(err error, _ time.Duration) {
+		_, took, err := seen(ctx, retry.Restart(failing(errBoom), retry.Notify(func(err error, _ time.Duration) {
 			assert.Equal(t, errBoom, err)
 			notified++
 		})))
@@ -419,4 +509,67 @@ func TestBurstsAreToldThroughRetry(t *testing.T) {
 		assert.Equal(t, []int{1}, got)
 		assert.Equal(t, 2, corks)
 	}
+}
+
+// Runs do not share a BackOff, also where they are concurrent, and one has a new pace.
+func TestEachRunHasItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var made atomic.Int64
+		pace := retry.Pace(func() backoff.BackOff { made.Add(1); return &seconds{n: 99} })
+		e := retry.Restart(failing(errBoom), pace, retry.MaxTries(4))
+		run := func() {
+			_, took, err := seen(t.Context(), e)
+			assert.Equal(t, errBoom, err)
+			assert.Equal(t, (1+2+3)*time.Second, took)
+		}
+		run()
+		run()
+		var running sync.WaitGroup
+		for range 10 {
+			running.Go(run)
+		}
+		running.Wait()
+		assert.EqualValues(t, 12, made.Load())
+	})
+}
+
+func TestNotify(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var calls []string
+		notify := retry.Notify(func(err error, wait time.Duration) {
+			calls = append(calls, fmt.Sprint(time.Since(begin), " ", err, " ", wait))
+		})
+		last := errors.New("the last")
+		_, _, err := seen(t.Context(), retry.Restart(
+			attempts(failing(errBoom), failing(backoff.RetryAfter(60)), failing(errBoom), failing(last)), counting, notify, retry.MaxTries(4)))
+		assert.Equal(t, last, err)
+		assert.Equal(t, []string{"0s boom 1s", "1s retry after 1m0s 1m0s", "1m1s boom 2s"}, calls)
+
+		calls = nil
+		_, _, err = seen(t.Context(), retry.Restart(failing(backoff.Permanent(last)), notify))
+		assert.ErrorIs(t, err, last)
+		assert.Empty(t, calls)
+
+		// A context that ends there ends the run, also if there is nothing to wait for.
+		for range 20 {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			starts := 0
+			e := enumerator.Defer(func(context.Context) (source, error) { starts++; return failing(errBoom), nil })
+			_, _, err = seen(ctx, retry.Restart(e, zero, retry.Notify(func(error, time.Duration) { cancel(last) })))
+			assert.Equal(t, last, err)
+			assert.Equal(t, 1, starts)
+		}
+	})
+}
+
+func TestMisuse(t *testing.T) {
+	for n, want := range map[int]string{0: "got 0", -1: "got -1"} {
+		assert.PanicsWithValue(t, "enumerator/retry: MaxTries: n must be positive, "+want, func() { retry.MaxTries(n) })
+	}
+	assert.PanicsWithValue(t, "enumerator/retry: Pace: newBackOff must not be nil", func() { retry.Pace(nil) })
+	assert.PanicsWithValue(t, "enumerator/retry: Notify: f must not be nil", func() { retry.Notify(nil) })
+	assert.PanicsWithValue(t, "enumerator/retry: Resume: from must not be nil", func() { retry.Resume[int](nil) })
+	e := retry.Restart(enumerator.Of(1), retry.Pace(func() backoff.BackOff { return nil }))
+	assert.PanicsWithValue(t, "enumerator/retry: Pace: newBackOff must not return nil", func() { _, _, _ = seen(t.Context(), e) })
 }

@@ -1,0 +1,84 @@
+package retry
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// An Option changes how [Restart] and [Resume] try again. Of several of a kind the last one counts.
+type Option func(*config)
+
+type config struct {
+	newBackOff func() backoff.BackOff
+	maxTries   int // 0: no limit
+	notify     func(error, time.Duration)
+}
+
+func newConfig(opts []Option) config {
+	c := config{
+		newBackOff: func() backoff.BackOff { return backoff.NewExponentialBackOff() },
+		notify:     func(error, time.Duration) {},
+	}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	return c
+}
+
+// Pace sets how long to wait before each new attempt. newBackOff is called once for each run, so that
+// runs do not share a BackOff; concurrent runs call it concurrently. Its BackOff is reset when the run
+// starts, and when the source has recovered. A wait of backoff.Stop ends the run with the error of
+// the source.
+//
+// Pace panics if newBackOff is nil. The run panics if newBackOff returns nil.
+func Pace(newBackOff func() backoff.BackOff) Option {
+	if newBackOff == nil {
+		panic("enumerator/retry: Pace: newBackOff must not be nil")
+	}
+	return func(c *config) { c.newBackOff = newBackOff }
+}
+
+// MaxTries limits how often a source is tried in a row without success: after the n-th failure the run
+// fails with the last error. The first attempt counts, so with an n of 1 nothing is tried again.
+// [Resume] says when the count starts anew. By default there is no limit. MaxTries panics if n is not
+// positive.
+func MaxTries(n int) Option {
+	if n <= 0 {
+		panic(fmt.Sprintf("enumerator/retry: MaxTries: n must be positive, got %d", n))
+	}
+	return func(c *config) { c.maxTries = n }
+}
+
+// Notify calls f before each wait, with the error of the source and the time to wait, in the goroutine
+// of the run. It is the place for logs. f is not called for the error with which the run fails.
+// Concurrent runs call f concurrently. Notify panics if f is nil.
+func Notify(f func(err error, wait time.Duration)) Option {
+	if f == nil {
+		panic("enumerator/retry: Notify: f must not be nil")
+	}
+	return func(c *config) { c.notify = f }
+}
+
+func (c *config) newPace() backoff.BackOff {
+	pace := c.newBackOff()
+	if pace == nil {
+		panic("enumerator/retry: Pace: newBackOff must not return nil")
+	}
+	pace.Reset()
+	return pace
+}
+
+// wait returns how long to wait after err, which is the failure of the tries-th attempt, or backoff.Stop
+// to give up.
+func (c *config) wait(pace backoff.BackOff, tries int, err error) time.Duration {
+	if tries == c.maxTries || errors.As(err, new(*backoff.PermanentError)) {
+		return backoff.Stop
+	}
+	if after, ok := errors.AsType[*backoff.RetryAfterError](err); ok {
+		return max(after.Duration, 0)
+	}
+	return pace.NextBackOff()
+}
