@@ -25,7 +25,7 @@ var ErrRanOut = errors.New("enumerator/retry: the source has run out")
 // for sources that can go on where they were, and [Endless] for sources that are to be run again when
 // they have run out.
 //
-// Restart waits and ends like Resume, with one difference: an element is no progress, since the next
+// Restart waits and ends like Resume, with one difference: an element is not progress, since the next
 // attempt may give the same one. Only recovery starts the count of [MaxTries] anew.
 //
 // It is the retry of ReactiveX.

@@ -417,7 +417,7 @@ func TestTheContextEndsTheWait(t *testing.T) {
 			starts++
 			<-ctx.Done()
 			return 0, false, errBoom
-		})))
+		}), retry.Notify(func(error, time.Duration) { t.Error("it is not tried again") })))
 		assert.Equal(t, ctxEnd, err, "a source that fails when it is stopped")
 		assert.Equal(t, time.Second, took)
 		assert.Equal(t, 1, starts)
