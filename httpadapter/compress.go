@@ -18,7 +18,7 @@ import (
 // A stream of gzip takes 4 KiB of memory for its window, beyond the bytes that wait for a flush.
 // A stream of zstd takes 450 KiB for as long as it lasts; only a client that prefers zstd or
 // does not accept gzip gets one. To exclude zstd, remove it from the request's Accept-Encoding.
-// Events of 200 bytes become a third as long, and a flush takes some 10 microseconds;
+// With gzip, events of 200 bytes become a third as long, and a flush takes 10 to 20 microseconds;
 // docs/performance.md has the figures.
 //
 // Leave Compress out where a stream holds both a secret and text that somebody else has chosen,

@@ -43,7 +43,7 @@ func BenchmarkCompressMemory(b *testing.B) {
 	}
 }
 
-// A stream must cost what Compress says, with room for the rest of the process.
+// A stream must cost what Compress says, and some room for other memory of the process.
 func TestCompressMemory(t *testing.T) {
 	for coding, bound := range map[string]float64{"gzip": 8 << 10, "zstd": 500 << 10} {
 		t.Run(coding, func(t *testing.T) {
