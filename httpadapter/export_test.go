@@ -1,6 +1,9 @@
 package httpadapter
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // ForgetWarnings lets a test see what is logged once in the life of a program.
 func ForgetWarnings() { warned.Clear() }
@@ -17,3 +20,9 @@ func Negotiate(accept ...string) string {
 func WithDraining(ctx, drain context.Context) context.Context {
 	return context.WithValue(ctx, drainKey{}, drain)
 }
+
+// A GzipWriter is what compresses a stream with gzip.
+type GzipWriter = *gzipWriter
+
+// NewGzip returns one that writes to w.
+func NewGzip(w io.Writer) GzipWriter { return &gzipWriter{w: w} }
