@@ -13,14 +13,14 @@ import (
 // times. The zero Hub is not usable; [Broadcast] makes one.
 //
 // It holds the last elements that were pushed, [Capacity] of them, in a ring that all runs read,
-// each at its own place. A push takes the same time however many runs there are; those that wait
+// each at its own place. [CapacityFunc] bounds the ring by the sizes of elements as well. A push takes the same time however many runs there are; those that wait
 // wake one another. With no run attached, the ring goes on to hold the last elements, for those
 // who come later.
 //
-// A run that is a full ring behind meets the policy of the hub, [DropOldest] unless [WhenFull]
-// says otherwise:
+// A run is a full ring behind if it has not taken an element that must leave for the next one. It
+// meets the policy of the hub, [DropOldest] unless [WhenFull] says otherwise:
 //
-//   - Block: a push waits until each run has taken the oldest element.
+//   - Block: a push waits until each run has taken what must leave.
 //   - DropOldest: the run goes on with the oldest element that is held.
 //   - DropNewest: as long as one run is a full ring behind, what is pushed is dropped for all.
 //   - FailSlow: the run fails with [ErrSlow].
@@ -44,11 +44,13 @@ type Hub[E any] struct {
 //
 // It is Play's Concurrent.broadcast, in which the slowest consumer holds up all others, and which
 // holds nothing for those who come late. The two parts that Play returns are one.
-func Broadcast[E any](opts ...PushOption) *Hub[E] { return newHub[E](configOf(DropOldest, opts)) }
+func Broadcast[E any](opts ...PushOption) *Hub[E] {
+	return newHub[E]("Broadcast", configOf(DropOldest, opts))
+}
 
-func newHub[E any](config pushConfig) *Hub[E] {
+func newHub[E any](function string, config pushConfig) *Hub[E] {
 	h := new(Hub[E])
-	h.init(config)
+	h.init(function, config)
 	return h
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,8 @@ import (
 // model is what a hub does, one thing after the other.
 type model struct {
 	capacity int
+	most     int // the sum of sizes, 0 if they do not count
+	left     int // how many of kept have left
 	policy   enumerator.Policy
 	kept     []uint64 // the Seq of every element that was not dropped as it came
 	seq      uint64
@@ -45,7 +48,26 @@ type modelRun struct {
 	err    error
 }
 
-func (m *model) oldest() int { return max(len(m.kept)-m.capacity, 0) }
+// sizeOf is that of the element with this Seq.
+func sizeOf(seq uint64) int { return int(seq * 7 % 6) } // 1 1 2 3 4 5 at first, in some order, and 0
+
+func (m *model) oldest() int { return m.left }
+
+// oldestWith is what oldest would be with one more element.
+func (m *model) oldestWith(seq uint64) int {
+	fits := func(from int) bool {
+		sum := 0
+		for _, s := range append(slices.Clone(m.kept[from:]), seq) {
+			sum += max(sizeOf(s), 1)
+		}
+		return len(m.kept)-from < m.capacity && (m.most == 0 || sum <= m.most)
+	}
+	oldest := m.left
+	for oldest < len(m.kept) && !fits(oldest) {
+		oldest++
+	}
+	return oldest
+}
 
 // gone is the last Seq that is not held any more.
 func (m *model) gone() uint64 {
@@ -55,10 +77,10 @@ func (m *model) gone() uint64 {
 	return m.kept[m.oldest()-1]
 }
 
-// full reports whether a run needs the oldest element, and that would have to go.
+// full reports whether a run needs an element that would have to go for the next one.
 func (m *model) full() bool {
 	for _, r := range m.runs {
-		if !r.over && len(m.kept) >= m.capacity && r.next == m.oldest() {
+		if !r.over && r.next < m.oldestWith(m.seq+1) {
 			return m.policy == enumerator.Block || m.policy == enumerator.DropNewest
 		}
 	}
@@ -106,7 +128,12 @@ func TestBroadcastIsItsModel(t *testing.T) {
 				policy: rapid.SampledFrom([]enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow}).
 					Draw(t, "policy"),
 			}
-			hub := enumerator.Broadcast[uint64](enumerator.Capacity(m.capacity), enumerator.WhenFull(m.policy))
+			opts := []enumerator.PushOption{enumerator.Capacity(m.capacity), enumerator.WhenFull(m.policy)}
+			if rapid.Bool().Draw(t, "sizes count") {
+				m.most = rapid.IntRange(1, 9).Draw(t, "most")
+				opts = append(opts, enumerator.CapacityFunc(m.most, sizeOf))
+			}
+			hub := enumerator.Broadcast[uint64](opts...)
 			epoch := hub.Position().Epoch
 			var wg sync.WaitGroup
 			defer wg.Wait()
@@ -162,6 +189,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 					full := m.full()
 					m.seq++
 					if !full {
+						m.left = m.oldestWith(m.seq)
 						m.kept = append(m.kept, m.seq)
 					}
 					for _, r := range m.runs {
@@ -246,10 +274,10 @@ func shownOf(i enumerator.Item[uint64]) string {
 // exactly those gaps that its policy allows.
 func TestBroadcastStress(t *testing.T) {
 	const n, runs, capacity = 100_000, 1000, 64
-	for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow} {
-		t.Run(policy.String(), func(t *testing.T) {
+	test := func(name string, policy enumerator.Policy, opts ...enumerator.PushOption) {
+		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-			hub := enumerator.Broadcast[int](enumerator.Capacity(capacity), enumerator.WhenFull(policy))
+			hub := enumerator.Broadcast[int](append(opts, enumerator.WhenFull(policy))...)
 			seen := &fates{got: make([]bool, n+1), lost: make([]bool, n+1)}
 			starts := map[int]int{} // how many runs at which element: some alone, some together
 			for i := range runs {
@@ -279,6 +307,11 @@ func TestBroadcastStress(t *testing.T) {
 				}
 			}
 		})
+	}
+	size := func(e int) int { return e % 5 * (e % 100) } // from 0 to 396
+	for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow} {
+		test(policy.String(), policy, enumerator.Capacity(capacity))
+		test(policy.String()+", sizes", policy, enumerator.Capacity(2*capacity), enumerator.CapacityFunc(capacity*50, size))
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -401,24 +403,134 @@ func TestBroadcastEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// Neither a run that is behind nor entries that are made together keep what has left.
 func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
-	const capacity = 4
-	hub := enumerator.Broadcast[*[1 << 10]int](enumerator.Capacity(capacity))
-	var mu sync.Mutex
-	collected := 0
-	const n = 100
-	for range n {
-		e := new([1 << 10]int)
-		runtime.AddCleanup(e, func(int) { mu.Lock(); collected++; mu.Unlock() }, 0)
-		require.NoError(t, hub.Push(t.Context(), e))
+	type message = *[1 << 10]int
+	const capacity, n = 4, 100
+	for name, c := range map[string]struct {
+		opts []enumerator.PushOption
+		want int
+	}{
+		"Capacity":     {[]enumerator.PushOption{enumerator.Capacity(capacity)}, capacity},
+		"CapacityFunc": {[]enumerator.PushOption{enumerator.CapacityFunc(32<<10, func(m message) int { return len(m) * 8 })}, capacity},
+		"both":         {[]enumerator.PushOption{enumerator.Capacity(capacity), enumerator.CapacityFunc(24<<10, func(m message) int { return len(m) * 8 })}, 3},
+		"too large":    {[]enumerator.PushOption{enumerator.CapacityFunc(1, func(m message) int { return len(m) * 8 })}, 1},
+	} {
+		for _, attached := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				hub := enumerator.Broadcast[message](c.opts...)
+				ctx, cancel := context.WithCancel(t.Context())
+				var all sync.WaitGroup
+				defer all.Wait()
+				defer cancel()
+				if attached {
+					busy := make(chan struct{})
+					all.Go(func() {
+						_, _ = enumerator.Run(ctx, hub.Live(), iteratee.ForEach(func(ctx context.Context, _ enumerator.Item[message]) error {
+							close(busy)
+							<-ctx.Done()
+							return nil
+						}))
+					})
+					for hub.Runs() == 0 {
+						runtime.Gosched()
+					}
+					require.NoError(t, hub.Push(t.Context(), new([1 << 10]int)))
+					<-busy
+				}
+				var held atomic.Int64
+				for range n {
+					m := new([1 << 10]int)
+					held.Add(1)
+					runtime.AddCleanup(m, func(int) { held.Add(-1) }, 0)
+					require.NoError(t, hub.Push(t.Context(), m))
+				}
+				assert.Eventually(t, func() bool {
+					runtime.GC()
+					return held.Load() <= int64(c.want)
+				}, 30*time.Second, time.Millisecond)
+				assert.EqualValues(t, c.want, held.Load())
+				runtime.KeepAlive(hub)
+			})
+		}
 	}
-	assert.Eventually(t, func() bool {
-		runtime.GC()
-		mu.Lock()
-		defer mu.Unlock()
-		return collected >= n-2*capacity
-	}, 30*time.Second, time.Millisecond)
-	runtime.KeepAlive(hub)
+}
+
+// As long as one entry of several that are made at once is needed, all are in memory.
+func TestEntriesThatAreMadeAtOnceKeepLittle(t *testing.T) {
+	assert.Equal(t, 32, enumerator.BlockOf[int]())
+	assert.Equal(t, 32, enumerator.BlockOf[struct {
+		a    [2]uint16
+		none [0]*int
+	}]())
+	assert.Equal(t, 1024/(16+160), enumerator.BlockOf[[20]float64]())
+	assert.Equal(t, 1, enumerator.BlockOf[[1 << 20]byte]())
+	assert.Equal(t, 1, enumerator.BlockOf[string]())
+	assert.Equal(t, 1, enumerator.BlockOf[[]byte]())
+	assert.Equal(t, 1, enumerator.BlockOf[any]())
+	assert.Equal(t, 1, enumerator.BlockOf[time.Time](), "which has a *Location")
+	assert.Equal(t, 1, enumerator.BlockOf[[1]struct{ f func() }]())
+}
+
+func TestCapacityFunc(t *testing.T) {
+	length := func(s string) int { return len(s) }
+	for name, c := range map[string]struct {
+		opts []enumerator.PushOption
+		in   []string
+		want string // that is held after each push, oldest first
+	}{
+		"just full":          {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bb", "c", "d"}, "a|a bb|a bb c|bb c d"},
+		"several leave":      {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "b", "c", "ddd", "e"}, "a|a b|a b c|c ddd|ddd e"},
+		"too large":          {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbbbbb", "c"}, "a|bbbbbbb|c"},
+		"as large as can be": {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbb", "c"}, "a|bbbb|c"},
+		"of size 0":          {[]enumerator.PushOption{enumerator.CapacityFunc(2, func(string) int { return 0 })}, []string{"a", "b", "c"}, "a|a b|b c"},
+		"Capacity too":       {[]enumerator.PushOption{enumerator.CapacityFunc(4, length), enumerator.Capacity(2)}, []string{"a", "b", "c", "dddd"}, "a|a b|b c|dddd"},
+		"beyond all bounds":  {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, func(string) int { return math.MaxInt })}, []string{"a", "b"}, "a|b"},
+		"without bound":      {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, length)}, []string{"a", "b"}, "a|a b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hub := enumerator.Broadcast[string](c.opts...)
+			var got []string
+			for _, e := range c.in {
+				require.NoError(t, hub.Push(t.Context(), e))
+				var held []string
+				_, _ = enumerator.Run(t.Context(), hub.Last(99), iteratee.FoldUntil(0, func(_ context.Context, n int, i enumerator.Item[string]) (int, bool, error) {
+					held = append(held, i.Value)
+					return n, i.Position == hub.Position(), nil
+				}))
+				got = append(got, strings.Join(held, " "))
+			}
+			assert.Equal(t, c.want, strings.Join(got, "|"))
+		})
+	}
+}
+
+func TestCapacityFuncMisused(t *testing.T) {
+	short := enumerator.CapacityFunc(9, func(s string) int { return len(s) - 1 })
+	for want, f := range map[string]func(){
+		"enumerator: CapacityFunc: max must be positive, got 0":                                                  func() { enumerator.CapacityFunc(0, func(int) int { return 1 }) },
+		"enumerator: CapacityFunc: size must not be nil":                                                         func() { enumerator.CapacityFunc[int](1, nil) },
+		"enumerator: Broadcast: CapacityFunc needs a func(int) int for these elements, got a func(string) int":   func() { enumerator.Broadcast[int](short) },
+		"enumerator: Share: CapacityFunc needs a func(int) int for these elements, got a func(string) int":       func() { enumerator.Share(enumerator.Of(1), short) },
+		"enumerator: Unicast: CapacityFunc needs a func([]uint8) int for these elements, got a func(string) int": func() { enumerator.Unicast(func(enumerator.Channel[[]byte]) {}, short) },
+	} {
+		assert.PanicsWithValue(t, want, f)
+	}
+	const negative = "enumerator: CapacityFunc: size must not be negative, got -1"
+	hub := enumerator.Broadcast[string](short)
+	assert.EqualError(t, hub.Push(t.Context(), ""), negative)
+	assert.Zero(t, hub.Position().Seq)
+	require.NoError(t, hub.Push(t.Context(), "a"))
+
+	_, err := enumerator.Run(t.Context(), enumerator.Share(enumerator.Of("a", ""), short).Live(), iteratee.Ignore[enumerator.Item[string]]())
+	assert.EqualError(t, err, negative)
+	got, err := enumerator.Run(t.Context(), enumerator.Unicast(func(ch enumerator.Channel[string]) {
+		assert.EqualError(t, ch.Push(ch.Context(), ""), negative)
+		assert.NoError(t, ch.Push(ch.Context(), "a"))
+		ch.End()
+	}, short), iteratee.Collect[string]())
+	assert.NoError(t, err)
+	assert.Equal(t, []string{"a"}, got)
 }
 
 func TestValues(t *testing.T) {

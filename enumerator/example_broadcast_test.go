@@ -225,6 +225,35 @@ func ExampleCapacity() {
 	// Output: [2 3] <nil>
 }
 
+// Messages that clients have written can be of any size, so the number of those that are held says little.
+func ExampleCapacityFunc() {
+	hub := enumerator.Broadcast[string](enumerator.CapacityFunc(10, func(s string) int { return len(s) }))
+	for _, message := range []string{"hello", "you", "and you too", "bye"} {
+		if err := hub.Push(context.Background(), message); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println(len(hold(hub)), hold(hub))
+	}
+	// Output:
+	// 1 [hello]
+	// 2 [hello you]
+	// 1 [and you too]
+	// 1 [bye]
+}
+
+// hold returns what hub holds.
+func hold(hub *enumerator.Hub[string]) (held []string) {
+	for item, err := range enumerator.All(context.Background(), hub.Last(100)) {
+		if err == nil {
+			held = append(held, item.Value)
+		}
+		if item.Position == hub.Position() {
+			break
+		}
+	}
+	return held
+}
+
 func ExampleShared_Runs() {
 	shared := enumerator.Share(enumerator.Of(1))
 	_, err := enumerator.Run(context.Background(), shared.Live(), iteratee.ForEach(func(context.Context, enumerator.Item[int]) error {

@@ -42,11 +42,14 @@ type PushOption func(*pushConfig)
 
 type pushConfig struct {
 	capacity int
+	most     int // the sum of sizes
+	size     any // a func(E) int, nil if sizes do not count
 	policy   Policy
 }
 
-// Capacity sets how many elements are held, 256 if it is not given. It panics if n is not
-// positive, or more than 2^30: a place is kept for each.
+// Capacity sets how many elements are held, 256 if it is not given. A hub may keep a few more
+// that hold no pointers, 1 KiB at most. Where elements can be large, [CapacityFunc] bounds them too.
+// Capacity panics if n is not positive, or more than 2^30: a place is kept for each.
 func Capacity(n int) PushOption {
 	switch {
 	case n <= 0:
@@ -58,6 +61,63 @@ func Capacity(n int) PushOption {
 }
 
 const mostCapacity = 1 << 30
+
+// CapacityFunc sets how many elements are held by their sizes, which size tells: max in sum at most,
+// and no more elements than [Capacity] says. An element that is larger than max is held alone. One of
+// size 0 counts as 1. The place of an element, which is a few words, is not counted: where elements can
+// be small, size should add it.
+//
+// size is called once for each element, by whoever pushes it. A negative size is an error of the
+// push, and the element is not pushed. CapacityFunc panics if max is not positive or size is nil; what
+// takes the option panics if size is not a function of its elements.
+func CapacityFunc[E any](max int, size func(E) int) PushOption {
+	if max <= 0 {
+		panic(fmt.Sprintf("enumerator: CapacityFunc: max must be positive, got %d", max))
+	}
+	if size == nil {
+		panic("enumerator: CapacityFunc: size must not be nil")
+	}
+	return func(c *pushConfig) { c.most, c.size = max, size }
+}
+
+// sizes are those of elements that are held, where they count.
+type sizes[E any] struct {
+	size func(E) int
+	most int
+	ring []int // that of index i is at i modulo its length
+	sum  int
+}
+
+func (s *sizes[E]) init(function string, config pushConfig, places int) {
+	if config.size == nil {
+		return
+	}
+	size, ok := config.size.(func(E) int)
+	if !ok {
+		panic(fmt.Sprintf("enumerator: %s: CapacityFunc needs a %T for these elements, got a %T", function, s.size, config.size))
+	}
+	s.size, s.most, s.ring = size, config.most, make([]int, places)
+}
+
+func (s *sizes[E]) count() bool { return s.size != nil }
+
+// of returns the size of e, but no more than there is room for at all.
+func (s *sizes[E]) of(e E) (int, error) {
+	n := s.size(e)
+	if n < 0 {
+		return 0, fmt.Errorf("enumerator: CapacityFunc: size must not be negative, got %d", n)
+	}
+	return min(max(n, 1), s.most), nil
+}
+
+func (s *sizes[E]) at(index uint64) *int { return &s.ring[index%uint64(len(s.ring))] }
+
+func (s *sizes[E]) add(index uint64, size int) {
+	*s.at(index) = size
+	s.sum += size
+}
+
+func (s *sizes[E]) remove(index uint64) { s.sum -= *s.at(index) }
 
 // WhenFull sets the policy. It panics if p is none of the four.
 func WhenFull(p Policy) PushOption {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 // who reads needs none, and nobody waits for who reads, unless the policy is to.
 type ring[E any] struct {
 	pushConfig
+	sizes sizes[E]
 	epoch uint64
 	slots []atomic.Pointer[entry[E]] // that of index i is at i modulo the capacity
 	last  atomic.Uint64              // Seq of what was pushed last, stored after the slot
@@ -25,9 +27,14 @@ type ring[E any] struct {
 	blocked atomic.Int64  // pushes that wait
 	room    chan struct{} // wakes one of them
 
+	// All before this index have left the ring for want of room for their sizes, and maybe others
+	// for want of a place. It is stored before their slots are cleared.
+	oldest atomic.Uint64
+
 	mu    sync.Mutex // for what follows
 	next  uint64     // the index of the next element
 	gone  uint64     // Seq of the last element that had to leave the ring
+	block int        // how many entries are made at a time
 	fresh []entry[E] // made in advance
 	runs  int
 }
@@ -50,13 +57,42 @@ type cursor struct {
 // start says where a run begins. It is called with the lock.
 type start func() cursor
 
-func (r *ring[E]) init(config pushConfig) {
+func (r *ring[E]) init(function string, config pushConfig) {
 	r.pushConfig = config
+	r.sizes.init(function, config, config.capacity)
+	r.block = min(blockOf[E](), config.capacity)
 	r.epoch = 1 + rand.Uint64N(math.MaxUint64)
 	r.slots = make([]atomic.Pointer[entry[E]], config.capacity)
 	r.room = make(chan struct{}, 1)
 	if config.policy == Block || config.policy == DropNewest {
 		r.readers = make([]atomic.Int64, config.capacity+1)
+	}
+}
+
+// blockOf returns how many entries can be made at a time. As long as one of them is needed, all of them stay
+// in memory, with what they point to; so entries that can keep more than themselves are made one by one.
+func blockOf[E any]() int {
+	const most = 1 << 10 // bytes
+	t := reflect.TypeFor[entry[E]]()
+	if pointsToMemory(t) {
+		return 1
+	}
+	return min(32, max(1, most/int(t.Size())))
+}
+
+func pointsToMemory(t reflect.Type) bool {
+	switch kind := t.Kind(); kind {
+	case reflect.Array:
+		return t.Len() > 0 && pointsToMemory(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if pointsToMemory(t.Field(i).Type) {
+				return true
+			}
+		}
+		return false
+	default:
+		return kind > reflect.Complex128
 	}
 }
 
@@ -71,18 +107,30 @@ func (r *ring[E]) readersAt(index uint64) *atomic.Int64 {
 func (r *ring[E]) position(seq uint64) Position { return Position{r.epoch, seq} }
 
 func (r *ring[E]) push(ctx context.Context, e E) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.policy == Block && r.full() {
-		if err := r.await(ctx); err != nil {
+	size := 0
+	if r.sizes.count() {
+		var err error
+		if size, err = r.sizes.of(e); err != nil {
 			return err
 		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	full := r.full(size)
+	if full && r.policy == Block {
+		if err := r.await(ctx, size); err != nil {
+			return err
+		}
+		full = false
 	}
 	if r.end.Load() != nil {
 		return ErrEnded
 	}
 	seq := r.last.Load() + 1
-	if !r.full() {
+	if !full {
+		if r.sizes.count() {
+			r.makeRoom(size)
+		}
 		r.put(seq, e)
 	}
 	r.last.Store(seq)
@@ -101,21 +149,63 @@ func (r *ring[E]) put(seq uint64, e E) {
 		}
 	}
 	if len(r.fresh) == 0 {
-		r.fresh = make([]entry[E], min(32, len(r.slots)))
+		r.fresh = make([]entry[E], r.block)
 	}
 	r.fresh[0] = made
 	slot.Store(&r.fresh[0])
 	r.fresh = r.fresh[1:]
 }
 
-// full reports whether a cursor that counts is at the element that the next one would replace. It
-// is at next less the capacity, which is next + 1 modulo one more.
-func (r *ring[E]) full() bool { return r.readers != nil && r.readersAt(r.next+1).Load() > 0 }
+// makeRoom has those elements leave that would be too many for their sizes with one more.
+func (r *ring[E]) makeRoom(size int) {
+	from, to := r.next-r.held(), r.oldestWith(size)
+	r.oldest.Store(to)
+	for ; from < to; from++ {
+		slot := r.slot(from)
+		r.gone = slot.Load().seq
+		slot.Store(nil)
+		r.sizes.remove(from)
+	}
+	r.sizes.add(r.next, size)
+}
+
+// oldestWith returns the index of the oldest element that can stay when one more comes.
+func (r *ring[E]) oldestWith(size int) uint64 {
+	index := r.next - r.held()
+	sum := r.sizes.sum
+	for ; index < r.next && (r.next-index == uint64(len(r.slots)) || size > r.most-sum); index++ {
+		sum -= *r.sizes.at(index)
+	}
+	return index
+}
+
+// full reports whether a cursor that counts is at an element that would have to leave for the
+// next one. Without sizes, that is the one at next less the capacity, which is next + 1 modulo one
+// more.
+func (r *ring[E]) full(size int) bool {
+	if r.sizes.count() {
+		return r.fullFor(size)
+	}
+	return r.readers != nil && r.readersAt(r.next+1).Load() > 0
+}
+
+func (r *ring[E]) fullFor(size int) bool {
+	if r.readers == nil {
+		return false
+	}
+	to := r.oldestWith(size)
+	for index := r.next - r.held(); index < to; index++ {
+		if r.readersAt(index).Load() > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // await waits, without the lock, until there is room or the hub has ended.
-func (r *ring[E]) await(ctx context.Context) (err error) {
+func (r *ring[E]) await(ctx context.Context, size int) (err error) {
 	r.blocked.Add(1)
-	for err == nil && r.end.Load() == nil && r.full() {
+	for err == nil && r.end.Load() == nil && r.full(size) {
 		r.mu.Unlock()
 		select {
 		case <-r.room:
@@ -195,7 +285,7 @@ func (r *ring[E]) from(p Position) start {
 	}
 }
 
-func (r *ring[E]) held() uint64 { return min(r.next, uint64(len(r.slots))) }
+func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(len(r.slots))) }
 
 // read returns what is at c, if there is anything; if there will be nothing more, how it has ended.
 // It does not wait.
@@ -208,13 +298,17 @@ func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 		end, last := r.end.Load(), r.last.Load() // before the slot: it has all up to last
 		e := r.slot(c.index).Load()
 		switch {
-		case e == nil || e.index < c.index: // nothing yet
+		case e == nil || e.index < c.index: // nothing yet, or it has left
+			if oldest := r.oldest.Load(); oldest > c.index {
+				c.index = oldest
+				continue
+			}
 			if last > c.seq {
 				return r.gap(c, last), true, nil
 			}
 			return item, false, end
 		case e.index > c.index: // overtaken: on with the oldest, which is a Seq ahead of its index
-			c.index = max(last, e.seq) - uint64(len(r.slots))
+			c.index = max(max(last, e.seq)-uint64(len(r.slots)), r.oldest.Load())
 		case e.seq > c.seq+1:
 			return r.gap(c, e.seq-1), true, nil
 		default:

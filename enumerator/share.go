@@ -45,7 +45,7 @@ type sharing[E any] struct {
 //
 // The source runs in a goroutine of its own, never twice at the same time, and has ended when the run
 // that was the last is over. Its context has no values. It goes at the pace of the slowest run, with
-// [Capacity] elements between the fastest and that, since the policy is [Block] unless [WhenFull] says
+// [Capacity] elements between the fastest and that, fewer with [CapacityFunc], since the policy is [Block] unless [WhenFull] says
 // otherwise.
 //
 // It is Play's Concurrent.broadcast of a source, and ReactiveX's share. What is told in Play when the
@@ -53,6 +53,7 @@ type sharing[E any] struct {
 func Share[E any](e Enumerator[E], opts ...PushOption) *Shared[E] {
 	ended := make(chan struct{})
 	close(ended)
+	new(sizes[E]).init("Share", configOf(Block, opts), 0) // or the first run would panic
 	return &Shared[E]{source: e, config: configOf(Block, opts), previous: ended}
 }
 
@@ -144,7 +145,7 @@ func (s *Shared[E]) join(at func(*Hub[E]) start) (*sharing[E], *cursor) {
 	starts := run == nil || run.runs > 0 && run.hub.end.Load() != nil
 	if starts {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		run = &sharing[E]{hub: newHub[E](s.config), cancel: cancel, done: make(chan struct{})}
+		run = &sharing[E]{hub: newHub[E]("Share", s.config), cancel: cancel, done: make(chan struct{})}
 		s.current = run
 		defer func(previous <-chan struct{}) {
 			go run.drive(ctx, s.source, previous) // it finds a run attached

@@ -16,8 +16,8 @@ import (
 // order of one goroutine's pushes is kept.
 //
 // The source runs out when one of them calls End: that f returns does not end it. Elements
-// pushed before are delivered first. It holds at most [Capacity] elements, besides the one
-// that the consumer is busy with; then the policy applies, which is [Block] unless [WhenFull]
+// pushed before are delivered first. It holds at most [Capacity] elements, and no more than
+// [CapacityFunc] says, besides the one that the consumer is busy with; then the policy applies, which is [Block] unless [WhenFull]
 // says otherwise.
 //
 // f is called once per run, in a goroutine of its own, which has ended when the run of this
@@ -36,6 +36,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	for size < config.capacity {
 		size *= 2
 	}
+	new(sizes[E]).init("Unicast", config, 0) // or the first run would panic
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		cork, run := iteratee.Cork(ctx), ctx
 		ctx, cancel := context.WithCancelCause(corks.With(ctx, nil)) // for the goroutine of f
@@ -46,6 +47,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 			room:       make(chan struct{}, 1),
 			ring:       make([]E, size),
 		}
+		u.sizes.init("Unicast", config, size)
 		panicked := make(chan any, 1) // of f, with nil if it has returned
 		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
 			if v != nil {
@@ -117,12 +119,14 @@ func (c Channel[E]) EndWithError(err error) { c.u.finish(failing(err)) }
 // the lock.
 type unicast[E any] struct {
 	pushConfig
-	ctx  context.Context
-	bell chan struct{} // wakes the consumer
-	room chan struct{} // wakes a push that waits
+	sizes sizes[E] // their sum is that of all that were pushed
+	ctx   context.Context
+	bell  chan struct{} // wakes the consumer
+	room  chan struct{} // wakes a push that waits
 
 	claimed uint64 // the consumer's own
 	taken   atomic.Uint64
+	sized   atomic.Int64 // the sizes of all that was taken
 	blocked atomic.Int64 // pushes that wait
 
 	mu      sync.Mutex // for what follows
@@ -135,43 +139,55 @@ type unicast[E any] struct {
 }
 
 func (u *unicast[E]) push(ctx context.Context, e E) error {
+	size := 0
+	if u.sizes.count() {
+		var err error
+		if size, err = u.sizes.of(e); err != nil {
+			return err
+		}
+	}
 	u.mu.Lock()
 	defer u.unlock()
-	if err := u.makeRoom(ctx); err != nil {
-		return err
-	}
-	if u.full() { // drop the newest
-		u.dropped++
-		return nil
-	}
-	*u.at(u.pushed) = e
-	u.pushed++
-	return nil
-}
-
-// makeRoom does what the policy says if there is no room. It returns why e cannot be delivered.
-func (u *unicast[E]) makeRoom(ctx context.Context) error {
-	if u.open() && u.full() {
-		switch u.policy {
-		case Block:
-			if err := u.await(ctx); err != nil {
-				return err
-			}
-		case DropOldest:
-			var zero E
-			*u.at(u.taken.Load()) = zero
-			u.taken.Add(1)
-			u.dropped++
-		case FailSlow:
-			u.end = &ending{err: ErrSlow}
-			return ErrSlow
+	full := u.full(size)
+	if full && u.open() && u.policy != DropNewest {
+		if err := u.makeRoom(ctx, size); err != nil {
+			return err
 		}
+		full = false
 	}
 	switch {
 	case u.ring == nil:
 		return context.Cause(u.ctx)
 	case u.end != nil:
 		return ErrEnded
+	case full: // drop the newest
+		u.dropped++
+		return nil
+	}
+	*u.at(u.pushed) = e
+	if u.sizes.count() {
+		u.sizes.add(u.pushed, size)
+	}
+	u.pushed++
+	return nil
+}
+
+// makeRoom does what the policy says if there is no room. It returns why e cannot be delivered.
+func (u *unicast[E]) makeRoom(ctx context.Context, size int) error {
+	switch u.policy {
+	case Block:
+		return u.await(ctx, size)
+	case DropOldest:
+		for u.full(size) {
+			var zero E
+			oldest := u.taken.Load()
+			*u.at(oldest) = zero
+			u.pass(oldest)
+			u.dropped++
+		}
+	case FailSlow:
+		u.end = &ending{err: ErrSlow}
+		return ErrSlow
 	}
 	return nil
 }
@@ -180,7 +196,11 @@ func (u *unicast[E]) at(i uint64) *E { return &u.ring[i&uint64(len(u.ring)-1)] }
 
 func (u *unicast[E]) open() bool { return u.ring != nil && u.end == nil }
 
-func (u *unicast[E]) full() bool {
+// full reports whether there is no room for one more.
+func (u *unicast[E]) full(size int) bool {
+	if u.sizes.count() && u.fullFor(size) {
+		return true
+	}
 	if u.pushed-u.seen < uint64(u.capacity) {
 		return false
 	}
@@ -188,11 +208,27 @@ func (u *unicast[E]) full() bool {
 	return u.pushed-u.seen >= uint64(u.capacity)
 }
 
+func (u *unicast[E]) fullFor(size int) bool {
+	held := u.sizes.sum - int(u.sized.Load()) // an element that is being taken counts still
+	return held > 0 && size > u.most-held
+}
+
+// pass notes that the oldest element, at i, has left the ring.
+func (u *unicast[E]) pass(i uint64) {
+	if !u.sizes.count() {
+		u.taken.Store(i + 1)
+		return
+	}
+	size := *u.sizes.at(i)
+	u.taken.Store(i + 1) // from now on its place can be taken
+	u.sized.Add(int64(size))
+}
+
 // await waits, without the lock, until there is room or the stream has ended. It fails when that
 // cannot be any more, or ctx ends.
-func (u *unicast[E]) await(ctx context.Context) (err error) {
+func (u *unicast[E]) await(ctx context.Context, size int) (err error) {
 	u.blocked.Add(1)
-	for err == nil && u.open() && u.full() {
+	for err == nil && u.open() && u.full(size) {
 		u.mu.Unlock()
 		select {
 		case <-u.room:
@@ -288,7 +324,7 @@ func (u *unicast[E]) take() (e E, ok bool, end *ending) {
 	var zero E
 	at := u.at(i)
 	e, *at = *at, zero
-	u.taken.Store(i + 1)
+	u.pass(i)
 	return e, true, nil
 }
 

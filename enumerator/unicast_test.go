@@ -362,3 +362,42 @@ func TestPushOptions(t *testing.T) {
 	assert.Equal(t, "Block DropOldest DropNewest FailSlow Policy(7)", enumerator.Block.String()+" "+enumerator.DropOldest.String()+" "+
 		enumerator.DropNewest.String()+" "+enumerator.FailSlow.String()+" "+enumerator.Policy(7).String())
 }
+
+// Each policy with room for sizes of 5 in sum, and a consumer that has the first element and waits.
+func TestUnicastBySizes(t *testing.T) {
+	length := func(s string) int { return len(s) }
+	in := []string{"first", "aaa", "bb", "c", "", "dddd", "eeeeeee", "f"}
+	for policy, c := range map[enumerator.Policy]struct {
+		want    []string
+		dropped uint64
+		err     error
+	}{
+		enumerator.DropOldest: {[]string{"first", "f"}, 6, nil},
+		enumerator.DropNewest: {[]string{"first", "aaa", "bb"}, 5, nil},
+		enumerator.FailSlow:   {[]string{"first", "aaa", "bb"}, 0, enumerator.ErrSlow},
+		enumerator.Block:      {in, 0, nil},
+	} {
+		t.Run(policy.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := enumerator.Unicast(func(ch enumerator.Channel[string]) {
+					for i, e := range in {
+						_ = ch.Push(ch.Context(), e)
+						if i == 0 {
+							synctest.Wait()
+						}
+					}
+					assert.Equal(t, c.dropped, ch.Dropped())
+					ch.End()
+				}, enumerator.CapacityFunc(5, length), enumerator.WhenFull(policy))
+				var got []string
+				_, err := enumerator.Run(t.Context(), e, iteratee.ForEach(func(_ context.Context, e string) error {
+					time.Sleep(time.Hour)
+					got = append(got, e)
+					return nil
+				}))
+				assert.ErrorIs(t, err, c.err)
+				assert.Equal(t, c.want, got)
+			})
+		})
+	}
+}
