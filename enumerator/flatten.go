@@ -3,6 +3,7 @@ package enumerator
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/halley-go/halley/iteratee"
 )
@@ -74,27 +75,52 @@ type latest[E any] struct {
 	m    *merge[E]
 	stop context.CancelCauseFunc
 	over chan struct{} // closed when it has returned, and all before it
+
+	mu   sync.Mutex
+	next *waiting[E] // nil if it has begun
+}
+
+// waiting is a source that waits for the one before to return.
+type waiting[E any] struct {
+	e      Enumerator[E]
+	before <-chan struct{}
 }
 
 func newLatest[E any](m *merge[E]) *latest[E] {
 	over := make(chan struct{})
 	close(over)
-	return &latest[E]{m, func(error) {}, over}
+	return &latest[E]{m: m, stop: func(error) {}, over: over}
 }
 
 // start stops the source before, of which no element reaches the consumer any more then, and
-// starts e when that has returned, which is when the channel is closed.
+// starts e when that has returned, which is when the channel is closed. A source that has not
+// begun by then gives its place to e, so that no more than one waits, however busy the consumer is.
 func (l *latest[E]) start(e Enumerator[E]) (before <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next != nil {
+		l.next.e = e
+		return l.next.before
+	}
 	l.stop(errOver)
 	before, over := l.over, make(chan struct{})
 	ctx, stop := context.WithCancelCause(l.m.ctx)
-	l.stop, l.over = stop, over
+	l.stop, l.over, l.next = stop, over, &waiting[E]{e, before}
 	l.m.start(ctx, New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		<-before
-		return e.Into(ctx, sink)
+		return l.begin().Into(ctx, sink)
 	}), func() {
-		<-before // it may have been stopped before it waited for that
+		<-before // it has not waited for that if the run was over
 		close(over)
 	})
 	return before
+}
+
+// begin returns the source that has waited.
+func (l *latest[E]) begin() Enumerator[E] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.next.e
+	l.next = nil
+	return e
 }

@@ -2,6 +2,7 @@ package enumerator_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
@@ -156,4 +158,26 @@ func TestPatchInOfManyAtOnce(t *testing.T) {
 			assert.True(t, e%100 == 0 || e == -1 || e == got[i]+1, "%v", got)
 		}
 	}
+}
+
+// However many sources are patched in while the consumer is busy, one waits.
+func TestPatchPanelKeepsOneSourceThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := &probe.Source{N: 1}
+		e := enumerator.PatchPanel(func(_ context.Context, patchIn func(source) bool) error {
+			assert.True(t, patchIn(enumerator.Of(1, 2)))
+			synctest.Wait()
+			before := runtime.NumGoroutine()
+			for range 1000 {
+				assert.True(t, patchIn(started.Enumerator()))
+			}
+			synctest.Wait()
+			assert.Less(t, runtime.NumGoroutine(), before+10)
+			return nil
+		})
+		got, err := seen(t.Context(), enumerator.Through(e, enumeratee.Map(func(e int) int { time.Sleep(time.Hour); return e })), 99)
+		require.NoError(t, err)
+		assert.Len(t, got, 2)
+		assert.EqualValues(t, 1, started.Starts.Load())
+	})
 }
