@@ -62,7 +62,7 @@ func Limited(h http.Handler, limits ...Option) http.Handler {
 		leave, err := c.admit(r)
 		defer leave()
 		if err != nil {
-			statusOf(err).write(w)
+			_, _ = newStream(w, r, c).answer(Refused, err)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -126,6 +126,8 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 	reason := Failed
 	if err == nil {
 		reason, err = s.run(e)
+	} else {
+		s.leaveBody()
 	}
 	panicked = false
 
