@@ -66,6 +66,7 @@ func ExampleEndless() {
 			http.Error(w, "too busy", http.StatusServiceUnavailable)
 			return
 		}
+		w.Header().Set("Content-Type", eventsource.ContentType)
 		seen, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
 		for i, message := range messages[seen:min(seen+2, len(messages))] {
 			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seen+i+1, message)
@@ -92,7 +93,8 @@ func ExampleEndless() {
 				response.Body.Close()
 				return none, backoff.RetryAfter(seconds)
 			}
-			return retry.Endless(enumerator.Through(httpadapter.Response(response), eventsource.Decode(1<<16))), nil
+			body := httpadapter.Response(response, "text/event-stream")
+			return retry.Endless(enumerator.Through(body, eventsource.Decode(1<<16))), nil
 		})
 	}
 	events := retry.Resume(after, backoff.WithNotify(func(err error, wait time.Duration) {
