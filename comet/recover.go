@@ -17,13 +17,12 @@ import (
 //
 // f is the place to report it; each run of a hub calls f for the same Item. If f returns an error,
 // that ends the run. A panic of encode is an error too, with its stack in the text. A failure on a
-// Gap or a Reset, or at EOF, ends the run, and so does what comes from the consumer or from the end
-// of the context.
+// Gap or a Reset, or at EOF, ends the run. So do an error of the consumer and the end of the context.
 //
-// encode makes chunks of an Item as soon as it is handed the Item, as all adapters of this package
-// and of eventsource and ndjson do. What it hands on when it is attached, such as the first chunk of
-// a page, is handed on once. If the consumer leaves over what was made of the Gap, the Item is left
-// over. Recover panics if f is nil.
+// encode must make chunks of an Item as soon as it is handed the Item, as all adapters of this
+// package and of eventsource and ndjson do. A chunk that it hands on when it is attached, such as
+// the first chunk of a page, is handed on once. If the consumer leaves over the chunk of the Gap,
+// the Item is left over. Recover panics if f is nil.
 //
 // For messages without a Position there is [enumeratee.Recover], which drops one that fails.
 func Recover[E, To any](encode enumeratee.Enumeratee[enumerator.Item[E], To], f func(context.Context, error, enumerator.Item[E]) error) enumeratee.Enumeratee[enumerator.Item[E], To] {

@@ -11,19 +11,19 @@ import (
 // WholeScripts returns the adapter that hands on a page of script elements in chunks that end
 // between two tags, and never within an element, with their bytes unchanged. It is for a gateway:
 // bytes come from an upstream server in any pieces, and a heartbeat or a script that goes out between
-// two of them must not fall into the middle of another. What ends an element is handed on at once,
-// and so is text outside of the elements.
+// two of them must not fall into the middle of another. An element is handed on as soon as it has
+// ended, and text outside of the elements at once.
 //
-// A script element that is not complete at EOF is dropped: browsers do not run it, and what is sent
-// after that would become a part of it. So is a tag.
+// A script element that is not complete at EOF is dropped: browsers do not run it, and bytes that are
+// sent after it would become a part of it. A tag that is not complete is dropped too.
 //
 // An element or a tag of more than limit bytes ends the run with an error that wraps
-// [bufio.ErrTooLong], as soon as that is seen; what came before it has been handed on by then. So
-// WholeScripts holds no more than limit and what it is handed. What is within one chunk is a part of
-// it, and not a copy.
+// [bufio.ErrTooLong], as soon as that is seen; the elements and the text before it have been handed on by
+// then. So WholeScripts holds no more than limit and the chunk that it is handed. Elements that are
+// within one chunk are handed on as a part of it, and not as a copy.
 //
-// WholeScripts knows what this package writes, and pages like that: a page with scripts that hold
-// <!--, or with comments that hold scripts, may be cut elsewhere. If the consumer ends on a chunk,
+// WholeScripts knows pages such as this package writes. A page with scripts that hold <!--, or with
+// comments that hold scripts, may be cut elsewhere. If the consumer ends on a chunk,
 // the bytes that follow are left over, and before them what the consumer leaves over. WholeScripts
 // panics if limit is not positive.
 func WholeScripts(limit int) enumeratee.Enumeratee[[]byte, []byte] {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/halley-go/halley/httpadapter"
 )
 
 // protect returns a handler that passes requests on to h and refuses these:
@@ -25,7 +27,8 @@ func protect(h http.Handler, hosts ...string) http.Handler {
 		case !isLink(r) && origins.Check(asPost(r)) != nil:
 			http.Error(w, "not for pages of other origins", http.StatusForbidden)
 		case r.Method != http.MethodPost && r.ContentLength != 0:
-			http.Error(w, "only a POST has a body here", http.StatusRequestEntityTooLarge)
+			// Error has the connection closed: the server would wait for the body otherwise.
+			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "only a POST has a body here"})
 		default:
 			h.ServeHTTP(w, r)
 		}

@@ -239,6 +239,18 @@ func TestForeignOrigins(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
+// A client that has announced a body gets its answer before it has sent all of it.
+func TestBodiesThatDoNotCome(t *testing.T) {
+	server := serve(t, func(s *http.Server) { s.ReadTimeout = time.Hour })
+	for _, body := range []string{"Content-Length: 100\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
+		framing, begun, _ := strings.Cut(body, "\r\n\r\n")
+		res := ask(t, plain, server.addr, route{http.MethodGet, "/upload/stream?id=1", 0}, []string{"Host: " + server.addr, framing}, begun)
+		assert.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
+		assert.True(t, res.Close)
+		res.Body.Close()
+	}
+}
+
 // A body is not asked for, unless it is a message or a file.
 func TestBodies(t *testing.T) {
 	temp := t.TempDir()

@@ -11,12 +11,20 @@ import (
 // in net/http.
 const maxLeft = 256 << 10
 
-// leaveBody deals with what is left of the request's body when the run is over. In full
-// duplex net/http does not: it panics on the next request, or takes what follows a broken
-// chunk for one. Timeouts are short, since the end of the response waits for this.
+// leaveBody deals with what is left of the request's body when the run is over, or before an
+// answer in place of a stream. In full duplex net/http does not: it panics on the next request,
+// or takes what follows a broken chunk for one. Otherwise it holds back the answer until the body
+// has come, while the client may wait for the answer before it sends more. Timeouts are short,
+// since the end of the response waits for this.
 func (s *stream) leaveBody() {
-	if s.r.ProtoMajor != 1 || s.r.Body == nil || s.r.Body == http.NoBody ||
-		s.rc().SetReadDeadline(time.Now().Add(grace)) != nil {
+	if s.r.ProtoMajor != 1 || s.r.Body == nil || s.r.Body == http.NoBody {
+		return
+	}
+	if !s.sent && s.r.Header.Get("Expect") != "" { // a read would ask the client for the body
+		closeAfterReply(s.w)
+		return
+	}
+	if s.rc().SetReadDeadline(time.Now().Add(grace)) != nil {
 		return
 	}
 	next := time.Time{}

@@ -22,7 +22,7 @@ var ErrDraining = errors.New("httpadapter: the server is shutting down")
 //
 // A place must not stay taken by a client that has left. On HTTP/1, net/http does not notice
 // that while there are bytes of the client unread: a part of a body that the source does not
-// read, or what follows the request. A [Heartbeat] finds out, within two of them. A stream that
+// read, or bytes that follow the request. A [Heartbeat] finds out, within two of them. A stream that
 // can have none, since its chunks are plain bytes or it has a Content-Length, is broken off
 // with [ErrClientGone] after a minute in which nothing was sent, and nothing was read by [Body]
 // or, in [Handler], from the request's Body. Heartbeat(every, nil) makes that four times every.
@@ -62,7 +62,7 @@ func Limited(h http.Handler, limits ...Option) http.Handler {
 		leave, err := c.admit(r)
 		defer leave()
 		if err != nil {
-			statusOf(err).write(w)
+			_, _ = newStream(w, r, c).answer(Refused, err)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -22,7 +22,7 @@ type ResponseError struct {
 	StatusCode int
 	Status     string // such as "404 Not Found"
 
-	// What follows is set only if Response was told what media types to expect.
+	// The fields that follow are set only if Response was told which media types to expect.
 
 	URL         string   // of the last request, after redirects, without user and query
 	ContentType string   // the header of the response
@@ -104,7 +104,7 @@ func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[
 	})
 }
 
-// closeAtEnd closes body when ctx ends. The function that it returns has it not do so any more.
+// closeAtEnd closes body when ctx ends, until the function that it returns is called.
 func closeAtEnd(ctx context.Context, body io.Closer) func() {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

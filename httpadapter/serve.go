@@ -14,13 +14,15 @@ import (
 // is closed by then. On HEAD it sends the headers only, and e is not run.
 //
 // Every chunk is written and flushed at once and by itself, which on HTTP/1.1 makes
-// it one chunk on the wire, or several if it is larger than 128 KiB. Where the source tells by [iteratee.Cork] that several are at
-// hand, as a hub does, they are flushed once, at the end of the burst or after 10 ms.
-// [FlushInterval] and [FlushSize] change that. Empty chunks are skipped.
-// Serve keeps no chunk: a source may use its buffer again. Each write has
-// its own time, [WriteTimeout], which measures progress and not size, in place of the one that http.Server sets for the whole
-// response. So has the end of the response, which net/http writes when the handler
-// returns: it should return soon after Serve.
+// it one chunk on the wire, or several if it is larger than 128 KiB. Where the source tells by
+// [iteratee.Cork] that several are at hand, as a hub does, they are flushed once, at the end of
+// the burst or after 10 ms. [FlushInterval] and [FlushSize] change that. Empty chunks are
+// skipped. Serve keeps no chunk: a source may use its buffer again.
+//
+// Each write has its own time, [WriteTimeout], in place of the one that http.Server sets for the
+// whole response. It measures progress and not size. The end of the response, which net/http
+// writes when the handler returns, has such a time too: the handler should return soon after
+// Serve.
 //
 // The run starts at once. The head leaves with the first chunk, or by itself if that
 // has not come within 50 ms. For that, and for what Options add, Serve has a timer,
@@ -126,6 +128,8 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 	reason := Failed
 	if err == nil {
 		reason, err = s.run(e)
+	} else {
+		s.leaveBody()
 	}
 	panicked = false
 

@@ -15,7 +15,7 @@ import (
 const StatusClientClosedRequest = 499
 
 // A StatusError is an error that knows how to answer the request that it is about. The
-// answer may also be one that is no failure: 204 tells a browser's EventSource not to come
+// answer need not be a failure: 204 tells a browser's EventSource not to come
 // again, and 303 with a Location sends a client elsewhere.
 type StatusError struct {
 	Status int         // from 200 to 599, such as http.StatusBadRequest; any other value counts as 500

@@ -106,6 +106,7 @@ func (s *stream) ended(reason Reason, err error) (Reason, error) {
 
 // answer ends a stream that does not begin.
 func (s *stream) answer(reason Reason, err error) (Reason, error) {
+	s.leaveBody()
 	statusOf(err).write(s.w)
 	return s.ended(reason, err)
 }
@@ -124,6 +125,7 @@ func (s *stream) rc() *http.ResponseController { return http.NewResponseControll
 // run drains e. Nothing else touches the writer any more when it returns or panics.
 func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 	if s.r.Method == http.MethodHead {
+		s.leaveBody()
 		s.extend()
 		s.head() // to be flushed by net/http: HTTP/2 takes a Flush after the end for an error
 		return EndOfSource, nil

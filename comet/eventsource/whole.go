@@ -13,16 +13,16 @@ import (
 // WholeEvents returns the adapter that hands on an event stream in chunks of whole events, with
 // their bytes unchanged. It is for a gateway: bytes come from an upstream server in any pieces,
 // and a heartbeat or an event that goes out between two of them must not fall into the middle of
-// an event. What ends an event is handed on at once, and so is a comment between two events.
+// an event. An event is handed on as soon as it has ended, and so is a comment between two events.
 //
-// An event that is not complete at EOF is dropped, as clients do with it; what is sent after that
-// would become a part of it. So is a byte order mark before all: it would be one no more if
-// something was sent before it.
+// An event that is not complete at EOF is dropped, as clients do with it: bytes that are sent
+// after it would become a part of it. A byte order mark before all is dropped too, since it is one
+// only at the beginning, and a heartbeat can be sent before it.
 //
 // An event of more than limit bytes, with the comments in it, ends the run with an error that
 // wraps [bufio.ErrTooLong], as soon as that is seen; the events before it have been handed on by
-// then. So WholeEvents holds no more than limit and what it is handed. Where events are within one
-// chunk, they are a part of it, and not a copy.
+// then. So WholeEvents holds no more than limit and the chunk that it is handed. Events that are within
+// one chunk are handed on as a part of it, and not as a copy.
 //
 // If the consumer ends on a chunk, the bytes that follow are left over, and before them what the
 // consumer leaves over. WholeEvents panics if limit is not positive.

@@ -66,6 +66,7 @@ func ExampleEndless() {
 			http.Error(w, "too busy", http.StatusServiceUnavailable)
 			return
 		}
+		w.Header().Set("Content-Type", eventsource.ContentType)
 		seen, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i, message := range messages[seen:min(seen+2, len(messages))] {

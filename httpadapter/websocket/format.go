@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"unicode/utf8"
 
 	coder "github.com/coder/websocket"
@@ -56,7 +57,8 @@ func Bytes() Format[[]byte, []byte] {
 
 // JSON is the Format of JSON in text messages, as encoding/json makes and reads it. A
 // binary message is refused with close code 1003, one that is no JSON or no In with 1007.
-// An Out that cannot be marshalled, such as NaN, is dropped and logged.
+// An Out that cannot be marshalled, such as NaN, is dropped and logged, and so is one whose
+// MarshalJSON or MarshalText panics.
 //
 // It is Play's FrameFormatter.jsonFrame, where bad JSON throws.
 func JSON[In, Out any]() Format[In, Out] {
@@ -70,7 +72,12 @@ func JSON[In, Out any]() Format[In, Out] {
 			}
 			return in, nil
 		},
-		encode: func(out Out) (coder.MessageType, []byte, error) {
+		encode: func(out Out) (_ coder.MessageType, _ []byte, err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					err = fmt.Errorf("httpadapter/websocket: JSON: panic: %v\n\n%s", v, debug.Stack())
+				}
+			}()
 			data, err := json.Marshal(out)
 			if err != nil {
 				return 0, nil, err

@@ -108,10 +108,10 @@ func (s *socket) run(request context.Context, sides []side) error {
 		})
 	}
 	var helpers sync.WaitGroup
-	help := func(who int, f func() error) {
+	help := func(side int, f func() error) {
 		helpers.Go(func() {
 			if err := f(); err != nil {
-				ends <- ending{side: who, err: fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)}
+				ends <- ending{side: side, err: fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err)}
 			}
 		})
 	}

@@ -294,6 +294,11 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// panicking panics as it is encoded.
+type panicking struct{}
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("as it is encoded") }
+
 // A message that cannot be encoded is one message less. It is logged, the number of them too.
 func TestMessagesThatCannotBeEncoded(t *testing.T) {
 	adapter := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
@@ -311,6 +316,9 @@ func TestMessagesThatCannotBeEncoded(t *testing.T) {
 		"JSON": {websocket.Handler(websocket.JSON[any, any](), func(*http.Request) (iteratee.Iteratee[any, struct{}], enumerator.Enumerator[any], error) {
 			return iteratee.Ignore[any](), enumerator.Of[any](1, math.NaN(), 2, func() {}, math.Inf(1), 3), nil
 		}), []string{"1", "2", "3"}, []string{"unsupported value: NaN", "3 messages"}},
+		"JSON that panics": {websocket.Handler(websocket.JSON[any, any](), func(*http.Request) (iteratee.Iteratee[any, struct{}], enumerator.Enumerator[any], error) {
+			return iteratee.Ignore[any](), enumerator.Of[any](1, panicking{}, 2), nil
+		}), []string{"1", "2"}, []string{"panic: as it is encoded"}},
 		"mixed": {websocket.Handler(websocket.Mixed(), func(*http.Request) (iteratee.Iteratee[websocket.Message, struct{}], enumerator.Enumerator[websocket.Message], error) {
 			return iteratee.Ignore[websocket.Message](), enumerator.Of(websocket.Message{Data: []byte("\xff")}, websocket.Message{Data: []byte("\xff"), Binary: true}), nil
 		}), []string{"\xff"}, []string{"text to send is not UTF-8"}},
