@@ -176,6 +176,9 @@ func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
 	c.start(ctx)
 	defer c.end()
 	for {
+		if step := iteratee.Cancelled(c.ctx); !step.IsCont() {
+			return step // over would be set a moment later
+		}
 		out, ok := c.take()
 		if !ok {
 			return iteratee.Cancelled(c.ctx)

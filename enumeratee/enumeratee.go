@@ -61,6 +61,7 @@ type attachment struct {
 	atEnd []func() // what End has to call
 	end   func()
 	goes  bool   // the adapter has goroutines
+	asks  bool   // the adapter has asked for an interrupt
 	join  func() // if set, ends them all; they may wait for one another
 	over  func() // if set, ends ctx
 }
@@ -84,12 +85,19 @@ func (s Stage) Context() context.Context { return s.ctx }
 
 // Fail is [iteratee.Fail] for an adapter that has failed with err while its consumer, or a
 // function of its own, may be busy in another goroutine. Whoever drives the source of the Stage
-// calls it too when that has failed.
-func (s Stage) Fail(err error) { iteratee.Fail(s.ctx, err) }
+// calls it too when that has failed: then it has an effect only if an adapter has called
+// [Stage.Interruptible], as every one with a goroutine does. Otherwise nobody waits, and
+// another source may go on.
+func (s Stage) Fail(err error) {
+	if s.asks {
+		iteratee.Fail(s.ctx, err)
+	}
+}
 
 // Interruptible is [iteratee.Interruptible] for the adapter. The function has no effect where
 // the source cannot be interrupted.
 func (s Stage) Interruptible() (own context.Context, interrupt func(iteratee.Step)) {
+	s.asks = true
 	if !s.owns {
 		if own, interrupt = iteratee.Interruptible(s.ctx); interrupt != nil {
 			return own, interrupt

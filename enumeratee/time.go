@@ -82,9 +82,11 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 			due, came, stop := clock()
 			defer stop()
 			for {
+				if step := iteratee.Cancelled(ctx); !step.IsCont() {
+					return step // though an element may be due as well
+				}
 				select {
 				case <-ctx.Done():
-					return iteratee.Cancelled(ctx)
 				case e, ok := <-in:
 					if !ok {
 						return handOn()
@@ -133,10 +135,12 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 				return inner.Next(full)
 			}
 			for {
-				var step iteratee.Step
+				step := iteratee.Cancelled(ctx)
+				if !step.IsCont() {
+					return step // though a group may be full or late as well
+				}
 				select {
 				case <-ctx.Done():
-					return iteratee.Cancelled(ctx)
 				case e, ok := <-in:
 					if !ok {
 						return handOn()

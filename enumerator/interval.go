@@ -22,9 +22,11 @@ func Interval(d time.Duration) Enumerator[time.Time] {
 		ticker := time.NewTicker(d)
 		defer ticker.Stop()
 		for {
+			if step := iteratee.Cancelled(ctx); !step.IsCont() {
+				return step // though there may be a tick as well
+			}
 			select {
 			case <-ctx.Done():
-				return iteratee.Cancelled(ctx)
 			case now := <-ticker.C:
 				if step := sink.Next(now); !step.IsCont() {
 					return step

@@ -140,6 +140,49 @@ func TestCancelIsPrompt(t *testing.T) {
 	}
 }
 
+// The same where the context ends at the end of the consumer's call, when the next element may be due.
+func TestCancelIsPromptThoughTheNextIsDue(t *testing.T) {
+	fast := enumerator.Repeat(func() int { time.Sleep(100 * time.Microsecond); return 1 })
+	same := func(_ context.Context, e int) (int, error) { return e, nil }
+	tick := func(time.Time) int { return 1 }
+	for name, source := range map[string]enumerator.Enumerator[int]{
+		"Interval":               enumerator.Map(enumerator.Interval(time.Millisecond), tick),
+		"Sample":                 enumerator.Through(fast, enumeratee.Sample[int](time.Millisecond)),
+		"Debounce":               enumerator.Map(enumerator.Through(enumerator.Interval(2*time.Millisecond), enumeratee.Debounce[time.Time](time.Millisecond)), tick),
+		"Delay":                  enumerator.Through(fast, enumeratee.Delay[int](time.Millisecond)),
+		"GroupedWithin":          enumerator.Map(enumerator.Through(fast, enumeratee.GroupedWithin[int](1, time.Millisecond)), func(es []int) int { return es[0] }),
+		"MapConcurrent":          enumerator.Through(fast, enumeratee.MapConcurrent(9, same)),
+		"MapConcurrentUnordered": enumerator.Through(fast, enumeratee.MapConcurrentUnordered(9, same)),
+		"Conflate":               enumerator.Through(fast, enumeratee.Conflate(func(_, e int) int { return e })),
+		"a rest of RunPartial": enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[int], error) {
+			_, rest, stop, err := enumerator.RunPartial(context.Background(), fast, iteratee.Head[int]())
+			iteratee.AtEnd(ctx, stop)
+			return rest, err
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, n := range []int{1, 3, 40} {
+				for range 10 { // what is due as well may be chosen by chance
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithCancelCause(t.Context())
+						defer cancel(nil)
+						taken := 0
+						_, err := enumerator.Run(ctx, source, iteratee.Fold(0, func(int, int) int {
+							time.Sleep(100 * time.Millisecond)
+							if taken++; taken == n {
+								cancel(errBoom)
+							}
+							return 0
+						}))
+						assert.ErrorIs(t, err, errBoom)
+						assert.Equal(t, n, taken)
+					})
+				}
+			}
+		})
+	}
+}
+
 func TestCancelIsPromptWhereTheSourceIsSlow(t *testing.T) {
 	slow := func() int { time.Sleep(100 * time.Millisecond); return 1 }
 	for name, source := range map[string]enumerator.Enumerator[int]{

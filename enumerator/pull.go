@@ -43,10 +43,12 @@ func RunPartial[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iter
 	r := it.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
-		step = p.into(r.Sink)
+		step = p.into(ctx, r.Sink)
 	}
 	if a, err = r.Finish(step); err != nil {
-		return a, rest, p.stop, halt.Caused(ctx, err)
+		err = halt.Caused(ctx, err)
+		iteratee.Fail(ctx, err) // a consumer in another goroutine learns why
+		return a, rest, p.stop, err
 	}
 	open = true
 	return a, p.rest(r.Rest()), p.stop, nil
@@ -107,14 +109,17 @@ func (p *pull[E]) stop() {
 	p.close()
 }
 
-// into drives sink until that is done, or the source has ended.
-func (p *pull[E]) into(sink iteratee.Sink[E]) iteratee.Step {
+// into drives sink until that is done, the source has ended, or ctx has.
+func (p *pull[E]) into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 	for {
 		e, end, step := p.ask()
 		if end {
 			return step
 		}
 		if step := sink.Next(e); !step.IsCont() {
+			return step
+		}
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
 			return step
 		}
 	}
@@ -136,7 +141,7 @@ func (p *pull[E]) rest(left iteratee.Input[E]) Enumerator[E] {
 			step = FromSlice(left.Els()).Into(ctx, sink)
 		}
 		if step.IsCont() {
-			step = p.into(sink)
+			step = p.into(ctx, sink)
 		}
 		return step
 	})

@@ -76,3 +76,64 @@ func runPanicking[A any](ctx context.Context, e enumerator.Enumerator[int], it i
 	_, err = enumerator.Run(ctx, e, it)
 	return err
 }
+
+// A consumer in another goroutine that waits for its context learns why a run without Run has failed.
+func TestAFailureOfWhatIsDrivenByHandReachesAConsumerElsewhere(t *testing.T) {
+	fails := enumerator.Of(1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step {
+		time.Sleep(time.Second)
+		return iteratee.StepError(errBoom)
+	}))
+	empty := enumerator.Empty[int]()
+	for name, run := range map[string]func(context.Context, iteratee.Iteratee[int, struct{}]) error{
+		"RunPartial": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
+			_, _, _, err := enumerator.RunPartial(ctx, fails, it)
+			return err
+		},
+		"Apply": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
+			_, err := enumerator.Run(ctx, empty, enumerator.Apply(ctx, fails, it))
+			return err
+		},
+		"what follows an Apply": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
+			_, err := enumerator.Run(ctx, fails, enumerator.Apply(ctx, empty, it))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var cause error
+				waits := iteratee.ForEach(func(ctx context.Context, _ int) error {
+					<-ctx.Done()
+					cause = context.Cause(ctx)
+					return cause
+				})
+				assert.ErrorIs(t, run(t.Context(), enumeratee.Transform(enumeratee.Buffer[int](9), waits)), errBoom)
+				assert.Equal(t, errBoom, cause)
+			})
+		})
+	}
+}
+
+// A source that tries another when one has failed finds the consumer open, if nothing runs elsewhere.
+func TestASourceThatTriesAnother(t *testing.T) {
+	fails := enumerator.Of(1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }))
+	for name, first := range map[string]enumerator.Enumerator[int]{
+		"alone":        fails,
+		"Map":          enumerator.Map(fails, func(e int) int { return e }),
+		"FlatMap":      enumerator.FlatMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return fails }),
+		"within a Map": enumerator.Map(enumerator.Map(fails, func(e int) int { return e }), func(e int) int { return e }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+				if step := first.Into(ctx, sink); step.Err() == nil {
+					return step
+				}
+				return enumerator.Of(2, 3).Into(ctx, sink)
+			})
+			got, err := enumerator.Run(t.Context(), e, iteratee.FoldM(nil, func(ctx context.Context, es []int, e int) ([]int, error) {
+				return append(es, e), context.Cause(ctx)
+			}))
+			assert.NoError(t, err)
+			assert.Equal(t, []int{1, 2, 3}, got)
+		})
+	}
+}

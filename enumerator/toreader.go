@@ -80,7 +80,7 @@ func (r *reader) WriteTo(w io.Writer) (n int64, err error) {
 		return err
 	})
 	if r.err == nil {
-		e := Of(r.left).AndThen(New(func(_ context.Context, sink iteratee.Sink[[]byte]) iteratee.Step { return r.pull.into(sink) }))
+		e := Of(r.left).AndThen(New(r.pull.into))
 		if r.pull.claim() {
 			e = r.pull.e
 		}

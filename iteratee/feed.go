@@ -21,10 +21,19 @@ func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(contex
 	if r.Step.IsCont() {
 		r.Step = Drive(ctx, r.Sink, drive)
 	}
-	ok = r.Step.Err() == nil
-	return New(func(ctx context.Context) Running[E, A] {
+	if err := r.Step.Err(); err != nil {
+		Fail(ctx, err) // a consumer in another goroutine learns why
+	} else {
+		ok = true
+	}
+	return New(func(whole context.Context) Running[E, A] {
 		if ok {
-			AtEnd(ctx, end)
+			AtEnd(whole, func() {
+				if err := context.Cause(whole); err != nil {
+					Fail(ctx, err)
+				}
+				end()
+			})
 		}
 		return r
 	})
@@ -38,8 +47,15 @@ func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(contex
 //
 // It is Play's Iteratee.feed.
 func Feed[E, A any](ctx context.Context, it Iteratee[E, A], in Input[E]) Iteratee[E, A] {
-	return Advance(ctx, it, func(_ context.Context, sink Sink[E]) Step {
-		_, step := sink.Offer(in.Els(), nil)
+	return Advance(ctx, it, func(ctx context.Context, sink Sink[E]) (step Step) {
+		for _, e := range in.Els() {
+			if step = sink.Next(e); step.IsCont() {
+				step = Cancelled(ctx)
+			}
+			if !step.IsCont() {
+				return step
+			}
+		}
 		if step.IsCont() && in.IsEOF() {
 			step = sink.EOF()
 		}

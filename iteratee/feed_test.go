@@ -309,3 +309,51 @@ func TestRoundsFail(t *testing.T) {
 	assert.ErrorIs(t, sink.Next(2).Err(), iteratee.ErrNoProgress)
 	assert.ErrorIs(t, iteratee.Rounds(t.Context(), head(), iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepError(errBoom) }).Next(1).Err(), errBoom, "an error of emit")
 }
+
+// What waits to be offered is offered as long as the context has not ended.
+func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
+	left := func() iteratee.Iteratee[int, int] { return iteratee.Done(0, iteratee.Els(1, 2, 3, 4, 5)) }
+	for name, start := range map[string]func(context.Context, iteratee.Iteratee[int, int]) iteratee.Running[int, int]{
+		"FlatMap": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+			return iteratee.FlatMap(left(), func(int) iteratee.Iteratee[int, int] { return it }).Start(ctx)
+		},
+		"Feed": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+			return iteratee.Feed(ctx, it, iteratee.Els(1, 2, 3, 4, 5)).Start(ctx)
+		},
+		"Rounds": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+			first := true
+			round := iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, int], error) {
+				if first {
+					first = false
+					return iteratee.FlatMap(iteratee.TakeUpTo[int](6), func([]int) iteratee.Iteratee[int, int] { return left() }), nil
+				}
+				return it, nil
+			})
+			r := iteratee.Running[int, int]{
+				Sink:   iteratee.Rounds(ctx, round, iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepCont }),
+				Result: func() (int, error) { return 0, nil },
+			}
+			for e := range 6 {
+				r.Step = r.Next(e)
+			}
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cancelled, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			ctx, end := iteratee.NewRun(cancelled)
+			defer end()
+			var got []int
+			r := start(ctx, iteratee.Fold(0, func(_, e int) int {
+				if got = append(got, e); e == 3 {
+					cancel(errBoom)
+				}
+				return e
+			}))
+			_, err := r.Finish(r.Step)
+			assert.ErrorIs(t, err, errBoom)
+			assert.Equal(t, 3, got[len(got)-1])
+		})
+	}
+}

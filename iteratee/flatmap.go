@@ -190,7 +190,9 @@ func (s *sequence[E]) settle(step Step) Step {
 			if s.pending.IsEmpty() && !s.ended {
 				return StepCont
 			}
-			step = s.offer(s.take())
+			if step = Cancelled(s.run); step.IsCont() || s.pending.IsEmpty() {
+				step = s.offer(s.take())
+			}
 			continue
 		}
 		v, err := s.current.Finish(step)

@@ -110,8 +110,10 @@ func (r *rounds[E, A]) settle(in Input[E]) Step {
 		e, isEl := r.pending.El()
 		switch {
 		case isEl:
-			r.pending.elems = r.pending.elems[1:]
-			r.offer(e)
+			if r.end = Cancelled(r.ctx); r.end.IsCont() {
+				r.pending.elems = r.pending.elems[1:]
+				r.offer(e)
+			}
 		case r.open:
 			r.finish(r.round.EOF())
 		default:

@@ -12,9 +12,8 @@ import (
 )
 
 // NewRun returns the context of one run, and the function that ends the run: it
-// calls what [AtEnd] has registered, last first. The context can have ended then,
-// and nothing should use it after that. enumerator.Run calls both; so must whoever
-// drives an [Iteratee] by hand.
+// calls what [AtEnd] has registered, last first, and then ends the context. enumerator.Run
+// calls both; so must whoever drives an [Iteratee] by hand.
 func NewRun(ctx context.Context) (run context.Context, end func()) {
 	s := &scope{lazy: lazy{Context: ctx}}
 	return s, s.end
@@ -219,7 +218,7 @@ func Failable(ctx context.Context) (own context.Context, end func()) {
 // by [Cork] reaches the consumer if it does with ctx. end must be called when the part is over.
 func Part(ctx, whole context.Context) (own context.Context, end func()) {
 	p := &part{lazy: lazy{Context: ctx}, drives: true, whole: whole}
-	return p, func() { p.release(stop.Over) }
+	return p, p.release
 }
 
 // partOf returns the context for a part of a consumer: others go on when that is done.
@@ -259,10 +258,17 @@ func (l *lazy) ownContext() *ended {
 
 func (l *lazy) end(cause error) { l.ownContext().cancel(cause) }
 
-// release is end where nobody looks at the context any more.
-func (l *lazy) release(cause error) {
-	if own := l.own.Load(); own != nil {
-		own.cancel(cause)
+// released is what a lazy context is after its run or part, if nobody has waited for it before.
+var released = func() *ended {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(stop.Over)
+	return &ended{ctx, cancel}
+}()
+
+// release ends the context since its run or part is over.
+func (l *lazy) release() {
+	if !l.own.CompareAndSwap(nil, released) {
+		l.own.Load().cancel(stop.Over)
 	}
 }
 
@@ -277,7 +283,9 @@ func (l *lazy) Err() error {
 
 func (l *lazy) Value(key any) any {
 	if own := l.own.Load(); own != nil {
-		return own.Value(key)
+		if v := own.Value(key); v != nil || own != released {
+			return v
+		}
 	}
 	return l.Context.Value(key)
 }
@@ -404,7 +412,7 @@ func (s *scope) end() {
 		s.running.Wait()
 	}
 	s.close()
-	s.release(stop.Over)
+	s.release()
 }
 
 func (s *scope) close() {

@@ -24,7 +24,6 @@ func TestAtEndIsCalledLastFirst(t *testing.T) {
 	assert.Equal(t, []int{2, 1, 0}, calls)
 	end()
 	assert.Equal(t, []int{2, 1, 0}, calls, "once")
-	assert.NoError(t, ctx.Err(), "the context is not cancelled by it")
 }
 
 func TestAtEndNow(t *testing.T) {
@@ -270,6 +269,27 @@ func TestAContextThatIsWaitedForEndsWithItsRun(t *testing.T) {
 	end()
 	<-run.Done()
 	<-derived.Done()
+	assert.NoError(t, parent.Err())
+}
+
+// Nor does a goroutine that begins to wait when the run is over.
+func TestAContextThatIsWaitedForLateHasEnded(t *testing.T) {
+	type key struct{}
+	parent := context.WithValue(t.Context(), key{}, "value")
+	run, end := iteratee.NewRun(parent)
+	part, endPart := iteratee.Part(run, nil)
+	endPart()
+	assert.NoError(t, run.Err())
+	end()
+	for name, ctx := range map[string]context.Context{"run": run, "part": part} {
+		derived, cancel := context.WithCancel(ctx)
+		defer cancel()
+		<-ctx.Done()
+		<-derived.Done()
+		assert.ErrorIs(t, ctx.Err(), context.Canceled, name)
+		assert.EqualError(t, context.Cause(ctx), "iteratee: the run is over", name)
+		assert.Equal(t, "value", ctx.Value(key{}), name)
+	}
 	assert.NoError(t, parent.Err())
 }
 

@@ -54,7 +54,9 @@ func (a *Asker) setFlag() {
 	flag := new(atomic.Bool)
 	a.flag = flag
 	a.forget = context.AfterFunc(a.ctx, func() { flag.Store(true) })
-	flag.Store(a.ctx.Err() != nil) // it would take a moment
+	if a.ctx.Err() != nil {
+		flag.Store(true) // the function takes a moment
+	}
 }
 
 // Forget has the context forget the flag.

@@ -31,6 +31,43 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// endsWhileAsked is a context that ends just before it answers that it has not, and has called
+// what it was given by then.
+type endsWhileAsked struct {
+	context.Context
+	end  context.CancelCauseFunc
+	call func()
+}
+
+func (e *endsWhileAsked) Done() <-chan struct{} { return make(chan struct{}) } // so that package context uses AfterFunc
+
+func (e *endsWhileAsked) AfterFunc(f func()) (stop func() bool) {
+	e.call = f
+	return func() bool { return false }
+}
+
+func (e *endsWhileAsked) Err() error {
+	err := e.Context.Err()
+	if e.call != nil && err == nil {
+		e.end(errBoom)
+		e.call()
+		synctest.Wait()
+	}
+	return err
+}
+
+func TestCancelledWhileTheFlagIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ask := prompt.Ask(&endsWhileAsked{Context: ctx, end: cancel})
+		defer ask.Forget()
+		for range 40 {
+			ask.Cancelled()
+		}
+		assert.Equal(t, errBoom, ask.Cancelled().Err())
+	})
+}
+
 func TestAskingAContextThatCannotEndTakesNoMemory(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(10, func() {
 		ask := prompt.Ask(context.Background())
