@@ -26,7 +26,8 @@ import (
 //     open. EOF never reaches the consumer, and has no effect when that has ended.
 //   - output: what comes out before the consumer ends is the beginning of what would have
 //     come out.
-//   - short cut: it has none of those of its consumer, unless it has its Next as well.
+//   - short cut: it has none of those of its consumer, unless it has its Next as well. Its Batch
+//     takes no element after the one during which over was set.
 //   - Transform: before a consumer, by [enumeratee.Transform], it keeps the laws that
 //     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and what is
 //     left over is the end of what was handed over.
@@ -52,6 +53,7 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 	c.shortCuts()
 	if c.Err() == nil { // otherwise the others would say the same again
 		c.all = c.attach(in, &consumer[To]{})
+		c.overInBatch()
 		for k := range len(c.all.got) + 1 {
 			for _, to := range consumers[To](k) {
 				c.transform(to)

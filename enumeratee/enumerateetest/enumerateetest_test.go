@@ -3,6 +3,7 @@ package enumerateetest_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -279,6 +280,17 @@ func TestBrokenEnumeratees(t *testing.T) {
 				return inner, iteratee.StepCont
 			}),
 			"short cut Batch: its Next is not that of its consumer, and its Batch is"},
+		"looks at over once in a Batch": {
+			changed(func(_ *late, s *sink) {
+				one := sink{Next: s.Next}
+				s.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+					if over.Load() {
+						return 0, iteratee.StepCont
+					}
+					return one.Offer(es, nil)
+				}
+			}),
+			"short cut Batch: over [1 2 -1 3] it has taken 3 elements, though over was set during the element 2"},
 		"hides why the context has ended": {
 			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
 				l := &late{stage: stage, inner: inner}

@@ -79,6 +79,40 @@ func (c *check[From, To]) shortCuts() {
 	}
 }
 
+// overInBatch sets over while a Batch hands on each element.
+func (c *check[From, To]) overInBatch() {
+	for k, at := range c.all.handed {
+		if at == 0 {
+			continue // not while it was handed an element
+		}
+		if n := c.batch(k + 1); n > at {
+			c.Wrong("short cut Batch", "over %v it has taken %d elements, though over was set during the element %d; it must look at over before each", c.in, n, at)
+		}
+	}
+}
+
+// batch has t take c.in in one Batch, during which over is set with the last element that is handed
+// on. It returns how many t has taken, 0 if it has no Batch.
+func (c *check[From, To]) batch(last int) (n int) {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	stage := enumeratee.NewStage(ctx)
+	defer stage.End()
+
+	var over atomic.Bool
+	to := &consumer[To]{}
+	inner := to.sink()
+	next := inner.Next
+	inner.Next = func(e To) iteratee.Step {
+		over.Store(over.Load() || len(to.got)+1 == last)
+		return next(e)
+	}
+	if outer, step := c.t.Attach(stage, inner); step.IsCont() && outer.Batch != nil {
+		n, _ = outer.Batch(c.in, &over)
+	}
+	return n
+}
+
 // sameFunc reports whether f and g are one value: not only the same code, but the same closure.
 func sameFunc(f, g any) bool {
 	closure := func(f any) unsafe.Pointer { return (*[2]unsafe.Pointer)(unsafe.Pointer(&f))[1] }
