@@ -18,7 +18,7 @@ import (
 // back less of what has been read ahead: [Map] gives back one element. So Buffer is best
 // the first after the source.
 //
-// If the source fails, or the context ends, what waits is dropped, and the context of the
+// If the source fails, or the context ends, the elements that wait are dropped, and the context of the
 // consumer ends, so that a function that waits for it returns. A panic of the consumer
 // reaches the caller of the run. The run is never over before the consumer has returned: it
 // waits for a function that ignores its context. Buffer panics if n is negative.
@@ -69,7 +69,7 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 var ErrOverflow = errors.New("enumeratee: BufferOrFail: the buffer is full")
 
 // BufferOrFail is [Buffer], but an element for which there is no room ends the run with
-// [ErrOverflow]: what waits is dropped, and the context of the consumer ends, as when the
+// [ErrOverflow]: the elements that wait are dropped, and the context of the consumer ends, as when the
 // source of a Buffer fails. It is for a source that must not be held up. To
 // hold it up for some time before that, compose [LazyAndErrIfNotReady] with Buffer.
 //

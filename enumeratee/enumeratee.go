@@ -84,10 +84,10 @@ func NewSourceStage(ctx context.Context) Stage {
 func (s Stage) Context() context.Context { return s.ctx }
 
 // Fail is [iteratee.Fail] for an adapter that has failed with err while its consumer, or a
-// function of its own, may be busy in another goroutine. Whoever drives the source of the Stage
-// calls it too when that has failed: then it has an effect only if an adapter has called
-// [Stage.Interruptible], as every one with a goroutine does. Otherwise nobody waits, and
-// another source may go on.
+// function of its own, may be busy in another goroutine. A function that drives the source of the
+// Stage calls it too, when the source has failed. Fail has no effect unless an adapter has called
+// [Stage.Interruptible], as every adapter with a goroutine does: no goroutine waits then, and
+// another source may follow.
 func (s Stage) Fail(err error) {
 	if s.asks {
 		iteratee.Fail(s.ctx, err)

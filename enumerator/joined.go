@@ -19,7 +19,7 @@ import (
 //
 // Each side ends with the other. EOF ends the source as one that has run out. If the run that feeds
 // it ends otherwise, the source fails with [io.ErrUnexpectedEOF] and with the failure of that run, or
-// with what has ended its context. When the consumer behind the source is done, so is the consumer half; when
+// with the cause of the end of its context. When the consumer behind the source is done, so is the consumer half; when
 // that has failed, or the context of its run has ended, the consumer half fails with that error,
 // and with [io.ErrClosedPipe] after a panic. It learns of that with its next element, or EOF. If
 // the other side is never run, a side waits until its context ends.

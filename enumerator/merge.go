@@ -23,7 +23,7 @@ type merge[E any] struct {
 	running atomic.Int64 // sources of which no end has been received
 }
 
-// An event is what a source tells the run.
+// An event is a message from a source to the run.
 type event[E any] struct {
 	from  *branch
 	kind  kind

@@ -124,7 +124,7 @@ func Interrupted(own context.Context, step Step) Step {
 	return step
 }
 
-// interruptionOf returns what has interrupted the source that has ctx, nil for nothing.
+// interruptionOf returns the interruption that has ended ctx, the context of a source; nil if there is none.
 func interruptionOf(ctx context.Context) *interruption {
 	by, _ := context.Cause(ctx).(*interruption)
 	return by
@@ -173,12 +173,12 @@ func (i *interruption) Unwrap() []error {
 }
 
 // Fail ends the context ctx of a run, or of a part of one, with err as its cause, since the run
-// or the part has failed with err. That frees consumers, and functions of adapters, that wait
-// for their context in goroutines of their own, so that whoever has failed can wait for them.
-// Adapters that fail call it, and whoever drives a source that has failed.
+// or the part has failed with err. A consumer, or a function of an adapter, may wait for its context
+// in a goroutine of its own. Fail frees it, so that the run can wait for that goroutine.
+// An adapter that fails calls Fail. So does a function that drives a source, when the source has failed.
 //
-// It has no effect when ctx has ended already, since to be stopped is no failure; and none on a
-// context made of that of a run by package context, since what is beside it may go on.
+// Fail has no effect if ctx has ended already, since to be stopped is not a failure. Nor does it end a
+// context that package context has made from that of a run, since the rest of the run may go on.
 func Fail(ctx context.Context, err error) {
 	for ctx != nil && ctx.Err() == nil {
 		if p, ok := ctx.(*part); ok {
@@ -198,9 +198,10 @@ func Fail(ctx context.Context, err error) {
 	}
 }
 
-// Failable returns the context for consumers, and for functions of adapters, where a source or
-// whoever drives the consumer has ctx: one that [Fail] ends. That is the one of the run or of the
-// part if ctx is; otherwise it is made of ctx, by [Part], and end is not nil.
+// Failable returns a context that [Fail] ends, for consumers and for functions of adapters. ctx is the
+// context that the source has, or the caller that drives the consumer. If ctx is that of a run or of
+// a part, Failable returns the context of the run or of the part, and end is nil. Otherwise it
+// makes one from ctx, by [Part].
 func Failable(ctx context.Context) (own context.Context, end func()) {
 	if d, ok := ctx.(*driving); ok {
 		return (*scope)(d), nil
@@ -211,11 +212,12 @@ func Failable(ctx context.Context) (own context.Context, end func()) {
 	return Part(ctx, nil)
 }
 
-// Part returns a context, made of ctx, for a part of a run that can fail by itself: when [Fail]
-// has ended it, that goes on with whole, of which the part is one. whole is nil if the failure of the
-// part is not one of the run: a source that tries another when one has failed gives each
-// such a context, or the first failure would end that of the consumer. What a source tells
-// by [Cork] reaches the consumer if it does with ctx. end must be called when the part is over.
+// Part returns a context, made of ctx, for a part of a run that can fail by itself. If [Fail]
+// ends it and whole is not nil, Fail ends whole too: that is the context of the run, or of the larger part,
+// that fails with this one. whole is nil if the run goes on after the failure. So an Enumerator that
+// tries another when one has failed makes a Part for each; otherwise the first failure could end the
+// context of the consumer. The function of [Cork] is the same as with ctx. end must be called when the
+// part is over.
 func Part(ctx, whole context.Context) (own context.Context, end func()) {
 	p := &part{lazy: lazy{Context: ctx}, drives: true, whole: whole}
 	return p, p.release
@@ -227,7 +229,7 @@ func partOf(ctx context.Context) *part { return &part{lazy: lazy{Context: ctx}} 
 // part is the context of a part of a run, which can fail while others go on.
 type part struct {
 	lazy
-	drives bool            // what it is of drives the consumer
+	drives bool            // the part drives the consumer
 	whole  context.Context // fails with it; nil for nothing
 }
 
@@ -313,12 +315,12 @@ type scope struct {
 	up     context.Context // of the source, if it can be interrupted
 	driven bool            // the source has its context
 	cork   cork.Line       // to the consumer
-	sub    bool            // what it is made of fails with it
+	sub    bool            // the context from which it is made fails with it
 }
 
-// driving is a scope as the context of its source. A source has returned, or has a goroutine less to
-// wait for, when its run fails; so it ends only with what the scope is made of, and costs nothing
-// when a source waits for that.
+// driving is a scope as the context of its source. A source has returned, or is about to, when its run
+// fails. So driving ends only with the context from which the scope is made, and a source can wait for
+// it at no cost.
 type driving scope
 
 func (d *driving) Done() <-chan struct{} { return d.Context.Done() }

@@ -1,4 +1,4 @@
-// Package cork finds, in the context of a source, who wants to be told of its bursts.
+// Package cork finds, in the context of a source, the consumer that wants to be told of its bursts.
 package cork
 
 import "context"

@@ -26,7 +26,7 @@ const asks = 32
 // never is the flag of a context that cannot end.
 var never atomic.Bool
 
-// Ask returns the Asker of ctx. At the end, whoever has it calls Forget.
+// Ask returns the Asker of ctx. The caller must call Forget at the end.
 func Ask(ctx context.Context) Asker {
 	a := Asker{ctx: ctx}
 	if ctx.Done() == nil {
