@@ -155,7 +155,7 @@ func TestCancelIsPromptThoughTheNextIsDue(t *testing.T) {
 		"MapConcurrentUnordered": enumerator.Through(fast, enumeratee.MapConcurrentUnordered(9, same)),
 		"Conflate":               enumerator.Through(fast, enumeratee.Conflate(func(_, e int) int { return e })),
 		"a rest of RunPartial": enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[int], error) {
-			_, rest, stop, err := enumerator.RunPartial(context.Background(), fast, iteratee.Head[int]())
+			_, rest, stop, err := enumerator.RunPartial(context.Background(), enumerator.FromSlice(make([]int, 1000)), iteratee.Head[int]())
 			iteratee.AtEnd(ctx, stop)
 			return rest, err
 		}),
