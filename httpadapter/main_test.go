@@ -3,6 +3,7 @@ package httpadapter_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log"
 	"net/http"
@@ -16,7 +17,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Those tests that are parallel wait for net/http and for clocks, and not for a processor.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		log.Fatal(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // discardLog takes what net/http says about handlers that panic.
 var discardLog = log.New(io.Discard, "", 0)
