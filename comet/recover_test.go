@@ -102,7 +102,7 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// What WithPosition or Messages refuse is no other failure than that of an encoder.
+// Recover treats a refusal of WithPosition or Messages as it does a failure of an encoder.
 func TestRecoverFromWhatIsRefused(t *testing.T) {
 	leaves := func(dst []byte, s string) ([]byte, error) { return append(dst, s...), nil }
 	assert.Equal(t, []string{`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`, `<script>f(1,'1z-2');</script>`}, asStrings(
@@ -141,7 +141,7 @@ func TestRecoverGivesUp(t *testing.T) {
 	assert.PanicsWithValue(t, "comet: Recover: f must not be nil", func() { comet.Recover[difficult](records, nil) })
 }
 
-// What is wrong with the consumer, the context or f is no failure of encode.
+// Recover does not replace a failure of the consumer, of the context or of f.
 func TestRecoverLetsTheFailuresOfOthersPass(t *testing.T) {
 	none := func(context.Context, error, difficultItem) error { t.Error("called"); return nil }
 	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())

@@ -1,7 +1,6 @@
 package comet
 
 import (
-	"bufio"
 	"strings"
 
 	"github.com/halley-go/halley/enumeratee"
@@ -31,7 +30,7 @@ func WholeScripts(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 		Name:    "comet: WholeScripts",
 		Unit:    "script element",
 		Scanner: func() whole.Scanner { return (&scanner{limit: limit}).scan },
-	}, limit, bufio.ErrTooLong)
+	}, limit)
 }
 
 // scanner looks for the ends of script elements, of other tags, and of the text between them.

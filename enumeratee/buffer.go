@@ -38,8 +38,8 @@ func Buffer[E any](n int) Enumeratee[E, E] {
 // BufferFunc is [Buffer] of elements whose sizes, which size tells, are max in sum at most.
 // An element that is larger than max is handed over alone: nothing waits with it, and the
 // source waits until the consumer has taken it. An element of size 0 counts as 1, since it takes
-// memory too; so no more than max elements wait. The place of an element, 32 bytes for a []byte, and
-// what else size leaves out come on top: where elements can be small, size should add them, as
+// memory too; so no more than max elements wait. The buffer also has a place for each element, which
+// is 32 bytes for a []byte. Where elements can be small, size should count the place as well, as
 // func(b []byte) int { return len(b) + 64 } does.
 //
 // size is called once for each element, in the goroutine of the source. A negative size

@@ -148,9 +148,9 @@ func (s Stage) passOn(own context.Context, interrupt func(iteratee.Step)) {
 }
 
 // Cancelled returns a function that does what [iteratee.Cancelled] of the Context does, at the
-// cost of an atomic load. An adapter that makes several elements of one calls it between them, in
-// the goroutine of the consumer, so that the run notices the end of its context there. It is to be
-// asked for when the adapter is attached.
+// cost of an atomic load. An adapter that makes several elements of one calls the function between
+// them, so that the run notices the end of its context there. The adapter calls Cancelled when it is
+// attached, and the function in the goroutine of the consumer.
 func (s Stage) Cancelled() func() iteratee.Step { return s.asker().Cancelled }
 
 func (s Stage) asker() *prompt.Asker {

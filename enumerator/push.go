@@ -67,8 +67,8 @@ const mostCapacity = 1 << 30
 // size 0 counts as 1. The place of an element, which is a few words, is not counted: where elements can
 // be small, size should add it.
 //
-// size is called once for each element, by whoever pushes it. A negative size is an error of the
-// push, and the element is not pushed. CapacityFunc panics if max is not positive or size is nil; what
+// Push calls size once for each element. If the size is negative, Push returns an error and does not
+// push the element. CapacityFunc panics if max is not positive or size is nil; what
 // takes the option panics if size is not a function of its elements.
 func CapacityFunc[E any](max int, size func(E) int) PushOption {
 	if max <= 0 {

@@ -45,8 +45,8 @@ type sharing[E any] struct {
 //
 // The source runs in a goroutine of its own, never twice at the same time, and has ended when the run
 // that was the last is over. Its context has no values. It goes at the pace of the slowest run, with
-// [Capacity] elements between the fastest and that, fewer with [CapacityFunc], since the policy is [Block] unless [WhenFull] says
-// otherwise.
+// [Capacity] elements between the fastest and that, fewer with [CapacityFunc], since the policy is
+// [Block] unless [WhenFull] says otherwise.
 //
 // It is Play's Concurrent.broadcast of a source, and ReactiveX's share. What is told in Play when the
 // interest is down to zero, an [OnDoneEnumerating] of e is.

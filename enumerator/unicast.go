@@ -17,8 +17,8 @@ import (
 //
 // The source runs out when one of them calls End: that f returns does not end it. Elements
 // pushed before are delivered first. It holds at most [Capacity] elements, and no more than
-// [CapacityFunc] says, besides the one that the consumer is busy with; then the policy applies, which is [Block] unless [WhenFull]
-// says otherwise.
+// [CapacityFunc] says, besides the one that the consumer is busy with; then the policy applies, which
+// is [Block] unless [WhenFull] says otherwise.
 //
 // f is called once per run, in a goroutine of its own, which has ended when the run of this
 // source is over: when the consumer is done or has failed, or the context has ended, the

@@ -426,7 +426,7 @@ func (s *stream) failed(err error) error {
 	switch {
 	case errors.Is(err, http.ErrNotSupported), errors.Is(err, http.ErrContentLength):
 		s.err = fmt.Errorf("httpadapter: write: %w", err)
-	case err == context.Cause(s.r.Context()): // see writePieces
+	case s.r.Context().Err() != nil && errors.Is(err, context.Cause(s.r.Context())): // see writePieces
 		s.err = err
 	default:
 		s.err = fmt.Errorf("%w: %w", ErrClientGone, err)

@@ -1,7 +1,6 @@
 package eventsource
 
 import (
-	"bufio"
 	"bytes"
 	"slices"
 
@@ -31,7 +30,7 @@ func WholeEvents(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 		Name:    "comet/eventsource: WholeEvents",
 		Unit:    "event",
 		Scanner: func() whole.Scanner { return new(scanner).scan },
-	}, limit, bufio.ErrTooLong)
+	}, limit)
 	return enumeratee.Compose(withoutMark, events)
 }
 

@@ -81,7 +81,7 @@ func TestWholeEventsLimit(t *testing.T) {
 	assert.PanicsWithValue(t, "comet/eventsource: WholeEvents: limit must be positive, got 0", func() { eventsource.WholeEvents(0) })
 }
 
-// What is left over is all that has not been consumed: a part of an event too.
+// All bytes that have not been consumed are left over, also a part of an event.
 func TestWholeEventsLeftOver(t *testing.T) {
 	for _, n := range []int{1, 3, 9} {
 		first := enumeratee.Transform(eventsource.WholeEvents(100), enumeratee.Transform(chunks.Take[byte](n), iteratee.Consume[byte]()))

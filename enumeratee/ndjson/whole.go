@@ -1,7 +1,6 @@
 package ndjson
 
 import (
-	"bufio"
 	"bytes"
 
 	"github.com/halley-go/halley/enumeratee"
@@ -29,7 +28,7 @@ func WholeLines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 		Unit:    "line",
 		Scanner: func() whole.Scanner { return endOfLine },
 		End:     "\n",
-	}, limit, bufio.ErrTooLong)
+	}, limit)
 }
 
 func endOfLine(chunk []byte) int {

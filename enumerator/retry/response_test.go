@@ -115,7 +115,7 @@ func TestResumeAfterDrain(t *testing.T) {
 	assert.Equal(t, 7, starts, "3 messages each")
 }
 
-// What a run gives up with tells a response that has ended from one that was cut short.
+// The error with which a run gives up tells a response that has ended from one that was cut short.
 func TestWhatAResponseEndsWith(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc

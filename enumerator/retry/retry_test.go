@@ -471,7 +471,7 @@ func TestTheDefaultDoesNotGiveUp(t *testing.T) {
 	})
 }
 
-// A failure that is tried again is none of the consumer's, which may be busy in another goroutine.
+// A failure that is tried again does not end the context of the consumer, which may be busy in another goroutine.
 func TestTheConsumerIsNotCancelledByAFailureThatIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		buffered := enumerator.Through(enumerator.Of(1).AndThen(failing(errBoom)), enumeratee.Buffer[int](9))

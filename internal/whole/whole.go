@@ -3,6 +3,7 @@
 package whole
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"slices"
@@ -26,19 +27,19 @@ type Format struct {
 	End string
 }
 
-// Chunks returns the adapter that hands on the bytes of a stream in chunks that end with a unit:
-// of each chunk what completes units, together with what chunks before have begun. What is within
-// one chunk is a part of it, and not a copy.
+// Chunks returns the adapter that hands on the bytes of a stream in chunks that end with a unit. It
+// hands on the bytes of a chunk that complete units, with the unit that earlier chunks have begun
+// before them. Units that lie within one chunk are a part of it, and not a copy.
 //
-// A unit of more than limit bytes ends the run with an error that wraps cause, when the units before
-// it have been handed on. If the consumer ends on a chunk, what follows is left over, and before it
-// what the consumer leaves over. Chunks panics if limit is not positive.
-func Chunks(f Format, limit int, cause error) enumeratee.Enumeratee[[]byte, []byte] {
+// A unit of more than limit bytes ends the run with an error that wraps bufio.ErrTooLong, when the units before
+// it have been handed on. If the consumer ends on a chunk, the bytes that follow are left over, after
+// those that the consumer leaves over. Chunks panics if limit is not positive.
+func Chunks(f Format, limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("%s: limit must be positive, got %d", f.Name, limit))
 	}
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-		c := &chunks{Format: f, stop: stage.Stop(), inner: inner, limit: limit, cause: cause, scan: f.Scanner()}
+		c := &chunks{Format: f, stop: stage.Stop(), inner: inner, limit: limit, scan: f.Scanner()}
 		return iteratee.Sink[[]byte]{Next: c.next, EOF: c.eof, Rest: c.rest}, iteratee.StepCont
 	})
 }
@@ -48,7 +49,6 @@ type chunks struct {
 	stop  iteratee.Step
 	inner iteratee.Sink[[]byte]
 	limit int
-	cause error
 	scan  Scanner
 
 	begun []byte // a unit that chunks before have begun
@@ -74,7 +74,7 @@ func (c *chunks) next(chunk []byte) iteratee.Step {
 	case !c.end.IsCont():
 		c.after = after
 	case !fits:
-		c.end = iteratee.StepError(fmt.Errorf("%s: %s of more than %d bytes: %w", c.Name, c.Unit, c.limit, c.cause))
+		c.end = iteratee.StepError(fmt.Errorf("%s: %s of more than %d bytes: %w", c.Name, c.Unit, c.limit, bufio.ErrTooLong))
 	default:
 		c.begun = append(c.begun, after...)
 	}
