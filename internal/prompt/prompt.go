@@ -66,9 +66,6 @@ func (a *Asker) Forget() {
 	}
 }
 
-// Holds reports whether there is something to forget.
-func (a *Asker) Holds() bool { return a.forget != nil }
-
 // Offer hands over es, in one call where the sink can take that, until it is done or the context
 // has ended. It returns how many were handed over, and the last answer: the cause if the context has
 // ended.
