@@ -2,6 +2,7 @@ package enumeratee_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -268,4 +269,42 @@ func ExampleStage_AtEnd() {
 	// open
 	// close
 	// [1 2]
+}
+
+// An adapter that makes several elements of one ends between them when the context of the run ends.
+func ExampleStage_Cancelled() {
+	words := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[string]) (iteratee.Sink[string], iteratee.Step) {
+		cancelled, end := stage.Cancelled(), iteratee.StepCont
+		return iteratee.Sink[string]{
+			Next: func(line string) iteratee.Step {
+				for word := range strings.FieldsSeq(line) {
+					if !end.IsCont() {
+						break
+					}
+					if end = inner.Next(word); end.IsCont() {
+						end = cancelled()
+					}
+				}
+				return end
+			},
+			EOF:  stage.EOF,
+			Rest: iteratee.Empty[string],
+		}, iteratee.StepCont
+	})
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	lines := enumerator.Through(enumerator.Of("to be or not to be"), words)
+	_, err := enumerator.Run(ctx, lines, iteratee.ForEach(func(_ context.Context, word string) error {
+		fmt.Println(word)
+		if word == "or" {
+			cancel(errors.New("the play is over"))
+		}
+		return nil
+	}))
+	fmt.Println(err)
+	// Output:
+	// to
+	// be
+	// or
+	// the play is over
 }
