@@ -2,7 +2,6 @@ package enumerator
 
 import (
 	"context"
-	"iter"
 
 	"github.com/halley-go/halley/internal/prompt"
 	"github.com/halley-go/halley/iteratee"
@@ -91,42 +90,31 @@ func RepeatM[E any](f func(context.Context) (E, error)) Enumerator[E] {
 	})
 }
 
-// FromSeq returns the Enumerator of the elements of seq. It can be run as often as
-// seq can be ranged over.
-func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
+// FromCallback is [Generate] for what has to be told how it ended. next is told whether it
+// is called for the first time in its run. When the run of this source is over, because it
+// has run out, was stopped, or the consumer has failed, onComplete is called; before that,
+// if the consumer or next has failed or the context has ended, onError. After a failure of
+// next there is no onComplete, and after a panic neither. Either may be nil.
+//
+// It is Play's Enumerator.fromCallback1, which sends EOF at the end; as every source, this
+// does not.
+func FromCallback[E any](next func(ctx context.Context, first bool) (e E, ok bool, err error), onComplete func(), onError func(error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := prompt.Ask(ctx)
-		defer ask.Forget()
-		for e := range seq {
-			if step := sink.Next(e); !step.IsCont() {
-				return step
-			}
-			if step := ask.Cancelled(); !step.IsCont() {
-				return step
-			}
+		first, failed := true, false
+		step := Generate(func(ctx context.Context) (E, bool, error) {
+			e, ok, err := next(ctx, first)
+			first, failed = false, err != nil
+			return e, ok, err
+		}).Into(ctx, sink)
+		if step.IsCont() {
+			step = iteratee.Cancelled(ctx)
 		}
-		return iteratee.StepCont
-	})
-}
-
-// FromSeq2 returns the Enumerator of the elements of seq up to the first error, which ends the run
-// and is not handed on; nor is the element beside it. It can be run as often as seq can be ranged
-// over. [All] is the way back.
-func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
-	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := prompt.Ask(ctx)
-		defer ask.Forget()
-		for e, err := range seq {
-			if err != nil {
-				return iteratee.StepError(err)
-			}
-			if step := sink.Next(e); !step.IsCont() {
-				return step
-			}
-			if step := ask.Cancelled(); !step.IsCont() {
-				return step
-			}
+		if err := step.Err(); err != nil && onError != nil {
+			onError(err)
 		}
-		return iteratee.StepCont
+		if !failed && onComplete != nil {
+			onComplete()
+		}
+		return step
 	})
 }

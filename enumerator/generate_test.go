@@ -184,3 +184,159 @@ func TestGeneratorsPanicInTheCaller(t *testing.T) {
 		assert.PanicsWithValue(t, "boom", func() { _, _ = seen(t.Context(), e, 0) }, name)
 	}
 }
+
+func TestGenerate(t *testing.T) {
+	counter := func(end int, err error) enumerator.Enumerator[int] {
+		n := 0
+		return enumerator.Generate(func(context.Context) (int, bool, error) {
+			n++
+			return n, n <= end, err
+		})
+	}
+	assert.Equal(t, []int{1, 2, 3, 12}, collect(t, counter(3, nil).AndThen(enumerator.Of(12))))
+	_, err := enumerator.Run(t.Context(), counter(3, errBoom), iteratee.Collect[int]())
+	assert.ErrorIs(t, err, errBoom)
+
+	t.Run("is asked on demand", func(t *testing.T) {
+		calls := 0
+		e := enumerator.Generate(func(context.Context) (int, bool, error) { calls++; return calls, true, nil })
+		for n := range 4 {
+			calls = 0
+			collect(t, enumerator.Through(e, enumeratee.Take[int](n)))
+			assert.Equal(t, n, calls)
+		}
+	})
+}
+
+func TestUnfoldIsAskedOnDemand(t *testing.T) {
+	calls := 0
+	e := enumerator.Unfold(0, func(s int) (int, int, bool) { calls++; return s, s + 1, true })
+	for n := range 4 {
+		calls = 0
+		collect(t, enumerator.Through(e, enumeratee.Take[int](n)))
+		assert.Equal(t, n, calls)
+	}
+}
+
+// callbacks records the calls of a FromCallback that gives 1 to end, then fails with err or,
+// if that is nil, runs out.
+type callbacks struct {
+	firsts []bool
+	ends   []string
+	errs   []error
+}
+
+func (c *callbacks) source(end int, err error) enumerator.Enumerator[int] {
+	n := 0
+	return enumerator.FromCallback(
+		func(_ context.Context, first bool) (int, bool, error) {
+			if c.firsts = append(c.firsts, first); n == end {
+				return 0, false, err
+			}
+			n++
+			return n, true, nil
+		},
+		func() { c.ends = append(c.ends, "complete") },
+		func(err error) { c.ends, c.errs = append(c.ends, "error"), append(c.errs, err) })
+}
+
+func TestFromCallback(t *testing.T) {
+	collects, two := iteratee.Collect[int](), iteratee.TakeUpTo[int](2)
+	third := iteratee.FoldM([]int(nil), func(_ context.Context, es []int, e int) ([]int, error) {
+		if e == 3 {
+			return nil, errBoom
+		}
+		return append(es, e), nil
+	})
+	for name, c := range map[string]struct {
+		end    int
+		err    error // of next
+		it     iteratee.Iteratee[int, []int]
+		want   []int
+		wantIs error
+		firsts []bool
+		ends   []string
+	}{
+		"it runs out":                {2, nil, collects, []int{1, 2}, nil, []bool{true, false, false}, []string{"complete"}},
+		"it runs out at once":        {0, nil, collects, nil, nil, []bool{true}, []string{"complete"}},
+		"the consumer is done":       {9, nil, two, []int{1, 2}, nil, []bool{true, false}, []string{"complete"}},
+		"an adapter stops":           {9, nil, enumeratee.Transform(enumeratee.Take[int](2), collects), []int{1, 2}, nil, []bool{true, false}, []string{"complete"}},
+		"the consumer fails":         {9, nil, third, nil, errBoom, []bool{true, false, false}, []string{"error", "complete"}},
+		"next fails":                 {1, errBoom, collects, nil, errBoom, []bool{true, false}, []string{"error"}},
+		"next fails at once":         {0, errBoom, collects, nil, errBoom, []bool{true}, []string{"error"}},
+		"the consumer is done first": {2, errBoom, two, []int{1, 2}, nil, []bool{true, false}, []string{"complete"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls callbacks
+			got, err := enumerator.Run(t.Context(), calls.source(c.end, c.err), c.it)
+			assert.ErrorIs(t, err, c.wantIs)
+			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.firsts, calls.firsts)
+			assert.Equal(t, c.ends, calls.ends)
+			for _, err := range calls.errs {
+				assert.ErrorIs(t, err, errBoom)
+			}
+		})
+	}
+	t.Run("it sends no EOF", func(t *testing.T) {
+		var calls callbacks
+		assert.Equal(t, []int{1, 2, 9}, collect(t, calls.source(2, nil).AndThen(enumerator.Of(9))))
+	})
+	t.Run("each run has a first call", func(t *testing.T) {
+		var calls callbacks
+		e := calls.source(3, nil)
+		for range 2 {
+			_, err := seen(t.Context(), e, 1)
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []bool{true, true}, calls.firsts)
+		assert.Equal(t, []string{"complete", "complete"}, calls.ends)
+	})
+	t.Run("it is not started", func(t *testing.T) {
+		var calls callbacks
+		_, err := seen(t.Context(), enumerator.Of(1).AndThen(calls.source(2, nil)), 1)
+		require.NoError(t, err)
+		assert.Equal(t, callbacks{}, calls)
+	})
+	t.Run("panics", func(t *testing.T) {
+		var calls callbacks
+		e := calls.source(2, nil)
+		assert.PanicsWithValue(t, "boom", func() {
+			_, _ = enumerator.Run(t.Context(), e, iteratee.Fold(0, func(int, int) int { panic("boom") }))
+		})
+		assert.Nil(t, calls.ends)
+	})
+	t.Run("neither need be there", func(t *testing.T) {
+		for _, want := range []error{nil, errBoom} {
+			_, err := seen(t.Context(), enumerator.FromCallback(func(context.Context, bool) (int, bool, error) { return 0, false, want }, nil, nil), 0)
+			assert.ErrorIs(t, err, want)
+		}
+	})
+}
+
+func TestFromCallbackEndsWithTheContext(t *testing.T) {
+	t.Run("between elements", func(t *testing.T) {
+		var calls callbacks
+		endsAtOnce(t, calls.source(9, nil))
+		assert.Equal(t, []string{"error", "complete"}, calls.ends)
+		assert.Equal(t, []error{errBoom}, calls.errs)
+	})
+	t.Run("while it waits", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var ends []error
+			endsAfterASecond(t, enumerator.FromCallback(func(ctx context.Context, _ bool) (int, bool, error) {
+				<-ctx.Done()
+				return 0, false, context.Cause(ctx)
+			}, func() { ends = append(ends, nil) }, func(err error) { ends = append(ends, err) }))
+			assert.Equal(t, []error{errBoom}, ends, "next has failed, so it is not complete")
+		})
+	})
+}
+
+func TestFromCallbackTellsThatTheContextHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs []error
+		endsAfterASecond(t, enumerator.FromCallback(func(ctx context.Context, _ bool) (int, bool, error) { <-ctx.Done(); return 0, false, nil }, nil, func(err error) { errs = append(errs, err) }))
+		assert.Len(t, errs, 1)
+	})
+}

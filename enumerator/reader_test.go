@@ -1,7 +1,7 @@
 package enumerator_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"io"
 	"io/fs"
@@ -354,115 +354,6 @@ func TestFromFileClosesTheFile(t *testing.T) {
 	assert.Zero(t, opened(t, name), "the consumer panics")
 }
 
-func TestFromWriter(t *testing.T) {
-	write := func(err error, all ...string) enumerator.Enumerator[[]byte] {
-		return enumerator.FromWriter(func(w io.Writer) error {
-			for _, s := range all {
-				n, err := io.WriteString(w, s)
-				assert.NoError(t, err)
-				assert.Equal(t, len(s), n)
-			}
-			return err
-		})
-	}
-	for name, c := range map[string]struct {
-		e    enumerator.Enumerator[[]byte]
-		want []string
-		err  error
-	}{
-		"two writes":          {write(nil, "FOO", "bar"), []string{"FOO", "bar"}, nil},
-		"single bytes":        {write(nil, "a", "b"), []string{"a", "b"}, nil},
-		"none":                {write(nil), nil, nil},
-		"an empty one":        {write(nil, "a", "", "b"), []string{"a", "b"}, nil},
-		"it fails":            {write(errBoom, "a").AndThen(write(nil, "b")), []string{"a"}, errBoom},
-		"it fails at once":    {write(errBoom), nil, errBoom},
-		"another follows":     {write(nil, "a").AndThen(write(nil, "b")), []string{"a", "b"}, nil},
-		"io.EOF is a failure": {write(io.EOF, "a"), []string{"a"}, io.EOF},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for range 2 {
-				got, err := seen(t.Context(), c.e, 0)
-				assert.ErrorIs(t, err, c.err)
-				assert.Equal(t, c.want, texts(got))
-			}
-		})
-	}
-	joined, err := enumerator.Run(t.Context(), write(nil, "FOO", "bar"), iteratee.Consume[byte]())
-	require.NoError(t, err)
-	assert.Equal(t, "FOObar", string(joined))
-}
-
-func TestFromWriterCopiesWhatIsWritten(t *testing.T) {
-	e := enumerator.FromWriter(func(w io.Writer) error {
-		buf := make([]byte, 3)
-		_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{bytes.NewReader([]byte("abcdefgh"))}, buf)
-		clear(buf)
-		return err
-	})
-	assert.Equal(t, []string{"abc", "def", "gh"}, texts(collect(t, e)))
-}
-
-func TestFromWriterTellsHowTheConsumerIs(t *testing.T) {
-	for name, c := range map[string]struct {
-		it     iteratee.Iteratee[[]byte, int]
-		told   error
-		result error
-	}{
-		"done": {iteratee.FoldUntil(0, func(_ context.Context, n int, _ []byte) (int, bool, error) { return n + 1, n == 1, nil }), enumerator.ErrStopped, nil},
-		"failed": {iteratee.FoldM(0, func(_ context.Context, n int, _ []byte) (int, error) {
-			if n == 1 {
-				return n, errBoom
-			}
-			return n + 1, nil
-		}), errBoom, errBoom},
-		"behind an adapter that stopped": {enumeratee.Transform(enumeratee.Take[[]byte](2), iteratee.Fold(0, func(n int, _ []byte) int { return n + 1 })), enumerator.ErrStopped, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			runs := 0
-			var answers []error
-			e := enumerator.FromWriter(func(w io.Writer) error {
-				runs++
-				for range 4 {
-					n, err := io.WriteString(w, "x")
-					assert.Equal(t, err == nil, n == 1)
-					answers = append(answers, err)
-				}
-				return io.ErrClosedPipe // is dropped
-			})
-			n, err := enumerator.Run(t.Context(), e, c.it)
-			assert.ErrorIs(t, err, c.result)
-			assert.NotErrorIs(t, err, io.ErrClosedPipe)
-			if c.result == nil {
-				assert.Equal(t, 2, n)
-			}
-			assert.Equal(t, []error{nil, nil, c.told, c.told}, answers)
-			assert.Equal(t, 1, runs)
-		})
-	}
-}
-
-func TestFromWriterIsNeverAhead(t *testing.T) {
-	written := 0
-	e := enumerator.FromWriter(func(w io.Writer) error {
-		for range 3 {
-			written++
-			if _, err := io.WriteString(w, "x"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	n, err := enumerator.Run(t.Context(), e, iteratee.Fold(0, func(n int, _ []byte) int {
-		assert.Equal(t, n+1, written)
-		return n + 1
-	}))
-	require.NoError(t, err)
-	assert.Equal(t, 3, n)
-	assert.PanicsWithValue(t, "boom", func() {
-		_, _ = seen(t.Context(), enumerator.FromWriter(func(io.Writer) error { panic("boom") }), 0)
-	})
-}
-
 func TestFromReaderLeavesNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := net.Pipe()
@@ -490,5 +381,25 @@ func TestFromReaderCancelledWhileNothingIsRead(t *testing.T) {
 		return 0, nil
 	}
 	_, err := seen(ctx, enumerator.FromReader(r, 3), 0)
+	assert.ErrorIs(t, err, errBoom)
+}
+
+func TestFromScanner(t *testing.T) {
+	scan := func(r io.Reader, split bufio.SplitFunc) (tokens []string, err error) {
+		s := bufio.NewScanner(r)
+		s.Split(split)
+		e := enumerator.Map(enumerator.FromScanner(s), func(token []byte) string { return string(token) })
+		return seen(t.Context(), e, 0)
+	}
+	got, err := scan(strings.NewReader("one two\nthree\n\n"), bufio.ScanWords)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "two", "three"}, got)
+	got, err = scan(strings.NewReader("one\n\ntwo"), bufio.ScanLines)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "", "two"}, got)
+	got, err = scan(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("one"))), bufio.ScanLines)
+	assert.ErrorIs(t, err, iotest.ErrTimeout)
+	assert.Equal(t, []string{"o"}, got, "the tokens before the error")
+	_, err = scan(strings.NewReader("one"), func([]byte, bool) (int, []byte, error) { return 0, nil, errBoom })
 	assert.ErrorIs(t, err, errBoom)
 }

@@ -3,7 +3,6 @@ package enumerator
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/internal/stop"
@@ -82,22 +81,3 @@ func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]
 }
 
 var errPanicked = errors.New("enumerator: a source or an adapter has panicked")
-
-// All returns the elements of e for a range loop. If the run fails, the last pair
-// is the zero value and the error; every other pair has a nil error. Leaving the
-// loop ends the run, and closes what the source has opened; an error of that is
-// dropped, since there is no loop any more to tell. Everything runs in the loop's
-// goroutine. The sequence can be used as often as e can.
-func All[E any](ctx context.Context, e Enumerator[E]) iter.Seq2[E, error] {
-	return func(yield func(E, error) bool) {
-		left := false // the loop
-		_, err := Run(ctx, e, iteratee.FoldUntil(struct{}{}, func(_ context.Context, none struct{}, e E) (struct{}, bool, error) {
-			left = !yield(e, nil)
-			return none, left, nil
-		}))
-		if err != nil && !left {
-			var zero E
-			yield(zero, err)
-		}
-	}
-}

@@ -23,3 +23,17 @@ func FromSlice[E any](es []E) Enumerator[E] {
 		return step
 	})
 }
+
+// FromInput returns the Enumerator of the elements of in. If in ends the stream, it sends
+// EOF after them: nothing can follow it then.
+//
+// It is Play's Enumerator.enumInput, and Enumerator.eof of [iteratee.EOF].
+func FromInput[E any](in iteratee.Input[E]) Enumerator[E] {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		step := FromSlice(in.Els()).Into(ctx, sink)
+		if step.IsCont() && in.IsEOF() {
+			step = sink.EOF()
+		}
+		return step
+	})
+}

@@ -20,6 +20,142 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
+var (
+	sumUp     = iteratee.Fold(0, func(a, e int) int { return a + e })
+	failsWith = func(err error) iteratee.Iteratee[int, struct{}] {
+		return iteratee.ForEach(func(context.Context, int) error { return err })
+	}
+)
+
+func twice(e int) enumerator.Enumerator[int] { return enumerator.Of(e, e) }
+
+func tenFrom(e int) enumerator.Enumerator[int] {
+	return enumerator.Unfold(e, func(n int) (int, int, bool) { return n, n + 1, n < e+10 })
+}
+
+func TestFlatMap(t *testing.T) {
+	e := enumerator.FlatMap(enumerator.Of(10, 20, 30), tenFrom)
+	for range 2 {
+		sum, err := enumerator.Run(t.Context(), e, sumUp)
+		require.NoError(t, err)
+		assert.Equal(t, 735, sum)
+	}
+	assert.Nil(t, collect(t, enumerator.FlatMap(enumerator.Empty[int](), tenFrom)))
+	assert.Equal(t, []int{2, 2, 9}, collect(t, enumerator.FlatMap(enumerator.Of(1, 2, 3), func(e int) enumerator.Enumerator[int] {
+		if e == 2 {
+			return twice(e)
+		}
+		return enumerator.Empty[int]()
+	}).AndThen(enumerator.Of(9))), "it sends no EOF")
+}
+
+func TestFlatMapStartsSourcesOnDemand(t *testing.T) {
+	for n := 1; n <= 5; n++ {
+		calls := 0
+		outer, inner := &probe.Source{N: -1}, &probe.Source{N: 2}
+		got, err := seen(t.Context(), enumerator.FlatMap(outer.Enumerator(), func(int) enumerator.Enumerator[int] {
+			calls++
+			return inner.Enumerator()
+		}), n)
+		require.NoError(t, err)
+		assert.Equal(t, []int{1, 2, 1, 2, 1}[:n], got)
+		assert.Equal(t, (n+1)/2, calls)
+		assert.EqualValues(t, calls, outer.Pulls.Load())
+		assert.EqualValues(t, n, inner.Pulls.Load())
+		assert.EqualValues(t, 1, outer.Closes.Load())
+		assert.EqualValues(t, calls, inner.Closes.Load())
+	}
+}
+
+func TestFlatMapFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		e     enumerator.Enumerator[int]
+		want  []int
+		calls int
+	}{
+		"the outer source": {failing(), []int{1, 1}, 1},
+		"an inner source":  {enumerator.Of(5, -1, 6), []int{5, 5, 1}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			got, err := seen(t.Context(), enumerator.FlatMap(c.e, func(e int) enumerator.Enumerator[int] {
+				if calls++; e < 0 {
+					return failing()
+				}
+				return twice(e)
+			}).AndThen(enumerator.Of(9)), 0)
+			assert.ErrorIs(t, err, errBoom)
+			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.calls, calls)
+		})
+	}
+	calls := 0
+	_, err := enumerator.Run(t.Context(), enumerator.FlatMap(probe.Naturals(), func(e int) enumerator.Enumerator[int] { calls++; return twice(e) }), failsWith(errBoom))
+	assert.ErrorIs(t, err, errBoom)
+	assert.Equal(t, 1, calls)
+}
+
+func TestEOFOfAnInnerSourceEndsAll(t *testing.T) {
+	calls := 0
+	assert.Equal(t, []int{1}, collect(t, enumerator.FlatMap(enumerator.Of(1, 2), func(e int) enumerator.Enumerator[int] {
+		calls++
+		return enumerator.FromInput(iteratee.El(e).Then(iteratee.EOF[int]()))
+	}).AndThen(enumerator.Of(9))))
+	assert.Equal(t, 1, calls)
+}
+
+func TestMapFlatten(t *testing.T) {
+	tr := enumerator.MapFlatten(twice)
+	for range 2 {
+		assert.Equal(t, []int{1, 1, 2, 2}, collect(t, enumerator.Through(enumerator.Of(1, 2), tr)))
+	}
+	assert.Nil(t, collect(t, enumerator.Through(enumerator.Empty[int](), tr)))
+
+	leaves, rest := thenRest(t, enumerator.Of(1, 2), tr, iteratee.IsEmpty[int]())
+	assert.False(t, leaves)
+	assert.Equal(t, []int{2}, rest, "what the consumer leaves over is of no use to what follows")
+	got, rest := thenRest(t, enumerator.Of(1, 2, 3), tr, iteratee.TakeUpTo[int](3))
+	assert.Equal(t, []int{1, 1, 2}, got)
+	assert.Equal(t, []int{3}, rest)
+}
+
+func TestMapInputFlatten(t *testing.T) {
+	at := func(atEOF enumerator.Enumerator[int], calls *[]iteratee.Input[int]) enumeratee.Enumeratee[int, int] {
+		return enumerator.MapInputFlatten(func(in iteratee.Input[int]) enumerator.Enumerator[int] {
+			*calls = append(*calls, in)
+			if e, ok := in.El(); ok {
+				return enumerator.Of(2 * e)
+			}
+			return atEOF
+		})
+	}
+	el, eof := iteratee.El[int], iteratee.EOF[int]()
+	withEOF := enumerator.FromInput(el(99).Then(eof))
+	for name, c := range map[string]struct {
+		source, atEOF enumerator.Enumerator[int]
+		n             int // the consumer is done after so many, never if 0
+		want          []int
+		calls         []iteratee.Input[int]
+		err           error
+	}{
+		"a source that ends it":     {enumerator.Of(1, 2), withEOF, 0, []int{2, 4, 99}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"a source that does not":    {enumerator.Of(1, 2), enumerator.Of(99), 0, []int{2, 4, 99, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"none":                      {enumerator.Of(1, 2), enumerator.Empty[int](), 0, []int{2, 4, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"an empty stream":           {enumerator.Empty[int](), enumerator.Of(99), 0, []int{99, 7}, []iteratee.Input[int]{eof}, nil},
+		"a consumer done before":    {enumerator.Of(1, 2), enumerator.Of(99), 2, []int{2, 4}, []iteratee.Input[int]{el(1), el(2)}, nil},
+		"a stream that fails":       {failing(), enumerator.Of(99), 0, []int{2}, []iteratee.Input[int]{el(1)}, errBoom},
+		"a source at EOF that does": {enumerator.Of(5), failing(), 0, []int{10, 1}, []iteratee.Input[int]{el(5), eof}, errBoom},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls []iteratee.Input[int]
+			got, err := seen(t.Context(), enumerator.Through(c.source, at(c.atEOF, &calls)).AndThen(enumerator.Of(7)), c.n)
+			assert.ErrorIs(t, err, c.err)
+			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.calls, calls)
+		})
+	}
+}
+
 // tens is the source of 10e+1 to 10e+n.
 func tens(n int) func(int) source {
 	return func(e int) source { return count(10*e+1, n) }

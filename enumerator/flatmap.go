@@ -5,8 +5,61 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/iteratee"
 )
+
+// FlatMap returns the Enumerator of the elements of f of each element of e, one source
+// after the other. f is called, and its source started, when an element is wanted.
+//
+// It is Play's Enumerator.flatMap.
+func FlatMap[From, To any](e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+	return Through(e, MapFlatten(f))
+}
+
+// MapFlatten returns the adapter that hands on the elements of f of each element, one
+// source after the other. A failure of one ends the run. If the consumer ends, the source
+// that runs is stopped; what the consumer leaves over is dropped.
+//
+// It is Play's Enumeratee.mapFlatten.
+func MapFlatten[From, To any](f func(From) Enumerator[To]) enumeratee.Enumeratee[From, To] {
+	return MapInputFlatten(func(in iteratee.Input[From]) Enumerator[To] {
+		if e, ok := in.El(); ok {
+			return f(e)
+		}
+		return Empty[To]()
+	})
+}
+
+// MapInputFlatten is [MapFlatten] of a function that is called at the end too, with EOF.
+// Where Play calls it with Empty as well, here it is not.
+//
+// It is Play's Enumeratee.mapInputFlatten, which fails if the last source does not send
+// EOF; here it need not.
+func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) enumeratee.Enumeratee[From, To] {
+	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+		end := iteratee.StepCont
+		run := func(in iteratee.Input[From]) {
+			if end.IsCont() {
+				end = f(in).Into(stage.Context(), inner)
+			}
+		}
+		return iteratee.Sink[From]{
+			Next: func(e From) iteratee.Step {
+				run(iteratee.El(e))
+				return end
+			},
+			EOF: func() iteratee.Step {
+				run(iteratee.EOF[From]())
+				if end.IsCont() {
+					end = stage.Stop()
+				}
+				return end
+			},
+			Rest: iteratee.Empty[From],
+		}, iteratee.StepCont
+	})
+}
 
 // FlatMapConcurrent is [FlatMap] with up to limit of the sources side by side: it returns the
 // Enumerator of the elements of f of each element of e, as they come, in the order of each source
