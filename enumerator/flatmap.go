@@ -2,7 +2,6 @@ package enumerator
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/halley-go/halley/enumeratee"
@@ -77,9 +76,7 @@ func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) 
 // at once, since e is never held up. EOF of one of the sources
 // ends that one alone.
 func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("enumerator: FlatMapConcurrent: limit must be positive, got %d", limit))
-	}
+	checkPositive("FlatMapConcurrent", "limit", limit)
 	return merged("FlatMapConcurrent", func(m *merge[To]) {
 		places := make(chan struct{}, limit)
 		places <- struct{}{} // an element is asked of e only if there is a place for its source

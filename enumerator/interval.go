@@ -2,7 +2,6 @@ package enumerator
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/halley-go/halley/iteratee"
@@ -15,9 +14,7 @@ import (
 //
 // It is the Interval of ReactiveX, of times instead of numbers.
 func Interval(d time.Duration) Enumerator[time.Time] {
-	if d <= 0 {
-		panic(fmt.Sprintf("enumerator: Interval: d must be positive, got %v", d))
-	}
+	checkPositive("Interval", "d", d)
 	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
 		ticker := time.NewTicker(d)
 		defer ticker.Stop()

@@ -51,10 +51,8 @@ type pushConfig struct {
 // that hold no pointers, 1 KiB at most. Where elements can be large, [CapacityFunc] bounds them too.
 // Capacity panics if n is not positive, or more than 2^30: a place is kept for each.
 func Capacity(n int) PushOption {
-	switch {
-	case n <= 0:
-		panic(fmt.Sprintf("enumerator: Capacity: n must be positive, got %d", n))
-	case n > mostCapacity:
+	checkPositive("Capacity", "n", n)
+	if n > mostCapacity {
 		panic(fmt.Sprintf("enumerator: Capacity: n must not be more than %d, got %d", mostCapacity, n))
 	}
 	return func(c *pushConfig) { c.capacity = n }
@@ -71,9 +69,7 @@ const mostCapacity = 1 << 30
 // push the element. CapacityFunc panics if max is not positive or size is nil; what
 // takes the option panics if size is not a function of its elements.
 func CapacityFunc[E any](max int, size func(E) int) PushOption {
-	if max <= 0 {
-		panic(fmt.Sprintf("enumerator: CapacityFunc: max must be positive, got %d", max))
-	}
+	checkPositive("CapacityFunc", "max", max)
 	if size == nil {
 		panic("enumerator: CapacityFunc: size must not be nil")
 	}
@@ -103,6 +99,9 @@ func (s *sizes[E]) count() bool { return s.size != nil }
 
 // of returns the size of e, but no more than there is room for at all.
 func (s *sizes[E]) of(e E) (int, error) {
+	if !s.count() {
+		return 0, nil
+	}
 	n := s.size(e)
 	if n < 0 {
 		return 0, fmt.Errorf("enumerator: CapacityFunc: size must not be negative, got %d", n)
@@ -160,12 +159,4 @@ func answerEnd[E any](end *ending, sink iteratee.Sink[E]) iteratee.Step {
 		return sink.EOF()
 	}
 	return iteratee.StepCont
-}
-
-// signal wakes one of those who wait for c, which holds one signal: now, or when it looks next.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

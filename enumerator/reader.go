@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -24,7 +23,7 @@ import (
 //
 // It is Play's Enumerator.fromStream, which closes what it reads, as [FromReadCloser] does.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
-	checkChunkSize("FromReader", chunkSize)
+	checkPositive("FromReader", "chunkSize", chunkSize)
 	return fromReader(r, chunkSize, false)
 }
 
@@ -32,7 +31,7 @@ func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 // a consumer must not keep a chunk, or a part of one, when it asks for more. It is for
 // streams that are looked at and not kept, where it spares the memory.
 func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
-	checkChunkSize("FromReaderReuse", chunkSize)
+	checkPositive("FromReaderReuse", "chunkSize", chunkSize)
 	return fromReader(r, chunkSize, true)
 }
 
@@ -50,7 +49,7 @@ func fromReader(r io.Reader, chunkSize int, reuse bool) Enumerator[[]byte] {
 //
 // It is Play's Enumerator.fromStream, which closes what it reads.
 func FromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize int) Enumerator[[]byte] {
-	checkChunkSize("FromReadCloser", chunkSize)
+	checkPositive("FromReadCloser", "chunkSize", chunkSize)
 	return fromReadCloser(open, chunkSize, false)
 }
 
@@ -76,14 +75,14 @@ func fromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize
 //
 // It is Play's Enumerator.fromFile and fromPath, which open the file when they are built.
 func FromFile(name string, chunkSize int) Enumerator[[]byte] {
-	checkChunkSize("FromFile", chunkSize)
+	checkPositive("FromFile", "chunkSize", chunkSize)
 	return fromFile(name, chunkSize, false)
 }
 
 // FromFileReuse is [FromFile] that uses the memory of a chunk again, as [FromReaderReuse]
 // does.
 func FromFileReuse(name string, chunkSize int) Enumerator[[]byte] {
-	checkChunkSize("FromFileReuse", chunkSize)
+	checkPositive("FromFileReuse", "chunkSize", chunkSize)
 	return fromFile(name, chunkSize, true)
 }
 
@@ -105,12 +104,6 @@ func FromScanner(s *bufio.Scanner) Enumerator[[]byte] {
 		}
 		return nil, false, s.Err()
 	})
-}
-
-func checkChunkSize(function string, size int) {
-	if size <= 0 {
-		panic(fmt.Sprintf("enumerator: %s: chunkSize must be positive, got %d", function, size))
-	}
 }
 
 func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iteratee.Sink[[]byte]) iteratee.Step {

@@ -24,8 +24,7 @@ type ring[E any] struct {
 	// Where the policy protects elements that have not been read, this is how many cursors are
 	// at each index. There is one index more than elements: that of the next to come.
 	readers []atomic.Int64
-	blocked atomic.Int64  // pushes that wait
-	room    chan struct{} // wakes one of them
+	room    room
 
 	// All before this index have left the ring for want of room for their sizes, and maybe others
 	// for want of a place. It is stored before their slots are cleared.
@@ -63,7 +62,7 @@ func (r *ring[E]) init(function string, config pushConfig) {
 	r.block = min(blockOf[E](), config.capacity)
 	r.epoch = 1 + rand.Uint64N(math.MaxUint64)
 	r.slots = make([]atomic.Pointer[entry[E]], config.capacity)
-	r.room = make(chan struct{}, 1)
+	r.room.init()
 	if config.policy == Block || config.policy == DropNewest {
 		r.readers = make([]atomic.Int64, config.capacity+1)
 	}
@@ -107,12 +106,9 @@ func (r *ring[E]) readersAt(index uint64) *atomic.Int64 {
 func (r *ring[E]) position(seq uint64) Position { return Position{r.epoch, seq} }
 
 func (r *ring[E]) push(ctx context.Context, e E) error {
-	size := 0
-	if r.sizes.count() {
-		var err error
-		if size, err = r.sizes.of(e); err != nil {
-			return err
-		}
+	size, err := r.sizes.of(e)
+	if err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,28 +199,15 @@ func (r *ring[E]) fullFor(size int) bool {
 }
 
 // await waits, without the lock, until there is room or the hub has ended.
-func (r *ring[E]) await(ctx context.Context, size int) (err error) {
-	r.blocked.Add(1)
-	for err == nil && r.end.Load() == nil && r.full(size) {
-		r.mu.Unlock()
-		select {
-		case <-r.room:
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		}
-		r.mu.Lock()
-	}
-	if r.blocked.Add(-1) > 0 {
-		signal(r.room) // there may be room for another
-	}
-	return err
+func (r *ring[E]) await(ctx context.Context, size int) error {
+	return r.room.await(ctx, context.Background(), &r.mu, func() bool { return r.end.Load() == nil && r.full(size) })
 }
 
 func (r *ring[E]) finish(end *ending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end.CompareAndSwap(nil, end)
-	signal(r.room)
+	r.room.free()
 }
 
 func (r *ring[E]) attach(start start) *cursor {
@@ -246,8 +229,8 @@ func (r *ring[E]) detach(c *cursor) {
 }
 
 func (r *ring[E]) release(index uint64) {
-	if r.readers != nil && r.readersAt(index).Add(-1) == 0 && r.blocked.Load() > 0 {
-		signal(r.room)
+	if r.readers != nil && r.readersAt(index).Add(-1) == 0 {
+		r.room.free()
 	}
 }
 

@@ -44,10 +44,10 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 			pushConfig: config,
 			ctx:        ctx,
 			bell:       make(chan struct{}, 1),
-			room:       make(chan struct{}, 1),
 			ring:       make([]E, size),
 		}
 		u.sizes.init("Unicast", config, size)
+		u.room.init()
 		panicked := make(chan any, 1) // of f, with nil if it has returned
 		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
 			if v != nil {
@@ -122,12 +122,11 @@ type unicast[E any] struct {
 	sizes sizes[E] // their sum is that of all that were pushed
 	ctx   context.Context
 	bell  chan struct{} // wakes the consumer
-	room  chan struct{} // wakes a push that waits
+	room  room
 
 	claimed uint64 // the consumer's own
 	taken   atomic.Uint64
 	sized   atomic.Int64 // the sizes of all that was taken
-	blocked atomic.Int64 // pushes that wait
 
 	mu      sync.Mutex // for what follows
 	ring    []E        // a power of two long, for the sake of the modulo; nil when the consumer has gone
@@ -139,12 +138,9 @@ type unicast[E any] struct {
 }
 
 func (u *unicast[E]) push(ctx context.Context, e E) error {
-	size := 0
-	if u.sizes.count() {
-		var err error
-		if size, err = u.sizes.of(e); err != nil {
-			return err
-		}
+	size, err := u.sizes.of(e)
+	if err != nil {
+		return err
 	}
 	u.mu.Lock()
 	defer u.unlock()
@@ -226,23 +222,8 @@ func (u *unicast[E]) pass(i uint64) {
 
 // await waits, without the lock, until there is room or the stream has ended. It fails when that
 // cannot be any more, or ctx ends.
-func (u *unicast[E]) await(ctx context.Context, size int) (err error) {
-	u.blocked.Add(1)
-	for err == nil && u.open() && u.full(size) {
-		u.mu.Unlock()
-		select {
-		case <-u.room:
-		case <-u.ctx.Done():
-			err = context.Cause(u.ctx)
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		}
-		u.mu.Lock()
-	}
-	if u.blocked.Add(-1) > 0 {
-		signal(u.room) // there may be room for another
-	}
-	return err
+func (u *unicast[E]) await(ctx context.Context, size int) error {
+	return u.room.await(ctx, u.ctx, &u.mu, func() bool { return u.open() && u.full(size) })
 }
 
 // unlock wakes the consumer if there is something for which it waits.
@@ -261,7 +242,7 @@ func (u *unicast[E]) finish(end *ending) {
 	if u.end == nil {
 		u.end = end
 	}
-	signal(u.room)
+	u.room.free()
 }
 
 func (u *unicast[E]) leave() {
@@ -278,9 +259,7 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step
 		e, ok, end := u.take()
 		switch {
 		case ok:
-			if u.blocked.Load() > 0 {
-				signal(u.room)
-			}
+			u.room.free()
 			if !corked && u.taken.Load() != u.claimed {
 				corked = true
 				cork(true)
