@@ -6,10 +6,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// FromChan returns the Enumerator of what comes from ch, until that is closed.
+// FromChan returns an Enumerator of the elements received from ch. It runs out when ch is closed.
 //
-// It can be run as often as there is something in ch: what one run has received is not
-// there for another. Nothing is received that the consumer does not get.
+// Runs share ch: an element that one run receives does not reach another. A run receives an element
+// only when the consumer wants one, so none is lost.
 func FromChan[E any](ch <-chan E) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		cork := iteratee.Cork(ctx)

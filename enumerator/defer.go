@@ -6,17 +6,17 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Defer returns the Enumerator that build makes for each run. If build fails, so does the
-// run. What build opens it gives to [iteratee.AtEnd] to close: the source is not started if
-// the context ends first.
+// Defer returns an Enumerator that calls build in each run and runs the source that build returns.
+// An error of build ends the run. If the context ends during build, the source is not started, so
+// build should give [iteratee.AtEnd] a function that closes what build has opened.
 //
-// It is the Defer of ReactiveX, and serves where Play flattens a future source.
+// Play flattens a future source instead. ReactiveX calls it Defer.
 func Defer[E any](build func(context.Context) (Enumerator[E], error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		e, err := build(ctx)
+		source, err := build(ctx)
 		if err != nil {
 			return iteratee.StepError(err)
 		}
-		return e.Into(ctx, sink)
+		return source.Into(ctx, sink)
 	})
 }

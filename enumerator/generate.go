@@ -7,12 +7,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Generate returns the Enumerator of what next returns, until ok is false, which
-// ends it, or err is not nil, which fails it. next is called when an element is
-// wanted, with the run's context; it should return when that ends. What it keeps
-// between calls is shared by all runs.
+// Generate returns an Enumerator of the elements that next returns. next is called when an element is
+// wanted, with the context of the run, and should return when that ends. The Enumerator runs out when
+// ok is false. An error of next ends the run. All runs share the state that next keeps between calls.
 //
-// It is Play's Enumerator.generateM.
+// Play calls it Enumerator.generateM.
 func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		for {
@@ -33,16 +32,16 @@ func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enume
 	})
 }
 
-// Unfold returns the Enumerator that starts with the state s and calls f for an
-// element and the next state, until ok is false. f is called when an element is
-// wanted; each run starts with s again.
+// Unfold returns an Enumerator whose state is initial when a run starts. When an element is wanted, it
+// calls f with the state. f returns the element and the next state. The Enumerator runs out when ok is
+// false.
 //
-// It is Play's Enumerator.unfold.
-func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
+// Play calls it Enumerator.unfold.
+func Unfold[S, E any](initial S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		ask := prompt.Ask(ctx)
 		defer ask.Forget()
-		for s := s; ; {
+		for s := initial; ; {
 			e, next, ok := f(s)
 			if !ok {
 				return iteratee.StepCont
@@ -58,12 +57,12 @@ func Unfold[S, E any](s S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
 	})
 }
 
-// UnfoldM is [Unfold] with a function that takes the run's context and can fail.
+// UnfoldM is [Unfold] with a function that takes the context of the run and can fail.
 //
-// It is Play's Enumerator.unfoldM.
-func UnfoldM[S, E any](s S, f func(context.Context, S) (e E, next S, ok bool, err error)) Enumerator[E] {
+// Play calls it Enumerator.unfoldM.
+func UnfoldM[S, E any](initial S, f func(context.Context, S) (e E, next S, ok bool, err error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		s := s
+		s := initial
 		return Generate(func(ctx context.Context) (E, bool, error) {
 			e, next, ok, err := f(ctx, s)
 			s = next
@@ -72,17 +71,16 @@ func UnfoldM[S, E any](s S, f func(context.Context, S) (e E, next S, ok bool, er
 	})
 }
 
-// Repeat returns the Enumerator that calls f for each element, without end. f is called
-// when an element is wanted.
+// Repeat returns an endless Enumerator of the results of f, which is called when an element is wanted.
 //
-// It is Play's Enumerator.repeat.
+// Play calls it Enumerator.repeat.
 func Repeat[E any](f func() E) Enumerator[E] {
 	return Unfold(struct{}{}, func(none struct{}) (E, struct{}, bool) { return f(), none, true })
 }
 
-// RepeatM is [Repeat] with a function that takes the run's context and can fail.
+// RepeatM is [Repeat] with a function that takes the context of the run and can fail.
 //
-// It is Play's Enumerator.repeatM.
+// Play calls it Enumerator.repeatM.
 func RepeatM[E any](f func(context.Context) (E, error)) Enumerator[E] {
 	return Generate(func(ctx context.Context) (E, bool, error) {
 		e, err := f(ctx)
@@ -90,14 +88,14 @@ func RepeatM[E any](f func(context.Context) (E, error)) Enumerator[E] {
 	})
 }
 
-// FromCallback is [Generate] for what has to be told how it ended. next is told whether it
-// is called for the first time in its run. When the run of this source is over, because it
-// has run out, was stopped, or the consumer has failed, onComplete is called; before that,
-// if the consumer or next has failed or the context has ended, onError. After a failure of
-// next there is no onComplete, and after a panic neither. Either may be nil.
+// FromCallback is [Generate] with functions that are called at the end. first tells next whether this
+// is its first call in the run.
 //
-// It is Play's Enumerator.fromCallback1, which sends EOF at the end; as every source, this
-// does not.
+// onError is called if next or the consumer fails or the context ends. onComplete is called when the
+// run of this source is over, also if the consumer has stopped it or has failed, but not if next has
+// failed. If both are called, onError comes first. Neither is called after a panic. Either may be nil.
+//
+// Play calls it Enumerator.fromCallback1.
 func FromCallback[E any](next func(ctx context.Context, first bool) (e E, ok bool, err error), onComplete func(), onError func(error)) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		first, failed := true, false

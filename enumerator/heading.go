@@ -5,29 +5,30 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Heading returns the adapter that hands on the elements of e when it is attached, before
-// it has been handed anything, and then changes nothing. If the consumer ends, or e fails,
-// nothing of the stream has been consumed.
+// Heading returns an adapter that hands on the elements of source when it is attached, then all
+// elements of the stream unchanged. If the consumer is done after source, or source fails, nothing of
+// the stream is consumed. If the consumer leaves over elements of source, they are dropped.
 //
-// It is Play's Enumeratee.heading.
-func Heading[E any](e Enumerator[E]) enumeratee.Enumeratee[E, E] {
+// Play calls it Enumeratee.heading.
+func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		step := e.Into(stage.Context(), inner)
+		step := source.Into(stage.Context(), inner)
 		if !step.IsCont() {
-			inner.Rest = iteratee.Empty[E] // what it leaves over of e never came from the stream
+			inner.Rest = iteratee.Empty[E] // these elements came from source, not from the stream
 		}
 		inner.EOF = stage.EOF
-		inner.Reset = nil // it would have to hand on e again
+		inner.Reset = nil // it would have to hand on the elements of source again
 		return inner, step
 	})
 }
 
-// Trailing returns the adapter that changes nothing and hands on the elements of e when its
-// own have run out, or an adapter before it has stopped; not if the consumer has ended
-// before. What the consumer leaves over is left over, unless it is of e.
+// Trailing returns an adapter that hands on all elements of the stream unchanged, then those of source.
+// source starts when the stream has run out or an adapter before this one has stopped. It does not
+// start if the consumer is done already. Elements of the stream that the consumer leaves over are left
+// over. If the consumer leaves over elements of source, they are dropped.
 //
-// It is Play's Enumeratee.trailing.
-func Trailing[E any](e Enumerator[E]) enumeratee.Enumeratee[E, E] {
+// Play calls it Enumeratee.trailing.
+func Trailing[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
 		end, rest := iteratee.StepCont, inner.Rest
 		return iteratee.Sink[E]{
@@ -39,7 +40,7 @@ func Trailing[E any](e Enumerator[E]) enumeratee.Enumeratee[E, E] {
 			},
 			EOF: func() iteratee.Step {
 				if end.IsCont() {
-					end = e.Into(stage.Context(), inner)
+					end = source.Into(stage.Context(), inner)
 					if end.IsCont() {
 						end = stage.Stop()
 					} else {

@@ -7,12 +7,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Interval returns the endless Enumerator of the time at each tick of a clock that
-// starts with the run: the first element comes after d. Ticks that pass while the
-// consumer is busy are skipped, as with [time.Ticker]. It panics if d is not
-// positive.
+// Interval returns an endless Enumerator of the time at each tick of a clock that starts with the run.
+// The first tick comes after d. Ticks that pass while the consumer is busy are skipped, as with
+// [time.Ticker]. Interval panics if d is not positive.
 //
-// It is the Interval of ReactiveX, of times instead of numbers.
+// ReactiveX calls it Interval, and counts the ticks.
 func Interval(d time.Duration) Enumerator[time.Time] {
 	checkPositive("Interval", "d", d)
 	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
@@ -20,7 +19,7 @@ func Interval(d time.Duration) Enumerator[time.Time] {
 		defer ticker.Stop()
 		for {
 			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step // though there may be a tick as well
+				return step // even if a tick is due as well
 			}
 			select {
 			case <-ctx.Done():
@@ -33,10 +32,10 @@ func Interval(d time.Duration) Enumerator[time.Time] {
 	})
 }
 
-// Timer returns the Enumerator of one element, the time when d has passed since the run has
-// started. It comes at once if d is not positive.
+// Timer returns an Enumerator of one element: the time when d has passed since the start of the run.
+// The element comes at once if d is not positive.
 //
-// It is the Timer of ReactiveX, of a time instead of 0.
+// ReactiveX calls it Timer.
 func Timer(d time.Duration) Enumerator[time.Time] {
 	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
 		timer := time.NewTimer(d)

@@ -1,12 +1,10 @@
 package enumerator
 
-import (
-	"github.com/halley-go/halley/enumeratee"
-)
+import "github.com/halley-go/halley/enumeratee"
 
-// Map returns the Enumerator of f of each element of e.
+// Map returns an Enumerator of the results of f, which it calls with each element of source.
 //
-// It is Play's Enumerator.map.
-func Map[From, To any](e Enumerator[From], f func(From) To) Enumerator[To] {
-	return Through(e, enumeratee.Map(f))
+// Play calls it Enumerator.map.
+func Map[From, To any](source Enumerator[From], f func(From) To) Enumerator[To] {
+	return Through(source, enumeratee.Map(f))
 }

@@ -7,19 +7,18 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// OnDoneEnumerating returns the Enumerator that is e, and calls f once for each run in
-// which e is started, when e is over: it has run out, has failed, was stopped or
-// cancelled, or has panicked. An error of f ends the run; it is joined to that of e, if
-// there is one.
+// OnDoneEnumerating returns an Enumerator that runs source and then calls f. Each run that starts
+// source calls f once, however source ends: it ran out, failed, was stopped, was cancelled or
+// panicked. An error of f ends the run and is joined to the error of source.
 //
-// It is Play's Enumerator.onDoneEnumerating, which prints what f throws.
-func OnDoneEnumerating[E any](e Enumerator[E], f func() error) Enumerator[E] {
+// Play calls it Enumerator.onDoneEnumerating.
+func OnDoneEnumerating[E any](source Enumerator[E], f func() error) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (step iteratee.Step) {
 		defer func() {
 			if err := f(); err != nil {
 				step = iteratee.StepError(errors.Join(step.Err(), err))
 			}
 		}()
-		return e.Into(ctx, sink)
+		return source.Into(ctx, sink)
 	})
 }

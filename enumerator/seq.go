@@ -8,8 +8,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// FromSeq returns the Enumerator of the elements of seq. It can be run as often as
-// seq can be ranged over.
+// FromSeq returns an Enumerator of the elements of seq. It can be run as often as seq can be ranged
+// over.
 func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		ask := prompt.Ask(ctx)
@@ -26,9 +26,9 @@ func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
 	})
 }
 
-// FromSeq2 returns the Enumerator of the elements of seq up to the first error, which ends the run
-// and is not handed on; nor is the element beside it. It can be run as often as seq can be ranged
-// over. [All] is the way back.
+// FromSeq2 returns an Enumerator of the elements of seq up to the first error, which ends the run. The
+// element beside that error is dropped. FromSeq2 can be run as often as seq can be ranged over.
+// [All] is its inverse.
 func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		ask := prompt.Ask(ctx)
@@ -48,15 +48,14 @@ func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
 	})
 }
 
-// All returns the elements of e for a range loop. If the run fails, the last pair
-// is the zero value and the error; every other pair has a nil error. Leaving the
-// loop ends the run, and closes what the source has opened; an error of that is
-// dropped, since there is no loop any more to tell. Everything runs in the loop's
-// goroutine. The sequence can be used as often as e can.
-func All[E any](ctx context.Context, e Enumerator[E]) iter.Seq2[E, error] {
+// All returns the elements of source for a range loop. Each pair has a nil error, but if the run
+// fails, a last pair follows with the zero value and the error. Leaving the loop ends the run and
+// closes whatever source has opened. An error of closing is dropped then, because the loop is over.
+// Everything runs in the goroutine of the loop. The sequence can be used as often as source can.
+func All[E any](ctx context.Context, source Enumerator[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
-		left := false // the loop
-		_, err := Run(ctx, e, iteratee.FoldUntil(struct{}{}, func(_ context.Context, none struct{}, e E) (struct{}, bool, error) {
+		left := false // whether the loop was left
+		_, err := Run(ctx, source, iteratee.FoldUntil(struct{}{}, func(_ context.Context, none struct{}, e E) (struct{}, bool, error) {
 			left = !yield(e, nil)
 			return none, left, nil
 		}))

@@ -8,13 +8,12 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Of returns the Enumerator of the given elements. It keeps a copy of them.
+// Of returns an Enumerator of the given elements. It keeps a copy of them.
 //
-// It is Play's Enumerator.apply.
+// Play calls it Enumerator.apply.
 func Of[E any](es ...E) Enumerator[E] { return FromSlice(slices.Clone(es)) }
 
-// FromSlice returns the Enumerator of the elements of es, which must not change
-// while it runs.
+// FromSlice returns an Enumerator of the elements of es, which must not change during a run.
 func FromSlice[E any](es []E) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		ask := prompt.Ask(ctx)
@@ -24,10 +23,10 @@ func FromSlice[E any](es []E) Enumerator[E] {
 	})
 }
 
-// FromInput returns the Enumerator of the elements of in. If in ends the stream, it sends
-// EOF after them: nothing can follow it then.
+// FromInput returns an Enumerator of the elements of in. If in ends the stream, the Enumerator sends
+// EOF after them, and no source can follow it.
 //
-// It is Play's Enumerator.enumInput, and Enumerator.eof of [iteratee.EOF].
+// Play calls it Enumerator.enumInput, and Enumerator.eof if in is EOF.
 func FromInput[E any](in iteratee.Input[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		step := FromSlice(in.Els()).Into(ctx, sink)
