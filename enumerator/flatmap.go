@@ -8,19 +8,20 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// FlatMap returns the Enumerator of the elements of f of each element of e, one source
-// after the other. f is called, and its source started, when an element is wanted.
+// FlatMap returns an Enumerator that calls f with each element of source and gives the elements of the
+// sources that f returns, one source after the other. f is called, and the source that it returns is
+// started, when an element is wanted. A failure of any source ends the run.
 //
-// It is Play's Enumerator.flatMap.
-func FlatMap[From, To any](e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
-	return Through(e, MapFlatten(f))
+// Play calls it Enumerator.flatMap.
+func FlatMap[From, To any](source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+	return Through(source, MapFlatten(f))
 }
 
-// MapFlatten returns the adapter that hands on the elements of f of each element, one
-// source after the other. A failure of one ends the run. If the consumer ends, the source
-// that runs is stopped; what the consumer leaves over is dropped.
+// MapFlatten returns an adapter that calls f with each element and hands on the elements of the sources
+// that f returns, one source after the other. A failure of such a source ends the run. When the
+// consumer is done, the running source is stopped. Elements that the consumer leaves over are dropped.
 //
-// It is Play's Enumeratee.mapFlatten.
+// Play calls it Enumeratee.mapFlatten.
 func MapFlatten[From, To any](f func(From) Enumerator[To]) enumeratee.Enumeratee[From, To] {
 	return MapInputFlatten(func(in iteratee.Input[From]) Enumerator[To] {
 		if e, ok := in.El(); ok {
@@ -30,11 +31,10 @@ func MapFlatten[From, To any](f func(From) Enumerator[To]) enumeratee.Enumeratee
 	})
 }
 
-// MapInputFlatten is [MapFlatten] of a function that is called at the end too, with EOF.
-// Where Play calls it with Empty as well, here it is not.
+// MapInputFlatten is [MapFlatten] with a function that is also called at the end, with EOF. It is never
+// called with an empty Input.
 //
-// It is Play's Enumeratee.mapInputFlatten, which fails if the last source does not send
-// EOF; here it need not.
+// Play calls it Enumeratee.mapInputFlatten.
 func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) enumeratee.Enumeratee[From, To] {
 	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
 		end := iteratee.StepCont
@@ -60,28 +60,27 @@ func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) 
 	})
 }
 
-// FlatMapConcurrent is [FlatMap] with up to limit of the sources side by side: it returns the
-// Enumerator of the elements of f of each element of e, as they come, in the order of each source
-// and in any order of the sources. While limit of them run, no element is asked of e, so 1 is
-// FlatMap. It runs out when e and all of them have. A failure of e or of a source stops the others
-// and ends the run at once. While limit sources run, e is not asked, and so cannot fail: its failure
-// is heard when one of them has run out. FlatMapConcurrent panics if limit is not positive;
-// math.MaxInt is no limit.
+// FlatMapConcurrent is [FlatMap] with up to limit sources of f side by side. Elements are given as they
+// come. Those of each source keep their order. FlatMapConcurrent runs out when source and all sources
+// of f have run out. EOF of a source of f ends only that one. A failure of any source stops the others
+// and ends the run at once.
 //
-// It runs e and each source in a goroutine of its own, and the consumer in that of the run; how
-// they end is as with [Interleave]. f is called in the goroutine of e, which goes on when it has
-// returned; a source that is slow to make is best wrapped in [Defer].
+// While limit sources of f run, source is not asked for an element, so its failure is noticed only
+// when one of them has run out. With a limit of 1 this is FlatMap. math.MaxInt means no limit.
 //
-// It is the flatMap of ReactiveX, which calls the limit maxConcurrent, and there hears a failure of e
-// at once, since e is never held up. EOF of one of the sources
-// ends that one alone.
-func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+// source and each source of f run in a goroutine of their own, and the consumer in the goroutine of the
+// run. They end as with [Interleave]. f is called in the goroutine of source, which waits for f. If it
+// takes long to make a source, f should return a [Defer]. FlatMapConcurrent panics if limit is not
+// positive.
+//
+// ReactiveX calls it FlatMap, and the limit maxConcurrent.
+func FlatMapConcurrent[From, To any](limit int, source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
 	checkPositive("FlatMapConcurrent", "limit", limit)
 	return merged("FlatMapConcurrent", func(m *merge[To]) {
 		places := make(chan struct{}, limit)
-		places <- struct{}{} // an element is asked of e only if there is a place for its source
-		m.start(m.ctx, driving[To](e, func(ctx context.Context, x From) error {
-			m.start(m.ctx, f(x), func() { <-places })
+		places <- struct{}{} // source is asked for an element only if there is a place for the next source
+		m.start(m.ctx, driving[To](source, func(ctx context.Context, e From) error {
+			m.start(m.ctx, f(e), func() { <-places })
 			select {
 			case places <- struct{}{}:
 				return nil
@@ -92,48 +91,49 @@ func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From)
 	})
 }
 
-// SwitchMap returns the Enumerator of the elements of f of the latest element of e: each element
-// stops the source of the one before, and the next source starts when that has returned. It runs
-// out when e and the last source have. A failure of either ends the run; that a source says it
-// was stopped is none, anything else that it fails with is.
+// SwitchMap returns an Enumerator that calls f with each element of source and gives the elements of
+// the source that f has returned for the latest element. Each element of source stops the source of
+// the element before. The next one starts when the stopped one has returned. SwitchMap runs out when
+// source and the last source of f have run out. EOF of a source of f ends only that one. A failure of
+// any source ends the run. A source that was stopped does not fail if its error says only that.
 //
-// It runs e and the source in a goroutine of their own, and the consumer in that of the run; how
-// they end is as with [Interleave]. f is called in the goroutine of the source, once the one
-// before has returned, and not for an element that is not the latest any more by then. e is asked
-// for the next element when all sources but the latest have returned.
+// source runs in a goroutine of its own, as do the sources of f, and the consumer in the goroutine of
+// the run. They end as with [Interleave]. f is called in the goroutine of the source that it returns,
+// once the source before has returned. f is not called for an element that is no longer the latest by
+// then. source is asked for the next element when all sources of f but the latest have returned.
 //
-// It is the switchMap of ReactiveX. EOF of a source ends that one alone.
-func SwitchMap[From, To any](e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+// ReactiveX calls it SwitchMap.
+func SwitchMap[From, To any](source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
 	return merged("SwitchMap", func(m *merge[To]) {
 		latest := newLatest(m)
-		m.start(m.ctx, driving[To](e, func(_ context.Context, x From) error {
-			<-latest.start(Defer(func(context.Context) (Enumerator[To], error) { return f(x), nil }))
+		m.start(m.ctx, driving[To](source, func(_ context.Context, e From) error {
+			<-latest.start(Defer(func(context.Context) (Enumerator[To], error) { return f(e), nil }))
 			return nil
 		}), nil)
 	})
 }
 
-// driving is e as a source that gives nothing, but calls each with each of its elements.
-func driving[To, From any](e Enumerator[From], each func(context.Context, From) error) Enumerator[To] {
+// driving returns a source without elements, which runs source and calls f with each of its elements.
+func driving[To, From any](source Enumerator[From], f func(context.Context, From) error) Enumerator[To] {
 	return New(func(ctx context.Context, _ iteratee.Sink[To]) iteratee.Step {
-		return e.Into(ctx, iteratee.ForEach(each).Start(ctx).Sink)
+		return source.Into(ctx, iteratee.ForEach(f).Start(ctx).Sink)
 	})
 }
 
-// latest is the one source of a merge that runs in place of all before it.
+// latest runs one source of a merge at a time. Each takes the place of the one before.
 type latest[E any] struct {
 	m    *merge[E]
 	stop context.CancelCauseFunc
-	over chan struct{} // closed when it has returned, and all before it
+	over chan struct{} // closed when the latest source and all before it have returned
 
 	mu   sync.Mutex
-	next *waiting[E] // nil if it has begun
+	next *waiting[E] // nil if the latest source has begun
 }
 
-// waiting is a source that waits for the one before to return.
+// waiting is a source that starts when the one before has returned.
 type waiting[E any] struct {
-	e      Enumerator[E]
-	before <-chan struct{}
+	source Enumerator[E]
+	before <-chan struct{} // closed when the source before has returned
 }
 
 func newLatest[E any](m *merge[E]) *latest[E] {
@@ -142,25 +142,25 @@ func newLatest[E any](m *merge[E]) *latest[E] {
 	return &latest[E]{m: m, stop: func(error) {}, over: over}
 }
 
-// start stops the source before, of which no element reaches the consumer any more then, and
-// starts e when that has returned, which is when the channel is closed. A source that has not
-// begun by then gives its place to e, so that no more than one waits, however busy the consumer is.
-func (l *latest[E]) start(e Enumerator[E]) (before <-chan struct{}) {
+// start stops the source before and starts source when that has returned. The channel that start
+// returns is closed then. From now on no element of the source before reaches the consumer. A source
+// that still waits is replaced by this one, so at most one waits, however busy the consumer is.
+func (l *latest[E]) start(source Enumerator[E]) (before <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.next != nil {
-		l.next.e = e
+		l.next.source = source
 		return l.next.before
 	}
 	l.stop(errOver)
 	before, over := l.over, make(chan struct{})
 	ctx, stop := context.WithCancelCause(l.m.ctx)
-	l.stop, l.over, l.next = stop, over, &waiting[E]{e, before}
+	l.stop, l.over, l.next = stop, over, &waiting[E]{source, before}
 	l.m.start(ctx, New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		<-before
 		return l.begin().Into(ctx, sink)
 	}), func() {
-		<-before // it has not waited for that if the run was over
+		<-before // the source does not start, and so does not wait, if the run is over
 		close(over)
 	})
 	return before
@@ -170,7 +170,7 @@ func (l *latest[E]) start(e Enumerator[E]) (before <-chan struct{}) {
 func (l *latest[E]) begin() Enumerator[E] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := l.next.e
+	source := l.next.source
 	l.next = nil
-	return e
+	return source
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Joined returns a consumer and a source, each of which can be run once: what the consumer
-// receives, the source gives. They are for two runs, in two goroutines; which of them begins first
-// does not matter. An element waits until the source has been run, and its consumer has answered.
-// What the consumer of the source leaves over stays with that.
+// Joined returns a consumer and a source that gives the elements that the consumer receives. They are
+// for two runs in two goroutines, which may begin in either order. An element waits until the source
+// has been run and its consumer has answered. Elements that this consumer leaves over stay in its run.
+// A side whose other side is never run waits until its own context ends.
 //
-// Each side ends with the other. EOF ends the source as one that has run out. If the run that feeds
-// it ends otherwise, the source fails with [io.ErrUnexpectedEOF] and with the failure of that run, or
-// with the cause of the end of its context. When the consumer behind the source is done, so is the consumer half; when
-// that has failed, or the context of its run has ended, the consumer half fails with that error,
-// and with [io.ErrClosedPipe] after a panic. It learns of that with its next element, or EOF. If
-// the other side is never run, a side waits until its context ends.
+// Each side ends with the other. EOF makes the source run out. If the run of the consumer ends in any
+// other way, the source fails with an error that wraps [io.ErrUnexpectedEOF] and the failure of that
+// run or the cause of its context. If the run of the source ends without a failure, the consumer is
+// done. If the run of the source fails or is cancelled, the consumer fails with that error. If it
+// panics, the consumer fails with [io.ErrClosedPipe]. The consumer learns of these ends with its next
+// element or EOF.
 //
-// Run a second time, each half fails.
+// Each half can be run once, and fails when it is run again.
 //
-// It is Play's Concurrent.joined, and the [io.Pipe] of elements.
+// Play calls it Concurrent.joined. It is an [io.Pipe] of elements.
 func Joined[E any]() (iteratee.Iteratee[E, struct{}], Enumerator[E]) {
 	j := &joined[E]{
 		elements: make(chan E),
@@ -41,19 +41,19 @@ type joined[E any] struct {
 	feeds, runs atomic.Bool // whether the halves have been run
 
 	elements chan E
-	answers  chan struct{} // more is wanted
+	answers  chan struct{} // asks for the next element
 
-	fed    chan struct{} // closed when no more will come
-	feed   sync.Once     // of closing it
-	giving iteratee.Step // how the source ends then
+	fed    chan struct{} // closed when no more elements will come
+	feed   sync.Once     // closes fed
+	giving iteratee.Step // the last answer of the source half; set before fed is closed
 
-	gone   chan struct{} // closed when the source is over
-	taking iteratee.Step // how the consumer half ends then
+	gone   chan struct{} // closed when the source half is over
+	taking iteratee.Step // the last answer of the consumer half; set before gone is closed
 }
 
-var errJoinedTwice = errors.New("enumerator: Joined: each half can be run once")
+var errJoinedTwice = errors.New("enumerator: Joined: each half can be run only once")
 
-// start is that of the consumer half.
+// start starts the consumer half.
 func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 	if !j.feeds.CompareAndSwap(false, true) {
 		return iteratee.Error[E, struct{}](errJoinedTwice, iteratee.Empty[E]()).Start(ctx)
@@ -65,7 +65,7 @@ func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 		})
 	}
 	iteratee.AtEnd(ctx, func() {
-		err := fmt.Errorf("enumerator: Joined: what feeds it has ended without EOF: %w", io.ErrUnexpectedEOF)
+		err := fmt.Errorf("enumerator: Joined: the run of the consumer ended without EOF: %w", io.ErrUnexpectedEOF)
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, stop.Over) {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
@@ -97,7 +97,7 @@ func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
 	}
 }
 
-// offer hands e over, and waits for the answer.
+// offer hands e over and waits for the answer.
 func (j *joined[E]) offer(ctx context.Context, e E) iteratee.Step {
 	select {
 	case j.elements <- e:
@@ -116,7 +116,7 @@ func (j *joined[E]) offer(ctx context.Context, e E) iteratee.Step {
 	}
 }
 
-// left is the answer of the consumer half before it is handed anything.
+// left returns StepCont, or the last answer of the consumer half if the source is over.
 func (j *joined[E]) left() iteratee.Step {
 	select {
 	case <-j.gone:
@@ -126,16 +126,16 @@ func (j *joined[E]) left() iteratee.Step {
 	}
 }
 
-// into is the source half.
+// into runs the source half.
 func (j *joined[E]) into(ctx context.Context, sink iteratee.Sink[E]) (step iteratee.Step) {
 	if !j.runs.CompareAndSwap(false, true) {
 		return iteratee.StepError(errJoinedTwice)
 	}
-	err := io.ErrClosedPipe // of a panic
+	err := io.ErrClosedPipe // until drive has returned without a panic
 	defer func() {
 		j.taking = iteratee.StepDone
 		if err != nil {
-			j.taking = iteratee.StepError(fmt.Errorf("enumerator: Joined: the run of the source has failed: %w", err))
+			j.taking = iteratee.StepError(fmt.Errorf("enumerator: Joined: the run of the source failed: %w", err))
 		}
 		close(j.gone)
 	}()

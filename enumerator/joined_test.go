@@ -130,9 +130,9 @@ func TestJoinedTwice(t *testing.T) {
 	go func() { _, _ = enumerator.Run(t.Context(), enumerator.Of(1), consumer) }()
 	assert.Equal(t, []int{1}, collect(t, e))
 	_, err := seen(t.Context(), e, 0)
-	assert.EqualError(t, err, "enumerator: Joined: each half can be run once")
+	assert.EqualError(t, err, "enumerator: Joined: each half can be run only once")
 	_, err = enumerator.Run(t.Context(), enumerator.Of(1), consumer)
-	assert.EqualError(t, err, "enumerator: Joined: each half can be run once")
+	assert.EqualError(t, err, "enumerator: Joined: each half can be run only once")
 }
 
 func TestJoinedToASourceThatIsOver(t *testing.T) {

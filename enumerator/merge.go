@@ -11,16 +11,16 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A merge is one run of sources side by side: each in a goroutine of its own, while the consumer
-// stays in that of the run. It is what Interleave, FlatMapConcurrent, SwitchMap and PatchPanel are
-// made of. While one of the sources has more elements at hand, the consumer is told of a burst.
+// A merge is one run of sources side by side. Each source has a goroutine of its own, and the consumer
+// stays in the goroutine of the run. Interleave, FlatMapConcurrent, SwitchMap and PatchPanel are built
+// on it. While one of the sources has more elements at hand, the consumer is told of a burst.
 type merge[E any] struct {
-	name    string          // of the operator
-	run     context.Context // of the run that this is part of
-	ctx     context.Context // of all sources; ends with the run
-	anyEOF  bool            // EOF of one source ends the run, not only that of all
+	name    string          // the name of the operator
+	run     context.Context // the context of the run
+	ctx     context.Context // the context of all sources; ends with the run
+	anyEOF  bool            // EOF of one source ends the run
 	events  chan event[E]
-	running atomic.Int64 // sources of which no end has been received
+	running atomic.Int64 // the number of sources whose end has not been received
 }
 
 // An event is a message from a source to the run.
@@ -33,31 +33,31 @@ type event[E any] struct {
 type kind int
 
 const (
-	element kind = iota // value, which waits for its answer
+	element kind = iota // value, whose source waits for the answer
 	uncork              // the end of a burst
 	over                // the end of the source
 )
 
-// A branch is a source that runs.
+// A branch is a running source.
 type branch struct {
 	ctx      context.Context
-	answer   chan iteratee.Step // holds one, so that the run need not wait for the source
-	corked   bool               // by the source, in its goroutine
-	counted  bool               // as one that is corked, by the run
+	answer   chan iteratee.Step // holds one, so that the run does not wait for the source
+	corked   bool               // the source is in a burst; its goroutine sets this
+	counted  bool               // the run counts the source among those in a burst
 	end      iteratee.Step
 	panicked any
 }
 
-// errOver is why the context of a source ends that is not needed any more.
-const errOver = stop.Cause("enumerator: the source is not needed any more")
+// errOver is the cancellation cause for the context of a source that is no longer needed.
+const errOver = stop.Cause("enumerator: the source is no longer needed")
 
-// merged returns the Enumerator whose runs begin with the sources that begin starts. While one
-// of them runs, it can start others.
+// merged returns an Enumerator. begin is called in each run and starts the first sources. A running
+// source can start others.
 func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		cork := iteratee.Cork(ctx)
 		defer cork(false)
-		corked := 0 // sources that have more at hand
+		corked := 0 // the number of sources in a burst
 		uncorked := func(from *branch) {
 			if from.counted {
 				from.counted = false
@@ -69,8 +69,8 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 		run := ctx
 		ctx, cancel := context.WithCancelCause(ctx)
 		m := &merge[E]{name: name, run: run, ctx: ctx, events: make(chan event[E])}
-		var asking *branch // waits for the consumer
-		ended := false     // and no panic is on its way
+		var asking *branch // the source that waits for the consumer
+		ended := false     // the run has ended without a panic
 
 		defer func() { // also if the consumer panics
 			cancel(cmp.Or(last.Err(), error(errOver)))
@@ -153,9 +153,9 @@ func merged[E any](name string, begin func(*merge[E])) Enumerator[E] {
 	})
 }
 
-// start runs e in a goroutine of its own. It may be called by begin, and in the goroutine of a
-// source that runs. Once the end of e has been received, after is called, if it is not nil.
-func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
+// start runs source in a goroutine of its own. begin may call it, and so may a running source, in its
+// goroutine. after, unless it is nil, is called when the run has received the end of source.
+func (m *merge[E]) start(ctx context.Context, source Enumerator[E], after func()) {
 	m.running.Add(1)
 	go func() {
 		if after != nil {
@@ -171,13 +171,13 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 		guard.Run("enumerator: "+m.name+": a source", func() {
 			own, end := iteratee.Part(corks.With(ctx, tell), m.run)
 			defer end()
-			from.end = e.Into(own, m.sink(from))
+			from.end = source.Into(own, m.sink(from))
 			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
 				from.end = iteratee.StepCont
 			}
 		}, func(panicked any) {
 			from.panicked = panicked
-			switch { // the consumer may wait for its context
+			switch { // the consumer may be waiting for its context
 			case panicked != nil:
 				iteratee.Fail(m.run, errPanicked)
 			case from.end.Err() != nil:
@@ -188,8 +188,8 @@ func (m *merge[E]) start(ctx context.Context, e Enumerator[E], after func()) {
 	}()
 }
 
-// sink hands each element of a source over to the goroutine of the run, which receives until all
-// sources are over, so there is no need to look at the context meanwhile.
+// sink returns a Sink that hands each element of a source over to the goroutine of the run. That
+// goroutine receives until all sources are over, so the Sink need not look at the context.
 func (m *merge[E]) sink(from *branch) iteratee.Sink[E] {
 	last := iteratee.StepCont
 	return iteratee.Sink[E]{
@@ -202,7 +202,7 @@ func (m *merge[E]) sink(from *branch) iteratee.Sink[E] {
 		},
 		EOF: func() iteratee.Step {
 			if last.IsCont() {
-				last = iteratee.StepDone // for this source
+				last = iteratee.StepDone // ends this source
 			}
 			return last
 		},

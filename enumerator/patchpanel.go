@@ -7,37 +7,37 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// PatchPanel returns the Enumerator that gives the elements of whichever source was patched in
-// last. patch runs beside the consumer; it calls patchIn to switch to another source, at once: of
-// the source before, the consumer gets nothing more, but for an element that it is just being
-// handed. That source is stopped, and the new one starts when it has returned. patchIn does not
-// wait for that, so it may be called from anywhere: from other goroutines, from functions of the
-// consumer and of the source itself. It reports whether the source was taken.
+// PatchPanel returns an Enumerator of the elements of the source that was patched in last. Each run
+// calls patch once. patch calls patchIn to switch to another source.
 //
-// The panel ends when patch has returned, which closes it, and the source that is patched in then
-// has run out; to end that as well, patch patches in [Empty] before it returns. While the panel is
-// open and the source has run out, the consumer waits. If the source sends EOF, so does the panel,
-// which ends it. A failure of a source ends the run, as does an error of patch. When the consumer is
-// done, or the run has failed, the context of patch ends and patchIn reports false; patch should
-// return then, and the run waits for it.
+// patchIn stops the source before at once: the consumer gets no more of its elements, except one that
+// it is being handed at that moment. The new source starts when the stopped one has returned. patchIn
+// does not wait for that, so any goroutine may call it, as may functions of the consumer and of the
+// source itself. It reports whether the source was taken.
 //
-// It runs patch and the source in a goroutine of their own, and the consumer in that of the run;
-// how they end is as with [Interleave]. patch is called once per run.
+// While patch runs, the panel is open, and the consumer waits if the source has run out. When patch
+// returns, the panel is closed, and it ends when the last source has run out. To end that source as
+// well, patch patches in [Empty] before it returns. If the source sends EOF, the panel sends EOF and
+// ends. A failure of a source or an error of patch ends the run. When the consumer is done or the run
+// has failed, the context of patch ends and patchIn reports false. patch should return then, because
+// the run waits for it.
 //
-// It is Play's Concurrent.patchPanel, where a source that fails, or is the last, is ignored and
-// leaves the consumer waiting for ever.
+// patch and the source each run in a goroutine of their own, and the consumer in the goroutine of the
+// run. They end as with [Interleave].
+//
+// Play calls it Concurrent.patchPanel.
 func PatchPanel[E any](patch func(ctx context.Context, patchIn func(Enumerator[E]) bool) error) Enumerator[E] {
 	return merged("PatchPanel", func(m *merge[E]) {
 		m.anyEOF = true
 		var mu sync.Mutex
 		latest, closed := newLatest(m), false
-		patchIn := func(e Enumerator[E]) bool {
+		patchIn := func(source Enumerator[E]) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if closed || m.ctx.Err() != nil {
 				return false
 			}
-			latest.start(e)
+			latest.start(source)
 			return true
 		}
 		m.start(m.ctx, New(func(ctx context.Context, _ iteratee.Sink[E]) iteratee.Step {

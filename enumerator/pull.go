@@ -11,27 +11,27 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// RunPartial drives it with the elements of e until it is done, and returns its result and the
-// rest of the stream: what it has left over, then what e has not given yet. If e runs out first, it
-// gets EOF, and the rest is what it has left over.
+// RunPartial drives consumer with the elements of source until consumer is done. It returns the result
+// and the rest of the stream: first the elements that consumer has left over, then those that source
+// has not given yet. If source runs out first, consumer gets EOF, and the rest is only what consumer
+// has left over.
 //
-// Meanwhile e waits, and keeps open what it has opened, until the rest has been run or stop is
-// called. Whoever does not run the rest must call stop, which returns when e has closed everything;
-// an error of that is dropped. More calls of stop, and one after the rest has been run, have no
-// effect.
+// source then waits and keeps open whatever it has opened, until rest has been run or stop is called.
+// A caller that does not run rest must call stop. stop returns when source has closed everything, and
+// drops an error of closing. It has no effect when it is called again or after rest has been run.
 //
-// A failure of either before it is done is what RunPartial returns; there is no rest then, and stop
-// has no effect. A failure of e after that is one of the rest. e runs with the context of
-// RunPartial to its end, so that must live on; the rest ends with that and with its own. A panic of
-// e reaches the caller of what runs at that time, the rest or RunPartial.
+// If source or consumer fails before consumer is done, RunPartial returns the error. rest is empty
+// then, and stop has no effect. If source fails later, rest fails. source runs with ctx to its end, so
+// ctx must not end before rest has been run. rest ends with ctx and with its own context. A panic of
+// source reaches the caller of RunPartial or of rest, depending on which of them runs.
 //
-// The rest can be run once: it is that run of e, and fails if it is run again or after stop. e runs
-// in a coroutine, as [iter.Pull] makes one, so the two never run at the same time, and every
-// element costs two switches.
+// rest can be run once: it continues the same run of source. It fails when it is run again or after
+// stop. source runs in a coroutine, as with [iter.Pull]: source and consumer never run at the same
+// time, and each element costs two switches.
 //
-// It is Play's Concurrent.runPartial, where a rest that is not used leaks the source.
-func RunPartial[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) (a A, rest Enumerator[E], stop func(), err error) {
-	p := newPull(ctx, e)
+// Play calls it Concurrent.runPartial.
+func RunPartial[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.Iteratee[E, A]) (a A, rest Enumerator[E], stop func(), err error) {
+	p := newPull(ctx, source)
 	open := false
 	defer func() {
 		if !open {
@@ -40,23 +40,23 @@ func RunPartial[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iter
 	}()
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	r := it.Start(ctx)
+	r := consumer.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
 		step = p.into(ctx, r.Sink)
 	}
 	if a, err = r.Finish(step); err != nil {
 		err = halt.Caused(ctx, err)
-		iteratee.Fail(ctx, err) // a consumer in another goroutine learns why
+		iteratee.Fail(ctx, err) // tells a consumer in another goroutine
 		return a, rest, p.stop, err
 	}
 	open = true
 	return a, p.rest(r.Rest()), p.stop, nil
 }
 
-// A pull is a run of e that makes an element when it is asked for one.
+// A pull is a run of source that makes an element when ask is called.
 type pull[E any] struct {
-	e      Enumerator[E]
+	source Enumerator[E]
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -65,29 +65,30 @@ type pull[E any] struct {
 	close func()
 }
 
-func newPull[E any](ctx context.Context, e Enumerator[E]) *pull[E] {
+func newPull[E any](ctx context.Context, source Enumerator[E]) *pull[E] {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &pull[E]{e: e, ctx: ctx, cancel: cancel}
+	return &pull[E]{source: source, ctx: ctx, cancel: cancel}
 }
 
-// ask returns the next element or, if there is none, the answer of the source.
+// ask returns the next element. If there is none, end is true and step is the last answer of the
+// source.
 func (p *pull[E]) ask() (e E, end bool, step iteratee.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == nil {
-		p.next, p.close = iter.Pull2(All(p.ctx, p.e))
+		p.next, p.close = iter.Pull2(All(p.ctx, p.source))
 	}
 	e, err, ok := p.next()
 	switch {
 	case err != nil:
 		return e, true, iteratee.StepError(err)
 	case !ok:
-		return e, true, iteratee.Cancelled(p.ctx) // it may have been cut short
+		return e, true, iteratee.Cancelled(p.ctx) // the source may have been cut short
 	}
 	return e, false, iteratee.StepCont
 }
 
-// claim reports whether no element has been asked for, and sees to it that none will be.
+// claim reports whether no element has been asked for. If so, it makes sure that none will be.
 func (p *pull[E]) claim() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,7 +99,7 @@ func (p *pull[E]) claim() bool {
 	return true
 }
 
-// stop ends the run and returns when it is over.
+// stop ends the run and returns when the run is over.
 func (p *pull[E]) stop() {
 	p.cancel(errOver)
 	if p.claim() {
@@ -109,7 +110,7 @@ func (p *pull[E]) stop() {
 	p.close()
 }
 
-// into drives sink until that is done, the source has ended, or ctx has.
+// into drives sink until sink is done, the source has ended, or ctx has ended.
 func (p *pull[E]) into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 	for {
 		e, end, step := p.ask()
@@ -125,9 +126,9 @@ func (p *pull[E]) into(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step
 	}
 }
 
-var errRestTwice = errors.New("enumerator: RunPartial: the rest can be run once")
+var errRestTwice = errors.New("enumerator: RunPartial: the rest can be run only once")
 
-// rest returns the source of left and of what has not been asked for yet.
+// rest returns a source of the elements of left and of those not yet asked for.
 func (p *pull[E]) rest(left iteratee.Input[E]) Enumerator[E] {
 	var used atomic.Bool
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
@@ -136,7 +137,7 @@ func (p *pull[E]) rest(left iteratee.Input[E]) Enumerator[E] {
 		}
 		defer p.stop()
 		defer context.AfterFunc(ctx, func() { p.cancel(context.Cause(ctx)) })()
-		step := iteratee.Cancelled(p.ctx) // it may have been stopped
+		step := iteratee.Cancelled(p.ctx) // the source may have been stopped
 		if step.IsCont() {
 			step = FromSlice(left.Els()).Into(ctx, sink)
 		}

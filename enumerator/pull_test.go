@@ -54,7 +54,7 @@ func TestRunPartial(t *testing.T) {
 			assert.EqualValues(t, 1, source.Closes.Load())
 
 			_, err = seen(t.Context(), rest, 0)
-			assert.EqualError(t, err, "enumerator: RunPartial: the rest can be run once")
+			assert.EqualError(t, err, "enumerator: RunPartial: the rest can be run only once")
 			stop()
 			stop()
 		}
@@ -154,7 +154,7 @@ func TestRunPartialAndTheEndOfTheRest(t *testing.T) {
 				assert.Equal(t, map[bool]any{true: "boom"}[c.panics], panicked)
 				switch {
 				case c.cancels == "stop":
-					assert.ErrorContains(t, err, "not needed any more")
+					assert.ErrorContains(t, err, "no longer needed")
 				default:
 					assert.ErrorIs(t, err, c.want)
 				}

@@ -9,69 +9,66 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Run drives it with the elements of e, sends EOF when they have run out, and
-// returns the result. It runs in the caller's goroutine and returns when all is
-// over: when it is done, at once, whatever e has left.
+// Run drives consumer with the elements of source, sends EOF when source has run out, and returns the
+// result of consumer. When consumer is done, Run stops source. Run uses the goroutine of the caller
+// and returns when everything is over.
 //
-// An error of the source, of an adapter or of the consumer ends the run and is
-// what Run returns. When the context ends, that is context.Cause(ctx), also if a function
-// that the run has called says so by ctx.Err(). A panic in any function that the run calls
-// reaches the caller.
+// An error of the source, of an adapter or of the consumer ends the run, and Run returns it. When the
+// context ends, Run returns context.Cause(ctx), also if a function that it has called returns
+// ctx.Err(). A panic in any function that Run calls reaches the caller.
 //
-// It is Play's |>>>.
-func Run[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) (a A, err error) {
+// Play calls it |>>>.
+func Run[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.Iteratee[E, A]) (a A, err error) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	r := it.Start(ctx)
+	r := consumer.Start(ctx)
 	step := r.Step
 	if step.IsCont() {
 		step = iteratee.Cancelled(ctx)
 	}
 	if step.IsCont() {
-		step = iteratee.Drive(ctx, r.Sink, e.driver())
+		step = iteratee.Drive(ctx, r.Sink, source.driver())
 	}
 	if step.IsCont() && ctx.Err() != nil {
-		return a, context.Cause(ctx) // what looks like the end may be a source that was cut short
+		return a, context.Cause(ctx) // source may have been cut short
 	}
 	if a, err = r.Finish(step); err != nil {
 		err = stop.Caused(ctx, err)
-		iteratee.Fail(ctx, err) // a consumer in another goroutine learns why
+		iteratee.Fail(ctx, err) // tells a consumer in another goroutine
 	}
 	return a, err
 }
 
-// Apply drives it with the elements of e and returns it as it is then, without
-// EOF: Run gives its result, and it can be driven by another source. A failure of
-// e is returned as a failed iteratee.
+// Apply drives consumer with the elements of source and returns an Iteratee that continues from there.
+// EOF is not sent, so another source can drive that Iteratee, and [Run] returns its result. If source
+// fails, that Iteratee fails with the error. It can be used once, as [iteratee.Advance] explains.
 //
-// The iteratee returned can be used once: see [iteratee.Advance].
-//
-// It is Play's |>>.
-func Apply[E, A any](ctx context.Context, e Enumerator[E], it iteratee.Iteratee[E, A]) iteratee.Iteratee[E, A] {
-	return iteratee.Advance(ctx, it, e.Into)
+// Play calls it |>>.
+func Apply[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.Iteratee[E, A]) iteratee.Iteratee[E, A] {
+	return iteratee.Advance(ctx, consumer, source.Into)
 }
 
-// Through returns the Enumerator of what t makes of the elements of e. When t
-// stops, e stops, and the consumer stays open for whatever follows. What t leaves
-// over is dropped.
+// Through returns an Enumerator of the elements of source after adapter. When adapter stops, source
+// stops, and the consumer stays open for another source. Elements that adapter leaves over are dropped.
 //
-// It is Play's &> of a source and a transformer.
-func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]) Enumerator[To] {
+// Play calls it &>.
+func Through[From, To any](source Enumerator[From], adapter enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
 		stage := enumeratee.NewSourceStage(ctx)
-		failure := errPanicked // until it has ended otherwise
+		failure := errPanicked // until the run has ended without a panic
 		defer func() {
 			if failure != nil {
-				stage.Fail(failure) // or the goroutines of t may wait for a consumer that waits for its context
+				// Goroutines of adapter may wait for a consumer that waits for its context.
+				stage.Fail(failure)
 			}
 			stage.End()
 		}()
-		adapter, step := t.Attach(stage, sink)
+		attached, step := adapter.Attach(stage, sink)
 		if step.IsCont() {
-			step = iteratee.Drive(stage.Context(), adapter, e.Into)
+			step = iteratee.Drive(stage.Context(), attached, source.Into)
 		}
 		if step.IsCont() || step == stage.Stop() {
-			step = adapter.EOF()
+			step = attached.EOF()
 		}
 		if failure = step.Err(); step == stage.Stop() {
 			return iteratee.StepCont
@@ -80,4 +77,4 @@ func Through[From, To any](e Enumerator[From], t enumeratee.Enumeratee[From, To]
 	})
 }
 
-var errPanicked = errors.New("enumerator: a source or an adapter has panicked")
+var errPanicked = errors.New("enumerator: a source or an adapter panicked")

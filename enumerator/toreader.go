@@ -11,30 +11,31 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ToReader returns a reader of the bytes that e gives, which is one run of e, in the context ctx: a
-// Read that needs more asks e for its next chunk, and nothing runs in between. It is not for several
-// goroutines at once, but Close may be called at any time. What Read returns is a copy; the reader
-// does not change or keep a chunk when the next one is asked for.
+// ToReader returns a reader of the bytes of one run of source with the context ctx. A Read that needs
+// more bytes asks source for its next chunk. source does not run between calls. Read returns a copy.
+// The reader does not change a chunk, and does not keep it when it asks for the next one.
 //
-// When e has run out, Read returns io.EOF. An error of e, or what ended the context, comes out of
-// Read, wrapped, again and again. A panic of e reaches the caller of Read, and later calls
-// fail. Close ends the run, and a Read that waits with it: e has closed what it has opened when
-// Close has returned, and Read returns an error that is [fs.ErrClosed]. Whoever has not read all
-// must call it. It returns nil.
+// When source has run out, Read returns io.EOF. When source has failed or ctx has ended, Read returns
+// an error that wraps the failure or the cause, as do later calls. A panic of source reaches the
+// caller of Read, and later calls fail.
 //
-// The reader is an [io.WriterTo] too, so [io.Copy] hands it whole chunks: if nothing has been read
-// before, e drives the writer itself. An error of the writer ends the run, and comes out of WriteTo
-// as it is. Close does not wait for a WriteTo.
+// Close ends the run, and returns nil when source has closed everything. A caller that has not read
+// everything must call it. A Read that waits, and each later Read, returns an error that wraps
+// [fs.ErrClosed]. Close may be called at any time and by any goroutine. The other methods must not be
+// called by several goroutines at once.
 //
-// e runs in a coroutine, as [iter.Pull] makes one.
-func ToReader(ctx context.Context, e Enumerator[[]byte]) io.ReadCloser {
-	return &reader{pull: newPull(ctx, e)}
+// The reader is also an [io.WriterTo], so [io.Copy] writes whole chunks. An error of the writer ends
+// the run, and WriteTo returns it unchanged. Close does not wait for WriteTo.
+//
+// source runs in a coroutine, as with [iter.Pull]. WriteTo needs none if nothing has been read before.
+func ToReader(ctx context.Context, source Enumerator[[]byte]) io.ReadCloser {
+	return &reader{pull: newPull(ctx, source)}
 }
 
 type reader struct {
 	pull   *pull[[]byte]
-	left   []byte // of the last chunk
-	err    error  // what ends it
+	left   []byte // the unread part of the last chunk
+	err    error  // why the run is over, nil until then
 	closed atomic.Bool
 }
 
@@ -57,7 +58,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return 0, r.err
 }
 
-// end notes why the run is over, and ends it.
+// end ends the run and notes why: err, or that source has run out.
 func (r *reader) end(err error) {
 	r.left, r.err = nil, io.EOF
 	if err != nil {
@@ -80,12 +81,12 @@ func (r *reader) WriteTo(w io.Writer) (n int64, err error) {
 		return err
 	})
 	if r.err == nil {
-		e := Of(r.left).AndThen(New(r.pull.into))
+		source := Of(r.left).AndThen(New(r.pull.into))
 		if r.pull.claim() {
-			e = r.pull.e
+			source = r.pull.source
 		}
 		r.left, r.err = nil, errReaderPanicked // unless Run returns
-		_, failed := Run(r.pull.ctx, e, write)
+		_, failed := Run(r.pull.ctx, source, write)
 		r.end(failed)
 	}
 	switch {
@@ -107,5 +108,5 @@ func (r *reader) Close() error {
 
 var (
 	errReaderClosed   = fmt.Errorf("enumerator: ToReader: %w", fs.ErrClosed)
-	errReaderPanicked = errors.New("enumerator: ToReader: the run has panicked")
+	errReaderPanicked = errors.New("enumerator: ToReader: the run panicked")
 )

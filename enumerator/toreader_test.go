@@ -137,7 +137,7 @@ func TestToReaderErrors(t *testing.T) {
 		panics := enumerator.ToReader(t.Context(), bytesOf("abc").AndThen(enumerator.Repeat(func() []byte { panic("boom") })))
 		assert.PanicsWithValue(t, "boom", func() { read(panics) })
 		got, err := io.ReadAll(panics)
-		assert.EqualError(t, err, "enumerator: ToReader: the run has panicked", "not as if it had run out")
+		assert.EqualError(t, err, "enumerator: ToReader: the run panicked", "not as if it had run out")
 		assert.Empty(t, got)
 		assert.NoError(t, panics.Close())
 	}
