@@ -162,8 +162,8 @@ func scripts[E any](function, callback string, encode func([]byte, E) ([]byte, e
 
 // heading is enumeratee.Heading of a chunk that is a new one in each attachment.
 func heading(chunk string) enumeratee.Enumeratee[[]byte, []byte] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-		return enumeratee.Heading([]byte(chunk)).Attach(stage, inner)
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+		return enumeratee.Heading([]byte(chunk)).Attach(stage, out)
 	})
 }
 

@@ -29,12 +29,12 @@ func Recover[E, To any](encode enumeratee.Enumeratee[enumerator.Item[E], To], f 
 	if f == nil {
 		panic("comet: Recover: f must not be nil")
 	}
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
-		r := &recovering[E, To]{encode: encode, f: f, stage: stage, inner: inner}
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[To]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
+		r := &recovering[E, To]{encode: encode, f: f, stage: stage, out: out}
 		stage.AtEnd(func() { r.place.End() })
 		step := r.attach()
 		r.attached = true
-		return iteratee.Sink[enumerator.Item[E]]{Next: r.next, EOF: r.eof, Rest: r.rest}, step
+		return r, step
 	})
 }
 
@@ -42,7 +42,7 @@ type recovering[E, To any] struct {
 	encode   enumeratee.Enumeratee[enumerator.Item[E], To]
 	f        func(context.Context, error, enumerator.Item[E]) error
 	stage    enumeratee.Stage
-	inner    iteratee.Sink[To]
+	out      iteratee.Outlet[To]
 	attached bool // for the first time
 
 	place      enumeratee.Stage // where encode is attached
@@ -59,7 +59,7 @@ func (r *recovering[E, To]) attach() iteratee.Step {
 	r.attaching = true
 	r.place = enumeratee.NewStage(r.stage.Context())
 	var step iteratee.Step
-	r.outer, step = r.encode.Attach(r.place, iteratee.Sink[To]{Next: r.handOn, EOF: r.inner.EOF, Rest: r.inner.Rest})
+	r.outer, step = r.encode.Attach(r.place, iteratee.Funcs[To]{Next: r.handOn, EOF: enumeratee.Closable(r.out).EOF, Rest: r.out.Rest}.Sink())
 	r.attaching = false
 	return r.own(step)
 }
@@ -69,7 +69,7 @@ func (r *recovering[E, To]) handOn(to To) iteratee.Step {
 		return iteratee.StepCont // the consumer has it already
 	}
 	r.inConsumer = true // and still is if that panics
-	r.consumer = r.inner.Next(to)
+	r.consumer = r.out.Next(to)
 	r.inConsumer = false
 	return r.consumer
 }
@@ -82,7 +82,7 @@ func (r *recovering[E, To]) own(step iteratee.Step) iteratee.Step {
 	return step
 }
 
-func (r *recovering[E, To]) next(i enumerator.Item[E]) iteratee.Step {
+func (r *recovering[E, To]) Next(i enumerator.Item[E]) iteratee.Step {
 	if !r.end.IsCont() {
 		return r.end
 	}
@@ -134,14 +134,14 @@ func (r *recovering[E, To]) offer(i enumerator.Item[E]) (step iteratee.Step) {
 	return r.outer.Next(i)
 }
 
-func (r *recovering[E, To]) eof() iteratee.Step {
+func (r *recovering[E, To]) EOF() iteratee.Step {
 	if r.end.IsCont() {
 		r.end = r.own(r.outer.EOF())
 	}
 	return r.end
 }
 
-func (r *recovering[E, To]) rest() iteratee.Input[enumerator.Item[E]] {
+func (r *recovering[E, To]) Rest() iteratee.Input[enumerator.Item[E]] {
 	rest := r.outer.Rest()
 	if _, ok := rest.El(); ok {
 		if _, ok := r.replaced.El(); ok {

@@ -3,57 +3,76 @@ package enumeratee
 import (
 	"context"
 
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ApplyOn returns the Iteratee that feeds it through t and ends with it as it is then,
-// without EOF: it can go on with something else. It is done when t stops, when it is
-// done or has failed, or at EOF. What t was handed and did not consume is left over.
+// ApplyOn returns the Iteratee that feeds consumer through adapter and ends with consumer as it is then,
+// without EOF, so that it can go on with something else. It is done when adapter stops, when consumer is done
+// or has failed, or at EOF. What adapter was handed and did not consume is left over.
 //
-// The iteratee with which it ends can be used once, and in the same run: it is a part
-// of that, not a recipe.
+// The iteratee with which it ends can be used once, and in the same run: it is a part of that run, not a
+// recipe.
 //
-// It is Play's applyOn; [Transform] is what that is used for nearly always.
-func ApplyOn[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[From, iteratee.Iteratee[To, A]] {
-		ctx, _ = iteratee.Failable(ctx)
-		inner := it.Start(ctx)
-		if !inner.Step.IsCont() {
-			return iteratee.Running[From, iteratee.Iteratee[To, A]]{
-				Sink:   iteratee.Ended(iteratee.StepDone, iteratee.Empty[From]()),
-				Step:   iteratee.StepDone,
-				Result: func() (iteratee.Iteratee[To, A], error) { return iteratee.Resume(inner, inner.Step), nil },
-			}
+// Play calls it applyOn; nearly all uses of that are [Transform].
+func ApplyOn[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[From, iteratee.Iteratee[To, A]], iteratee.Step) {
+		ctx, _ = scope.Failable(ctx)
+		inner, step := consumer.Start(ctx)
+		a := &applied[From, To, A]{consumer: noted[To, A]{inner, step}}
+		if !step.IsCont() {
+			a.Sink = iteratee.Ended(iteratee.StepDone, iteratee.Empty[From]())
+			a.ended = true
+			return a, iteratee.StepDone
 		}
-		stage := NewStage(ctx)
-		answer := iteratee.StepCont // inner's last one
-		note := func(step iteratee.Step) iteratee.Step {
-			answer = step
-			if step.Err() != nil {
-				return iteratee.StepDone // its failure is its own
-			}
-			return step
-		}
-		outer, step := t.Attach(stage, iteratee.Sink[To]{
-			Next: func(e To) iteratee.Step { return note(inner.Next(e)) },
-			EOF:  func() iteratee.Step { return note(inner.EOF()) },
-			Rest: inner.Rest,
-		})
-		outer = endedByFailure(stage, outer)
-		outer.Rest = ofTheStream(outer.Rest)
-		return iteratee.Running[From, iteratee.Iteratee[To, A]]{
-			Sink: outer,
-			Step: step,
-			Result: func() (a iteratee.Iteratee[To, A], err error) {
-				defer stage.End()
-				if err := outer.EOF().Err(); err != nil {
-					return a, err
-				}
-				if !answer.IsCont() {
-					inner.Rest = iteratee.Empty[To] // t has given back what it can
-				}
-				return iteratee.Resume(inner, answer), nil
-			},
-		}
+		a.stage = NewStage(ctx)
+		a.Sink, step = adapter.Attach(a.stage, &a.consumer)
+		a.Sink = endedByFailure(a.stage, a.Sink)
+		return a, step
 	})
 }
+
+type applied[From, To, A any] struct {
+	iteratee.Sink[From] // the adapter
+	stage               Stage
+	consumer            noted[To, A]
+	ended               bool // before any input
+}
+
+func (a *applied[From, To, A]) Rest() iteratee.Input[From] { return a.Sink.Rest().WithoutEOF() }
+
+func (a *applied[From, To, A]) Result() (consumer iteratee.Iteratee[To, A], err error) {
+	run := a.consumer.Running
+	if !a.ended {
+		defer a.stage.End()
+		if err := a.Sink.EOF().Err(); err != nil {
+			return consumer, err
+		}
+		if !a.consumer.last.IsCont() {
+			run = restless[To, A]{run} // the adapter has given back what it can
+		}
+	}
+	return iteratee.Resume(run, a.consumer.last), nil
+}
+
+// noted is a consumer whose last answer is noted. Its failure is its own, and not one of the run.
+type noted[E, A any] struct {
+	iteratee.Running[E, A]
+	last iteratee.Step
+}
+
+func (n *noted[E, A]) Next(e E) iteratee.Step { return n.note(n.Running.Next(e)) }
+func (n *noted[E, A]) EOF() iteratee.Step     { return n.note(n.Running.EOF()) }
+
+func (n *noted[E, A]) note(step iteratee.Step) iteratee.Step {
+	n.last = step
+	if step.Err() != nil {
+		return iteratee.StepDone
+	}
+	return step
+}
+
+// restless is a run that leaves nothing over.
+type restless[E, A any] struct{ iteratee.Running[E, A] }
+
+func (restless[E, A]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }

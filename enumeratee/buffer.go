@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -27,13 +28,15 @@ import (
 // loses what waits when its consumer is done early. [BufferOrFail] fails.
 func Buffer[E any](n int) Enumeratee[E, E] {
 	checkCount("Buffer", n)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](n).start(stage, inner)
-		sink, step := h.sink(func(e E) iteratee.Step { return h.hand(e, 1) })
-		sink.Batch = h.handAll
-		return sink, step
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](n).start(stage, out)
+		return &buffer[E]{intake[E]{h, func(e E) iteratee.Step { return h.hand(e, 1) }}}, iteratee.StepCont
 	})
 }
+
+type buffer[E any] struct{ intake[E] }
+
+func (b *buffer[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) { return b.handAll(es, ended) }
 
 // BufferFunc is [Buffer] of elements whose sizes, which size tells, are max in sum at most.
 // An element that is larger than max is handed over alone: nothing waits with it, and the
@@ -50,9 +53,9 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 	if max < 0 {
 		panic(fmt.Sprintf("enumeratee: BufferFunc: max must not be negative, got %d", max))
 	}
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](max).start(stage, inner)
-		return h.sink(func(e E) iteratee.Step {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](max).start(stage, out)
+		return intake[E]{h, func(e E) iteratee.Step {
 			n := size(e)
 			switch {
 			case n < 0:
@@ -61,7 +64,7 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 				n = 1
 			}
 			return h.hand(e, min(n, mostRoom+1))
-		})
+		}}, iteratee.StepCont
 	})
 }
 
@@ -76,14 +79,14 @@ var ErrOverflow = errors.New("enumeratee: BufferOrFail: the buffer is full")
 // It is Play's Concurrent.buffer, with room for n as it says, and not for one more.
 func BufferOrFail[E any](n int) Enumeratee[E, E] {
 	checkCount("BufferOrFail", n)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](n).start(stage, inner)
-		return h.sink(func(e E) iteratee.Step {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](n).start(stage, out)
+		return intake[E]{h, func(e E) iteratee.Step {
 			if h.offer(e) {
 				return iteratee.StepCont
 			}
 			return h.refuse(e, ErrOverflow)
-		})
+		}}, iteratee.StepCont
 	})
 }
 
@@ -96,13 +99,13 @@ func BufferOrFail[E any](n int) Enumeratee[E, E] {
 //
 // It is the conflate of Akka Streams, and the onBackpressureReduce of RxJava.
 func Conflate[E any](merge func(waiting, e E) E) Enumeratee[E, E] {
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](1).start(stage, inner)
-		return h.sink(func(e E) iteratee.Step {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](1).start(stage, out)
+		return intake[E]{h, func(e E) iteratee.Step {
 			if waiting, ok := h.takeBack(); ok {
 				e = merge(waiting, e)
 			}
 			return h.hand(e, 1)
-		})
+		}}, iteratee.StepCont
 	})
 }

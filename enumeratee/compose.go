@@ -4,17 +4,18 @@ import (
 	"context"
 	"slices"
 
+	"github.com/halley-go/halley/internal/fast"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Compose returns the adapter that is first, then second. At the end first hands
-// on what it holds to second, then second does to the consumer. Once either stops,
-// the whole has stopped. It adds nothing to the cost of an element. A chain of any
-// length, nested to either side, is attached in constant stack and linear time;
-// each of its adapters that calls the next takes a small stack frame per element.
+// Compose returns the adapter that is first, then second. At the end first hands on the elements that it
+// holds to second, then second does so to the consumer. When either stops, the whole has stopped. What
+// second leaves over is left over where first can give it back: see [Map]. A chain of any length, nested to
+// either side, is attached in constant stack and linear time. Each adapter of a chain that calls the next
+// takes a small stack frame for the time of an element.
 //
-// It is Play's ><>. Unlike there, what second leaves over is not lost where first
-// can give it back: see [Map].
+// Play calls it ><>, and loses what second leaves over.
 func Compose[A, B, C any](first Enumeratee[A, B], second Enumeratee[B, C]) Enumeratee[A, C] {
 	return Enumeratee[A, C]{part: &part{first: first.erase(), second: second.erase()}}
 }
@@ -39,30 +40,32 @@ func Compose6[A, B, C, D, E, F, G any](a Enumeratee[A, B], b Enumeratee[B, C], c
 	return Compose(Compose5(a, b, c, d, e), f)
 }
 
-// part is an Enumeratee without its types, so that a chain of any length can be
-// walked without recursion. Either attach is set or the two others.
+// part is an Enumeratee without its types, so that a chain of any length can be walked without recursion.
+// Either attach is set or the two others.
 type part struct {
-	attach        func(stage Stage, inner any) (sink any, eof func() iteratee.Step, step iteratee.Step)
+	attach        func(stage Stage, out any) (sink closer, step iteratee.Step)
 	first, second *part
 }
 
-func (t Enumeratee[From, To]) erase() *part {
-	if t.part != nil {
-		return t.part
+// closer is an iteratee.Sink of any type.
+type closer interface{ EOF() iteratee.Step }
+
+func (a Enumeratee[From, To]) erase() *part {
+	if a.part != nil {
+		return a.part
 	}
-	return &part{attach: func(stage Stage, inner any) (any, func() iteratee.Step, iteratee.Step) {
-		sink, step := t.Attach(stage, inner.(iteratee.Sink[To]))
-		return sink, sink.EOF, step
+	return &part{attach: func(stage Stage, out any) (closer, iteratee.Step) {
+		return a.Attach(stage, out.(iteratee.Outlet[To]))
 	}}
 }
 
-// attachParts attaches the last part to inner, the one before it to that, and so
-// on. If one is done by then, those before it are not attached.
-func attachParts[From, To any](p *part, stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+// attachParts attaches the last part to out, the one before it to that, and so on. If one is done by then,
+// those before it are not attached.
+func attachParts[From, To any](p *part, stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 	var (
-		sink any                    = inner
-		eofs []func() iteratee.Step // last part first
-		step iteratee.Step
+		next  any      = out
+		parts []closer // last part first
+		step  iteratee.Step
 	)
 	for todo := []*part{p}; len(todo) > 0 && step.IsCont(); {
 		p := todo[len(todo)-1]
@@ -71,93 +74,128 @@ func attachParts[From, To any](p *part, stage Stage, inner iteratee.Sink[To]) (i
 			todo = append(todo, p.first, p.second)
 			continue
 		}
-		var eof func() iteratee.Step
-		sink, eof, step = p.attach(stage, sink)
-		eofs = append(eofs, eof)
+		var sink closer
+		sink, step = p.attach(stage, next)
+		parts = append(parts, sink)
+		next = sink
 	}
-	whole := iteratee.Ended(step, iteratee.Empty[From]())
+	first := iteratee.Ended(step, iteratee.Empty[From]())
 	if step.IsCont() {
-		whole = sink.(iteratee.Sink[From])
+		first = next.(iteratee.Sink[From])
 	}
-	whole.EOF = func() iteratee.Step {
-		for _, eof := range slices.Backward(eofs) {
-			if step := eof(); step != stage.Stop() {
-				return step // the consumer has ended
-			}
-		}
-		return stage.Stop()
-	}
-	return whole, step
+	return &composed[From]{first, parts, stage.Stop()}, step
 }
 
-// Transform returns the Iteratee that feeds it through t. It is done when t stops,
-// when it is done, or at EOF; it gets EOF then, if it still wants input.
+type composed[From any] struct {
+	iteratee.Sink[From] // the first part
+	parts               []closer
+	stop                iteratee.Step
+}
+
+func (c *composed[From]) EOF() iteratee.Step {
+	for _, part := range slices.Backward(c.parts) {
+		if step := part.EOF(); step != c.stop {
+			return step // the consumer has ended
+		}
+	}
+	return c.stop
+}
+
+func (c *composed[From]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step) {
+	return fast.Offer[From, iteratee.Step](c.Sink, es, ended)
+}
+
+func (c *composed[From]) Reset(fast.Key) (iteratee.Step, bool) {
+	return fast.Reset[From, iteratee.Step](c.Sink)
+}
+
+// Transform returns the Iteratee that feeds consumer through adapter. It is done when adapter stops, when
+// consumer is done, or at EOF. consumer gets EOF then, if it still wants input. If consumer is done before
+// any input, adapter is not attached at all.
 //
-// What t was handed and did not consume is left over; what it leaves over is,
-// where t can give it back: see [Map]. If it is done before any input, t is not
-// attached at all.
+// What adapter was handed and did not consume is left over. What consumer leaves over is left over where
+// adapter can give it back: see [Map].
 //
-// It is Play's &>>.
-func Transform[From, To, A any](t Enumeratee[From, To], it iteratee.Iteratee[To, A]) iteratee.Iteratee[From, A] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[From, A] {
-		ctx, _ = iteratee.Failable(ctx)
-		inner := it.Start(ctx)
-		if !inner.Step.IsCont() {
-			return iteratee.Running[From, A]{
-				Sink:   iteratee.Ended(inner.Step, iteratee.Empty[From]()),
-				Step:   inner.Step,
-				Result: inner.Result,
-			}
+// Play calls it &>>.
+func Transform[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, A] {
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[From, A], iteratee.Step) {
+		ctx, _ = scope.Failable(ctx)
+		inner, step := consumer.Start(ctx)
+		t := &transformed[From, To, A]{consumer: inner}
+		if !step.IsCont() {
+			t.Sink = iteratee.Ended(step, iteratee.Empty[From]())
+			t.ended = true
+			return t, step
 		}
-		stage := NewStage(ctx)
-		outer, step := t.Attach(stage, inner.Sink)
-		outer = endedByFailure(stage, outer)
-		outer.Rest = ofTheStream(outer.Rest)
-		if stage.end != nil {
-			outer.Reset = nil // what is held open would be closed
-		}
-		return iteratee.Running[From, A]{
-			Sink: outer,
-			Step: step,
-			// EOF has no effect on what is done already.
-			Result: func() (a A, err error) {
-				defer stage.End()
-				if err := outer.EOF().Err(); err != nil {
-					return a, err
-				}
-				return inner.Finish(inner.EOF())
-			},
-		}
+		t.stage = NewStage(ctx)
+		t.Sink, step = adapter.Attach(t.stage, inner)
+		t.Sink = endedByFailure(t.stage, t.Sink)
+		return t, step
 	})
 }
 
-// ofTheStream is rest without EOF: the consumer has got that from whoever closed it, where
-// the stream can go on.
-func ofTheStream[E any](rest func() iteratee.Input[E]) func() iteratee.Input[E] {
-	return func() iteratee.Input[E] { return rest().WithoutEOF() }
+type transformed[From, To, A any] struct {
+	iteratee.Sink[From] // the adapter
+	stage               Stage
+	consumer            iteratee.Running[To, A]
+	ended               bool // before any input
 }
 
-// Defer returns the adapter that build makes for each attachment. It is for adapters with
-// a state that cannot be shared. If build fails, so does the run.
+// Rest returns the rest without EOF: the consumer has got that from here, and the stream may go on.
+func (t *transformed[From, To, A]) Rest() iteratee.Input[From] { return t.Sink.Rest().WithoutEOF() }
+
+func (t *transformed[From, To, A]) Result() (a A, err error) {
+	if t.ended {
+		return t.consumer.Result()
+	}
+	defer t.stage.End()
+	if err := t.Sink.EOF().Err(); err != nil { // has no effect if the adapter is done
+		return a, err
+	}
+	return iteratee.Finish(t.consumer, t.consumer.EOF())
+}
+
+func (t *transformed[From, To, A]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step) {
+	return fast.Offer[From, iteratee.Step](t.Sink, es, ended)
+}
+
+func (t *transformed[From, To, A]) Reset(fast.Key) (step iteratee.Step, ok bool) {
+	if t.ended || t.stage.end != nil {
+		return step, false // something that is held open would be closed
+	}
+	return fast.Reset[From, iteratee.Step](t.Sink)
+}
+
+// Defer returns the adapter that build makes for each attachment. It is for adapters with a state that
+// cannot be shared. If build fails, the run fails.
 //
-// It is the Defer of ReactiveX, and serves where Play flattens a future transformer.
+// ReactiveX calls it Defer; in Play, flatten of a future Enumeratee does this.
 func Defer[From, To any](build func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		t, err := build(stage.Context())
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		adapter, err := build(stage.Context())
 		if err != nil {
 			step := iteratee.StepError(err)
 			return iteratee.Ended(step, iteratee.Empty[From]()), step
 		}
-		return t.Attach(stage, inner)
+		return adapter.Attach(stage, out)
 	})
 }
 
 // PassAlong returns the adapter that changes nothing.
 //
-// It is Play's Enumeratee.passAlong.
+// Play calls it Enumeratee.passAlong.
 func PassAlong[E any]() Enumeratee[E, E] {
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		inner.EOF = stage.EOF
-		return inner, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		return &pass[E]{stage, out}, iteratee.StepCont
 	})
+}
+
+// pass hands on each element.
+type pass[E any] struct {
+	Stage
+	iteratee.Outlet[E]
+}
+
+func (p *pass[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) {
+	return fast.Offer[E, iteratee.Step](p.Outlet, es, ended)
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -45,11 +45,11 @@ func mapConcurrent[From, To any](operator string, limit int, ordered bool, f fun
 	if limit <= 0 {
 		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
 	}
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, inner: inner, stage: stage}
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, out: out, stage: stage}
 		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu
 		c.consumer = goRun(stage, c.run)
-		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest, Batch: c.batch}, iteratee.StepCont
+		return c, iteratee.StepCont
 	})
 }
 
@@ -59,7 +59,7 @@ type concurrent[From, To any] struct {
 	f        func(context.Context, From) (To, error)
 	limit    int
 	ordered  bool
-	inner    iteratee.Sink[To]
+	out      iteratee.Outlet[To]
 	stage    Stage
 	consumer *running
 	ctx      context.Context // of f
@@ -92,17 +92,17 @@ type call[From, To any] struct {
 	made bool
 }
 
-func (c *concurrent[From, To]) next(e From) iteratee.Step {
+func (c *concurrent[From, To]) Next(e From) iteratee.Step {
 	c.mu.Lock()
 	ok := c.add(e)
 	c.mu.Unlock()
 	return c.added(ok, e)
 }
 
-func (c *concurrent[From, To]) batch(es []From, over *atomic.Bool) (n int, step iteratee.Step) {
+func (c *concurrent[From, To]) Batch(es []From, ended *fast.Flag) (n int, step iteratee.Step) {
 	c.mu.Lock()
 	ok := true
-	for ; n < len(es) && ok && !over.Load(); n++ {
+	for ; n < len(es) && ok && !ended.Load(); n++ {
 		ok = c.add(es[n])
 	}
 	c.mu.Unlock()
@@ -146,7 +146,7 @@ func (c *concurrent[From, To]) added(ok bool, e From) iteratee.Step {
 	return c.consumer.answer()
 }
 
-func (c *concurrent[From, To]) eof() iteratee.Step {
+func (c *concurrent[From, To]) EOF() iteratee.Step {
 	c.mu.Lock()
 	c.closed = true
 	c.result.Signal()
@@ -154,12 +154,12 @@ func (c *concurrent[From, To]) eof() iteratee.Step {
 	return c.consumer.answer()
 }
 
-func (c *concurrent[From, To]) rest() iteratee.Input[From] {
+func (c *concurrent[From, To]) Rest() iteratee.Input[From] {
 	if !c.consumer.isOver() {
 		return iteratee.Empty[From]()
 	}
 	var es []From
-	if _, ok := c.inner.Rest().El(); ok {
+	if _, ok := c.out.Rest().El(); ok {
 		es = append(es, c.last)
 	}
 	slices.SortFunc(c.calls, func(a, b *call[From, To]) int { return cmp.Compare(a.at, b.at) })
@@ -183,7 +183,7 @@ func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
 		if !ok {
 			return iteratee.Cancelled(c.ctx)
 		}
-		if step := c.inner.Next(out); !step.IsCont() {
+		if step := c.out.Next(out); !step.IsCont() {
 			return c.lastAnswer(step)
 		}
 	}
@@ -311,7 +311,7 @@ func (c *concurrent[From, To]) fail(err error) {
 	if !c.ended && c.failed.IsCont() {
 		c.failed = iteratee.StepError(err)
 		c.cancel(err)
-		c.stage.Fail(err)
+		c.stage.fail(err)
 	}
 }
 

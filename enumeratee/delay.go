@@ -6,63 +6,80 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Delay returns the adapter that hands on each element, and the end, d after it has come.
-// Up to 1024 elements wait for that; when so many do, the source waits too.
+// Delay returns the adapter that hands on each element, and the end, d after it has come. When 1024 elements
+// wait, the source waits too.
 //
-// It runs its consumer in a goroutine of its own. When that is done, the source is stopped,
-// also while it waits. Left over is what the consumer has left over, then what waits. If the
-// source fails, that ends the run at once, and what waits is dropped; so it is if the context
-// ends. A panic of the consumer reaches the caller of the run. Delay panics if d is not
-// positive.
+// Delay runs its consumer in a goroutine of its own. When the consumer is done, the source is stopped, also
+// while it waits. The elements that wait are left over, after what the consumer has left over. If the source
+// fails or the context ends, the run ends at once, and the elements that wait are dropped. A panic of the
+// consumer reaches the caller of the run. Delay panics if d is not positive.
 //
-// It is the Delay of ReactiveX, which holds any number of elements and never has the source wait.
+// ReactiveX calls it Delay, holds any number of elements, and never has the source wait.
 func Delay[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Delay", d)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[delayed[E]](delayRoom)
-		var asleep []delayed[E] // none or one
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		clock := time.NewTimer(d)
 		stage.AtEnd(func() { clock.Stop() })
-		h.start(stage, iteratee.Sink[delayed[E]]{
-			Next: func(x delayed[E]) iteratee.Step {
-				asleep = append(asleep[:0], x)
-				clock.Reset(time.Until(x.due))
-				select {
-				case <-clock.C:
-				case <-h.ctx.Done():
-					return iteratee.Cancelled(h.ctx)
-				}
-				asleep = asleep[:0]
-				if x.end {
-					return iteratee.StepCont
-				}
-				return inner.Next(x.e)
-			},
-			Rest: func() iteratee.Input[delayed[E]] { return iteratee.Els(asleep...) },
-		})
-		sink, step := h.sink(func(x delayed[E]) iteratee.Step { return h.hand(x, 1) })
-		end := false
-		return iteratee.Sink[E]{
-			Next: func(e E) iteratee.Step { return sink.Next(delayed[E]{e: e, due: time.Now().Add(d)}) },
-			EOF: func() iteratee.Step {
-				if !end {
-					end = true
-					h.hand(delayed[E]{due: time.Now().Add(d), end: true}, 0)
-				}
-				return sink.EOF()
-			},
-			Rest: func() iteratee.Input[E] {
-				var es []E
-				for _, x := range sink.Rest().Els() {
-					if !x.end {
-						es = append(es, x.e)
-					}
-				}
-				return inner.Rest().Then(iteratee.Els(es...))
-			},
-		}, step
+		h := newHandover[delayed[E]](delayRoom)
+		h.start(stage, &sleeper[E]{h: h, clock: clock, out: out})
+		return &delay[E]{h: h, d: d, out: out}, iteratee.StepCont
 	})
 }
+
+// delay is the side of the source.
+type delay[E any] struct {
+	h     *handover[delayed[E]]
+	d     time.Duration
+	out   iteratee.Outlet[E]
+	ended bool
+}
+
+func (d *delay[E]) Next(e E) iteratee.Step {
+	return d.h.hand(delayed[E]{e: e, due: time.Now().Add(d.d)}, 1)
+}
+
+func (d *delay[E]) EOF() iteratee.Step {
+	if !d.ended {
+		d.ended = true
+		d.h.hand(delayed[E]{due: time.Now().Add(d.d), end: true}, 0)
+	}
+	return d.h.EOF()
+}
+
+func (d *delay[E]) Rest() iteratee.Input[E] {
+	var es []E
+	for _, x := range d.h.Rest().Els() {
+		if !x.end {
+			es = append(es, x.e)
+		}
+	}
+	return d.out.Rest().Then(iteratee.Els(es...))
+}
+
+// sleeper is the side of the consumer. It sleeps until an element is due.
+type sleeper[E any] struct {
+	h      *handover[delayed[E]]
+	clock  *time.Timer
+	out    iteratee.Outlet[E]
+	asleep []delayed[E] // one element, or none
+}
+
+func (s *sleeper[E]) Next(x delayed[E]) iteratee.Step {
+	s.asleep = append(s.asleep[:0], x)
+	s.clock.Reset(time.Until(x.due))
+	select {
+	case <-s.clock.C:
+	case <-s.h.ctx.Done():
+		return iteratee.Cancelled(s.h.ctx)
+	}
+	s.asleep = s.asleep[:0]
+	if x.end {
+		return iteratee.StepCont
+	}
+	return s.out.Next(x.e)
+}
+
+func (s *sleeper[E]) Rest() iteratee.Input[delayed[E]] { return iteratee.Els(s.asleep...) }
 
 const delayRoom = 1024
 

@@ -1,81 +1,84 @@
 package enumeratee
 
 import (
-	"sync/atomic"
-
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Filter returns the adapter that hands on the elements for which keep is true.
-// What the consumer leaves over is left over.
+// Filter returns the adapter that hands on the elements for which keep is true. What the consumer leaves
+// over is left over.
 //
-// It is Play's Enumeratee.filter.
+// Play calls it Enumeratee.filter.
 func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		next, end := inner.Next, iteratee.StepCont
-		ended := func(step iteratee.Step) iteratee.Step { // its own closure keeps the common path small
-			end = step
-			return step
-		}
-		return iteratee.Sink[E]{
-			Next: func(e E) iteratee.Step {
-				if !keep(e) {
-					return end
-				}
-				if step := next(e); !step.IsCont() {
-					return ended(step)
-				}
-				return iteratee.Step{}
-			},
-			EOF:  stage.EOF,
-			Rest: inner.Rest,
-			Keep: keep,
-			Kept: next,
-			Batch: func(es []E, over *atomic.Bool) (int, iteratee.Step) {
-				for i, e := range es {
-					if over.Load() {
-						return i, iteratee.Step{}
-					}
-					if keep(e) {
-						if step := next(e); !step.IsCont() {
-							return i + 1, ended(step)
-						}
-					}
-				}
-				return len(es), end
-			},
-		}, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		return &filter[E]{Stage: stage, Outlet: out, keep: keep}, iteratee.StepCont
 	})
 }
 
-// FilterNot returns the adapter that hands on the elements for which drop is false.
-// What the consumer leaves over is left over.
+type filter[E any] struct {
+	Stage
+	iteratee.Outlet[E]
+	keep func(E) bool
+	end  iteratee.Step
+}
+
+func (f *filter[E]) Next(e E) iteratee.Step {
+	if !f.keep(e) {
+		return f.end
+	}
+	step := f.Outlet.Next(e)
+	if !step.IsCont() {
+		f.end = step
+	}
+	return step
+}
+
+func (f *filter[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) {
+	for i, e := range es {
+		if ended.Load() {
+			return i, iteratee.Step{}
+		}
+		if f.keep(e) {
+			if step := f.Outlet.Next(e); !step.IsCont() {
+				f.end = step
+				return i + 1, step
+			}
+		}
+	}
+	return len(es), f.end
+}
+
+// FilterNot returns the adapter that hands on the elements for which drop is false. What the consumer leaves
+// over is left over.
 //
-// It is Play's Enumeratee.filterNot.
+// Play calls it Enumeratee.filterNot.
 func FilterNot[E any](drop func(E) bool) Enumeratee[E, E] {
 	return Filter(func(e E) bool { return !drop(e) })
 }
 
-// FilterMap returns the adapter that hands on what f returns with true. What is left
-// over is as with [Map].
+// FilterMap returns the adapter that hands on the values that f returns with true. Leftovers are as with
+// [Map].
 //
-// It is Play's Enumeratee.collect, of a function that says whether it is defined.
+// Play calls it Enumeratee.collect, with a function that says whether it is defined.
 func FilterMap[From, To any](f func(From) (To, bool)) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		last := giver[From, To]{inner: inner.Rest}
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				to, ok := f(e)
-				if !ok {
-					return last.end
-				}
-				if step := inner.Next(to); !step.IsCont() {
-					return last.ended(e, step)
-				}
-				return iteratee.StepCont
-			},
-			EOF:  stage.EOF,
-			Rest: last.rest,
-		}, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		return &filterMap[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f}, iteratee.StepCont
 	})
+}
+
+type filterMap[From, To any] struct {
+	Stage
+	giver[From, To]
+	f func(From) (To, bool)
+}
+
+func (f *filterMap[From, To]) Next(e From) iteratee.Step {
+	to, ok := f.f(e)
+	if !ok {
+		return f.end
+	}
+	if step := f.out.Next(to); !step.IsCont() {
+		return f.ended(e, step)
+	}
+	return iteratee.StepCont
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -19,7 +20,7 @@ import (
 type handover[E any] struct {
 	stage    Stage
 	consumer *running
-	inner    iteratee.Sink[E]
+	out      iteratee.Outlet[E]
 	max      int
 
 	// Of the source's goroutine.
@@ -63,25 +64,24 @@ func newHandover[E any](room int) *handover[E] {
 }
 
 // start starts the goroutine of the consumer.
-func (h *handover[E]) start(stage Stage, inner iteratee.Sink[E]) *handover[E] {
-	h.stage, h.inner = stage, inner
+func (h *handover[E]) start(stage Stage, out iteratee.Outlet[E]) *handover[E] {
+	h.stage, h.out = stage, out
 	h.cork = iteratee.Cork(stage.Context())
 	h.consumer = goRun(stage, h.run)
 	return h
 }
 
-// sink is the source's side, where next takes each element.
-func (h *handover[E]) sink(next func(E) iteratee.Step) (iteratee.Sink[E], iteratee.Step) {
-	return iteratee.Sink[E]{
-		Next: func(e E) iteratee.Step {
-			if !h.failed.IsCont() {
-				return h.failed
-			}
-			return next(e)
-		},
-		EOF:  h.eof,
-		Rest: h.rest,
-	}, iteratee.StepCont
+// intake is the side of the source, where next takes each element.
+type intake[E any] struct {
+	*handover[E]
+	next func(E) iteratee.Step
+}
+
+func (i intake[E]) Next(e E) iteratee.Step {
+	if !i.failed.IsCont() {
+		return i.failed
+	}
+	return i.next(e)
 }
 
 // hand hands e over and waits until there is room for it, or the consumer has taken it.
@@ -101,8 +101,8 @@ func (h *handover[E]) hand(e E, size int) iteratee.Step {
 }
 
 // handAll is hand of several elements, each of size 1.
-func (h *handover[E]) handAll(es []E, over *atomic.Bool) (n int, step iteratee.Step) {
-	for n < len(es) && step.IsCont() && !over.Load() {
+func (h *handover[E]) handAll(es []E, ended *fast.Flag) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() && !ended.Load() {
 		h.fits(len(es))
 		room := h.max - (h.put - h.seen) + 1 // the last has to wait
 		h.mu.Lock()
@@ -226,7 +226,7 @@ func (h *handover[E]) refuse(e E, err error) iteratee.Step {
 		return h.consumer.answer()
 	}
 	h.failed = iteratee.StepError(err)
-	h.stage.Fail(err)
+	h.stage.fail(err)
 	return h.failed
 }
 
@@ -237,7 +237,7 @@ func (h *handover[E]) ended() bool {
 	return h.over
 }
 
-func (h *handover[E]) eof() iteratee.Step {
+func (h *handover[E]) EOF() iteratee.Step {
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
@@ -245,7 +245,7 @@ func (h *handover[E]) eof() iteratee.Step {
 	return h.consumer.answer()
 }
 
-func (h *handover[E]) rest() iteratee.Input[E] {
+func (h *handover[E]) Rest() iteratee.Input[E] {
 	if !h.failed.IsCont() {
 		h.consumer.stop()
 	}
@@ -258,7 +258,7 @@ func (h *handover[E]) rest() iteratee.Input[E] {
 			es = append(es, x.e)
 		}
 	}
-	return h.inner.Rest().Then(iteratee.Els(es...)).Then(h.late)
+	return h.out.Rest().Then(iteratee.Els(es...)).Then(h.late)
 }
 
 // run is the goroutine of the consumer.
@@ -285,7 +285,7 @@ func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 			if h.next < len(h.batch) {
 				h.cork(true)
 			}
-			if step := h.inner.Next(x.e); !step.IsCont() {
+			if step := h.out.Next(x.e); !step.IsCont() {
 				return step
 			}
 		}

@@ -2,94 +2,102 @@ package enumeratee
 
 import (
 	"context"
-	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
 // Map returns the adapter that hands on f of each element.
 //
-// If the consumer ends on an element and leaves it over, Map leaves over the one
-// from which that was made. It remembers no other, and cannot tell whether a part
-// of a chunk or all of it was left over: it gives back the whole.
+// If the consumer ends on an element and leaves it over, Map leaves over the one from which that was made.
+// It remembers no other, and cannot tell whether a part of a chunk or all of it was left over: it gives back
+// the whole.
 //
-// It is Play's Enumeratee.map.
+// Play calls it Enumeratee.map.
 func Map[From, To any](f func(From) To) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		keep, next := inner.Keep, inner.Kept
-		if keep == nil {
-			next = inner.Next
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		m := &mapping[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f, next: out}
+		if behind, ok := out.(*filter[To]); ok { // spares a call
+			m.keep, m.next = behind.keep, behind.Outlet
 		}
-		last := giver[From, To]{inner: inner.Rest}
-		ended := last.ended // its own closure keeps the common path small
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				to := f(e)
-				if keep == nil || keep(to) {
-					if step := next(to); !step.IsCont() {
-						return ended(e, step)
-					}
-				}
-				return last.end
-			},
-			EOF:  stage.EOF,
-			Rest: last.rest,
-			Batch: func(es []From, over *atomic.Bool) (int, iteratee.Step) {
-				for i := range es {
-					if over.Load() {
-						return i, iteratee.Step{}
-					}
-					to := f(es[i])
-					if keep == nil || keep(to) {
-						if step := next(to); !step.IsCont() {
-							return i + 1, ended(es[i], step)
-						}
-					}
-				}
-				return len(es), last.end
-			},
-		}, iteratee.StepCont
+		return m, iteratee.StepCont
 	})
 }
 
-// MapM is [Map] with a function that takes the run's context and can fail. The
-// first error ends the run; f is not called again, nor once the context has ended.
+type mapping[From, To any] struct {
+	Stage
+	giver[From, To]
+	f    func(From) To
+	keep func(To) bool // of the filter behind; nil if there is none
+	next iteratee.Outlet[To]
+}
+
+func (m *mapping[From, To]) Next(e From) iteratee.Step {
+	to := m.f(e)
+	if m.keep == nil || m.keep(to) {
+		if step := m.next.Next(to); !step.IsCont() {
+			return m.ended(e, step)
+		}
+	}
+	return m.end
+}
+
+func (m *mapping[From, To]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step) {
+	f, keep, next := m.f, m.keep, m.next
+	for i := range es {
+		if ended.Load() {
+			return i, iteratee.Step{}
+		}
+		to := f(es[i])
+		if keep == nil || keep(to) {
+			if step := next.Next(to); !step.IsCont() {
+				return i + 1, m.ended(es[i], step)
+			}
+		}
+	}
+	return len(es), m.end
+}
+
+// MapM is [Map] with a function that takes the context of the run and can fail. The first error ends the
+// run. f is not called after that, nor once the context has ended.
 //
-// It is Play's Enumeratee.mapM.
+// Play calls it Enumeratee.mapM.
 func MapM[From, To any](f func(context.Context, From) (To, error)) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		last := giver[From, To]{inner: inner.Rest}
-		end := iteratee.StepCont
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				if end.IsCont() {
-					end = iteratee.Cancelled(stage.Context())
-				}
-				if !end.IsCont() {
-					return end
-				}
-				to, err := f(stage.Context(), e)
-				if err != nil {
-					end = iteratee.StepError(err)
-					return end
-				}
-				if end = inner.Next(to); !end.IsCont() {
-					last.ended(e, end)
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: last.rest,
-		}, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		return &mapM[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f}, iteratee.StepCont
 	})
 }
 
-// giver gives back the element on which the consumer of an adapter has ended, if
-// the consumer has left over what was made of it.
+type mapM[From, To any] struct {
+	Stage
+	giver[From, To]
+	f func(context.Context, From) (To, error)
+}
+
+func (m *mapM[From, To]) Next(e From) iteratee.Step {
+	if m.end.IsCont() {
+		m.end = iteratee.Cancelled(m.Context())
+	}
+	if !m.end.IsCont() {
+		return m.end
+	}
+	to, err := m.f(m.Context(), e)
+	if err != nil {
+		m.end = iteratee.StepError(err)
+		return m.end
+	}
+	if step := m.out.Next(to); !step.IsCont() {
+		return m.ended(e, step)
+	}
+	return iteratee.StepCont
+}
+
+// giver gives back the element on which the consumer of an adapter has ended, if the consumer has left over
+// what was made of it.
 type giver[From, To any] struct {
-	inner func() iteratee.Input[To] // what the consumer has left over
-	last  iteratee.Input[From]
-	end   iteratee.Step
+	out  iteratee.Outlet[To]
+	last iteratee.Input[From]
+	end  iteratee.Step
 }
 
 func (g *giver[From, To]) ended(e From, step iteratee.Step) iteratee.Step {
@@ -99,8 +107,8 @@ func (g *giver[From, To]) ended(e From, step iteratee.Step) iteratee.Step {
 	return step
 }
 
-func (g *giver[From, To]) rest() iteratee.Input[From] {
-	if _, ok := g.inner().El(); ok {
+func (g *giver[From, To]) Rest() iteratee.Input[From] {
+	if _, ok := g.out.Rest().El(); ok {
 		return g.last
 	}
 	return iteratee.Empty[From]()

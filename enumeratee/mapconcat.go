@@ -7,77 +7,83 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// MapConcat returns the adapter that hands on the elements of f of each element, in
-// order. If the consumer ends among them, the others are dropped; if it leaves over the
-// very first, the element from which they came is left over.
+// MapConcat returns the adapter that hands on the elements of f of each element, in order. If the consumer
+// ends among them, the others are dropped. If it leaves over the very first, the element from which they were
+// made is left over.
 //
-// It is Play's Enumeratee.mapConcat.
+// Play calls it Enumeratee.mapConcat.
 func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		last := giver[From, To]{inner: inner.Rest}
-		ask := stage.asker()
-		end := iteratee.StepCont
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				if !end.IsCont() {
-					return end
-				}
-				var n int
-				if n, end = prompt.Offer(ask, inner, f(e)); !end.IsCont() && n == 1 {
-					last.ended(e, end)
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: last.rest,
-		}, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		return &mapConcat[From, To]{severalOf[From, To]{stage, giver[From, To]{out: out}, stage.asker()}, f}, iteratee.StepCont
 	})
 }
 
-// MapInput returns the adapter that hands on f of each element: an element, several
-// ([iteratee.Input.Then]) or none, and stops after an Input that ends the stream. What
-// is left over is as with [MapConcat]. Where Play calls f with Empty too, here it is
-// called with elements only. Each Input is an allocation.
+type mapConcat[From, To any] struct {
+	severalOf[From, To]
+	f func(From) []To
+}
+
+func (m *mapConcat[From, To]) Next(e From) iteratee.Step {
+	if m.end.IsCont() {
+		m.handOn(e, m.f(e))
+	}
+	return m.end
+}
+
+// severalOf is an adapter that makes several elements of one.
+type severalOf[From, To any] struct {
+	Stage
+	giver[From, To]
+	ask *prompt.Asker
+}
+
+// handOn hands on es, which were made of e.
+func (s *severalOf[From, To]) handOn(e From, es []To) {
+	n, step := prompt.Offer(s.ask, s.out, es)
+	if n == 1 && !step.IsCont() {
+		s.last = iteratee.El(e)
+	}
+	s.end = step
+}
+
+// MapInput returns the adapter that hands on f of each element: an element, several ([iteratee.Input.Then]) or
+// none. It stops after an Input that ends the stream. Leftovers are as with [MapConcat]. Each Input is an
+// allocation.
 //
-// It is Play's Enumeratee.mapInput and mapConcatInput.
+// Play calls it Enumeratee.mapInput and mapConcatInput, and calls f with Empty too.
 func MapInput[From, To any](f func(iteratee.Input[From]) iteratee.Input[To]) Enumeratee[From, To] {
 	return MapInputM(func(_ context.Context, in iteratee.Input[From]) (iteratee.Input[To], error) { return f(in), nil })
 }
 
-// MapInputM is [MapInput] with a function that takes the run's context and can fail.
-// The first error ends the run; f is not called again, nor once the context has ended.
+// MapInputM is [MapInput] with a function that takes the context of the run and can fail. The first error ends
+// the run. f is not called after that, nor once the context has ended.
 //
-// It is Play's Enumeratee.mapInputM.
+// Play calls it Enumeratee.mapInputM.
 func MapInputM[From, To any](f func(context.Context, iteratee.Input[From]) (iteratee.Input[To], error)) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		last := giver[From, To]{inner: inner.Rest}
-		ask := stage.asker()
-		end := iteratee.StepCont
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				if end.IsCont() {
-					end = iteratee.Cancelled(stage.Context())
-				}
-				if !end.IsCont() {
-					return end
-				}
-				to, err := f(stage.Context(), iteratee.El(e))
-				if err != nil {
-					end = iteratee.StepError(err)
-					return end
-				}
-				var n int
-				n, end = prompt.Offer(ask, inner, to.Els())
-				switch {
-				case !end.IsCont() && n == 1:
-					last.ended(e, end)
-				case end.IsCont() && to.IsEOF():
-					end = stage.Stop()
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: last.rest,
-		}, iteratee.StepCont
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		return &mapInput[From, To]{severalOf[From, To]{stage, giver[From, To]{out: out}, stage.asker()}, f}, iteratee.StepCont
 	})
+}
+
+type mapInput[From, To any] struct {
+	severalOf[From, To]
+	f func(context.Context, iteratee.Input[From]) (iteratee.Input[To], error)
+}
+
+func (m *mapInput[From, To]) Next(e From) iteratee.Step {
+	if m.end.IsCont() {
+		m.end = iteratee.Cancelled(m.Context())
+	}
+	if !m.end.IsCont() {
+		return m.end
+	}
+	in, err := m.f(m.Context(), iteratee.El(e))
+	if err != nil {
+		m.end = iteratee.StepError(err)
+		return m.end
+	}
+	if m.handOn(e, in.Els()); m.end.IsCont() && in.IsEOF() {
+		m.end = m.Stop()
+	}
+	return m.end
 }

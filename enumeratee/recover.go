@@ -3,100 +3,117 @@ package enumeratee
 import (
 	"context"
 
-	"github.com/halley-go/halley/internal/cork"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Recover returns the adapter that is t, and goes on where t fails. It calls f with the
-// error and the element on which t failed, which is dropped, or EOF if t failed at the
-// end; then it starts t afresh, before the same consumer. If t runs that in a goroutine
-// of its own, it is waited for before f is called: its context does not end. If f returns an error, that
-// ends the run. What comes from the consumer, or from the end of the context, passes.
-// What t leaves over is left over.
+// Recover returns the adapter that goes on where adapter fails. It calls f with the error and the element on
+// which adapter failed, which is dropped, or EOF if adapter failed at the end. Then it starts adapter afresh,
+// before the same consumer. If adapter runs the consumer in a goroutine of its own, Recover waits for that
+// before it calls f, and the context of the consumer does not end. If f returns an error, that ends the run. A
+// failure of the consumer, and the end of the context, are not recovered from. What adapter leaves over is left
+// over.
 //
-// What t has kept of the elements before, such as a group that has begun, is lost when
-// it starts afresh; what it holds open is closed. If t has goroutines, an adapter behind it
-// that ends stops the source only at the next element. A failure when t is attached, such as
-// that of [Defer], is not recovered from.
+// Elements that adapter has kept, such as a group that has begun, are lost when it starts afresh; things that it
+// holds open are closed. If adapter has goroutines, an adapter behind it that ends stops the source only at the
+// next element. A failure when adapter is attached, such as that of [Defer], is not recovered from.
 //
-// It is Play's Enumeratee.recover, which recovers from all that stands behind it; here t
-// says how far that goes.
-func Recover[From, To any](t Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {
-	return New(func(stage Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		var consumer, end iteratee.Step // the consumer's last answer; set when f has given up, or at EOF
-		watched := iteratee.Sink[To]{
-			Next: func(e To) iteratee.Step {
-				consumer = inner.Next(e)
-				return consumer
-			},
-			EOF:  inner.EOF,
-			Rest: inner.Rest,
+// Play calls it Enumeratee.recover, and recovers from a failure of everything behind it.
+func Recover[From, To any](adapter Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {
+	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		r := &recovering[From, To]{adapter: adapter, f: f, stage: stage, consumer: watched[To]{out: out}}
+		own, interrupt := stage.interruptible()
+		stage.AtEnd(func() { r.closePlace() })
+		step := r.attach()
+		stage.goes = stage.goes || r.place.goes
+		if !r.place.goes { // otherwise an interruption ends here, since those go on
+			stage.passOn(own, interrupt)
 		}
-		// A run for each time t is attached, so that what it holds open is closed when it
-		// has failed, and that it does not interrupt the source, which goes on after t.
-		ctx, interrupt := stage.Interruptible()
-		var place Stage
-		var closePlace func()
-		stage.AtEnd(func() { closePlace() })
-		attach := func() (iteratee.Sink[From], iteratee.Step) {
-			var run context.Context
-			run, closePlace = iteratee.NewRun(stage.Context())
-			cork.Of(run).Join(cork.Of(stage.Context()))
-			place = NewStage(run)
-			return t.Attach(place, watched)
-		}
-		outer, step := attach()
-		stage.goes = stage.goes || place.goes
-		if !place.goes { // otherwise an interruption ends here, since those go on
-			stage.passOn(ctx, interrupt)
-		}
-		own := func(step iteratee.Step) iteratee.Step {
-			if step == place.Stop() {
-				return stage.Stop()
-			}
-			return step
-		}
-		recovered := func(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
-			if step.Err() == nil {
-				return own(step)
-			}
-			closePlace() // a goroutine of t has the consumer until then
-			if consumer.Err() != nil {
-				return step
-			}
-			if end = iteratee.Cancelled(stage.Context()); !end.IsCont() {
-				return end
-			}
-			if err := f(stage.Context(), step.Err(), at); err != nil {
-				end = iteratee.StepError(err)
-				return end
-			}
-			outer, step = attach()
-			return own(step)
-		}
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				if !end.IsCont() {
-					return end
-				}
-				step := outer.Next(e)
-				if step.IsCont() {
-					return step
-				}
-				return recovered(step, iteratee.El(e))
-			},
-			EOF: func() iteratee.Step {
-				if !end.IsCont() {
-					return end
-				}
-				step := recovered(outer.EOF(), iteratee.EOF[From]())
-				if step.IsCont() {
-					end = stage.Stop() // t has been started afresh, and holds nothing
-					return end
-				}
-				return step
-			},
-			Rest: func() iteratee.Input[From] { return outer.Rest() },
-		}, own(step)
+		return r, r.answer(step)
 	})
 }
+
+type recovering[From, To any] struct {
+	adapter  Enumeratee[From, To]
+	f        func(context.Context, error, iteratee.Input[From]) error
+	stage    Stage
+	consumer watched[To]
+	end      iteratee.Step // set when f has given up, or at EOF
+
+	iteratee.Sink[From]       // the adapter as it is attached now
+	place               Stage // where it is
+	closePlace          func()
+}
+
+// attach attaches the adapter in a run of its own. So things that it holds open are closed when it has failed,
+// and it does not interrupt the source, which goes on after that.
+func (r *recovering[From, To]) attach() (step iteratee.Step) {
+	run := scope.NewWithin(r.stage.Context(), false)
+	r.place, r.closePlace = NewStage(run), run.End
+	r.Sink, step = r.adapter.Attach(r.place, &r.consumer)
+	return step
+}
+
+// answer returns step, or the stop of the stage for that of the place.
+func (r *recovering[From, To]) answer(step iteratee.Step) iteratee.Step {
+	if step == r.place.Stop() {
+		return r.stage.Stop()
+	}
+	return step
+}
+
+// recover answers for an adapter that has answered step to at.
+func (r *recovering[From, To]) recover(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
+	if step.Err() == nil {
+		return r.answer(step)
+	}
+	r.closePlace() // a goroutine of the adapter has the consumer until then
+	if r.consumer.last.Err() != nil {
+		return step
+	}
+	if r.end = iteratee.Cancelled(r.stage.Context()); !r.end.IsCont() {
+		return r.end
+	}
+	if err := r.f(r.stage.Context(), step.Err(), at); err != nil {
+		r.end = iteratee.StepError(err)
+		return r.end
+	}
+	return r.answer(r.attach())
+}
+
+func (r *recovering[From, To]) Next(e From) iteratee.Step {
+	if !r.end.IsCont() {
+		return r.end
+	}
+	step := r.Sink.Next(e)
+	if step.IsCont() {
+		return step
+	}
+	return r.recover(step, iteratee.El(e))
+}
+
+func (r *recovering[From, To]) EOF() iteratee.Step {
+	if !r.end.IsCont() {
+		return r.end
+	}
+	step := r.recover(r.Sink.EOF(), iteratee.EOF[From]())
+	if step.IsCont() {
+		r.end = r.stage.Stop() // the adapter has been started afresh, and holds nothing
+		return r.end
+	}
+	return step
+}
+
+// watched is a consumer whose last answer is noted.
+type watched[E any] struct {
+	out  iteratee.Outlet[E]
+	last iteratee.Step
+}
+
+func (w *watched[E]) Next(e E) iteratee.Step {
+	w.last = w.out.Next(e)
+	return w.last
+}
+
+func (w *watched[E]) EOF() iteratee.Step      { return Closable(w.out).EOF() }
+func (w *watched[E]) Rest() iteratee.Input[E] { return w.out.Rest() }

@@ -18,7 +18,7 @@ import (
 // a window. [Sample] hands on the last of each window.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Throttle", d)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		var end time.Time // of the window
 		return Filter(func(E) bool {
 			now := time.Now()
@@ -27,7 +27,7 @@ func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 			}
 			end = now.Add(d)
 			return true
-		}).Attach(stage, inner)
+		}).Attach(stage, out)
 	})
 }
 
@@ -66,7 +66,7 @@ func Sample[E any](d time.Duration) Enumeratee[E, E] {
 // newest returns the adapter that holds the newest element, and hands it on when clock says
 // that it is due. clock starts a clock, and returns what is called for each element that came.
 func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enumeratee[E, E] {
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		var held []E // none or one, received and neither handed on nor dropped
 		handOn := func() iteratee.Step {
 			if len(held) == 0 {
@@ -75,10 +75,10 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 			e := held[0]
 			clear(held)
 			held = held[:0]
-			return inner.Next(e)
+			return out.Next(e)
 		}
-		left := func() iteratee.Input[E] { return inner.Rest().Then(iteratee.Els(held...)) }
-		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
+		left := func() iteratee.Input[E] { return out.Rest().Then(iteratee.Els(held...)) }
+		return newAsync(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
 			due, came, stop := clock()
 			defer stop()
 			for {
@@ -117,12 +117,12 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 		panic(fmt.Sprintf("enumeratee: GroupedWithin: n must be positive, got %d", n))
 	}
 	checkDuration("GroupedWithin", d)
-	return New(func(stage Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[E], iteratee.Step) {
+	return New(func(stage Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[E], iteratee.Step) {
 		var group []E
 		left := func() iteratee.Input[E] {
-			return iteratee.Els(slices.Concat(append(slices.Clone(inner.Rest().Els()), group)...)...)
+			return iteratee.Els(slices.Concat(append(slices.Clone(out.Rest().Els()), group)...)...)
 		}
-		return async(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
+		return newAsync(stage, left, func(ctx context.Context, in <-chan E) iteratee.Step {
 			late := time.NewTimer(d)
 			defer late.Stop()
 			handOn := func() iteratee.Step {
@@ -132,7 +132,7 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 				}
 				full := group
 				group = nil
-				return inner.Next(full)
+				return out.Next(full)
 			}
 			for {
 				step := iteratee.Cancelled(ctx)

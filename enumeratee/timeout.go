@@ -22,43 +22,53 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 // It is the Timeout of ReactiveX.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Timeout", d)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		own, interrupt := stage.Interruptible()
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		own, interrupt := stage.interruptible()
 		stage.passOn(own, interrupt)
-		late := iteratee.StepError(fmt.Errorf("%w within %v", ErrTimeout, d))
-		fired := make(chan struct{})
-		timer := time.AfterFunc(d, func() {
-			defer close(fired)
-			interrupt(late)
+		t := &timeout[E]{stage: stage, Outlet: out, d: d, fired: make(chan struct{}), runs: true}
+		t.late = iteratee.StepError(fmt.Errorf("%w within %v", ErrTimeout, d))
+		t.timer = time.AfterFunc(d, func() {
+			defer close(t.fired)
+			interrupt(t.late)
 		})
-		runs := true // the timer
-		end := iteratee.StepCont
-		stop := func() {
-			if runs && !timer.Stop() {
-				<-fired
-				end = late
-			}
-			runs = false
-		}
-		stage.AtEnd(stop)
-		return iteratee.Sink[E]{
-			Next: func(e E) iteratee.Step {
-				if stop(); !end.IsCont() {
-					return end
-				}
-				if end = inner.Next(e); end.IsCont() {
-					timer.Reset(d)
-					runs = true
-				}
-				return end
-			},
-			EOF: func() iteratee.Step {
-				if stop(); end.IsCont() {
-					end = stage.Stop()
-				}
-				return end
-			},
-			Rest: inner.Rest,
-		}, iteratee.StepCont
+		stage.AtEnd(t.stopTimer)
+		return t, iteratee.StepCont
 	})
+}
+
+type timeout[E any] struct {
+	stage Stage
+	iteratee.Outlet[E]
+	d     time.Duration
+	late  iteratee.Step
+	timer *time.Timer
+	fired chan struct{}
+	runs  bool // the timer
+	end   iteratee.Step
+}
+
+func (t *timeout[E]) stopTimer() {
+	if t.runs && !t.timer.Stop() {
+		<-t.fired
+		t.end = t.late
+	}
+	t.runs = false
+}
+
+func (t *timeout[E]) Next(e E) iteratee.Step {
+	if t.stopTimer(); !t.end.IsCont() {
+		return t.end
+	}
+	if t.end = t.Outlet.Next(e); t.end.IsCont() {
+		t.timer.Reset(t.d)
+		t.runs = true
+	}
+	return t.end
+}
+
+func (t *timeout[E]) EOF() iteratee.Step {
+	if t.stopTimer(); t.end.IsCont() {
+		t.end = t.stage.Stop()
+	}
+	return t.end
 }

@@ -206,19 +206,24 @@ func Values[E any](items Enumerator[Item[E]], lost func(Item[E]) error) Enumerat
 		lost = Item[E].Lost
 	}
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		next := sink.Next // so that the closure does not hold all of sink
-		return items.driver()(ctx, iteratee.Sink[Item[E]]{
-			Next: func(i Item[E]) iteratee.Step {
-				if i.Gap.N == 0 && !i.Reset {
-					return next(i.Value)
-				}
-				if err := lost(i); err != nil {
-					return iteratee.StepError(err)
-				}
-				return iteratee.StepCont
-			},
-			EOF:  sink.EOF,
-			Rest: iteratee.Empty[Item[E]],
-		})
+		return items.driver()(ctx, &valuesOf[E]{sink, lost})
 	})
 }
+
+type valuesOf[E any] struct {
+	sink iteratee.Sink[E]
+	lost func(Item[E]) error
+}
+
+func (v *valuesOf[E]) Next(i Item[E]) iteratee.Step {
+	if i.Gap.N == 0 && !i.Reset {
+		return v.sink.Next(i.Value)
+	}
+	if err := v.lost(i); err != nil {
+		return iteratee.StepError(err)
+	}
+	return iteratee.StepCont
+}
+
+func (v *valuesOf[E]) EOF() iteratee.Step            { return v.sink.EOF() }
+func (v *valuesOf[E]) Rest() iteratee.Input[Item[E]] { return iteratee.Empty[Item[E]]() }

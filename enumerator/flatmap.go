@@ -36,29 +36,37 @@ func MapFlatten[From, To any](f func(From) Enumerator[To]) enumeratee.Enumeratee
 //
 // Play calls it Enumeratee.mapInputFlatten.
 func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) enumeratee.Enumeratee[From, To] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
-		end := iteratee.StepCont
-		run := func(in iteratee.Input[From]) {
-			if end.IsCont() {
-				end = f(in).Into(stage.Context(), inner)
-			}
-		}
-		return iteratee.Sink[From]{
-			Next: func(e From) iteratee.Step {
-				run(iteratee.El(e))
-				return end
-			},
-			EOF: func() iteratee.Step {
-				run(iteratee.EOF[From]())
-				if end.IsCont() {
-					end = stage.Stop()
-				}
-				return end
-			},
-			Rest: iteratee.Empty[From],
-		}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+		return &flattening[From, To]{stage: stage, consumer: enumeratee.Closable(out), f: f}, iteratee.StepCont
 	})
 }
+
+type flattening[From, To any] struct {
+	stage    enumeratee.Stage
+	consumer iteratee.Sink[To]
+	f        func(iteratee.Input[From]) Enumerator[To]
+	end      iteratee.Step
+}
+
+func (f *flattening[From, To]) run(in iteratee.Input[From]) {
+	if f.end.IsCont() {
+		f.end = f.f(in).Into(f.stage.Context(), f.consumer)
+	}
+}
+
+func (f *flattening[From, To]) Next(e From) iteratee.Step {
+	f.run(iteratee.El(e))
+	return f.end
+}
+
+func (f *flattening[From, To]) EOF() iteratee.Step {
+	if f.run(iteratee.EOF[From]()); f.end.IsCont() {
+		f.end = f.stage.Stop()
+	}
+	return f.end
+}
+
+func (f *flattening[From, To]) Rest() iteratee.Input[From] { return iteratee.Empty[From]() }
 
 // FlatMapConcurrent is [FlatMap] with up to limit sources of f side by side. Elements are given as they
 // come. Those of each source keep their order. FlatMapConcurrent runs out when source and all sources
@@ -116,7 +124,8 @@ func SwitchMap[From, To any](source Enumerator[From], f func(From) Enumerator[To
 // driving returns a source without elements, which runs source and calls f with each of its elements.
 func driving[To, From any](source Enumerator[From], f func(context.Context, From) error) Enumerator[To] {
 	return New(func(ctx context.Context, _ iteratee.Sink[To]) iteratee.Step {
-		return source.Into(ctx, iteratee.ForEach(f).Start(ctx).Sink)
+		consumer, _ := iteratee.ForEach(f).Start(ctx)
+		return source.Into(ctx, consumer)
 	})
 }
 

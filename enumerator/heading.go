@@ -11,14 +11,11 @@ import (
 //
 // Play calls it Enumeratee.heading.
 func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		step := source.Into(stage.Context(), inner)
-		if !step.IsCont() {
-			inner.Rest = iteratee.Empty[E] // these elements came from source, not from the stream
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		if step := source.Into(stage.Context(), enumeratee.Closable(out)); !step.IsCont() {
+			return iteratee.Ended(step, iteratee.Empty[E]()), step // its elements never came from the stream
 		}
-		inner.EOF = stage.EOF
-		inner.Reset = nil // it would have to hand on the elements of source again
-		return inner, step
+		return enumeratee.PassAlong[E]().Attach(stage, out)
 	})
 }
 
@@ -29,27 +26,39 @@ func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 //
 // Play calls it Enumeratee.trailing.
 func Trailing[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		end, rest := iteratee.StepCont, inner.Rest
-		return iteratee.Sink[E]{
-			Next: func(e E) iteratee.Step {
-				if end.IsCont() {
-					end = inner.Next(e)
-				}
-				return end
-			},
-			EOF: func() iteratee.Step {
-				if end.IsCont() {
-					end = source.Into(stage.Context(), inner)
-					if end.IsCont() {
-						end = stage.Stop()
-					} else {
-						rest = iteratee.Empty[E]
-					}
-				}
-				return end
-			},
-			Rest: func() iteratee.Input[E] { return rest() },
-		}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		return &trailing[E]{stage: stage, Outlet: out, source: source}, iteratee.StepCont
 	})
+}
+
+type trailing[E any] struct {
+	stage enumeratee.Stage
+	iteratee.Outlet[E]
+	source Enumerator[E]
+	end    iteratee.Step
+	ran    bool // the consumer has ended on an element of source
+}
+
+func (t *trailing[E]) Next(e E) iteratee.Step {
+	if t.end.IsCont() {
+		t.end = t.Outlet.Next(e)
+	}
+	return t.end
+}
+
+func (t *trailing[E]) EOF() iteratee.Step {
+	if t.end.IsCont() {
+		t.end = t.source.Into(t.stage.Context(), enumeratee.Closable(t.Outlet))
+		if t.ran = !t.end.IsCont(); !t.ran {
+			t.end = t.stage.Stop()
+		}
+	}
+	return t.end
+}
+
+func (t *trailing[E]) Rest() iteratee.Input[E] {
+	if t.ran {
+		return iteratee.Empty[E]()
+	}
+	return t.Outlet.Rest()
 }

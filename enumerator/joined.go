@@ -54,48 +54,55 @@ type joined[E any] struct {
 var errJoinedTwice = errors.New("enumerator: Joined: each half can be run only once")
 
 // start starts the consumer half.
-func (j *joined[E]) start(ctx context.Context) iteratee.Running[E, struct{}] {
+func (j *joined[E]) start(ctx context.Context) (iteratee.Running[E, struct{}], iteratee.Step) {
 	if !j.feeds.CompareAndSwap(false, true) {
 		return iteratee.Error[E, struct{}](errJoinedTwice, iteratee.Empty[E]()).Start(ctx)
-	}
-	end := func(how iteratee.Step) {
-		j.feed.Do(func() {
-			j.giving = how
-			close(j.fed)
-		})
 	}
 	iteratee.AtEnd(ctx, func() {
 		err := fmt.Errorf("enumerator: Joined: the run of the consumer ended without EOF: %w", io.ErrUnexpectedEOF)
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, stop.Over) {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
-		end(iteratee.StepError(err))
+		j.end(iteratee.StepError(err))
 	})
 	last := j.left()
-	return iteratee.Running[E, struct{}]{
-		Sink: iteratee.Sink[E]{
-			Next: func(e E) iteratee.Step {
-				if last.IsCont() {
-					last = j.offer(ctx, e)
-				}
-				return last
-			},
-			EOF: func() iteratee.Step {
-				if last.IsCont() {
-					last = j.left()
-				}
-				if last.IsCont() {
-					end(iteratee.StepCont)
-					last = iteratee.StepDone
-				}
-				return last
-			},
-			Rest: iteratee.Empty[E],
-		},
-		Step:   last,
-		Result: func() (none struct{}, err error) { return none, nil },
-	}
+	return &joinedConsumer[E]{joined: j, ctx: ctx, last: last}, last
 }
+
+// end ends the elements; last becomes the last answer of the source half.
+func (j *joined[E]) end(last iteratee.Step) {
+	j.feed.Do(func() {
+		j.giving = last
+		close(j.fed)
+	})
+}
+
+type joinedConsumer[E any] struct {
+	*joined[E]
+	ctx  context.Context
+	last iteratee.Step
+}
+
+func (c *joinedConsumer[E]) Next(e E) iteratee.Step {
+	if c.last.IsCont() {
+		c.last = c.offer(c.ctx, e)
+	}
+	return c.last
+}
+
+func (c *joinedConsumer[E]) EOF() iteratee.Step {
+	if c.last.IsCont() {
+		c.last = c.left()
+	}
+	if c.last.IsCont() {
+		c.end(iteratee.StepCont)
+		c.last = iteratee.StepDone
+	}
+	return c.last
+}
+
+func (c *joinedConsumer[E]) Rest() iteratee.Input[E]            { return iteratee.Empty[E]() }
+func (c *joinedConsumer[E]) Result() (none struct{}, err error) { return none, nil }
 
 // offer hands e over and waits for the answer.
 func (j *joined[E]) offer(ctx context.Context, e E) iteratee.Step {

@@ -5,8 +5,8 @@ import (
 	"context"
 	"sync/atomic"
 
-	corks "github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -169,9 +169,9 @@ func (m *merge[E]) start(ctx context.Context, source Enumerator[E], after func()
 			from.corked = corked
 		}
 		guard.Run("enumerator: "+m.name+": a source", func() {
-			own, end := iteratee.Part(corks.With(ctx, tell), m.run)
-			defer end()
-			from.end = source.Into(own, m.sink(from))
+			own := scope.NewPart(scope.Apart(ctx, tell), m.run)
+			defer own.End()
+			from.end = source.Into(own, &handing[E]{m: m, from: from})
 			if context.Cause(ctx) == errOver && stop.Only(from.end.Err()) {
 				from.end = iteratee.StepCont
 			}
@@ -179,33 +179,36 @@ func (m *merge[E]) start(ctx context.Context, source Enumerator[E], after func()
 			from.panicked = panicked
 			switch { // the consumer may be waiting for its context
 			case panicked != nil:
-				iteratee.Fail(m.run, errPanicked)
+				scope.Fail(m.run, errPanicked)
 			case from.end.Err() != nil:
-				iteratee.Fail(m.run, from.end.Err())
+				scope.Fail(m.run, from.end.Err())
 			}
 			m.events <- event[E]{from: from, kind: over}
 		})
 	}()
 }
 
-// sink returns a Sink that hands each element of a source over to the goroutine of the run. That
-// goroutine receives until all sources are over, so the Sink need not look at the context.
-func (m *merge[E]) sink(from *branch) iteratee.Sink[E] {
-	last := iteratee.StepCont
-	return iteratee.Sink[E]{
-		Next: func(e E) iteratee.Step {
-			if last.IsCont() {
-				m.events <- event[E]{from: from, value: e}
-				last = <-from.answer
-			}
-			return last
-		},
-		EOF: func() iteratee.Step {
-			if last.IsCont() {
-				last = iteratee.StepDone // ends this source
-			}
-			return last
-		},
-		Rest: iteratee.Empty[E],
-	}
+// handing is the Sink of a source. It hands each element over to the goroutine of the run. That goroutine
+// receives until all sources are over, so the Sink need not look at the context.
+type handing[E any] struct {
+	m    *merge[E]
+	from *branch
+	last iteratee.Step
 }
+
+func (h *handing[E]) Next(e E) iteratee.Step {
+	if h.last.IsCont() {
+		h.m.events <- event[E]{from: h.from, value: e}
+		h.last = <-h.from.answer
+	}
+	return h.last
+}
+
+func (h *handing[E]) EOF() iteratee.Step {
+	if h.last.IsCont() {
+		h.last = iteratee.StepDone // ends this source
+	}
+	return h.last
+}
+
+func (h *handing[E]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }

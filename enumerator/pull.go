@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/scope"
 	halt "github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -40,14 +41,13 @@ func RunPartial[E, A any](ctx context.Context, source Enumerator[E], consumer it
 	}()
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	r := consumer.Start(ctx)
-	step := r.Step
+	r, step := consumer.Start(ctx)
 	if step.IsCont() {
-		step = p.into(ctx, r.Sink)
+		step = p.into(ctx, r)
 	}
-	if a, err = r.Finish(step); err != nil {
+	if a, err = iteratee.Finish(r, step); err != nil {
 		err = halt.Caused(ctx, err)
-		iteratee.Fail(ctx, err) // tells a consumer in another goroutine
+		scope.Fail(ctx, err) // tells a consumer in another goroutine
 		return a, rest, p.stop, err
 	}
 	open = true

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/halley-go/halley/internal/stop"
+	"github.com/halley-go/halley/internal/deadline"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -108,7 +108,7 @@ func FromScanner(s *bufio.Scanner) Enumerator[[]byte] {
 
 func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iteratee.Sink[[]byte]) iteratee.Step {
 	if d, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
-		defer stop.Interrupting(ctx, d.SetReadDeadline)()
+		defer deadline.Interrupt(ctx, d.SetReadDeadline)()
 	}
 	const patience = 100 // Reads in a row that return nothing, as bufio has it
 	var buf []byte

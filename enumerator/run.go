@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -21,20 +22,19 @@ import (
 func Run[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.Iteratee[E, A]) (a A, err error) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	r := consumer.Start(ctx)
-	step := r.Step
+	r, step := consumer.Start(ctx)
 	if step.IsCont() {
 		step = iteratee.Cancelled(ctx)
 	}
 	if step.IsCont() {
-		step = iteratee.Drive(ctx, r.Sink, source.driver())
+		step = scope.Drive(ctx, iteratee.Sink[E](r), source.driver())
 	}
 	if step.IsCont() && ctx.Err() != nil {
 		return a, context.Cause(ctx) // source may have been cut short
 	}
-	if a, err = r.Finish(step); err != nil {
+	if a, err = iteratee.Finish(r, step); err != nil {
 		err = stop.Caused(ctx, err)
-		iteratee.Fail(ctx, err) // tells a consumer in another goroutine
+		scope.Fail(ctx, err) // tells a consumer in another goroutine
 	}
 	return a, err
 }
@@ -54,26 +54,7 @@ func Apply[E, A any](ctx context.Context, source Enumerator[E], consumer iterate
 // Play calls it &>.
 func Through[From, To any](source Enumerator[From], adapter enumeratee.Enumeratee[From, To]) Enumerator[To] {
 	return New(func(ctx context.Context, sink iteratee.Sink[To]) iteratee.Step {
-		stage := enumeratee.NewSourceStage(ctx)
-		failure := errPanicked // until the run has ended without a panic
-		defer func() {
-			if failure != nil {
-				// Goroutines of adapter may wait for a consumer that waits for its context.
-				stage.Fail(failure)
-			}
-			stage.End()
-		}()
-		attached, step := adapter.Attach(stage, sink)
-		if step.IsCont() {
-			step = iteratee.Drive(stage.Context(), attached, source.Into)
-		}
-		if step.IsCont() || step == stage.Stop() {
-			step = attached.EOF()
-		}
-		if failure = step.Err(); step == stage.Stop() {
-			return iteratee.StepCont
-		}
-		return step
+		return adapter.Drive(ctx, sink, source.Into)
 	})
 }
 

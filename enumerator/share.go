@@ -191,25 +191,37 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 func (run *sharing[E]) push(ctx context.Context, e Enumerator[E]) *ending {
 	ctx, endRun := iteratee.NewRun(ctx)
 	defer endRun()
-	eof := false
-	step := e.Into(ctx, iteratee.Sink[E]{
-		Next: func(e E) iteratee.Step {
-			if eof {
-				return iteratee.StepDone
-			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step
-			}
-			if err := run.hub.Push(ctx, e); err != nil {
-				return iteratee.StepError(err)
-			}
-			return iteratee.StepCont
-		},
-		EOF:  func() iteratee.Step { eof = true; return iteratee.StepDone },
-		Rest: iteratee.Empty[E],
-	})
-	return &ending{eof: eof, err: step.Err()}
+	to := &pushing[E]{ctx: ctx, hub: run.hub}
+	step := e.Into(ctx, to)
+	return &ending{eof: to.eof, err: step.Err()}
 }
+
+// pushing is the Sink of a source whose elements go into a hub.
+type pushing[E any] struct {
+	ctx context.Context
+	hub *Hub[E]
+	eof bool
+}
+
+func (p *pushing[E]) Next(e E) iteratee.Step {
+	if p.eof {
+		return iteratee.StepDone
+	}
+	if step := iteratee.Cancelled(p.ctx); !step.IsCont() {
+		return step
+	}
+	if err := p.hub.Push(p.ctx, e); err != nil {
+		return iteratee.StepError(err)
+	}
+	return iteratee.StepCont
+}
+
+func (p *pushing[E]) EOF() iteratee.Step {
+	p.eof = true
+	return iteratee.StepDone
+}
+
+func (p *pushing[E]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }
 
 // stop ends the source, waits for it, and returns the error with which it has ended.
 func (run *sharing[E]) stop() error {

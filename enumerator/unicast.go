@@ -6,8 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	corks "github.com/halley-go/halley/internal/cork"
 	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -39,7 +39,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	new(sizes[E]).init("Unicast", config, 0) // or the first run would panic
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		cork, run := iteratee.Cork(ctx), ctx
-		ctx, cancel := context.WithCancelCause(corks.With(ctx, nil)) // for the goroutine of f
+		ctx, cancel := context.WithCancelCause(scope.Apart(ctx, nil)) // for the goroutine of f
 		u := &unicast[E]{
 			pushConfig: config,
 			ctx:        ctx,
@@ -52,7 +52,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
 			if v != nil {
 				cancel(errUnicastPanic)
-				iteratee.Fail(run, errUnicastPanic) // the consumer may wait for its context
+				scope.Fail(run, errUnicastPanic) // the consumer may wait for its context
 			}
 			panicked <- v
 		})

@@ -1,53 +1,56 @@
 package iteratee
 
-import "context"
+import (
+	"context"
 
-// Advance starts a run of it, has drive drive it, and returns it as it is then,
-// without EOF. drive returns the last answer of the sink, or its own failure.
+	"github.com/halley-go/halley/internal/fast"
+	"github.com/halley-go/halley/internal/scope"
+)
+
+// Advance starts consumer, lets drive feed it, and returns an Iteratee that goes on from there. It does
+// not send EOF. drive returns the last answer of the sink, or its own failure.
 //
-// The iteratee returned can be used once: it is that run, not a recipe, and it keeps
-// the context with which it was started. What it holds open is closed when the run
-// that it becomes part of is over.
-func Advance[E, A any](ctx context.Context, it Iteratee[E, A], drive func(context.Context, Sink[E]) Step) Iteratee[E, A] {
-	ctx, end := NewRun(ctx)
+// The iteratee returned can be used once: it is that run, not a recipe, and it keeps the context with
+// which it was started. What it holds open is closed at the end of the run of which it becomes a part.
+func Advance[E, A any](ctx context.Context, consumer Iteratee[E, A], drive func(context.Context, Sink[E]) Step) Iteratee[E, A] {
+	run := scope.New(ctx)
 	ok := false
 	defer func() {
 		if !ok {
-			end()
+			run.End()
 		}
 	}()
-	r := it.Start(ctx)
-	r.Reset = nil // this run is all there is
-	if r.Step.IsCont() {
-		r.Step = Drive(ctx, r.Sink, drive)
+	r, step := consumer.Start(run)
+	if step.IsCont() {
+		step = scope.Drive(run, Sink[E](r), drive)
 	}
-	if err := r.Step.Err(); err != nil {
-		Fail(ctx, err) // a consumer in another goroutine learns why
+	if err := step.Err(); err != nil {
+		scope.Fail(run, err) // a consumer in another goroutine learns why
 	} else {
 		ok = true
 	}
-	return New(func(whole context.Context) Running[E, A] {
+	return New(func(whole context.Context) (Running[E, A], Step) {
 		if ok {
 			AtEnd(whole, func() {
 				if err := context.Cause(whole); err != nil {
-					Fail(ctx, err)
+					scope.Fail(run, err)
 				}
-				end()
+				run.End()
 			})
 		}
-		return r
+		return begun[E, A]{r}, step
 	})
 }
 
-// Feed hands in to it and returns it as it is then. The elements that in holds come
-// first, then EOF if it says so; for Empty, nothing but the start of a run happens.
-// Nothing is handed to an iteratee that is done, and in is lost then, as in Play.
+// Feed hands in to consumer, and returns an Iteratee that goes on from there. The elements that in holds
+// come first, then EOF if in ends the stream. If in is Empty, Feed only starts a run. If consumer is done,
+// in is lost, as in Play.
 //
 // The iteratee returned can be used once: see [Advance].
 //
-// It is Play's Iteratee.feed.
-func Feed[E, A any](ctx context.Context, it Iteratee[E, A], in Input[E]) Iteratee[E, A] {
-	return Advance(ctx, it, func(ctx context.Context, sink Sink[E]) (step Step) {
+// Play calls it Iteratee.feed.
+func Feed[E, A any](ctx context.Context, consumer Iteratee[E, A], in Input[E]) Iteratee[E, A] {
+	return Advance(ctx, consumer, func(ctx context.Context, sink Sink[E]) (step Step) {
 		for _, e := range in.Els() {
 			if step = sink.Next(e); step.IsCont() {
 				step = Cancelled(ctx)
@@ -63,9 +66,15 @@ func Feed[E, A any](ctx context.Context, it Iteratee[E, A], in Input[E]) Iterate
 	})
 }
 
-// Resume returns an Iteratee that goes on with a run that has last answered step.
-// It can be used once: it is that run, not a recipe.
-func Resume[E, A any](r Running[E, A], step Step) Iteratee[E, A] {
-	r.Step, r.Reset = step, nil
-	return New(func(context.Context) Running[E, A] { return r })
+// Resume returns an Iteratee that goes on with run, whose last answer is step. It can be used once: it is
+// that run, not a recipe.
+func Resume[E, A any](run Running[E, A], step Step) Iteratee[E, A] {
+	return New(func(context.Context) (Running[E, A], Step) { return begun[E, A]{run}, step })
+}
+
+// begun is a run that has begun, so it cannot be reset.
+type begun[E, A any] struct{ Running[E, A] }
+
+func (b begun[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
+	return fast.Offer[E, Step](b.Running, es, ended)
 }

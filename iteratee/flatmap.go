@@ -3,24 +3,24 @@ package iteratee
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/fast"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/internal/stop"
 )
 
-// FlatMap returns an Iteratee that consumes what it consumes, then what f of its
-// result consumes, and ends with the latter's result.
+// FlatMap returns an Iteratee that runs first, then the Iteratee that f returns for the result of first. It
+// ends with the result of the second one. f is not called if first fails.
 //
-// The second one is offered first what the first one left over, then what comes.
-// Nothing is lost or offered twice: what both leave over stays, the second one's
-// first. EOF is offered to each of them that wants it. f is not called if the
-// first one fails. A chain of any length, nested to either side, takes constant
-// stack, and constant memory where it is nested to the right.
+// The second one is offered first what the first one left over, then the elements that come. No element is
+// lost or offered twice. What both leave over is left over, the second one's first. EOF is offered to each
+// of them that wants it. A chain of any length, nested to either side, takes constant stack, and constant
+// memory where it is nested to the right.
 //
-// It is Play's Iteratee.flatMap, which can lose a leftover.
-func FlatMap[E, A, B any](it Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[E, B] {
+// Play calls it Iteratee.flatMap, and can lose a leftover.
+func FlatMap[E, A, B any](first Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[E, B] {
 	return Iteratee[E, B]{node: &node[E]{
-		first: it.erase(),
+		first: first.erase(),
 		then: func(v any) *node[E] {
 			a, _ := v.(A) // not ok only for a nil A of an interface type
 			return f(a).erase()
@@ -28,26 +28,26 @@ func FlatMap[E, A, B any](it Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[
 	}}
 }
 
-// RecoverWith returns an Iteratee that goes on as f of the error if it fails. What
-// it had not consumed is offered to that one first: the element on which it failed
-// only if it left that over, as [Error] does. A replacement that fails is not
-// replaced.
+// RecoverWith returns an Iteratee that runs consumer and, if that fails, goes on as f of the error. The
+// replacement is offered first what consumer left over: the element on which it failed only if it left that
+// over, as [Error] does. RecoverWith does not replace a replacement that fails. The end of the context is not
+// recovered from.
 //
-// It is Play's Iteratee.recoverWith.
-func RecoverWith[E, A any](it Iteratee[E, A], f func(error) Iteratee[E, A]) Iteratee[E, A] {
+// Play calls it Iteratee.recoverWith.
+func RecoverWith[E, A any](consumer Iteratee[E, A], f func(error) Iteratee[E, A]) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{
-		first:  it.erase(),
+		first:  consumer.erase(),
 		rescue: func(err error) *node[E] { return f(err).erase() },
 	}}
 }
 
-// Recover returns an Iteratee that ends with f of the error if it fails, at once.
-// What it had not consumed is left over: the element on which it failed only if it
-// left that over, as [Error] does. To let an error pass, f returns it.
+// Recover returns an Iteratee that runs consumer and, if that fails, ends at once with f of the error. To
+// let an error pass, f returns it. What consumer left over is left over: the element on which it failed only
+// if it left that over, as [Error] does. The end of the context is not recovered from.
 //
-// It is Play's Iteratee.recover.
-func Recover[E, A any](it Iteratee[E, A], f func(error) (A, error)) Iteratee[E, A] {
-	return RecoverWith(it, func(err error) Iteratee[E, A] {
+// Play calls it Iteratee.recover.
+func Recover[E, A any](consumer Iteratee[E, A], f func(error) (A, error)) Iteratee[E, A] {
+	return RecoverWith(consumer, func(err error) Iteratee[E, A] {
 		return Defer(func(context.Context) (Iteratee[E, A], error) {
 			a, err := f(err)
 			return Done(a, Empty[E]()), err
@@ -58,7 +58,7 @@ func Recover[E, A any](it Iteratee[E, A], f func(error) (A, error)) Iteratee[E, 
 // node is an Iteratee without its result type, so that parts with different
 // results fit one stack. One of leaf, make, cont and first is set.
 type node[E any] struct {
-	leaf  func(context.Context) Running[E, any]
+	leaf  func(context.Context) leaf[E]
 	make  func(context.Context) *node[E]
 	cont  func(Input[E]) *node[E]
 	first *node[E]
@@ -68,13 +68,20 @@ type node[E any] struct {
 	rescue func(error) *node[E]
 }
 
-func (it Iteratee[E, A]) erase() *node[E] {
-	if it.node != nil {
-		return it.node
+// leaf is a run without the type of its result, and its first answer.
+type leaf[E any] struct {
+	Sink[E]
+	step   Step
+	result func() (any, error)
+}
+
+func (i Iteratee[E, A]) erase() *node[E] {
+	if i.node != nil {
+		return i.node
 	}
-	return &node[E]{leaf: func(ctx context.Context) Running[E, any] {
-		r := it.Start(ctx)
-		return Running[E, any]{Sink: r.Sink, Step: r.Step, Result: func() (any, error) { return r.Result() }}
+	return &node[E]{leaf: func(ctx context.Context) leaf[E] {
+		r, step := i.Start(ctx)
+		return leaf[E]{r, step, func() (any, error) { return r.Result() }}
 	}}
 }
 
@@ -83,26 +90,30 @@ func (it Iteratee[E, A]) erase() *node[E] {
 // unrolled onto the same stack, not started inside its own Sink.
 type sequence[E any] struct {
 	run     context.Context
-	ctx     *part      // of the current part, and of those that follow until one fails
-	then    []*node[E] // those whose first part is running, innermost last
-	current Running[E, any]
+	ctx     *scope.Part // of the current part, and of those that follow until one fails
+	then    []*node[E]  // those whose first part is running, innermost last
+	current leaf[E]
 	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
 	pending Input[E]                // to be offered before anything new
-	ended   bool                    // the stream has; that is no leftover, and each part is told of it
+	ended   bool                    // the stream has; that is not a leftover, and each part is told of it
 	value   any
 	end     Step // StepCont until the last part is done
 }
 
-func startNode[E, A any](ctx context.Context, n *node[E]) Running[E, A] {
-	s := &sequence[E]{run: ctx, ctx: partOf(ctx)}
-	return Running[E, A]{
-		Sink:   Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest, Batch: s.batch},
-		Step:   s.settle(s.enter(n)),
-		Result: func() (A, error) { a, _ := s.value.(A); return a, nil },
-	}
+// typed is a sequence with the type of its result.
+type typed[E, A any] struct{ sequence[E] }
+
+func startNode[E, A any](ctx context.Context, n *node[E]) (Running[E, A], Step) {
+	s := &typed[E, A]{sequence[E]{run: ctx, ctx: scope.PartOf(ctx)}}
+	return s, s.settle(s.enter(n))
 }
 
-func (s *sequence[E]) next(e E) Step {
+func (s *typed[E, A]) Result() (A, error) {
+	a, _ := s.value.(A)
+	return a, nil
+}
+
+func (s *sequence[E]) Next(e E) Step {
 	if !s.end.IsCont() {
 		return s.end
 	}
@@ -116,15 +127,15 @@ func (s *sequence[E]) next(e E) Step {
 	return s.settle(step)
 }
 
-func (s *sequence[E]) batch(es []E, over *atomic.Bool) (n int, step Step) {
-	for n < len(es) && step.IsCont() && !over.Load() {
+func (s *sequence[E]) Batch(es []E, ended *fast.Flag) (n int, step Step) {
+	for n < len(es) && step.IsCont() && !ended.Load() {
 		if s.cont != nil || !s.end.IsCont() {
-			step = s.next(es[n])
+			step = s.Next(es[n])
 			n++
 			continue
 		}
 		var m int
-		if m, step = s.current.Offer(es[n:], over); !step.IsCont() {
+		if m, step = fast.Offer[E, Step](s.current.Sink, es[n:], ended); !step.IsCont() {
 			step = s.settle(step)
 		}
 		n += m
@@ -132,7 +143,7 @@ func (s *sequence[E]) batch(es []E, over *atomic.Bool) (n int, step Step) {
 	return n, step
 }
 
-func (s *sequence[E]) eof() Step {
+func (s *sequence[E]) EOF() Step {
 	if s.end.IsCont() {
 		s.ended = true
 		s.settle(StepCont)
@@ -140,7 +151,7 @@ func (s *sequence[E]) eof() Step {
 	return s.end
 }
 
-func (s *sequence[E]) rest() Input[E] {
+func (s *sequence[E]) Rest() Input[E] {
 	if s.end.IsCont() {
 		return Empty[E]()
 	}
@@ -158,11 +169,11 @@ func (s *sequence[E]) enter(n *node[E]) Step {
 		n = n.first
 	}
 	if s.cont = n.cont; s.cont != nil {
-		s.current = Running[E, any]{Sink: Sink[E]{Rest: Empty[E]}}
+		s.current = leaf[E]{Sink: Ended(StepCont, Empty[E]())}
 		return StepCont
 	}
 	s.current = n.leaf(s.ctx)
-	return s.current.Step
+	return s.current.step
 }
 
 // offer hands one input, an element or EOF, to the current part.
@@ -195,7 +206,11 @@ func (s *sequence[E]) settle(step Step) Step {
 			}
 			continue
 		}
-		v, err := s.current.Finish(step)
+		var v any
+		err := finish(s.current.Sink, step)
+		if err == nil {
+			v, err = s.current.result()
+		}
 		s.pending = s.current.Rest().Then(s.pending)
 		next := s.follow(v, err)
 		if next == nil {
@@ -222,7 +237,7 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 			return n.then(v)
 		case err != nil && n.rescue != nil && !s.cancelled(err):
 			if s.ctx.Err() != nil { // ended by Fail
-				s.ctx = partOf(s.run)
+				s.ctx = scope.PartOf(s.run)
 			}
 			return n.rescue(err)
 		}

@@ -2,46 +2,54 @@ package iteratee
 
 import (
 	"context"
-	"sync/atomic"
+
+	"github.com/halley-go/halley/internal/fast"
 )
 
-// Fold returns an Iteratee that starts with zero, replaces it with f of it and
-// each element, and ends with what it has at EOF: zero if there was no element.
-// Every run starts with the same zero, so it must not be something that f changes
-// in place, such as a map; [Defer] can make one per run.
+// Fold returns an Iteratee that starts with zero, replaces it with f of it and each element, and ends at
+// EOF with the last value: zero if there was no element. Every run starts with the same zero, so zero must
+// not be something that f changes in place, such as a map; [Defer] can make one per run.
 //
-// It is Play's Iteratee.fold.
+// Play calls it Iteratee.fold.
 func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
-	nothing := Empty[E] // a generic function as a value is memory of its own
-	return New(func(context.Context) Running[E, A] {
-		a := zero
-		return Running[E, A]{
-			Sink: Sink[E]{
-				Next:  func(e E) Step { a = f(a, e); return Step{} },
-				EOF:   done,
-				Rest:  nothing,
-				Reset: func() Step { a = zero; return StepCont },
-				Batch: func(es []E, over *atomic.Bool) (int, Step) {
-					for i, e := range es {
-						if over.Load() {
-							return i, Step{}
-						}
-						a = f(a, e)
-					}
-					return len(es), Step{}
-				},
-			},
-			Result: func() (A, error) { return a, nil },
-		}
+	return New(func(context.Context) (Running[E, A], Step) {
+		return &fold[E, A]{f: f, a: zero, zero: zero}, StepCont
 	})
 }
 
-func done() Step { return StepDone }
+type fold[E, A any] struct {
+	f       func(A, E) A
+	a, zero A
+}
 
-// FoldM is [Fold] with a function that takes the run's context and can fail. The
-// first error ends the run; f is not called again, nor once the context has ended.
+func (f *fold[E, A]) Next(e E) Step {
+	f.a = f.f(f.a, e)
+	return Step{}
+}
+
+func (f *fold[E, A]) EOF() Step          { return StepDone }
+func (f *fold[E, A]) Rest() Input[E]     { return Empty[E]() }
+func (f *fold[E, A]) Result() (A, error) { return f.a, nil }
+
+func (f *fold[E, A]) Reset(fast.Key) (Step, bool) {
+	f.a = f.zero
+	return StepCont, true
+}
+
+func (f *fold[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
+	for i, e := range es {
+		if ended.Load() {
+			return i, Step{}
+		}
+		f.a = f.f(f.a, e)
+	}
+	return len(es), Step{}
+}
+
+// FoldM is [Fold] with a function that takes the context of the run and can fail. The first error ends the
+// run. f is not called after that, nor once the context has ended.
 //
-// It is Play's Iteratee.foldM.
+// Play calls it Iteratee.foldM.
 func FoldM[E, A any](zero A, f func(context.Context, A, E) (A, error)) Iteratee[E, A] {
 	return FoldUntil(zero, func(ctx context.Context, a A, e E) (A, bool, error) {
 		a, err := f(ctx, a, e)
@@ -49,57 +57,82 @@ func FoldM[E, A any](zero A, f func(context.Context, A, E) (A, error)) Iteratee[
 	})
 }
 
-// FoldUntil is [FoldM] with a function that can also end it: with stop it is done at
-// once, and that element counts as consumed.
+// FoldUntil is [FoldM] with a function that can also end the run: if stop is true, the run is done at
+// once, and the element counts as consumed.
 //
-// It is Play's Iteratee.fold2.
+// Play calls it Iteratee.fold2.
 func FoldUntil[E, A any](zero A, f func(context.Context, A, E) (a A, stop bool, err error)) Iteratee[E, A] {
-	return New(func(ctx context.Context) Running[E, A] {
-		a, end := zero, StepCont
-		return Running[E, A]{
-			Sink: Sink[E]{
-				Next: func(e E) Step {
-					if end.IsCont() {
-						end = Cancelled(ctx)
-					}
-					if !end.IsCont() {
-						return end
-					}
-					next, stop, err := f(ctx, a, e)
-					switch {
-					case err != nil:
-						end = StepError(err)
-						return end
-					case stop:
-						end = StepDone
-					}
-					a = next
-					return end
-				},
-				EOF:  func() Step { return StepDone },
-				Rest: Empty[E],
-			},
-			Result: func() (A, error) { return a, nil },
-		}
+	return New(func(ctx context.Context) (Running[E, A], Step) {
+		return &foldUntil[E, A]{ctx: ctx, f: f, a: zero}, StepCont
 	})
 }
 
-// ForEach returns an Iteratee that calls f with each element, one at a time, up to
-// EOF. The first error ends the run; f is not called again, nor once the context
-// has ended.
+type foldUntil[E, A any] struct {
+	ctx context.Context
+	f   func(context.Context, A, E) (A, bool, error)
+	a   A
+	end Step
+}
+
+func (f *foldUntil[E, A]) Next(e E) Step {
+	if f.end.IsCont() {
+		f.end = Cancelled(f.ctx)
+	}
+	if !f.end.IsCont() {
+		return f.end
+	}
+	a, stop, err := f.f(f.ctx, f.a, e)
+	switch {
+	case err != nil:
+		f.end = StepError(err)
+		return f.end
+	case stop:
+		f.end = StepDone
+	}
+	f.a = a
+	return f.end
+}
+
+func (f *foldUntil[E, A]) EOF() Step          { return StepDone }
+func (f *foldUntil[E, A]) Rest() Input[E]     { return Empty[E]() }
+func (f *foldUntil[E, A]) Result() (A, error) { return f.a, nil }
+
+// ForEach returns an Iteratee that calls f with each element, one at a time, up to EOF. The first error
+// ends the run. f is not called after that, nor once the context has ended.
 //
-// It is Play's Iteratee.foreach.
+// Play calls it Iteratee.foreach.
 func ForEach[E any](f func(context.Context, E) error) Iteratee[E, struct{}] {
-	return FoldM(struct{}{}, func(ctx context.Context, none struct{}, e E) (struct{}, error) {
-		return none, f(ctx, e)
+	return New(func(ctx context.Context) (Running[E, struct{}], Step) {
+		return &forEach[E]{ctx: ctx, f: f}, StepCont
 	})
 }
 
-// Collect returns an Iteratee that ends with all elements up to EOF, nil if there
-// were none. It keeps them all in memory; bound the stream with enumeratee.Take
-// if it can be long.
+type forEach[E any] struct {
+	ctx context.Context
+	f   func(context.Context, E) error
+	end Step
+}
+
+func (f *forEach[E]) Next(e E) Step {
+	if f.end.IsCont() {
+		f.end = Cancelled(f.ctx)
+	}
+	if f.end.IsCont() {
+		if err := f.f(f.ctx, e); err != nil {
+			f.end = StepError(err)
+		}
+	}
+	return f.end
+}
+
+func (f *forEach[E]) EOF() Step                     { return StepDone }
+func (f *forEach[E]) Rest() Input[E]                { return Empty[E]() }
+func (f *forEach[E]) Result() (s struct{}, _ error) { return s, nil }
+
+// Collect returns an Iteratee that ends with all elements up to EOF, nil if there were none. It keeps them
+// all in memory; enumeratee.Take bounds a stream that can be long.
 //
-// It is Play's Iteratee.getChunks.
+// Play calls it Iteratee.getChunks.
 func Collect[E any]() Iteratee[E, []E] {
 	// The zero is nil, so append starts a new array in each run.
 	return Fold(nil, func(es []E, e E) []E { return append(es, e) })
@@ -107,7 +140,7 @@ func Collect[E any]() Iteratee[E, []E] {
 
 // Ignore returns an Iteratee that drops every element up to EOF.
 //
-// It is Play's Iteratee.ignore.
+// Play calls it Iteratee.ignore.
 func Ignore[E any]() Iteratee[E, struct{}] {
 	return Fold(struct{}{}, func(none struct{}, _ E) struct{} { return none })
 }

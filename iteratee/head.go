@@ -2,29 +2,30 @@ package iteratee
 
 import "context"
 
-// Head returns an Iteratee that is done with the first element, of which it gives
-// the address, or with nil at EOF. The second element is never asked for.
+// Head returns an Iteratee that is done with the first element, and ends with a pointer to it, or with nil
+// at EOF. It never asks for the second element.
 //
-// It is Play's Iteratee.head.
+// Play calls it Iteratee.head.
 func Head[E any]() Iteratee[E, *E] {
-	return New(func(context.Context) Running[E, *E] {
-		var head *E
-		end := Step{}
-		return Running[E, *E]{
-			Sink: Sink[E]{
-				Next: func(e E) Step {
-					if end.IsCont() {
-						head, end = &e, StepDone
-					}
-					return end
-				},
-				EOF: func() Step {
-					end = StepDone
-					return end
-				},
-				Rest: Empty[E],
-			},
-			Result: func() (*E, error) { return head, nil },
-		}
-	})
+	return New(func(context.Context) (Running[E, *E], Step) { return &head[E]{}, StepCont })
 }
+
+type head[E any] struct {
+	first *E
+	end   Step
+}
+
+func (h *head[E]) Next(e E) Step {
+	if h.end.IsCont() {
+		h.first, h.end = &e, StepDone
+	}
+	return h.end
+}
+
+func (h *head[E]) EOF() Step {
+	h.end = StepDone
+	return h.end
+}
+
+func (h *head[E]) Rest() Input[E]      { return Empty[E]() }
+func (h *head[E]) Result() (*E, error) { return h.first, nil }

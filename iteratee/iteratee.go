@@ -3,6 +3,8 @@ package iteratee
 import (
 	"context"
 	"errors"
+
+	"github.com/halley-go/halley/internal/fast"
 )
 
 // ErrDivergent is the error of an iteratee that wants more input after the end of
@@ -15,102 +17,116 @@ var ErrDivergent = errors.New("iteratee: consumer wants input after EOF")
 // and by several goroutines at once. It owns nothing that must be closed. The
 // zero Iteratee is not usable; start from one of the constructors.
 //
-// The idea is Play's play.api.libs.iteratee.Iteratee.
+// Play calls it Iteratee too.
 type Iteratee[E, A any] struct {
-	start func(context.Context) Running[E, A]
+	start func(context.Context) (Running[E, A], Step)
 	node  *node[E] // set instead of start: made of parts that follow one another
 }
 
-// Running is one run of an [Iteratee]: its Sink and how to get its result.
-type Running[E, A any] struct {
+// A Running is one run of an [Iteratee].
+type Running[E, A any] interface {
 	Sink[E]
 
-	// Step is what the run answered when it started: an Iteratee can be done,
-	// or have failed, before it was offered anything. It is StepCont by default.
-	Step Step
-
-	// Result returns the value, once Step, Next or EOF has said done. It may
-	// still fail. Whoever wants both calls Result before Rest.
-	Result func() (A, error)
+	// Result returns the result, once the run has answered done. It may still fail. A caller
+	// that wants both calls Result before Rest.
+	Result() (A, error)
 }
 
-// New makes an Iteratee of the function that starts it. The function is called
-// once per run and must make everything that the run changes. The context is the
-// run's: it ends when the run is cancelled.
-func New[E, A any](start func(context.Context) Running[E, A]) Iteratee[E, A] {
+// New makes an Iteratee of the function that starts it. The function is called once per run and must make
+// everything that the run changes. It returns the run and its first answer: StepCont, or the end if it is
+// done, or has failed, before it was handed anything. ctx is the context of the run: it ends when the run
+// is cancelled.
+func New[E, A any](start func(ctx context.Context) (Running[E, A], Step)) Iteratee[E, A] {
 	return Iteratee[E, A]{start: start}
 }
 
-// Start starts a run. What it returns must be driven by one goroutine.
-func (it Iteratee[E, A]) Start(ctx context.Context) Running[E, A] {
+// Start starts a run, and returns it and its first answer. One goroutine must drive the run.
+func (i Iteratee[E, A]) Start(ctx context.Context) (Running[E, A], Step) {
 	switch {
-	case it.node != nil:
-		return startNode[E, A](ctx, it.node)
-	case it.start != nil:
-		return it.start(ctx)
+	case i.node != nil:
+		return startNode[E, A](ctx, i.node)
+	case i.start != nil:
+		return i.start(ctx)
 	}
 	panic("iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor")
 }
 
-// Finish ends a run whose last answer was step: it sends EOF if that asked for
-// more, and returns the result, or the error with which the run has failed.
-// A run that wants input even after EOF fails with [ErrDivergent].
-func (r Running[E, A]) Finish(step Step) (a A, err error) {
-	if step.IsCont() {
-		step = r.EOF()
-	}
-	if step.IsCont() {
-		return a, ErrDivergent
-	}
-	if err := step.Err(); err != nil {
+// Finish ends a run whose last answer is step: it sends EOF if the run wants more, and returns the
+// result, or the error with which the run has failed. A run that wants input even after EOF fails with
+// [ErrDivergent].
+func Finish[E, A any](run Running[E, A], step Step) (a A, err error) {
+	if err := finish(run, step); err != nil {
 		return a, err
 	}
-	return r.Result()
+	return run.Result()
 }
 
-// Map returns an Iteratee that consumes what it consumes and ends with f of its
-// result. What it leaves over stays as it is. f is not called if it fails.
-//
-// It is Play's Iteratee.map.
-func Map[E, A, B any](it Iteratee[E, A], f func(A) B) Iteratee[E, B] {
-	return MapM(it, func(_ context.Context, a A) (B, error) { return f(a), nil })
+func finish[E any](sink Sink[E], step Step) error {
+	if step.IsCont() {
+		step = sink.EOF()
+	}
+	if step.IsCont() {
+		return ErrDivergent
+	}
+	return step.Err()
 }
 
-// MapM is [Map] with a function that takes the run's context and can fail.
+// Map returns an Iteratee that runs consumer and ends with f of its result. f is not called if consumer
+// fails. What consumer leaves over is left over.
 //
-// It is Play's Iteratee.mapM.
-func MapM[E, A, B any](it Iteratee[E, A], f func(context.Context, A) (B, error)) Iteratee[E, B] {
-	if it.node != nil { // stays flat, however often FlatMap and Map alternate
-		return FlatMap(it, func(a A) Iteratee[E, B] {
+// Play calls it Iteratee.map.
+func Map[E, A, B any](consumer Iteratee[E, A], f func(A) B) Iteratee[E, B] {
+	return MapM(consumer, func(_ context.Context, a A) (B, error) { return f(a), nil })
+}
+
+// MapM is [Map] with a function that takes the context of the run and can fail.
+//
+// Play calls it Iteratee.mapM.
+func MapM[E, A, B any](consumer Iteratee[E, A], f func(context.Context, A) (B, error)) Iteratee[E, B] {
+	if consumer.node != nil { // stays flat, however often FlatMap and Map alternate
+		return FlatMap(consumer, func(a A) Iteratee[E, B] {
 			return Defer(func(ctx context.Context) (Iteratee[E, B], error) {
 				b, err := f(ctx, a)
 				return Done(b, Empty[E]()), err
 			})
 		})
 	}
-	return New(func(ctx context.Context) Running[E, B] {
-		r := it.Start(ctx)
-		return Running[E, B]{Sink: r.Sink, Step: r.Step, Result: func() (b B, err error) {
-			a, err := r.Result()
-			if err != nil {
-				return b, err
-			}
-			return f(ctx, a)
-		}}
+	return New(func(ctx context.Context) (Running[E, B], Step) {
+		r, step := consumer.Start(ctx)
+		return &mapped[E, A, B]{r, ctx, f}, step
 	})
 }
 
-// Defer returns the Iteratee that build makes for each run. It is for consumers with
-// a state that cannot be shared, such as a Fold over a map. If build fails, so does
-// the run.
+type mapped[E, A, B any] struct {
+	Running[E, A]
+	ctx context.Context
+	f   func(context.Context, A) (B, error)
+}
+
+func (m *mapped[E, A, B]) Result() (b B, err error) {
+	a, err := m.Running.Result()
+	if err != nil {
+		return b, err
+	}
+	return m.f(m.ctx, a)
+}
+
+func (m *mapped[E, A, B]) Batch(es []E, ended *fast.Flag) (int, Step) {
+	return fast.Offer[E, Step](m.Running, es, ended)
+}
+
+func (m *mapped[E, A, B]) Reset(fast.Key) (Step, bool) { return fast.Reset[E, Step](m.Running) }
+
+// Defer returns the Iteratee that build makes for each run. It is for consumers with a state that cannot
+// be shared, such as a Fold over a map. If build fails, the run fails.
 //
-// It is the Defer of ReactiveX, and serves where Play flattens a future consumer.
+// ReactiveX calls it Defer; in Play, flatten of a future Iteratee does this.
 func Defer[E, A any](build func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{make: func(ctx context.Context) *node[E] {
-		it, err := build(ctx)
+		i, err := build(ctx)
 		if err != nil {
-			it = Error[E, A](err, Empty[E]())
+			i = Error[E, A](err, Empty[E]())
 		}
-		return it.erase()
+		return i.erase()
 	}}}
 }

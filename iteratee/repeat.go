@@ -3,69 +3,72 @@ package iteratee
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+
+	"github.com/halley-go/halley/internal/fast"
+	"github.com/halley-go/halley/internal/scope"
 )
 
-// ErrNoProgress is the error of a repeated iteratee that is done without having
-// consumed anything: it would be repeated for ever.
+// ErrNoProgress is the error of a repeated iteratee that is done without having consumed anything: it
+// would be repeated for ever.
 var ErrNoProgress = errors.New("iteratee: repeated iteratee is done without having consumed anything")
 
-// Repeat returns an Iteratee that runs it again and again until EOF, and ends with
-// the results in order, nil if there was no element. What one round leaves over
-// starts the next; EOF within a round ends that round. An error of a round ends the
-// run; so does [ErrNoProgress], if a round consumes nothing.
+// Repeat returns an Iteratee that runs consumer again and again until EOF, and ends with the results in
+// order, nil if there was no element. What one round leaves over starts the next. EOF within a round ends
+// that round. An error of a round ends the run. A round that consumes nothing ends it with
+// [ErrNoProgress].
 //
-// It is Play's Iteratee.repeat, which runs for ever in that case.
-func Repeat[E, A any](it Iteratee[E, A]) Iteratee[E, []A] {
-	return New(func(ctx context.Context) Running[E, []A] {
-		var as []A
-		return Running[E, []A]{
-			Sink: Rounds(ctx, it, StepDone, func(a A) Step {
-				as = append(as, a)
-				return StepCont
-			}),
-			Result: func() ([]A, error) { return as, nil },
+// Play calls it Iteratee.repeat, which runs for ever in that case.
+func Repeat[E, A any](consumer Iteratee[E, A]) Iteratee[E, []A] {
+	return New(func(ctx context.Context) (Running[E, []A], Step) {
+		r := &repeat[E, A]{rounds: rounds[E, A]{ctx: scope.PartOf(ctx), consumer: consumer, done: StepDone}}
+		r.emit = func(a A) Step {
+			r.results = append(r.results, a)
+			return StepCont
 		}
+		return r, StepCont
 	})
 }
 
-// Rounds returns a Sink that runs it again and again and hands each result to emit,
-// until that answers something else than [StepCont] or EOF comes; then it answers
-// that, or done, which must not be StepCont. It treats leftovers and errors as
-// [Repeat] does; what has not been part of a round at the end is left over.
+type repeat[E, A any] struct {
+	rounds[E, A]
+	results []A
+}
+
+func (r *repeat[E, A]) Result() ([]A, error) { return r.results, nil }
+
+// Rounds returns a Sink that runs consumer again and again and hands each result to emit, until emit
+// answers something else than [StepCont] or EOF comes. Then the Sink answers that or, at EOF, done, which
+// must not be StepCont. It treats leftovers and errors as [Repeat] does. Elements that have not been part
+// of a round at the end are left over.
 //
-// It is what Repeat and enumeratee.Grouped are made of.
-func Rounds[E, A any](ctx context.Context, it Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
-	r := &rounds[E, A]{ctx: partOf(ctx), it: it, done: done, emit: emit}
-	return Sink[E]{
-		Next:  r.next,
-		EOF:   r.eof,
-		Rest:  func() Input[E] { return r.pending },
-		Batch: r.batch,
-	}
+// Repeat and enumeratee.Grouped are made of Rounds.
+func Rounds[E, A any](ctx context.Context, consumer Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
+	return &rounds[E, A]{ctx: scope.PartOf(ctx), consumer: consumer, done: done, emit: emit}
 }
 
 type rounds[E, A any] struct {
-	ctx  context.Context
-	it   Iteratee[E, A]
-	done Step
-	emit func(A) Step
+	ctx      context.Context
+	consumer Iteratee[E, A]
+	done     Step
+	emit     func(A) Step
 
 	round   Running[E, A]
 	open    bool     // round has been offered something
-	first   E        // the first of it
+	first   E        // the first element that it was offered
 	offered int      // how many elements
-	pending Input[E] // what has been left over, to be offered again
-	ended   bool     // the stream has; that is no leftover
+	pending Input[E] // left over, to be offered again
+	ended   bool     // the stream has; that is not a leftover
 	end     Step
 }
 
-func (r *rounds[E, A]) eof() Step {
+func (r *rounds[E, A]) Rest() Input[E] { return r.pending }
+
+func (r *rounds[E, A]) EOF() Step {
 	r.ended = true
 	return r.settle(Empty[E]())
 }
 
-func (r *rounds[E, A]) next(e E) Step {
+func (r *rounds[E, A]) Next(e E) Step {
 	if r.open && r.end.IsCont() {
 		r.offered++
 		step := r.round.Next(e)
@@ -78,8 +81,8 @@ func (r *rounds[E, A]) next(e E) Step {
 	return r.settle(El(e))
 }
 
-func (r *rounds[E, A]) batch(es []E, over *atomic.Bool) (n int, step Step) {
-	for n < len(es) && step.IsCont() && !over.Load() {
+func (r *rounds[E, A]) Batch(es []E, ended *fast.Flag) (n int, step Step) {
+	for n < len(es) && step.IsCont() && !ended.Load() {
 		if !r.end.IsCont() {
 			return n, r.end
 		}
@@ -89,7 +92,7 @@ func (r *rounds[E, A]) batch(es []E, over *atomic.Bool) (n int, step Step) {
 			continue
 		}
 		var m int
-		m, step = r.round.Offer(es[n:], over)
+		m, step = fast.Offer[E, Step](r.round, es[n:], ended)
 		n += m
 		r.offered += m
 		if !step.IsCont() {
@@ -100,7 +103,7 @@ func (r *rounds[E, A]) batch(es []E, over *atomic.Bool) (n int, step Step) {
 	return n, step
 }
 
-// settle offers what is pending, then in, round after round.
+// settle offers the pending elements, then in, round after round.
 func (r *rounds[E, A]) settle(in Input[E]) Step {
 	if !r.end.IsCont() {
 		return r.end
@@ -123,20 +126,23 @@ func (r *rounds[E, A]) settle(in Input[E]) Step {
 	return r.end
 }
 
-// start begins a round whose first element will be e. If the round wants none, it is
-// over, e is pending, and start returns false.
+// start begins a round whose first element will be e. If the round wants none, it is over, e is pending,
+// and start returns false.
 func (r *rounds[E, A]) start(e E) bool {
-	if r.round.Reset != nil {
-		r.round.Step = r.round.Reset()
-	} else {
-		r.round = r.it.Start(r.ctx)
+	var step Step
+	again := false
+	if r.round != nil {
+		step, again = fast.Reset[E, Step](r.round)
+	}
+	if !again {
+		r.round, step = r.consumer.Start(r.ctx)
 	}
 	r.open, r.first, r.offered = true, e, 0
-	if r.round.Step.IsCont() {
+	if step.IsCont() {
 		return true
 	}
 	r.pending = El(e).Then(r.pending)
-	r.finish(r.round.Step)
+	r.finish(step)
 	return false
 }
 
@@ -152,7 +158,7 @@ func (r *rounds[E, A]) offer(e E) {
 
 // finish ends the round, which has answered step.
 func (r *rounds[E, A]) finish(step Step) {
-	a, err := r.round.Finish(step)
+	a, err := Finish(r.round, step)
 	rest := r.round.Rest()
 	r.pending = rest.Then(r.pending)
 	r.open = false

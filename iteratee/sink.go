@@ -1,81 +1,84 @@
 package iteratee
 
-import "sync/atomic"
+import "github.com/halley-go/halley/internal/fast"
 
-// A Sink is a running consumer of E. It belongs to one run and one goroutine.
-// Next, EOF and Rest must be set.
-//
-// Once Next or EOF has answered anything but [StepCont], the Sink is done and
-// consumes nothing more. Next then answers the same again; EOF, which may still be
-// called unless the answer was an error, has no effect and answers done. After EOF
-// Next must not be called.
-//
-// Batch and Keep are shorter ways to do what Next does. Whoever changes Next in a
-// copy of a Sink must clear them, and Reset; who has offered it something clears Reset.
-type Sink[E any] struct {
-	// Next hands over one element, and with it any memory it refers to: the
-	// consumer may keep it, unless the source says that it uses it again.
-	Next func(E) Step
+// An Outlet is a consumer that cannot be closed. An adapter hands its elements on to one.
+type Outlet[E any] interface {
+	// Next hands over one element, and with it any memory to which that refers: the consumer may keep
+	// the memory, unless the source says that it uses it again. Once Next has answered anything but
+	// [StepCont], it consumes nothing and answers the same again.
+	Next(e E) Step
 
-	// EOF says that no more elements will come. It never answers StepCont; a
-	// consumer that still wants input answers an error, [ErrDivergent].
-	EOF func() Step
-
-	// Rest returns what the Sink was handed and did not consume, Empty if
-	// there is nothing or if the Sink is not done. A Sink that leaves nothing
-	// sets it to [Empty].
-	Rest func() Input[E]
-
-	// Batch, if set, hands over several elements that are in memory already,
-	// just as calls of Next, one after the other, would: it returns how many
-	// it was handed before it answered anything but StepCont, that one
-	// included, and the answer. It must not keep or change es. It saves a call
-	// per element where a source has a slice in hand. It looks at over before each
-	// element, and returns early with StepCont if that is set.
-	Batch func(es []E, over *atomic.Bool) (n int, step Step)
-
-	// Keep and Kept, if set, are Next in two parts: Next(e) is Kept(e) if Keep(e)
-	// is true, and StepCont if not. An adapter that makes the elements may call
-	// them instead, which spares a call per element.
-	Keep func(E) bool
-	Kept func(E) Step
-
-	// Reset, if set, brings a Sink whose run has ended without an error, its result
-	// taken, back to its start, with all that stands behind it, and answers as that
-	// did. It saves the making of another one where a run is short: see [Rounds]. A Sink
-	// that holds something open must not set it.
-	Reset func() Step
+	// Rest returns what the Outlet was handed and did not consume. It returns [Empty] if there is
+	// nothing, and while the Outlet is not done.
+	Rest() Input[E]
 }
 
-// Offer hands over es, in one call where the Sink can take that, until it is done or over
-// is set. It returns how many were handed over, and the last answer. over may be nil.
-func (s Sink[E]) Offer(es []E, over *atomic.Bool) (n int, step Step) {
-	if over == nil {
-		over = &never
+// A Sink is a running consumer of E. It belongs to one run and one goroutine.
+//
+// A Sink that has declared no Next of its own, but embeds an Outlet, keeps the Rest of that Outlet. That is
+// right if it hands on the elements as they are.
+type Sink[E any] interface {
+	Outlet[E]
+
+	// EOF says that no more elements will come. It never answers StepCont; a consumer that still wants
+	// input answers StepError([ErrDivergent]). EOF may be called when the Sink is done, unless it has
+	// failed: it has no effect then, and answers done. After EOF, Next must not be called.
+	EOF() Step
+}
+
+// Funcs are the functions of a Sink. They are for consumers that are closures, and cost one more call for
+// each element than a type with these methods.
+type Funcs[E any] struct {
+	Next func(E) Step
+	EOF  func() Step     // nil: answers StepDone
+	Rest func() Input[E] // nil: returns Empty
+}
+
+// Sink returns the Sink that calls the functions. It panics if Next is nil.
+func (f Funcs[E]) Sink() Sink[E] {
+	if f.Next == nil {
+		panic("iteratee: Funcs.Sink: Next must not be nil")
 	}
-	if s.Batch != nil {
-		return s.Batch(es, over)
+	return funcs[E]{f}
+}
+
+type funcs[E any] struct{ f Funcs[E] }
+
+func (s funcs[E]) Next(e E) Step { return s.f.Next(e) }
+
+func (s funcs[E]) EOF() Step {
+	if s.f.EOF == nil {
+		return StepDone
 	}
-	for i, e := range es {
-		if over.Load() {
-			return i, StepCont
-		}
-		if step := s.Next(e); !step.IsCont() {
-			return i + 1, step
-		}
+	return s.f.EOF()
+}
+
+func (s funcs[E]) Rest() Input[E] {
+	if s.f.Rest == nil {
+		return Empty[E]()
 	}
-	return len(es), StepCont
+	return s.f.Rest()
+}
+
+// Offer hands over es in order until out is done. It returns how many elements it handed over, and the
+// last answer. out may keep the elements, but not es. Offer saves a call for each element where out can
+// take several at once.
+func Offer[E any](out Outlet[E], es []E) (n int, step Step) {
+	return fast.Offer[E, Step](out, es, &never)
 }
 
 // never is not set.
-var never atomic.Bool
+var never fast.Flag
 
-// Ended returns a Sink that consumes nothing, leaves rest and answers step to
-// everything.
-func Ended[E any](step Step, rest Input[E]) Sink[E] {
-	return Sink[E]{
-		Next: func(E) Step { return step },
-		EOF:  func() Step { return step },
-		Rest: func() Input[E] { return rest },
-	}
+// Ended returns a Sink that consumes nothing, leaves rest over and answers step to everything.
+func Ended[E any](step Step, rest Input[E]) Sink[E] { return &ended[E]{step, rest} }
+
+type ended[E any] struct {
+	step Step
+	rest Input[E]
 }
+
+func (s *ended[E]) Next(E) Step    { return s.step }
+func (s *ended[E]) EOF() Step      { return s.step }
+func (s *ended[E]) Rest() Input[E] { return s.rest }

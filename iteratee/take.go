@@ -5,11 +5,10 @@ import (
 	"fmt"
 )
 
-// TakeUpTo returns an Iteratee that ends with the first n elements, or with fewer at
-// EOF; nil if there are none. The one after the n-th is never asked for;
-// TakeUpTo(0) is done at once. It panics if n is negative.
+// TakeUpTo returns an Iteratee that ends with the first n elements, or with fewer at EOF; nil if there are
+// none. It never asks for the one after the n-th; TakeUpTo(0) is done at once. It panics if n is negative.
 //
-// It is Play's Iteratee.takeUpTo.
+// Play calls it Iteratee.takeUpTo.
 func TakeUpTo[E any](n int) Iteratee[E, []E] {
 	if n < 0 {
 		panic(fmt.Sprintf("iteratee: TakeUpTo: n must not be negative, got %d", n))
@@ -23,10 +22,10 @@ func TakeUpTo[E any](n int) Iteratee[E, []E] {
 	})
 }
 
-// EOFOrElse returns an Iteratee that ends with atEOF if the stream is at its end, and
-// with otherwise if there is an element, which it leaves over.
+// EOFOrElse returns an Iteratee that ends with atEOF if the stream is at its end, and with otherwise if
+// there is an element, which it leaves over.
 //
-// It is Play's Iteratee.eofOrElse.
+// Play calls it Iteratee.eofOrElse.
 func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
 	return Cont(func(in Input[E]) Iteratee[E, A] {
 		if in.IsEOF() {
@@ -36,17 +35,16 @@ func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
 	})
 }
 
-// IsEmpty returns an Iteratee that ends with true if the stream is at its end, and
-// with false if there is an element, which it leaves over.
+// IsEmpty returns an Iteratee that ends with true if the stream is at its end, and with false if there is
+// an element, which it leaves over.
 //
-// It is Play's Iteratee.isEmpty.
+// Play calls it Iteratee.isEmpty.
 func IsEmpty[E any]() Iteratee[E, bool] { return EOFOrElse[E](false, true) }
 
-// Consume returns an Iteratee that ends with all chunks up to EOF joined to one, nil
-// if there was nothing in them. It keeps them all in memory; bound them with
-// enumeratee/chunk.Take if there can be many.
+// Consume returns an Iteratee that ends with all chunks up to EOF joined to one, nil if all were empty. It
+// keeps them all in memory; enumeratee/chunk.Take bounds a stream that can be long.
 //
-// It is Play's Iteratee.consume.
+// Play calls it Iteratee.consume.
 func Consume[E any]() Iteratee[[]E, []E] {
 	return Fold(nil, func(all, chunk []E) []E { return append(all, chunk...) })
 }

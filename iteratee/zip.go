@@ -1,6 +1,10 @@
 package iteratee
 
-import "context"
+import (
+	"context"
+
+	"github.com/halley-go/halley/internal/scope"
+)
 
 // Pair is two values.
 type Pair[A, B any] struct {
@@ -8,49 +12,70 @@ type Pair[A, B any] struct {
 	Second B
 }
 
-// Zip returns an Iteratee that feeds each element to both a and b and ends with the
-// two results. See [ZipWith].
+// Zip returns an Iteratee that feeds each element to both a and b and ends with the two results. See
+// [ZipWith].
 //
-// It is Play's Enumeratee.zip.
+// Play calls it Enumeratee.zip.
 func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]] {
 	return ZipWith(a, b, func(a A, b B) Pair[A, B] { return Pair[A, B]{a, b} })
 }
 
-// ZipWith returns an Iteratee that feeds each element to both a and b, and ends with
-// f of the two results. The one that is done first waits for the other. If one fails
-// it fails, at once. It leaves over what neither has consumed.
+// ZipWith returns an Iteratee that feeds each element to both a and b, and ends with f of the two results.
+// The one that is done first waits for the other. If one fails, the run fails at once. Elements that neither
+// has consumed are left over.
 //
-// It is Play's Enumeratee.zipWith, which leaves over what the first has not consumed.
+// Play calls it Enumeratee.zipWith, and leaves over what the first has not consumed.
 func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C) Iteratee[E, C] {
-	return New(func(ctx context.Context) Running[E, C] {
-		ctx = partOf(ctx)
-		left, right := a.Start(ctx), b.Start(ctx)
-		z := &zipped[E]{left: half[E]{Sink: left.Sink, step: left.Step}, right: half[E]{Sink: right.Sink, step: right.Step}}
-		return Running[E, C]{
-			Sink: Sink[E]{
-				Next: func(e E) Step { return z.offer(func(h *half[E]) Step { h.offered++; return h.Next(e) }) },
-				EOF:  func() Step { return z.offer(func(h *half[E]) Step { h.ended = true; return h.EOF() }) },
-				Rest: z.rest,
-			},
-			Step: z.answer(),
-			Result: func() (c C, err error) {
-				a, err := left.Result()
-				if err != nil {
-					return c, err
-				}
-				b, err := right.Result()
-				if err != nil {
-					return c, err
-				}
-				return f(a, b), nil
-			},
+	return New(func(ctx context.Context) (Running[E, C], Step) {
+		ctx = scope.PartOf(ctx)
+		left, leftStep := a.Start(ctx)
+		right, rightStep := b.Start(ctx)
+		z := &zipWith[E, A, B, C]{
+			zipped:   zipped[E]{left: half[E]{Sink: left, step: leftStep}, right: half[E]{Sink: right, step: rightStep}},
+			leftRun:  left,
+			rightRun: right,
+			f:        f,
 		}
+		return z, z.answer()
 	})
+}
+
+type zipWith[E, A, B, C any] struct {
+	zipped[E]
+	leftRun  Running[E, A]
+	rightRun Running[E, B]
+	f        func(A, B) C
+}
+
+func (z *zipWith[E, A, B, C]) Result() (c C, err error) {
+	a, err := z.leftRun.Result()
+	if err != nil {
+		return c, err
+	}
+	b, err := z.rightRun.Result()
+	if err != nil {
+		return c, err
+	}
+	return z.f(a, b), nil
 }
 
 // zipped feeds two consumers.
 type zipped[E any] struct {
 	left, right half[E]
+}
+
+func (z *zipped[E]) Next(e E) Step {
+	return z.offer(func(h *half[E]) Step {
+		h.offered++
+		return h.Sink.Next(e)
+	})
+}
+
+func (z *zipped[E]) EOF() Step {
+	return z.offer(func(h *half[E]) Step {
+		h.ended = true
+		return h.Sink.EOF()
+	})
 }
 
 type half[E any] struct {
@@ -60,13 +85,13 @@ type half[E any] struct {
 	ended   bool // it was told of the end of the stream
 }
 
-func (z *zipped[E]) offer(to func(*half[E]) Step) Step {
+func (z *zipped[E]) offer(hand func(*half[E]) Step) Step {
 	for _, h := range [...]*half[E]{&z.left, &z.right} {
 		if answer := z.answer(); !answer.IsCont() && answer.Err() != nil {
 			return answer
 		}
 		if h.step.IsCont() {
-			h.step = to(h)
+			h.step = hand(h)
 		}
 	}
 	return z.answer()
@@ -85,8 +110,8 @@ func (z *zipped[E]) answer() Step {
 	return StepDone
 }
 
-// rest is what neither has consumed. If one has failed, it is what that leaves over.
-func (z *zipped[E]) rest() Input[E] {
+// Rest returns the elements that neither has consumed. If one has failed, it returns what that leaves over.
+func (z *zipped[E]) Rest() Input[E] {
 	if z.answer().IsCont() {
 		return Empty[E]()
 	}
@@ -108,7 +133,7 @@ func (z *zipped[E]) rest() Input[E] {
 	return rest
 }
 
-// unseen is the smaller of later, and of earlier with the n elements that came after it.
+// unseen returns the smaller of later, and of earlier with the n elements that came after it.
 func unseen[E any](later, earlier Input[E], n int) Input[E] {
 	if len(later.elems) < n {
 		return later

@@ -50,9 +50,9 @@ func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, 
 	if limit <= 0 {
 		panic(fmt.Sprintf("comet/eventsource: %s: limit must be positive, got %d", function, limit))
 	}
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[Event]) (iteratee.Sink[[]byte], iteratee.Step) {
-		d := &decoder{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, limit: limit, all: all}
-		return iteratee.Sink[[]byte]{Next: d.next, EOF: d.eof, Rest: d.rest}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[Event]) (iteratee.Sink[[]byte], iteratee.Step) {
+		d := &decoder{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, limit: limit, all: all}
+		return d, iteratee.StepCont
 	})
 }
 
@@ -61,7 +61,7 @@ func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, 
 type decoder struct {
 	cancelled func() iteratee.Step
 	stop      iteratee.Step
-	inner     iteratee.Sink[Event]
+	out       iteratee.Outlet[Event]
 	limit     int
 	all       bool
 
@@ -87,7 +87,7 @@ type lastID struct {
 	set  bool
 }
 
-func (d *decoder) next(chunk []byte) iteratee.Step {
+func (d *decoder) Next(chunk []byte) iteratee.Step {
 	lf := -1 // the next one in chunk, or its length; looked for once per LF, not once per line
 	for at := 0; at < len(chunk) && d.end.IsCont(); {
 		if lf < at {
@@ -176,7 +176,7 @@ func (d *decoder) dispatch() {
 	}
 	d.eventType, d.data, d.retryAsked = "", d.data[:0], false
 	if !e.NoData || d.all && news {
-		if d.end = d.inner.Next(e); d.end.IsCont() {
+		if d.end = d.out.Next(e); d.end.IsCont() {
 			d.end = d.cancelled()
 		}
 	}
@@ -212,9 +212,9 @@ func toString(b []byte) string {
 	return string(b)
 }
 
-func (d *decoder) eof() iteratee.Step {
+func (d *decoder) EOF() iteratee.Step {
 	if d.end.IsCont() && d.all && d.retryAsked {
-		d.end = d.inner.Next(d.state())
+		d.end = d.out.Next(d.state())
 	}
 	if d.end.IsCont() {
 		d.end = d.stop
@@ -222,7 +222,7 @@ func (d *decoder) eof() iteratee.Step {
 	return d.end
 }
 
-func (d *decoder) rest() iteratee.Input[[]byte] {
+func (d *decoder) Rest() iteratee.Input[[]byte] {
 	if len(d.left) == 0 {
 		return iteratee.Empty[[]byte]()
 	}

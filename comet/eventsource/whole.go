@@ -77,23 +77,27 @@ func (s *scanner) scan(chunk []byte) int {
 }
 
 // withoutMark drops a byte order mark at the beginning.
-var withoutMark = enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-	mark := []byte("\ufeff")
-	var begun []byte // of the mark
-	looked := false
-	return iteratee.Sink[[]byte]{
-		Next: func(chunk []byte) iteratee.Step {
-			if !looked {
-				chunk = slices.Concat(begun, chunk)
-				if len(chunk) < len(mark) && bytes.HasPrefix(mark, chunk) {
-					begun = chunk
-					return iteratee.StepCont
-				}
-				looked, chunk = true, bytes.TrimPrefix(chunk, mark)
-			}
-			return inner.Next(chunk)
-		},
-		EOF:  stage.EOF,
-		Rest: inner.Rest,
-	}, iteratee.StepCont
+var withoutMark = enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+	return &markDropping{Stage: stage, Outlet: out}, iteratee.StepCont
 })
+
+type markDropping struct {
+	enumeratee.Stage
+	iteratee.Outlet[[]byte]
+	begun  []byte // the first bytes, which may begin a mark
+	looked bool
+}
+
+var mark = []byte("\ufeff")
+
+func (m *markDropping) Next(chunk []byte) iteratee.Step {
+	if !m.looked {
+		chunk = slices.Concat(m.begun, chunk)
+		if len(chunk) < len(mark) && bytes.HasPrefix(mark, chunk) {
+			m.begun = chunk
+			return iteratee.StepCont
+		}
+		m.looked, chunk = true, bytes.TrimPrefix(chunk, mark)
+	}
+	return m.Outlet.Next(chunk)
+}

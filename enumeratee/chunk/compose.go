@@ -16,10 +16,15 @@ import (
 // there, and [1,2] and [3],[4,5,6] here, with [TakeUpTo].
 func ComposeConcat[E, B, C any](first enumeratee.Enumeratee[[]E, B], second enumeratee.Enumeratee[B, C]) enumeratee.Enumeratee[[]E, C] {
 	both := enumeratee.Compose(first, second)
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[C]) (iteratee.Sink[[]E], iteratee.Step) {
-		sink, step := both.Attach(stage, inner)
-		rest := sink.Rest
-		sink.Rest = func() iteratee.Input[[]E] { return leftOver(nil, slices.Concat(rest().Els()...), 0) }
-		return sink, step
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[C]) (iteratee.Sink[[]E], iteratee.Step) {
+		sink, step := both.Attach(stage, out)
+		return joinedRest[E]{sink}, step
 	})
+}
+
+// joinedRest joins the chunks that a Sink leaves over.
+type joinedRest[E any] struct{ iteratee.Sink[[]E] }
+
+func (j joinedRest[E]) Rest() iteratee.Input[[]E] {
+	return leftOver(nil, slices.Concat(j.Sink.Rest().Els()...), 0)
 }

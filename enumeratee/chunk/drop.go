@@ -12,21 +12,24 @@ import (
 // It is Play's Traversable.drop, which hands on Empty for a chunk that it uses up.
 func Drop[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 	checkCount("Drop", n)
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
-		left := n
-		return iteratee.Sink[[]E]{
-			Next: func(es []E) iteratee.Step {
-				if left > 0 {
-					dropped := min(len(es), left)
-					left -= dropped
-					if es = es[dropped:]; len(es) == 0 {
-						return iteratee.StepCont
-					}
-				}
-				return inner.Next(es)
-			},
-			EOF:  stage.EOF,
-			Rest: inner.Rest,
-		}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
+		return &dropping[E]{stage, out, n}, iteratee.StepCont
 	})
+}
+
+type dropping[E any] struct {
+	enumeratee.Stage
+	iteratee.Outlet[[]E]
+	left int
+}
+
+func (d *dropping[E]) Next(es []E) iteratee.Step {
+	if d.left > 0 {
+		dropped := min(len(es), d.left)
+		d.left -= dropped
+		if es = es[dropped:]; len(es) == 0 {
+			return iteratee.StepCont
+		}
+	}
+	return d.Outlet.Next(es)
 }

@@ -12,28 +12,29 @@ import (
 //
 // It is Play's Traversable.head.
 func Head[E any]() iteratee.Iteratee[[]E, *E] {
-	return iteratee.New(func(context.Context) iteratee.Running[[]E, *E] {
-		var (
-			head *E
-			over []E
-			end  iteratee.Step
-		)
-		return iteratee.Running[[]E, *E]{
-			Sink: iteratee.Sink[[]E]{
-				Next: func(es []E) iteratee.Step {
-					if end.IsCont() && len(es) > 0 {
-						first := es[0]
-						head, over, end = &first, es[1:], iteratee.StepDone
-					}
-					return end
-				},
-				EOF: func() iteratee.Step {
-					end = iteratee.StepDone
-					return end
-				},
-				Rest: func() iteratee.Input[[]E] { return leftOver(nil, over, 0) },
-			},
-			Result: func() (*E, error) { return head, nil },
-		}
+	return iteratee.New(func(context.Context) (iteratee.Running[[]E, *E], iteratee.Step) {
+		return &head[E]{}, iteratee.StepCont
 	})
 }
+
+type head[E any] struct {
+	first *E
+	rest  []E
+	end   iteratee.Step
+}
+
+func (h *head[E]) Next(es []E) iteratee.Step {
+	if h.end.IsCont() && len(es) > 0 {
+		first := es[0]
+		h.first, h.rest, h.end = &first, es[1:], iteratee.StepDone
+	}
+	return h.end
+}
+
+func (h *head[E]) EOF() iteratee.Step {
+	h.end = iteratee.StepDone
+	return h.end
+}
+
+func (h *head[E]) Rest() iteratee.Input[[]E] { return leftOver(nil, h.rest, 0) }
+func (h *head[E]) Result() (*E, error)       { return h.first, nil }

@@ -17,32 +17,36 @@ import (
 //
 // It is Play's Traversable.splitOnceAt.
 func SplitOnceAt[E any](p func(E) bool) enumeratee.Enumeratee[[]E, []E] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
-		var (
-			end   iteratee.Step
-			chunk []E // the last one
-			n     int // how many items of it were handed on
-		)
-		return iteratee.Sink[[]E]{
-			Next: func(es []E) iteratee.Step {
-				if !end.IsCont() {
-					return end
-				}
-				at := slices.IndexFunc(es, func(e E) bool { return !p(e) })
-				switch {
-				case at < 0:
-					end = inner.Next(es)
-					return end
-				case at > 0:
-					end = inner.Next(es[:at:at])
-				}
-				if chunk, n = es, at; end.IsCont() {
-					end, chunk, n = stage.Stop(), es[at+1:], 0
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: func() iteratee.Input[[]E] { return leftOver(inner.Rest().Els(), chunk, n) },
-		}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
+		return &splitting[E]{Stage: stage, out: out, p: p}, iteratee.StepCont
 	})
 }
+
+type splitting[E any] struct {
+	enumeratee.Stage
+	out   iteratee.Outlet[[]E]
+	p     func(E) bool
+	end   iteratee.Step
+	chunk []E // the last one
+	n     int // how many items of it were handed on
+}
+
+func (s *splitting[E]) Next(es []E) iteratee.Step {
+	if !s.end.IsCont() {
+		return s.end
+	}
+	at := slices.IndexFunc(es, func(e E) bool { return !s.p(e) })
+	switch {
+	case at < 0:
+		s.end = s.out.Next(es)
+		return s.end
+	case at > 0:
+		s.end = s.out.Next(es[:at:at])
+	}
+	if s.chunk, s.n = es, at; s.end.IsCont() {
+		s.end, s.chunk, s.n = s.Stop(), es[at+1:], 0
+	}
+	return s.end
+}
+
+func (s *splitting[E]) Rest() iteratee.Input[[]E] { return leftOver(s.out.Rest().Els(), s.chunk, s.n) }

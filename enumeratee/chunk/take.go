@@ -31,18 +31,18 @@ func TakeUpTo[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 
 func take[E any](operator string, n int, all bool) enumeratee.Enumeratee[[]E, []E] {
 	checkCount(operator, n)
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
-		t := &taking[E]{stop: stage.Stop(), inner: inner, all: all, left: n}
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
+		t := &taking[E]{stop: stage.Stop(), out: out, all: all, left: n}
 		if n == 0 {
 			t.finish()
 		}
-		return iteratee.Sink[[]E]{Next: t.next, EOF: t.eof, Rest: t.rest}, t.end
+		return t, t.end
 	})
 }
 
 type taking[E any] struct {
 	stop  iteratee.Step
-	inner iteratee.Sink[[]E]
+	out   iteratee.Outlet[[]E]
 	all   bool // does not stop with the consumer
 	left  int
 	chunk []E           // the last one
@@ -51,14 +51,14 @@ type taking[E any] struct {
 	end   iteratee.Step
 }
 
-func (t *taking[E]) next(es []E) iteratee.Step {
+func (t *taking[E]) Next(es []E) iteratee.Step {
 	if !t.end.IsCont() {
 		return t.end
 	}
 	n := min(len(es), t.left)
 	t.left -= n
 	if t.step.IsCont() {
-		t.step = t.inner.Next(es[:n:n])
+		t.step = t.out.Next(es[:n:n])
 	}
 	if t.left > 0 && (t.step.IsCont() || t.all && t.step.Err() == nil) {
 		return iteratee.StepCont
@@ -67,7 +67,7 @@ func (t *taking[E]) next(es []E) iteratee.Step {
 	return t.finish()
 }
 
-func (t *taking[E]) eof() iteratee.Step {
+func (t *taking[E]) EOF() iteratee.Step {
 	if t.end.IsCont() {
 		return t.finish()
 	}
@@ -82,11 +82,11 @@ func (t *taking[E]) finish() iteratee.Step {
 	return t.end
 }
 
-func (t *taking[E]) rest() iteratee.Input[[]E] {
+func (t *taking[E]) Rest() iteratee.Input[[]E] {
 	if t.all {
 		return leftOver(nil, t.chunk, t.n)
 	}
-	return leftOver(t.inner.Rest().Els(), t.chunk, t.n)
+	return leftOver(t.out.Rest().Els(), t.chunk, t.n)
 }
 
 // leftOver is what a consumer has left over, then what follows the first n items of es,

@@ -25,32 +25,38 @@ import (
 func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
 	checkLimit("Decode", limit)
 	lines := text.Lines(limit)
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[[]byte], iteratee.Step) {
-		d := &decoder[E]{inner: inner}
-		sink, step := lines.Attach(stage, iteratee.Sink[[]byte]{Next: d.line, EOF: inner.EOF, Rest: d.rest})
-		return iteratee.Sink[[]byte]{
-			Next: func(chunk []byte) iteratee.Step {
-				if d.end.IsCont() {
-					d.begin(chunk)
-					d.ended(sink.Next(chunk))
-				}
-				return d.end
-			},
-			EOF: func() iteratee.Step {
-				if d.end.IsCont() {
-					d.begin(nil)
-					d.ended(sink.EOF())
-				}
-				return d.end
-			},
-			Rest: sink.Rest,
-		}, step
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[[]byte], iteratee.Step) {
+		d := &decoder[E]{out: out}
+		sink, step := lines.Attach(stage, d)
+		return &decoding[E]{sink, d}, step
 	})
+}
+
+// decoding is the adapter of lines, and tells its decoder where a chunk begins.
+type decoding[E any] struct {
+	iteratee.Sink[[]byte]
+	decoder *decoder[E]
+}
+
+func (d *decoding[E]) Next(chunk []byte) iteratee.Step {
+	if d.decoder.end.IsCont() {
+		d.decoder.begin(chunk)
+		d.decoder.ended(d.Sink.Next(chunk))
+	}
+	return d.decoder.end
+}
+
+func (d *decoding[E]) EOF() iteratee.Step {
+	if d.decoder.end.IsCont() {
+		d.decoder.begin(nil)
+		d.decoder.ended(d.Sink.EOF())
+	}
+	return d.decoder.end
 }
 
 // decoder is the consumer of the lines, and knows where they begin.
 type decoder[E any] struct {
-	inner  iteratee.Sink[E]
+	out    iteratee.Outlet[E]
 	answer iteratee.Step          // to the last line
 	last   iteratee.Input[[]byte] // the line on which inner ended
 	end    iteratee.Step
@@ -72,8 +78,8 @@ func (d *decoder[E]) begin(chunk []byte) {
 	d.chunk, d.lines = chunk, 0
 }
 
-// line decodes a line. It is what the adapter of lines calls.
-func (d *decoder[E]) line(line []byte) iteratee.Step {
+// Next decodes a line.
+func (d *decoder[E]) Next(line []byte) iteratee.Step {
 	d.lines++
 	if isBlank(line) {
 		return iteratee.StepCont
@@ -82,7 +88,7 @@ func (d *decoder[E]) line(line []byte) iteratee.Step {
 	d.e = zero
 	if err := unmarshal(line, &d.e); err != nil {
 		d.answer = iteratee.StepError(&Error{d.before + d.lines, d.start(), err})
-	} else if d.answer = d.inner.Next(d.e); !d.answer.IsCont() {
+	} else if d.answer = d.out.Next(d.e); !d.answer.IsCont() {
 		d.last = iteratee.El(line)
 	}
 	return d.answer
@@ -119,8 +125,8 @@ func (d *decoder[E]) ended(step iteratee.Step) {
 	}
 }
 
-func (d *decoder[E]) rest() iteratee.Input[[]byte] {
-	if _, ok := d.inner.Rest().El(); ok {
+func (d *decoder[E]) Rest() iteratee.Input[[]byte] {
+	if _, ok := d.out.Rest().El(); ok {
 		return d.last
 	}
 	return iteratee.Empty[[]byte]()

@@ -34,27 +34,16 @@ func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumerate
 	if invalid == nil {
 		invalid = func(err error) error { return err }
 	}
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[E]) (iteratee.Sink[[]byte], iteratee.Step) {
-		d := &sequence[E]{cancelled: stage.Cancelled(), inner: inner, limit: limit, invalid: invalid, outside: true}
-		return iteratee.Sink[[]byte]{
-			Next: d.next,
-			EOF: func() iteratee.Step {
-				if d.end.IsCont() && !d.outside {
-					d.record(nil, nil)
-				}
-				if d.end.IsCont() {
-					d.end = stage.Stop()
-				}
-				return d.end
-			},
-			Rest: d.rest,
-		}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[[]byte], iteratee.Step) {
+		d := &sequence[E]{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, limit: limit, invalid: invalid, outside: true}
+		return d, iteratee.StepCont
 	})
 }
 
 type sequence[E any] struct {
 	cancelled func() iteratee.Step
-	inner     iteratee.Sink[E]
+	stop      iteratee.Step
+	out       iteratee.Outlet[E]
 	limit     int
 	invalid   func(error) error
 	end       iteratee.Step
@@ -73,7 +62,7 @@ type sequence[E any] struct {
 	ended       bool   // on a record
 }
 
-func (d *sequence[E]) next(chunk []byte) iteratee.Step {
+func (d *sequence[E]) Next(chunk []byte) iteratee.Step {
 	for len(chunk) > 0 && d.end.IsCont() {
 		n := d.scan(chunk)
 		part, after := chunk[:n], chunk[n:]
@@ -93,6 +82,16 @@ func (d *sequence[E]) next(chunk []byte) iteratee.Step {
 			after = after[1:]
 		}
 		chunk = after
+	}
+	return d.end
+}
+
+func (d *sequence[E]) EOF() iteratee.Step {
+	if d.end.IsCont() && !d.outside {
+		d.record(nil, nil)
+	}
+	if d.end.IsCont() {
+		d.end = d.stop
 	}
 	return d.end
 }
@@ -163,7 +162,7 @@ func (d *sequence[E]) record(part, after []byte) {
 		d.wrong(d.starts, err, after)
 		return
 	}
-	if d.end = d.inner.Next(d.e); d.end.IsCont() {
+	if d.end = d.out.Next(d.e); d.end.IsCont() {
 		d.end = d.cancelled()
 	}
 	if !d.end.IsCont() {
@@ -177,9 +176,9 @@ func (d *sequence[E]) wrong(at int64, err error, after []byte) {
 	}
 }
 
-func (d *sequence[E]) rest() iteratee.Input[[]byte] {
+func (d *sequence[E]) Rest() iteratee.Input[[]byte] {
 	rest := d.after
-	if _, left := d.inner.Rest().El(); left && d.ended {
+	if _, left := d.out.Rest().El(); left && d.ended {
 		rest = slices.Concat([]byte{separator}, d.last, rest)
 	}
 	if len(rest) == 0 {

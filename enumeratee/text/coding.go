@@ -41,12 +41,12 @@ type coder func(dst, src []byte, atEOF bool) (out []byte, n int, err error)
 
 // coding is one attachment of Decode or Encode.
 type coding[From, To []byte | string] struct {
-	stop  iteratee.Step
-	inner iteratee.Sink[To]
-	code  coder
-	to    func([]byte) To // a copy
-	fail  func(offset int64, at []byte, cause error) error
-	same  bool // the bytes of a To are those that it was made of
+	stop     iteratee.Step
+	consumer iteratee.Outlet[To]
+	code     coder
+	to       func([]byte) To // a copy
+	fail     func(offset int64, at []byte, cause error) error
+	same     bool // the bytes of a To are those that it was made of
 
 	held     []byte // a character that has begun
 	joined   []byte // memory for held and the next chunk
@@ -57,21 +57,21 @@ type coding[From, To []byte | string] struct {
 }
 
 func attach[From, To []byte | string](start func() *coding[From, To]) enumeratee.Enumeratee[From, To] {
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[To]) (iteratee.Sink[From], iteratee.Step) {
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		c := start()
-		c.stop, c.inner = stage.Stop(), inner
-		return iteratee.Sink[From]{Next: c.next, EOF: c.eof, Rest: c.rest}, iteratee.StepCont
+		c.stop, c.consumer = stage.Stop(), out
+		return c, iteratee.StepCont
 	})
 }
 
-func (c *coding[From, To]) next(chunk From) iteratee.Step {
+func (c *coding[From, To]) Next(chunk From) iteratee.Step {
 	if c.end.IsCont() && len(chunk) > 0 {
 		c.feed(chunk, false)
 	}
 	return c.end
 }
 
-func (c *coding[From, To]) eof() iteratee.Step {
+func (c *coding[From, To]) EOF() iteratee.Step {
 	if c.end.IsCont() {
 		var nothing From
 		if c.feed(nothing, true); c.end.IsCont() {
@@ -90,7 +90,7 @@ func (c *coding[From, To]) feed(chunk From, atEOF bool) {
 	out, n, err := c.code(c.out[:0], src, atEOF)
 	c.out = out
 	if len(out) > 0 {
-		c.end = c.inner.Next(c.to(out))
+		c.end = c.consumer.Next(c.to(out))
 	}
 	if c.end.IsCont() && err != nil {
 		c.end = iteratee.StepError(c.fail(c.offset+int64(n), src[n:], err))
@@ -103,9 +103,9 @@ func (c *coding[From, To]) feed(chunk From, atEOF bool) {
 	c.held = append(c.held[:0], src[n:]...)
 }
 
-func (c *coding[From, To]) rest() iteratee.Input[From] {
+func (c *coding[From, To]) Rest() iteratee.Input[From] {
 	var left []byte
-	for _, to := range c.inner.Rest().Els() {
+	for _, to := range c.consumer.Rest().Els() {
 		left = append(left, to...)
 	}
 	if len(left) > 0 && !c.same {

@@ -30,9 +30,9 @@ func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("enumeratee/text: Lines: limit must be positive, got %d", limit))
 	}
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-		l := &lines{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, limit: limit}
-		return iteratee.Sink[[]byte]{Next: l.next, EOF: l.eof, Rest: l.rest}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+		l := &lines{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, limit: limit}
+		return l, iteratee.StepCont
 	})
 }
 
@@ -53,7 +53,7 @@ func (e *TooLongError) Unwrap() error { return bufio.ErrTooLong }
 type lines struct {
 	stop      iteratee.Step
 	cancelled func() iteratee.Step
-	inner     iteratee.Sink[[]byte]
+	out       iteratee.Outlet[[]byte]
 	limit     int
 	begun     []byte // a line that chunks before have begun
 	offset    int64  // where the next line begins
@@ -61,7 +61,7 @@ type lines struct {
 	last      last
 }
 
-func (l *lines) next(chunk []byte) iteratee.Step {
+func (l *lines) Next(chunk []byte) iteratee.Step {
 	if len(l.begun) > 0 && l.end.IsCont() {
 		n := bytes.IndexByte(chunk, '\n') + 1
 		if n == 0 {
@@ -80,13 +80,13 @@ func (l *lines) next(chunk []byte) iteratee.Step {
 	return l.end
 }
 
-func (l *lines) eof() iteratee.Step {
+func (l *lines) EOF() iteratee.Step {
 	if len(l.begun) > l.limit && l.end.IsCont() {
 		l.tooLong(l.begun)
 	}
 	if len(l.begun) > 0 && l.end.IsCont() {
 		line := slices.Clip(l.begun)
-		if l.end = l.inner.Next(line); !l.end.IsCont() {
+		if l.end = l.out.Next(line); !l.end.IsCont() {
 			l.last = last{from: line, content: len(line), whole: len(line)}
 		}
 	}
@@ -98,7 +98,7 @@ func (l *lines) eof() iteratee.Step {
 
 // split hands on the lines of chunk, with which a line begins.
 func (l *lines) split(chunk []byte) {
-	next, limit, rest := l.inner.Next, l.limit, chunk
+	next, limit, rest := l.out.Next, l.limit, chunk
 	cold, n := len(chunk)-1024, 0 // a consumer that is done soon needs no preload
 	for {
 		if len(rest) <= cold && n < 512 {
@@ -151,8 +151,8 @@ func (l *lines) tooLong(from []byte) {
 	l.last = last{from: from}
 }
 
-func (l *lines) rest() iteratee.Input[[]byte] {
-	return l.last.rest(l.inner.Rest().Els(), "\n")
+func (l *lines) Rest() iteratee.Input[[]byte] {
+	return l.last.rest(l.out.Rest().Els(), "\n")
 }
 
 // last is what a consumer was handed when it ended, and what follows that.

@@ -33,9 +33,9 @@ func Search(pattern []byte) enumeratee.Enumeratee[[]byte, MatchInfo] {
 		panic("enumeratee/text: Search: pattern must not be empty")
 	}
 	p := newPattern(pattern)
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[MatchInfo]) (iteratee.Sink[[]byte], iteratee.Step) {
-		s := &search{stop: stage.Stop(), cancelled: stage.Cancelled(), inner: inner, pattern: p}
-		return iteratee.Sink[[]byte]{Next: s.next, EOF: s.eof, Rest: s.rest}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[MatchInfo]) (iteratee.Sink[[]byte], iteratee.Step) {
+		s := &search{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, pattern: p}
+		return s, iteratee.StepCont
 	})
 }
 
@@ -43,13 +43,13 @@ type search struct {
 	pattern
 	stop      iteratee.Step
 	cancelled func() iteratee.Step
-	inner     iteratee.Sink[MatchInfo]
+	out       iteratee.Outlet[MatchInfo]
 	held      int // how many bytes may begin a match: they are the first ones of the pattern
 	end       iteratee.Step
 	last      last
 }
 
-func (s *search) next(chunk []byte) iteratee.Step {
+func (s *search) Next(chunk []byte) iteratee.Step {
 	if s.held > 0 && s.end.IsCont() {
 		chunk = s.resume(chunk)
 	}
@@ -68,16 +68,16 @@ func (s *search) next(chunk []byte) iteratee.Step {
 	return s.end
 }
 
-func (s *search) eof() iteratee.Step {
+func (s *search) EOF() iteratee.Step {
 	if s.end.IsCont() && s.hand(bytes.Clone(s.seq[:s.held]), s.held, false) {
 		s.end = s.stop
 	}
 	return s.end
 }
 
-func (s *search) rest() iteratee.Input[[]byte] {
+func (s *search) Rest() iteratee.Input[[]byte] {
 	var parts [][]byte
-	for _, piece := range s.inner.Rest().Els() {
+	for _, piece := range s.out.Rest().Els() {
 		parts = append(parts, piece.Content)
 	}
 	return s.last.rest(parts, "")
@@ -119,7 +119,7 @@ func (s *search) hand(from []byte, n int, isMatch bool) bool {
 	if n == 0 {
 		return true
 	}
-	if s.end = s.inner.Next(MatchInfo{from[:n:n], isMatch}); s.end.IsCont() {
+	if s.end = s.out.Next(MatchInfo{from[:n:n], isMatch}); s.end.IsCont() {
 		s.end = s.cancelled()
 	}
 	if !s.end.IsCont() {

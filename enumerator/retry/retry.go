@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -125,13 +126,13 @@ type running[E any] struct {
 
 // attempt runs a source once.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
-	ctx, over := iteratee.Part(ctx, nil)
-	defer over()
+	part := scope.NewPart(ctx, nil)
+	defer part.End()
 	r.failure, r.gave, r.recovered = nil, false, false
 	start := time.Now()
 	var busy time.Duration   // the consumer, with the last element
 	end := iteratee.StepCont // the consumer's
-	step := r.from(ctx, r.last, r.any).Into(ctx, iteratee.Sink[E]{
+	step := r.from(part, r.last, r.any).Into(part, iteratee.Funcs[E]{
 		Next: func(e E) iteratee.Step {
 			if !end.IsCont() {
 				return end
@@ -154,7 +155,7 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 			return end
 		},
 		Rest: r.sink.Rest,
-	})
+	}.Sink())
 	if end.IsCont() {
 		r.failure = step.Err()
 	}

@@ -3,8 +3,8 @@ package prompt
 
 import (
 	"context"
-	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -16,7 +16,7 @@ import (
 type Asker struct {
 	ctx    context.Context
 	asked  int
-	flag   *atomic.Bool // nil while the context itself is asked
+	flag   *fast.Flag // nil while the context itself is asked
 	forget func() bool
 }
 
@@ -24,7 +24,7 @@ type Asker struct {
 const asks = 32
 
 // never is the flag of a context that cannot end.
-var never atomic.Bool
+var never fast.Flag
 
 // Ask returns the Asker of ctx. The caller must call Forget at the end.
 func Ask(ctx context.Context) Asker {
@@ -51,7 +51,7 @@ func (a *Asker) Cancelled() iteratee.Step {
 }
 
 func (a *Asker) setFlag() {
-	flag := new(atomic.Bool)
+	flag := new(fast.Flag)
 	a.flag = flag
 	a.forget = context.AfterFunc(a.ctx, func() { flag.Store(true) })
 	if a.ctx.Err() != nil {
@@ -69,10 +69,10 @@ func (a *Asker) Forget() {
 // Offer hands over es, in one call where the sink can take that, until it is done or the context
 // has ended. It returns how many were handed over, and the last answer: the cause if the context has
 // ended.
-func Offer[E any](a *Asker, sink iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
+func Offer[E any](a *Asker, out iteratee.Outlet[E], es []E) (n int, step iteratee.Step) {
 	for a.flag == nil && n < len(es) {
 		n++
-		if step = sink.Next(es[n-1]); !step.IsCont() {
+		if step = out.Next(es[n-1]); !step.IsCont() {
 			return n, step
 		}
 		if step = a.Cancelled(); !step.IsCont() {
@@ -82,7 +82,7 @@ func Offer[E any](a *Asker, sink iteratee.Sink[E], es []E) (n int, step iteratee
 	if n == len(es) {
 		return n, step
 	}
-	m, step := sink.Offer(es[n:], a.flag)
+	m, step := fast.Offer[E, iteratee.Step](out, es[n:], a.flag)
 	if step.IsCont() {
 		step = a.Cancelled()
 	}

@@ -1,5 +1,5 @@
-// Package stop tells a source that was stopped from one that has failed, says why a run has
-// ended, and interrupts what waits.
+// Package stop tells a source that was stopped from one that has failed, and finds the cause of the end of
+// a run.
 package stop
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"time"
 )
 
 // Err is enumerator.ErrStopped.
@@ -56,20 +55,4 @@ func onlyIs(err, target error) bool {
 		return onlyIs(wrapped, target)
 	}
 	return errors.Is(err, target)
-}
-
-// Interrupting has a Read or Write that waits fail when ctx ends, by a deadline that has passed.
-// over ends that; there is no deadline any more then, for who goes on.
-func Interrupting(ctx context.Context, setDeadline func(time.Time) error) (over func()) {
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		setDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
-	})
-	return func() {
-		if !stop() {
-			<-interrupted
-			setDeadline(time.Time{})
-		}
-	}
 }

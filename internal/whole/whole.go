@@ -38,16 +38,16 @@ func Chunks(f Format, limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("%s: limit must be positive, got %d", f.Name, limit))
 	}
-	return enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
-		c := &chunks{Format: f, stop: stage.Stop(), inner: inner, limit: limit, scan: f.Scanner()}
-		return iteratee.Sink[[]byte]{Next: c.next, EOF: c.eof, Rest: c.rest}, iteratee.StepCont
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
+		c := &chunks{Format: f, stop: stage.Stop(), out: out, limit: limit, scan: f.Scanner()}
+		return c, iteratee.StepCont
 	})
 }
 
 type chunks struct {
 	Format
 	stop  iteratee.Step
-	inner iteratee.Sink[[]byte]
+	out   iteratee.Outlet[[]byte]
 	limit int
 	scan  Scanner
 
@@ -57,7 +57,7 @@ type chunks struct {
 	added string // to that chunk
 }
 
-func (c *chunks) next(chunk []byte) iteratee.Step {
+func (c *chunks) Next(chunk []byte) iteratee.Step {
 	if !c.end.IsCont() {
 		return c.end
 	}
@@ -68,7 +68,7 @@ func (c *chunks) next(chunk []byte) iteratee.Step {
 			units = slices.Concat(c.begun, units)
 			c.begun = c.begun[:0]
 		}
-		c.end = c.inner.Next(units)
+		c.end = c.out.Next(units)
 	}
 	switch {
 	case !c.end.IsCont():
@@ -97,10 +97,10 @@ func (c *chunks) split(chunk []byte) (whole int, fits bool) {
 	}
 }
 
-func (c *chunks) eof() iteratee.Step {
+func (c *chunks) EOF() iteratee.Step {
 	if c.end.IsCont() && len(c.begun) > 0 && c.End != "" {
 		c.added = c.End
-		c.end = c.inner.Next(append(c.begun, c.added...))
+		c.end = c.out.Next(append(c.begun, c.added...))
 		c.begun = nil
 	}
 	if c.end.IsCont() {
@@ -109,8 +109,8 @@ func (c *chunks) eof() iteratee.Step {
 	return c.end
 }
 
-func (c *chunks) rest() iteratee.Input[[]byte] {
-	rest := slices.Concat(append(c.inner.Rest().Els(), c.after)...)
+func (c *chunks) Rest() iteratee.Input[[]byte] {
+	rest := slices.Concat(append(c.out.Rest().Els(), c.after)...)
 	rest = bytes.TrimSuffix(rest, []byte(c.added))
 	if len(rest) == 0 {
 		return iteratee.Empty[[]byte]()

@@ -23,14 +23,14 @@ var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is 
 // It is Play's Concurrent.lazyAndErrIfNotReady.
 func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	checkPatience("LazyAndErrIfNotReady", d)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](0).start(stage, inner)
-		return h.sink(func(e E) iteratee.Step {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](0).start(stage, out)
+		return intake[E]{h, func(e E) iteratee.Step {
 			if h.offerFor(d, e) {
 				return iteratee.StepCont
 			}
 			return h.refuse(e, fmt.Errorf("%w within %v", ErrNotReady, d))
-		})
+		}}, iteratee.StepCont
 	})
 }
 
@@ -46,10 +46,10 @@ func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 // consumers, and can drop everything for ever.
 func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	checkPatience("DropInputIfNotReady", d)
-	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
-		h := newHandover[E](0).start(stage, inner)
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		h := newHandover[E](0).start(stage, out)
 		wait := d
-		return h.sink(func(e E) iteratee.Step {
+		return intake[E]{h, func(e E) iteratee.Step {
 			switch {
 			case h.offerFor(wait, e):
 				wait = d
@@ -59,7 +59,7 @@ func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 				wait = 0
 			}
 			return iteratee.StepCont
-		})
+		}}, iteratee.StepCont
 	})
 }
 

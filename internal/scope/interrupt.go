@@ -1,0 +1,112 @@
+package scope
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/halley-go/halley/internal/stop"
+)
+
+// A step is an iteratee.Step, which this package cannot import.
+type step interface{ Err() error }
+
+// Interruptible is for an adapter that runs its consumer in a goroutine of its own. The adapter calls it
+// when it is attached, with the context of its run. Interruptible returns the context under which the
+// adapter itself runs, and a function that makes the source stop waiting and ends the run with a step:
+// the one that the adapter has answered or would answer next. Any goroutine can call that function at any
+// time.
+//
+// own ends when an adapter behind this one interrupts the source. The adapter passes the interruption on
+// when its goroutine has ended, so that nobody drives its consumer when the source is told.
+//
+// A source can be interrupted only if nobody else will want its elements: not on behalf of one part of a
+// FlatMap, say, after which another part goes on. Interruptible returns ctx and nil then, and the source
+// is stopped at its next element.
+func Interruptible[S step](ctx context.Context) (own context.Context, interrupt func(S)) {
+	l := LineOf(ctx)
+	if l == nil || l.run == nil {
+		return ctx, nil
+	}
+	r := l.run
+	if r.driven {
+		return ctx, func(S) {}
+	}
+	own = ctx
+	switch {
+	case r.source == nil:
+	case ctx == context.Context(r):
+		own = r.source
+	default:
+		own = r.join(ctx, r.source)
+	}
+	source, cancel := context.WithCancelCause(r)
+	r.AtEnd(func() { cancel(nil) })
+	r.source = source
+	return own, func(s S) { cancel(&interruption[S]{s}) }
+}
+
+// join returns a context made from ctx that ends with source too.
+func (r *Run) join(ctx, source context.Context) context.Context {
+	own, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(source, func() { cancel(context.Cause(source)) })
+	r.AtEnd(func() {
+		forget()
+		cancel(nil)
+	})
+	return own
+}
+
+// Drive calls drive with the context for the source of the run whose context is ctx, and returns the last
+// answer of sink. From then on, whatever is attached to sink can interrupt the source. There is one call
+// of Drive in a run. If ctx is not that of a run, Drive calls drive with ctx.
+func Drive[Sink any, S step](ctx context.Context, sink Sink, drive func(context.Context, Sink) S) S {
+	r, ok := ctx.(*Run)
+	if !ok {
+		return drive(ctx, sink)
+	}
+	r.driven = true
+	source := r.source
+	if source == nil {
+		source = (*driving)(r)
+	}
+	return Interrupted(source, drive(source, sink))
+}
+
+// Interrupted returns the step with which an adapter or a source under own was interrupted. It returns
+// last, the last answer, if that came otherwise.
+func Interrupted[S step](own context.Context, last S) S {
+	if own.Err() == nil || last.Err() != nil && !stop.Only(last.Err()) {
+		return last
+	}
+	if by, ok := context.Cause(own).(*interruption[S]); ok {
+		return by.step
+	}
+	return last
+}
+
+// An interruption is the cause of the end of a source's context while the run goes on.
+type interruption[S step] struct{ step S }
+
+func (*interruption[S]) Error() string { return "iteratee: the consumer is done" }
+
+// Unwrap returns the failure of the consumer or, if it has not failed, stop.Err.
+func (i *interruption[S]) Unwrap() []error {
+	return []error{cmp.Or(i.step.Err(), stop.Err), context.Canceled}
+}
+
+// driving is a Run as the context of its source. A source has returned, or is about to, when its run
+// fails. So driving ends only with the context from which the Run is made, and a source can wait for it
+// at no cost.
+type driving Run
+
+func (d *driving) Done() <-chan struct{} { return d.Context.Done() }
+func (d *driving) Err() error            { return d.Context.Err() }
+func (d *driving) Value(key any) any {
+	switch key {
+	case runKey{}:
+		return (*Run)(d)
+	case lineKey{}:
+		return &d.line
+	}
+	return d.Context.Value(key)
+}
