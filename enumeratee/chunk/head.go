@@ -6,16 +6,16 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Head returns an Iteratee that is done with the first item inside the chunks, of
-// which it gives the address of a copy, or with nil at EOF. Empty chunks are skipped.
-// What follows the item in its chunk is left over.
+// Head returns an Iteratee that is done with the first item. Its result is the address
+// of a copy of that item, or nil at EOF. Empty chunks are skipped. The items after the
+// first in its chunk are left over.
 //
-// It is Play's Traversable.head.
+// Play calls it Traversable.head.
 func Head[E any]() iteratee.Iteratee[[]E, *E] {
 	return iteratee.New(func(context.Context) iteratee.Running[[]E, *E] {
 		var (
 			head *E
-			over []E
+			rest []E
 			end  iteratee.Step
 		)
 		return iteratee.Running[[]E, *E]{
@@ -23,7 +23,7 @@ func Head[E any]() iteratee.Iteratee[[]E, *E] {
 				Next: func(es []E) iteratee.Step {
 					if end.IsCont() && len(es) > 0 {
 						first := es[0]
-						head, over, end = &first, es[1:], iteratee.StepDone
+						head, rest, end = &first, es[1:], iteratee.StepDone
 					}
 					return end
 				},
@@ -31,7 +31,7 @@ func Head[E any]() iteratee.Iteratee[[]E, *E] {
 					end = iteratee.StepDone
 					return end
 				},
-				Rest: func() iteratee.Input[[]E] { return leftOver(nil, over, 0) },
+				Rest: func() iteratee.Input[[]E] { return leftOver(nil, rest, 0) },
 			},
 			Result: func() (*E, error) { return head, nil },
 		}
