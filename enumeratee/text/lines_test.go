@@ -125,11 +125,11 @@ func TestLinesLeftovers(t *testing.T) {
 		k, n int // the consumer is done with the k-th line, of which it consumes n bytes
 		want string
 	}{
-		"no part":                   {1, 3, "\ntwo\r\nthree\n\nfive"},
-		"a part, and its CR LF":     {2, 1, "wo\r\nthree\n\nfive"},
-		"a whole line":              {3, 0, "three\n\nfive"},
-		"an empty line":             {4, 0, "\nfive"},
-		"the last, without LF":      {5, 2, "ve"},
+		"no part":               {1, 3, "\ntwo\r\nthree\n\nfive"},
+		"a part, and its CR LF": {2, 1, "wo\r\nthree\n\nfive"},
+		"a whole line":          {3, 0, "three\n\nfive"},
+		"an empty line":         {4, 0, "\nfive"},
+		"the last, without LF":  {5, 2, "ve"},
 	} {
 		for _, chunks := range [][][]byte{each[[]byte](in), singles[[]byte](in), cut[[]byte](in, []byte{4}), cut[[]byte](in, []byte{8, 0})} {
 			rest, err := after(chunks, lines, leaving(c.k, c.n, butBytes[[]byte]))
