@@ -1,5 +1,5 @@
-// Package stop tells a source that was stopped from one that has failed, says why a run has
-// ended, and interrupts what waits.
+// Package stop distinguishes a source that was stopped from one that has failed, finds the cause for
+// the end of a run, and interrupts a Read or Write that waits.
 package stop
 
 import (
@@ -13,25 +13,25 @@ import (
 // Err is enumerator.ErrStopped.
 var Err = errors.New("enumerator: the consumer is done")
 
-// Cause is why the context of a source ends that is not needed any more. Whoever asks with
-// errors.Is sees Err, and context.Canceled.
+// Cause is the cancellation cause for the context of a source that is no longer needed. errors.Is
+// reports that it is Err and context.Canceled.
 type Cause string
 
 func (c Cause) Error() string { return string(c) }
 
-// Unwrap returns what it is.
+// Unwrap returns Err and context.Canceled.
 func (Cause) Unwrap() []error { return []error{Err, context.Canceled} }
 
-// Over is why the context of a run ends when that is over.
+// Over is the cancellation cause for the context of a run that has ended.
 const Over = Cause("iteratee: the run is over")
 
-// Only reports whether err means only that a source was told to stop. An error that is joined to
-// that, such as one of closing a file, is a failure.
+// Only reports whether err means only that a source was told to stop. It returns false if another
+// error is joined to that, such as one from closing a file.
 func Only(err error) bool { return onlyIs(err, context.Canceled) }
 
-// Caused returns err as the error of a run whose context is ctx. If err means only that ctx has
-// ended, Caused returns the cause, for a function knows ctx.Err() and not the cause. If more is
-// joined to that, the cause is joined too.
+// Caused returns the error of a run whose context is ctx and which failed with err. If err means
+// only that ctx has ended, Caused returns the cause of that end, since most functions return
+// ctx.Err(). If another error is joined to ctx.Err(), Caused joins the cause to them.
 func Caused(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err
@@ -58,13 +58,13 @@ func onlyIs(err, target error) bool {
 	return errors.Is(err, target)
 }
 
-// Interrupting has a Read or Write that waits fail when ctx ends, by a deadline that has passed.
-// over ends that; there is no deadline any more then, for who goes on.
-func Interrupting(ctx context.Context, setDeadline func(time.Time) error) (over func()) {
+// Interrupting makes a Read or Write that waits fail when ctx ends, by setting a deadline in the
+// past. The caller must call done afterwards, which removes the deadline.
+func Interrupting(ctx context.Context, setDeadline func(time.Time) error) (done func()) {
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
-		setDeadline(time.Unix(1, 0)) // its error says that it cannot, as with files
+		setDeadline(time.Unix(1, 0)) // it fails for files without deadlines
 	})
 	return func() {
 		if !stop() {
