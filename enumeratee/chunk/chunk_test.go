@@ -27,10 +27,10 @@ type (
 	adapter = enumeratee.Enumeratee[[]int, []int]
 )
 
-// split is what it makes of in behind tr, and the chunks that are left for a consumer
-// that follows.
-func split[A any](t require.TestingT, tr adapter, it iteratee.Iteratee[[]int, A], in ...[]int) (a A, rest chunks) {
-	rest, err := enumerator.Run(context.Background(), enumerator.Of(in...), iteratee.FlatMap(enumeratee.Transform(tr, it), func(got A) iteratee.Iteratee[[]int, chunks] {
+// split runs consumer behind tr over in. It returns the result, and the chunks that are
+// left for the next consumer.
+func split[A any](t require.TestingT, tr adapter, consumer iteratee.Iteratee[[]int, A], in ...[]int) (a A, rest chunks) {
+	rest, err := enumerator.Run(context.Background(), enumerator.Of(in...), iteratee.FlatMap(enumeratee.Transform(tr, consumer), func(got A) iteratee.Iteratee[[]int, chunks] {
 		a = got
 		return iteratee.Collect[[]int]()
 	}))
@@ -40,7 +40,7 @@ func split[A any](t require.TestingT, tr adapter, it iteratee.Iteratee[[]int, A]
 
 func all() iteratee.Iteratee[[]int, chunks] { return iteratee.Collect[[]int]() }
 
-// items is done with the n-th item and leaves over the rest of its chunk.
+// items is done with the n-th item, and leaves over the items after it in its chunk.
 func items(n int) iteratee.Iteratee[[]int, []int] { return itemsAfter(nil, n) }
 
 func itemsAfter(got []int, n int) iteratee.Iteratee[[]int, []int] {
@@ -59,7 +59,7 @@ func itemsAfter(got []int, n int) iteratee.Iteratee[[]int, []int] {
 	})
 }
 
-// peek is done with the first chunk, which it leaves over.
+// peek is done with the first chunk, and leaves it over.
 func peek() iteratee.Iteratee[[]int, bool] { return iteratee.IsEmpty[[]int]() }
 
 func isNot(n int) func(int) bool { return func(e int) bool { return e != n } }
@@ -76,7 +76,7 @@ func singles(source *probe.Source) enumerator.Enumerator[[]int] {
 	return enumerator.Through(source.Enumerator(), enumeratee.Map(func(e int) []int { return []int{e} }))
 }
 
-func TestWhatIsHandedOnAndLeftOver(t *testing.T) {
+func TestOutputAndLeftovers(t *testing.T) {
 	for name, c := range map[string]struct {
 		t        adapter
 		in       chunks
@@ -143,10 +143,10 @@ func TestPlaysExamples(t *testing.T) {
 	assert.Equal(t, chunks{{3, 4, 5}}, left, "take up to stops with the consumer")
 
 	for n, want := range map[int]string{3: "right", 4: "left"} {
-		it := iteratee.FlatMap(enumeratee.Transform(chunk.TakeUpTo[int](3), iteratee.Ignore[[]int]()), func(struct{}) iteratee.Iteratee[[]int, string] {
+		side := iteratee.FlatMap(enumeratee.Transform(chunk.TakeUpTo[int](3), iteratee.Ignore[[]int]()), func(struct{}) iteratee.Iteratee[[]int, string] {
 			return iteratee.EOFOrElse[[]int]("left", "right")
 		})
-		got, err := enumerator.Run(t.Context(), enumerator.Of(ints(1, n)), it)
+		got, err := enumerator.Run(t.Context(), enumerator.Of(ints(1, n)), side)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
@@ -171,13 +171,13 @@ func TestTakeConsumesAllWhenTheConsumerIsDone(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []int{1}, *head)
 	assert.EqualValues(t, 5, source.Pulls.Load())
-	assert.EqualValues(t, 1, consumer.Nexts.Load(), "it is not offered what is dropped")
+	assert.EqualValues(t, 1, consumer.Nexts.Load(), "the dropped items are not offered to it")
 
 	_, rest := split(t, chunk.Take[int](3), peek(), []int{1, 2}, []int{3, 4})
-	assert.Equal(t, chunks{{4}}, rest, "what the consumer leaves over is consumed too")
+	assert.Equal(t, chunks{{4}}, rest, "the consumer's leftovers are dropped too")
 }
 
-func TestTakeAnswersAtEOFThatTheConsumerIsDone(t *testing.T) {
+func TestTakeReportsAtEOFThatTheConsumerIsDone(t *testing.T) {
 	after := &probe.Source{N: -1}
 	short := enumerator.Through(enumerator.Of([]int{1}), chunk.Take[int](5)).AndThen(singles(after))
 	_, err := enumerator.Run(t.Context(), short, iteratee.Head[[]int]())
@@ -195,7 +195,7 @@ func TestTakeUpToStopsWithTheConsumer(t *testing.T) {
 	assert.Equal(t, chunks{{2, 3, 4, 5}}, rest, "as one chunk")
 }
 
-func TestAConsumerThatIsDoneBeforeTheSplitLeavesAllThatFollows(t *testing.T) {
+func TestSplitOnceAtRemovesNothingIfTheConsumerIsDoneBefore(t *testing.T) {
 	for _, in := range []chunks{{{1, 2, 3, 4, 5}}, {{1, 2}, {3, 4, 5}}, {{1}, {2}, {3}, {4}, {5}}} {
 		for n := range 3 {
 			got, rest := split(t, chunk.SplitOnceAt(isNot(3)), items(n), in...)
@@ -207,13 +207,13 @@ func TestAConsumerThatIsDoneBeforeTheSplitLeavesAllThatFollows(t *testing.T) {
 	assert.Equal(t, chunks{{2, 3, 4, 5}}, rest, "as one chunk")
 }
 
-func TestSplitOnceAtCallsPOncePerItem(t *testing.T) {
+func TestSplitOnceAtCallsKeepOncePerItem(t *testing.T) {
 	var calls []int
 	split(t, chunk.SplitOnceAt(func(e int) bool { calls = append(calls, e); return e != 3 }), all(), []int{1}, nil, []int{2, 3, 4}, []int{5})
 	assert.Equal(t, []int{1, 2, 3}, calls)
 }
 
-func TestDropGivesBackWhatTheConsumerLeavesOver(t *testing.T) {
+func TestDropPassesOnTheLeftoversOfTheConsumer(t *testing.T) {
 	_, rest := split(t, chunk.Drop[int](2), peek(), []int{1, 2, 3}, []int{4})
 	assert.Equal(t, chunks{{3}, {4}}, rest)
 }
@@ -224,11 +224,11 @@ func TestHead(t *testing.T) {
 		want any
 		rest chunks
 	}{
-		"of several":             {chunks{{1, 2}, {3}}, 1, chunks{{2}, {3}}},
-		"the only one of it":     {chunks{{1}, {3}}, 1, chunks{{3}}},
-		"behind empty ones":      {chunks{{}, nil, {1, 2}, {}}, 1, chunks{{2}, {}}},
-		"of nothing":             {nil, nil, nil},
-		"of nothing but empties": {chunks{{}, {}}, nil, nil},
+		"of several":           {chunks{{1, 2}, {3}}, 1, chunks{{2}, {3}}},
+		"alone in its chunk":   {chunks{{1}, {3}}, 1, chunks{{3}}},
+		"after empty chunks":   {chunks{{}, nil, {1, 2}, {}}, 1, chunks{{2}, {}}},
+		"of nothing":           {nil, nil, nil},
+		"of empty chunks only": {chunks{{}, {}}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			head, rest := split(t, enumeratee.PassAlong[[]int](), chunk.Head[int](), c.in...)
@@ -268,7 +268,7 @@ func TestComposeConcat(t *testing.T) {
 	assert.Equal(t, chunks{{1, 2}}, rest, "done when attached")
 }
 
-// backwards leaves over the first n items, each in a chunk, the last first.
+// backwards leaves over the first n items in reverse order, each as a chunk.
 func backwards(n int) iteratee.Iteratee[[]int, []int] {
 	return iteratee.FlatMap(items(n), func(got []int) iteratee.Iteratee[[]int, []int] {
 		rest := iteratee.Empty[[]int]()
@@ -285,7 +285,8 @@ func TestNegativeCountsPanic(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee/chunk: Drop: n must not be negative, got -3", func() { chunk.Drop[int](-3) })
 }
 
-// adapters are one of each, which hand on more than one of 1, …, 9 as singles.
+// adapters holds one of each adapter. Each hands on more than one of 1, …, 9 in chunks
+// of one.
 var adapters = map[string]adapter{
 	"Take":          chunk.Take[int](5),
 	"TakeUpTo":      chunk.TakeUpTo[int](5),
@@ -305,7 +306,7 @@ func TestErrorsOfTheConsumerEndTheRunAtOnce(t *testing.T) {
 			})))
 			assert.ErrorIs(t, err, errBoom)
 			assert.Equal(t, 1, calls)
-			assert.LessOrEqual(t, source.Pulls.Load(), int64(4), "none after that on which it failed")
+			assert.LessOrEqual(t, source.Pulls.Load(), int64(4), "no chunk after the one on which it failed")
 		})
 	}
 }
@@ -316,12 +317,12 @@ func TestAdaptersEndOnceAndStayEnded(t *testing.T) {
 			consumer := &probe.Counted[[]int, chunks]{It: all()}
 			_, err := enumerator.Run(t.Context(), singles(&probe.Source{N: 9}), enumeratee.Transform(tr, consumer.Iteratee()))
 			require.NoError(t, err)
-			assert.EqualValues(t, 1, consumer.EOFs.Load(), "EOF is not passed on, but by Transform")
+			assert.EqualValues(t, 1, consumer.EOFs.Load(), "only Transform passes EOF on")
 
 			stage := enumeratee.NewStage(t.Context())
 			sink, step := tr.Attach(stage, all().Start(t.Context()).Sink)
 			for n := 1; step.IsCont() && n < 9; n++ {
-				assert.Empty(t, sink.Rest().Els(), "before the end")
+				assert.Empty(t, sink.Rest().Els(), "no leftovers before the end")
 				step = sink.Next([]int{n, 0})
 			}
 			if step.IsCont() {
@@ -381,7 +382,7 @@ func TestAppendingToAPartChangesNothing(t *testing.T) {
 	}
 }
 
-func TestTheCuttingDoesNotMatter(t *testing.T) {
+func TestChunkBoundariesDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		es := rapid.SliceOfN(rapid.IntRange(0, 9), 0, 20).Draw(t, "items")
 		smallest := rapid.IntRange(0, 1).Draw(t, "smallest chunk")
@@ -404,7 +405,7 @@ func TestTheCuttingDoesNotMatter(t *testing.T) {
 		}
 		for name, c := range map[string]struct {
 			t               adapter
-			on, after, rest []int // all that is handed on, what is left after that, and after k of it
+			on, after, rest []int // all items handed on, the items left after those, and those left after k of them
 		}{
 			"Take":        {chunk.Take[int](n), es[:taken], es[taken:], es[taken:]},
 			"TakeUpTo":    {chunk.TakeUpTo[int](n), es[:taken], es[taken:], es[min(k, taken):]},
@@ -422,7 +423,7 @@ func TestTheCuttingDoesNotMatter(t *testing.T) {
 			check(iteratee.Consume[int](), c.on, c.after)
 			check(items(k), c.on[:min(k, len(c.on))], c.rest)
 
-			// The head of what is handed on, then as many more: consumers of several parts.
+			// A consumer of several parts: the head, then the other items.
 			parts := iteratee.FlatMap(chunk.Head[int](), func(head *int) iteratee.Iteratee[[]int, []int] {
 				if head == nil {
 					return iteratee.Done[[]int]([]int(nil), iteratee.Empty[[]int]())

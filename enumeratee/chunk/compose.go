@@ -7,13 +7,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ComposeConcat is [enumeratee.Compose] whose leftover, of second and then of first,
-// comes as one chunk. It is for consumers to which the cutting into chunks matters;
-// the items are the same as with Compose.
+// ComposeConcat is like [enumeratee.Compose], but joins the leftovers, of second and
+// then of first, into one chunk. It is for a next consumer to which the boundaries
+// between chunks matter. The items are the same as with Compose.
 //
-// It is Play's >+>, which keeps what second leaves over where only applyOn shows it:
-// take 4 >+> take 2 and a consumer of all make [1,2] and [5,6] of [1,2,3],[4,5,6]
-// there, and [1,2] and [3],[4,5,6] here, with [TakeUpTo].
+// Play calls it >+>, and shows the leftovers of second only with applyOn.
 func ComposeConcat[E, B, C any](first enumeratee.Enumeratee[[]E, B], second enumeratee.Enumeratee[B, C]) enumeratee.Enumeratee[[]E, C] {
 	both := enumeratee.Compose(first, second)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[C]) (iteratee.Sink[[]E], iteratee.Step) {

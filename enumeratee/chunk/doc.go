@@ -1,8 +1,9 @@
-// Package chunk holds adapters of streams whose elements are chunks: slices of items,
-// most often of bytes. They count items and look at items, however those are cut into
-// chunks.
+// Package chunk holds adapters for streams whose elements are chunks: slices of items,
+// most often of bytes. They count and inspect the items; the boundaries between chunks
+// do not matter.
 //
-// A chunk is split where that is needed, so what is left over is exact to the item,
-// and never an empty chunk. The parts of a chunk share its memory. A part that is
-// handed on has its capacity cut, so appending to it does not change what follows.
+// An adapter splits a chunk where it has to, so its leftovers are exact to the item. It
+// leaves over no empty part of a chunk. The parts share the chunk's memory. A part that
+// is handed on has its capacity cut, so appending to it does not overwrite the items
+// after it.
 package chunk

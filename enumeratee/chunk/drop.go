@@ -5,11 +5,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Drop returns the adapter that drops the first n items and hands on what follows them
-// in their chunk, if anything does, and all other chunks. A shorter stream is no
-// error. What the consumer leaves over is left over. Drop panics if n is negative.
+// Drop returns the adapter that drops the first n items and hands on the others. A chunk
+// of which it drops all items is not handed on. A shorter stream is not an error. The
+// consumer's leftovers are left over. Drop panics if n is negative.
 //
-// It is Play's Traversable.drop, which hands on Empty for a chunk that it uses up.
+// Play calls it Traversable.drop.
 func Drop[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 	checkCount("Drop", n)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {

@@ -10,10 +10,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// show prints what tr hands on of the chunks, and what is left for who comes next.
-func show(tr enumeratee.Enumeratee[[]byte, []byte], in ...string) {
+// show prints the chunks that adapter hands on, then those left for the next consumer.
+func show(adapter enumeratee.Enumeratee[[]byte, []byte], in ...string) {
 	chunks := enumerator.Through(enumerator.Of(in...), enumeratee.Map(func(s string) []byte { return []byte(s) }))
-	both := iteratee.FlatMap(enumeratee.Transform(tr, iteratee.Collect[[]byte]()), func(on [][]byte) iteratee.Iteratee[[]byte, string] {
+	both := iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.Collect[[]byte]()), func(on [][]byte) iteratee.Iteratee[[]byte, string] {
 		return iteratee.Map(iteratee.Collect[[]byte](), func(rest [][]byte) string { return fmt.Sprintf("%q then %q", on, rest) })
 	})
 	fmt.Println(enumerator.Run(context.Background(), chunks, both))
@@ -25,7 +25,7 @@ func ExampleTake() {
 }
 
 func ExampleTakeUpTo() {
-	// A body of at most 1024 bytes: whether it was longer is up to the next consumer.
+	// A body of at most 1024 bytes. The next consumer finds out whether there is more.
 	body := enumeratee.Transform(chunk.TakeUpTo[byte](1024), iteratee.Consume[byte]())
 	bounded := iteratee.FlatMap(body, func(body []byte) iteratee.Iteratee[[]byte, string] {
 		return iteratee.Map(iteratee.IsEmpty[[]byte](), func(all bool) string { return fmt.Sprint(len(body), " bytes, all: ", all) })
@@ -48,7 +48,7 @@ func ExampleSplitOnceAt() {
 }
 
 func ExampleHead() {
-	// A length byte, then so many bytes.
+	// A byte with the length, then that many bytes.
 	frame := iteratee.FlatMap(chunk.Head[byte](), func(n *byte) iteratee.Iteratee[[]byte, string] {
 		return iteratee.Map(enumeratee.Transform(chunk.Take[byte](int(*n)), iteratee.Consume[byte]()), func(b []byte) string { return string(b) })
 	})

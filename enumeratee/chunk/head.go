@@ -6,11 +6,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Head returns an Iteratee that is done with the first item inside the chunks, of
-// which it gives the address of a copy, or with nil at EOF. Empty chunks are skipped.
-// What follows the item in its chunk is left over.
+// Head returns an Iteratee that is done with the first item. Its result is the address
+// of a copy of that item, or nil at EOF. Empty chunks are skipped. The items after the
+// first in its chunk are left over.
 //
-// It is Play's Traversable.head.
+// Play calls it Traversable.head.
 func Head[E any]() iteratee.Iteratee[[]E, *E] {
 	return iteratee.New(func(context.Context) (iteratee.Running[[]E, *E], iteratee.Step) {
 		return &head[E]{}, iteratee.StepCont

@@ -7,35 +7,36 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// SplitOnceAt returns the adapter that hands on items while p is true and stops at the
-// first for which it is not. That item is removed, what follows it is left over. If
-// there is no such item, all is handed on. p is called once per item, in order.
+// SplitOnceAt returns the adapter that hands on items while keep returns true, and stops
+// at the first item for which keep returns false. That item is removed; the items after
+// it are left over. If there is no such item, all items are handed on. keep is called
+// once per item, in order.
 //
 // The part of the chunk before that item is handed on unless it is empty. If the
-// consumer is done by then, nothing is removed: what it leaves over, then what of the
-// chunk was not handed on, is left over.
+// consumer is done by then, the item is not removed: the consumer's leftovers are left
+// over, followed by the items of the chunk that were not handed on.
 //
-// It is Play's Traversable.splitOnceAt.
-func SplitOnceAt[E any](p func(E) bool) enumeratee.Enumeratee[[]E, []E] {
+// Play calls it Traversable.splitOnceAt.
+func SplitOnceAt[E any](keep func(E) bool) enumeratee.Enumeratee[[]E, []E] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
-		return &splitting[E]{Stage: stage, out: out, p: p}, iteratee.StepCont
+		return &splitting[E]{Stage: stage, out: out, keep: keep}, iteratee.StepCont
 	})
 }
 
 type splitting[E any] struct {
 	enumeratee.Stage
 	out   iteratee.Outlet[[]E]
-	p     func(E) bool
+	keep  func(E) bool
 	end   iteratee.Step
 	chunk []E // the last one
-	n     int // how many items of it were handed on
+	n     int // the number of its items that were handed on
 }
 
 func (s *splitting[E]) Next(es []E) iteratee.Step {
 	if !s.end.IsCont() {
 		return s.end
 	}
-	at := slices.IndexFunc(es, func(e E) bool { return !s.p(e) })
+	at := slices.IndexFunc(es, func(e E) bool { return !s.keep(e) })
 	switch {
 	case at < 0:
 		s.end = s.out.Next(es)

@@ -7,24 +7,25 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Take returns the adapter that hands on the first n items and stops with the n-th:
-// no chunk after it is asked for. Take(0) stops before the first. A shorter stream is
-// no error; an empty chunk is handed on. Take panics if n is negative.
+// Take returns the adapter that hands on the first n items and stops with the n-th,
+// without asking for another chunk. Take(0) stops before the first chunk. Empty chunks
+// are handed on. A shorter stream is not an error.
 //
-// It always consumes n items: if the consumer is done before, the others are dropped,
-// and so is what the consumer leaves over. If the consumer fails, that ends the run at
-// once. What follows the n-th item in its chunk is left over.
+// Take always consumes n items: if the consumer is done earlier, Take drops the other
+// items and the consumer's leftovers. An error of the consumer ends the run at once. The
+// items after the n-th in its chunk are left over.
 //
-// It is Play's Traversable.take, which wants one more input after the n-th item if
-// that was the last of its chunk.
+// Take panics if n is negative.
+//
+// Play calls it Traversable.take.
 func Take[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 	return take[E]("Take", n, true)
 }
 
-// TakeUpTo is [Take] that stops with the consumer: what that leaves over, then what of
-// the chunk was not handed on, is left over.
+// TakeUpTo is like [Take], but stops when its consumer is done. Then the consumer's
+// leftovers are left over, followed by the items of the chunk that were not handed on.
 //
-// It is Play's Traversable.takeUpTo, which loses what the consumer leaves over.
+// Play calls it Traversable.takeUpTo, and loses the consumer's leftovers.
 func TakeUpTo[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 	return take[E]("TakeUpTo", n, false)
 }
@@ -43,10 +44,10 @@ func take[E any](operator string, n int, all bool) enumeratee.Enumeratee[[]E, []
 type taking[E any] struct {
 	stop  iteratee.Step
 	out   iteratee.Outlet[[]E]
-	all   bool // does not stop with the consumer
+	all   bool // go on when the consumer is done
 	left  int
 	chunk []E           // the last one
-	n     int           // how many items of it were taken
+	n     int           // the number of its items that were taken
 	step  iteratee.Step // the consumer's last answer
 	end   iteratee.Step
 }
@@ -74,7 +75,8 @@ func (t *taking[E]) EOF() iteratee.Step {
 	return t.end
 }
 
-// finish answers how the consumer has ended, or that it is still open.
+// finish ends the adapter with the answer of a consumer that has ended, or with its own
+// stop.
 func (t *taking[E]) finish() iteratee.Step {
 	if t.end = t.step; t.end.IsCont() {
 		t.end = t.stop
@@ -89,9 +91,9 @@ func (t *taking[E]) Rest() iteratee.Input[[]E] {
 	return leftOver(t.out.Rest().Els(), t.chunk, t.n)
 }
 
-// leftOver is what a consumer has left over, then what follows the first n items of es,
-// which it was handed: as one chunk if it has left over the end of those. An EOF that it
-// has left over is none of the stream: whoever closed the consumer sent that.
+// leftOver returns left, the leftovers of a consumer that was handed es[:n], followed by
+// es[n:]. If the consumer left over the end of es[:n], that and es[n:] are one chunk. An
+// EOF that it left over is not among them: the code that closed the consumer sent it.
 func leftOver[E any](left [][]E, es []E, n int) (in iteratee.Input[[]E]) {
 	if last := len(left) - 1; last >= 0 {
 		if m := len(left[last]); 0 < m && m <= n && &left[last][0] == &es[n-m] {

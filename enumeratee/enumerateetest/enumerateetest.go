@@ -1,5 +1,4 @@
-// Package enumerateetest checks that an Enumeratee keeps the laws on which everything
-// that attaches one relies.
+// Package enumerateetest checks that an Enumeratee keeps the laws that its users rely on.
 package enumerateetest
 
 import (
@@ -15,43 +14,45 @@ import (
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
 
-// Test checks that t keeps the laws of an [enumeratee.Enumeratee] on the stream in, before
-// consumers that read all, and before such as end with each of the elements that come out
-// of it. It returns nil or an error that lists what is wrong, the first case of each law:
+// Test checks that adapter keeps the laws of an [enumeratee.Enumeratee] on the stream in. It
+// attaches adapter to consumers that read all of its output, and to consumers that end with
+// each element of it. It returns nil, or an error with the first violation of each law:
 //
-//   - stop: the end of its consumer, be it an error, is its own answer, unchanged, to the
-//     very element on which that ended, and it hands on nothing more. Where it stops by
-//     itself it answers Stage.Stop. It answers the same again to whatever it is offered then.
-//   - EOF: it hands on what it holds, once, and answers Stage.Stop if its consumer is still
-//     open. EOF never reaches the consumer, and has no effect when that has ended.
-//   - output: what comes out before the consumer ends is the beginning of what would have
-//     come out.
+//   - stop: when its consumer ends, with or without an error, adapter returns the answer of
+//     the consumer, unchanged, for the same element, and hands on nothing more. When adapter
+//     stops by itself, it answers Stage.Stop. After its end, it gives the same answer again.
+//   - EOF: at EOF, adapter hands on the elements that it holds, once, and answers Stage.Stop
+//     if its consumer is still open. EOF never reaches the consumer, and has no effect after
+//     the end of the consumer.
+//   - output: a consumer that ends early gets the first elements of the whole output.
 //   - short cut: it has none of those of its consumer, unless it has its Next as well. Its Batch
 //     takes no element after the one during which over was set.
-//   - Transform: before a consumer, by [enumeratee.Transform], it keeps the laws that
-//     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and what is
-//     left over is the end of what was handed over.
-//   - Through: behind a source it gives the same as before a consumer, from as many
-//     elements of the source; and a source that follows finds the consumer open.
-//   - Compose: together with others, before and behind it, it gives the same however they
-//     are composed, and with PassAlong the same as alone.
+//   - Transform: attached to a consumer by [enumeratee.Transform], it keeps the laws that
+//     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and the
+//     leftovers are the end of the input.
+//   - Through: attached to a source by [enumerator.Through], it makes the same elements from
+//     the same number of elements of the source. A source that follows finds the consumer
+//     open.
+//   - Compose: composed with other adapters, it gives the same result in whichever order they
+//     are composed. Composed with PassAlong, it gives the same result as alone.
 //   - cancel: when the context ends, the run fails with the cause.
 //
-// Each law compares by [reflect.DeepEqual], and errors by their text. So t must make equal
-// elements of equal streams, and must not change those it is handed. Whether the elements
-// are the right ones, Test cannot tell. An adapter with a state that cannot be shared does
-// not pass, unless enumeratee.Defer makes one for each attachment; nor does one that
-// answers the end of its consumer later, since it runs that in another goroutine or goes
-// on without it.
+// Test compares elements by [reflect.DeepEqual] and errors by their text. So adapter must
+// make equal elements of equal streams, and must not change the elements that it is handed.
+// Test cannot tell whether the elements are the right ones.
 //
-// The number of runs grows fast with the length of in: five elements say as much as fifty.
-func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
-	c := &check[From, To]{t: t, in: in}
+// An adapter whose state is shared by its attachments does not pass; [enumeratee.Defer] makes
+// an adapter for each. Nor does an adapter that answers the end of its consumer later, because
+// it runs the consumer in another goroutine or goes on without it.
+//
+// The number of runs grows fast with the length of in. Five elements find as much as fifty.
+func Test[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) error {
+	c := &check[From, To]{t: adapter, in: in}
 	for n := range len(in) + 1 {
 		c.stops(in[:n])
 	}
 	c.shortCuts()
-	if c.Err() == nil { // otherwise the others would say the same again
+	if c.Err() == nil { // otherwise the other checks would report the same again
 		c.all = c.attach(in, &consumer[To]{})
 		c.overInBatch()
 		for k := range len(c.all.got) + 1 {
@@ -67,27 +68,27 @@ func Test[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
 	return c.Err()
 }
 
-// TestRest is [Test] for an adapter that can give elements back, as Map, Filter, Take and
-// TakeWhile can. It checks this law as well:
+// TestRest is like [Test], for an adapter that can give elements back, such as Map, Filter,
+// Take or TakeWhile. It checks one more law:
 //
-//   - rest: if the consumer leaves over the element on which it ends, t leaves over the one
-//     that it was handed then, before whatever else it leaves over.
+//   - rest: if the consumer leaves over the element on which it ends, adapter leaves over the
+//     element that it was handed then, before its other leftovers.
 //
 // An adapter that makes several elements of one, or one of several, need not keep it.
-// Whether t itself should have consumed the element on which it stops, no test can tell.
-func TestRest[From, To any](t enumeratee.Enumeratee[From, To], in []From) error {
-	c := &check[From, To]{t: t, in: in}
+// TestRest cannot tell whether adapter should consume the element on which it stops by itself.
+func TestRest[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) error {
+	c := &check[From, To]{t: adapter, in: in}
 	c.rest()
-	return errors.Join(Test(t, in), c.Err())
+	return errors.Join(Test(adapter, in), c.Err())
 }
 
 type check[From, To any] struct {
 	report.Report
 	t   enumeratee.Enumeratee[From, To]
 	in  []From
-	all attached[From, To] // before a consumer of everything
+	all attached[From, To] // a run with a consumer that reads all
 
-	rounds int // of compose
+	rounds int // the number of calls of compose
 }
 
 var (
@@ -137,7 +138,7 @@ func (c *check[From, To]) compose(to named[To]) {
 	same("before PassAlong", alone, c.run(enumeratee.Transform(enumeratee.Compose(c.t, enumeratee.PassAlong[To]()), to.it)))
 	before, behind := partners[From](), partners[To]()
 	for i, a := range before {
-		b := behind[(i+c.rounds)%len(behind)] // in some rounds, each has been with each
+		b := behind[(i+c.rounds)%len(behind)] // each pair comes up within some rounds
 		between := fmt.Sprintf("between %s and %s", a.name, b.name)
 		want := c.run(enumeratee.Transform(a.t, enumeratee.Transform(c.t, enumeratee.Transform(b.t, to.it))))
 		left := enumeratee.Compose(enumeratee.Compose(a.t, c.t), b.t)
@@ -148,7 +149,7 @@ func (c *check[From, To]) compose(to named[To]) {
 	c.rounds++
 }
 
-// andThen checks that the consumer is open for another source.
+// andThen checks that the consumer stays open for another source.
 func (c *check[From, To]) andThen() {
 	var more To
 	var pulls int
@@ -183,7 +184,7 @@ func (c *check[From, To]) rest() {
 	all := c.attach(c.in, &consumer[To]{})
 	for k, at := range all.handed {
 		if at == 0 {
-			continue // not while it was handed an element
+			continue // handed on when attached or at EOF
 		}
 		consumed := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone}).rest
 		left := c.attach(c.in, &consumer[To]{last: k + 1, end: iteratee.StepDone, leaves: true}).rest

@@ -15,14 +15,14 @@ import (
 )
 
 // late is an adapter that hands on each element when the next one comes, and the last one
-// at EOF. It stops at a negative one, which it leaves over. Each broken adapter below is
-// this one with something changed.
+// at EOF. It stops at a negative element, which it leaves over. Each broken adapter below is
+// late with a change.
 type late struct {
 	stage    enumeratee.Stage
 	inner    iteratee.Sink[int]
 	held     []int
 	end      iteratee.Step
-	consumer iteratee.Step // the last answer of inner, from which Stop cannot be told
+	consumer iteratee.Step // the last answer of inner
 	rest     iteratee.Input[int]
 }
 
@@ -75,7 +75,7 @@ type (
 	sink    = iteratee.Sink[int]
 )
 
-// changed is late, changed by change in every attachment.
+// changed returns late with change applied in each attachment.
 func changed(change func(*late, *sink)) adapter {
 	return enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
 		l := &late{stage: stage, inner: inner}
@@ -104,7 +104,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 					return l.inner.EOF()
 				}
 			}),
-			"EOF: over [], at EOF, it sends EOF to its consumer; only whoever runs the stream does that"},
+			"EOF: over [], at EOF, it sends EOF to its consumer; only the code that runs the stream may do that"},
 		"passes EOF on when it stops": {
 			changed(func(l *late, s *sink) {
 				s.Next = func(e int) iteratee.Step {
@@ -132,7 +132,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 				}
 			}),
 			"its consumer answers done, and it answers more; it must pass that on"},
-		"makes a stop of its own of the end of its consumer": {
+		"answers its own stop when its consumer ends": {
 			changed(func(l *late, s *sink) {
 				s.Next = func(e int) iteratee.Step {
 					if step := l.next(e); !step.IsCont() && step.Err() == nil {
@@ -257,7 +257,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 				return reset.sink(), iteratee.StepCont
 			}),
 			"Transform: before a consumer that reads all: recipe: "},
-		"loses what it holds when its consumer ends, but claims all": {
+		"loses the held element when its consumer ends, but claims all": {
 			changed(func(l *late, s *sink) {
 				s.Rest = func() iteratee.Input[int] {
 					if l.end.IsCont() {
@@ -291,7 +291,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 				}
 			}),
 			"short cut Batch: over [1 2 -1 3] it has taken 3 elements, though over was set during the element 2"},
-		"hides why the context has ended": {
+		"hides the cause when the context ends": {
 			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
 				l := &late{stage: stage, inner: inner}
 				s := l.sink()
@@ -311,7 +311,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 	}
 }
 
-// Adapters that are made of a copy of their consumer, with a new Next, and keep one of its short cuts.
+// Each adapter is a copy of its consumer with a new Next, and keeps a short cut of the consumer.
 func TestBrokenShortCuts(t *testing.T) {
 	nexts := map[string]func(next func(int) iteratee.Step) func(int) iteratee.Step{
 		"only counts": func(next func(int) iteratee.Step) func(int) iteratee.Step {
@@ -345,7 +345,7 @@ func TestBrokenShortCuts(t *testing.T) {
 		return inner, iteratee.StepCont
 	}), []int{1, 2}), "what keeps Next as well")
 
-	// A short cut of its own that answers differently.
+	// The adapter has a short cut of its own that answers differently from Next.
 	for cut, set := range map[string]func(s *sink, next func(int) iteratee.Step){
 		"Batch": func(s *sink, next func(int) iteratee.Step) {
 			s.Batch = sink{Next: next}.Offer
@@ -374,7 +374,7 @@ func TestBrokenRests(t *testing.T) {
 				return sink{Next: inner.Next, EOF: stage.EOF, Rest: iteratee.Empty[int]}, iteratee.StepCont
 			}),
 			"rest: over [1 2 -1 3], when the consumer leaves over 1, it leaves over []; it must leave over [1]"},
-		"leaves over a part of what it was handed": {
+		"leaves over a part of the input": {
 			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
 				s, step := enumeratee.Map(whole).Attach(stage, inner)
 				rest := s.Rest

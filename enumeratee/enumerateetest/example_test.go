@@ -15,8 +15,8 @@ func ExampleTest() {
 }
 
 func ExampleTest_broken() {
-	// An adapter that hands on two elements: it must answer stage.Stop() after them, so that
-	// whoever attached it knows that its consumer still wants more.
+	// An adapter that hands on two elements. After those it must answer stage.Stop(), which
+	// tells that the consumer still wants more.
 	two := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[string]) (iteratee.Sink[string], iteratee.Step) {
 		left, end := 2, iteratee.StepCont
 		return iteratee.Sink[string]{
@@ -42,7 +42,7 @@ func ExampleTest_broken() {
 func ExampleTestRest() {
 	fmt.Println(enumerateetest.TestRest(enumeratee.Take[int](2), []int{1, 2, 3}))
 
-	// What is in a group is not given back.
+	// The elements of a group are not given back.
 	fmt.Println(enumerateetest.TestRest(enumeratee.Grouped(iteratee.TakeUpTo[int](2)), []int{1, 2, 3}))
 	// Output:
 	// <nil>

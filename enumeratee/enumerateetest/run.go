@@ -12,11 +12,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// consumer notes what an adapter does to it.
+// consumer records how an adapter uses it.
 type consumer[To any] struct {
-	last   int           // the element with which it ends, 0 for never
+	last   int           // the number of the element with which it ends, 0 for never
 	end    iteratee.Step // its answer then
-	leaves bool          // it leaves over that one
+	leaves bool          // whether it leaves that element over
 
 	got    []To
 	nexts  int
@@ -119,17 +119,17 @@ func sameFunc(f, g any) bool {
 	return closure(f) == closure(g)
 }
 
-// attached is how a run has ended whose adapter was driven by hand.
+// attached is the outcome of a run in which the kit itself drove the adapter.
 type attached[From, To any] struct {
 	got    []To
-	handed []int // for each of them, the element of the stream that was handed over then, 0 for none
+	handed []int // for each, the number of the element that the adapter was handed then, or 0
 	took   int
 	rest   []From
 	err    error
 }
 
-// attach attaches t to a consumer, and hands over in until that ends, then EOF. It looks at
-// each answer.
+// attach attaches the adapter to a consumer, hands over in until the adapter ends, then EOF,
+// and checks each answer.
 func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, To]) {
 	ctx, end := iteratee.NewRun(context.Background())
 	defer end()
@@ -148,7 +148,7 @@ func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, 
 		}
 		switch {
 		case to.eofs > 0:
-			c.Wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+			c.Wrong("EOF", "%s it sends EOF to its consumer; only the code that runs the stream may do that", when)
 		case to.nexts > len(to.got):
 			c.Wrong("stop", "%s it hands on another element after its consumer has answered %s", when, report.Step(to.answer))
 		case to.answer.IsCont() && !step.IsCont() && step.Err() == nil && step != stage.Stop():
@@ -174,7 +174,7 @@ func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, 
 	return a
 }
 
-// again offers more to a sink that has ended.
+// again offers more elements to a sink that has ended.
 func (c *check[From, To]) again(sink iteratee.Sink[From], step iteratee.Step, to *consumer[To]) {
 	got := len(to.got)
 	for _, e := range c.in {
@@ -185,10 +185,10 @@ func (c *check[From, To]) again(sink iteratee.Sink[From], step iteratee.Step, to
 	if len(to.got) > got {
 		c.Wrong("stop", "it has answered %s, and hands on %v after that", report.Step(step), to.got[got:])
 	}
-	to.nexts = len(to.got) // to offer more to a consumer that has ended does no harm
+	to.nexts = len(to.got) // offering more to a consumer that has ended is allowed here
 }
 
-// eof sends EOF twice, to a sink that may have ended, and returns the first answer.
+// eof sends EOF twice to a sink, which may have ended, and returns the first answer.
 func (c *check[From, To]) eof(sink iteratee.Sink[From], to *consumer[To], when string, look func(string, iteratee.Step)) iteratee.Step {
 	ended, before := !to.answer.IsCont(), to.nexts
 	step := sink.EOF()
@@ -213,15 +213,15 @@ func (c *check[From, To]) eof(sink iteratee.Sink[From], to *consumer[To], when s
 	case again.IsCont() || again.Err() != nil:
 		c.Wrong("EOF", "%s it answers %s, and at a second EOF %s; it must answer done", when, report.Step(step), report.Step(again))
 	case to.eofs > 0:
-		c.Wrong("EOF", "%s it sends EOF to its consumer; only whoever runs the stream does that", when)
+		c.Wrong("EOF", "%s it sends EOF to its consumer; only the code that runs the stream may do that", when)
 	}
 	return step
 }
 
-// seen is all that can be seen of a run.
+// seen is the visible outcome of a run.
 type seen[From, To any] struct {
 	Got   []To
-	Left  []From // for an iteratee that follows
+	Left  []From // for the next iteratee
 	Pulls int
 	Err   string
 }
@@ -232,7 +232,7 @@ func (s *seen[From, To]) fail(err error) {
 	}
 }
 
-// String continues a sentence that begins with it.
+// String returns a predicate for the subject "it".
 func (s seen[From, To]) String() string {
 	if s.Err != "" {
 		return fmt.Sprintf("fails after %d elements (%s)", s.Pulls, s.Err)
@@ -240,11 +240,11 @@ func (s seen[From, To]) String() string {
 	return fmt.Sprintf("makes %v of %d elements and leaves over %v", s.Got, s.Pulls, s.Left)
 }
 
-// run runs it over c.in, and then one that takes what is left over.
-func (c *check[From, To]) run(it iteratee.Iteratee[From, []To]) (s seen[From, To]) {
+// run runs consumer over c.in, then an iteratee that takes the leftovers.
+func (c *check[From, To]) run(consumer iteratee.Iteratee[From, []To]) (s seen[From, To]) {
 	pulls, done := 0, false
 	left, err := enumerator.Run(context.Background(), c.source(&pulls, func(int) {}),
-		iteratee.FlatMap(it, func(got []To) iteratee.Iteratee[From, []From] {
+		iteratee.FlatMap(consumer, func(got []To) iteratee.Iteratee[From, []From] {
 			s.Got, s.Pulls, done = got, pulls, true
 			return iteratee.Collect[From]()
 		}))
@@ -256,7 +256,8 @@ func (c *check[From, To]) run(it iteratee.Iteratee[From, []To]) (s seen[From, To
 	return s
 }
 
-// source is the source of c.in, which calls each for each element before it makes it.
+// source returns the source of c.in. It calls each with the number of an element before it
+// hands over that element.
 func (c *check[From, To]) source(pulls *int, each func(n int)) enumerator.Enumerator[From] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[From]) iteratee.Step {
 		for _, e := range c.in {
@@ -278,8 +279,8 @@ type named[To any] struct {
 	it   iteratee.Iteratee[To, []To]
 }
 
-// consumers are some that end with the k-th element, or some that read all for 0, by all
-// the ways in which a Sink can take elements.
+// consumers returns consumers that end with the k-th element or, for 0, read all. They take
+// elements in all ways that a Sink has.
 func consumers[To any](k int) []named[To] {
 	collect := iteratee.Collect[To]()
 	if k == 0 {
@@ -307,7 +308,7 @@ type partner[E any] struct {
 	t    enumeratee.Enumeratee[E, E]
 }
 
-// partners are adapters for any type of elements.
+// partners returns adapters for any type of elements.
 func partners[E any]() []partner[E] {
 	everyOther := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[E, E], error) {
 		n := 0
@@ -322,7 +323,7 @@ func partners[E any]() []partner[E] {
 	}
 }
 
-// first hands on the first n elements, and leaves over the next.
+// first hands on the first n elements, and leaves over the next one.
 func first[E any](n int) enumeratee.Enumeratee[E, E] {
 	return enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[E, E], error) {
 		left := n

@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector empties the pools of encoding/json at random.
+// With the race detector, the pools of encoding/json lose values at random.
 
 package ndjson_test
 
@@ -15,7 +15,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// At most one allocation per message: the line itself.
+// Encode allocates at most once per message: the line itself.
 func TestEncodeAllocations(t *testing.T) {
 	allocs := func(n int) float64 {
 		e := enumerator.Through(enumerator.FromSlice(make([]point, n)), ndjson.Encode[point]())

@@ -12,12 +12,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// benchmark runs ours and theirs of n messages in turn, and reports how many times as long ours takes.
+// benchmark runs ours and theirs with n messages in turn, and reports the time of ours in multiples
+// of that of theirs.
 func benchmark(b *testing.B, n int, ours, theirs func() error) {
 	var us, them time.Duration
 	b.ReportAllocs()
 	for b.Loop() {
-		b.StopTimer() // the allocations are ours
+		b.StopTimer() // count only the allocations of ours
 		start := time.Now()
 		if err := theirs(); err != nil {
 			b.Fatal(err)
@@ -45,7 +46,7 @@ func points() []point {
 	return ps
 }
 
-// BenchmarkEncode compares Encode with json.Marshal of each value. There is one allocation per
+// BenchmarkEncode compares Encode with json.Marshal for each value. Encode allocates once per
 // message.
 func BenchmarkEncode(b *testing.B) {
 	ps := points()
@@ -63,7 +64,7 @@ func BenchmarkEncode(b *testing.B) {
 	})
 }
 
-// BenchmarkDecode compares the two forms with a json.Decoder.
+// BenchmarkDecode compares Decode and DecodeSeq with a json.Decoder.
 func BenchmarkDecode(b *testing.B) {
 	var lines, seq bytes.Buffer
 	for _, p := range points() {

@@ -12,16 +12,16 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Decode returns the adapter that hands on the value in each line of a stream of bytes, as
-// json.Unmarshal decodes it. Lines end in LF or CR LF and may go over chunks; what follows the last
-// end is a line too. A line of nothing but white space is skipped. What is handed on is new memory.
+// Decode returns the adapter that decodes each line of a stream of bytes with json.Unmarshal and
+// hands on the values. Lines end in LF or CR LF and may span chunks. The bytes after the last line
+// ending are a line too. Blank lines are skipped. Each value is in new memory.
 //
-// A line that is not one value of JSON for an E, or not UTF-8, ends the run with an [*Error], as
-// does one of more than limit bytes, with a [*text.TooLongError] in it; so Decode holds no more
-// than limit and what it is handed. The values before it have been handed on by then.
+// A line that is not UTF-8, or not one JSON value that fits an E, ends the run with an [*Error]. So
+// does a line of more than limit bytes; that Error wraps a [*text.TooLongError]. The values before
+// it have been handed on by then. Decode holds no more than limit bytes and the chunk in hand.
 //
-// If the consumer ends on a value, the bytes after its line are left over, and before them the line
-// itself, with LF, if the consumer leaves the value over. Decode panics if limit is not positive.
+// If the consumer ends on a value, the bytes after its line are left over. If the consumer leaves
+// the value over, its line comes before them, with LF. Decode panics if limit is not positive.
 func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
 	checkLimit("Decode", limit)
 	lines := text.Lines(limit)
@@ -32,7 +32,7 @@ func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
 	})
 }
 
-// decoding is the adapter of lines, and tells its decoder where a chunk begins.
+// decoding is the adapter of lines. It tells its decoder where a chunk begins.
 type decoding[E any] struct {
 	iteratee.Sink[[]byte]
 	decoder *decoder[E]
@@ -54,19 +54,19 @@ func (d *decoding[E]) EOF() iteratee.Step {
 	return d.decoder.end
 }
 
-// decoder is the consumer of the lines, and knows where they begin.
+// decoder consumes the lines, and keeps track of their numbers and offsets.
 type decoder[E any] struct {
 	out    iteratee.Outlet[E]
 	answer iteratee.Step          // to the last line
-	last   iteratee.Input[[]byte] // the line on which inner ended
+	last   iteratee.Input[[]byte] // the line on which the consumer ended
 	end    iteratee.Step
 	e      E
 
 	chunk  []byte
 	offset int64 // of chunk
-	starts int64 // where the first line starts that ends in chunk
-	before int   // lines that have ended before chunk
-	lines  int   // that have ended in chunk
+	starts int64 // the offset of the first line that ends in chunk
+	before int   // the number of lines that ended before chunk
+	lines  int   // the number of lines that have ended in chunk
 }
 
 func (d *decoder[E]) begin(chunk []byte) {
@@ -94,7 +94,7 @@ func (d *decoder[E]) Next(line []byte) iteratee.Step {
 	return d.answer
 }
 
-// unmarshal is json.Unmarshal, which would replace what is not UTF-8.
+// unmarshal is json.Unmarshal, but refuses malformed UTF-8 instead of replacing it.
 func unmarshal(text []byte, e any) error {
 	if !utf8.Valid(text) {
 		return errNotUTF8
@@ -104,7 +104,7 @@ func unmarshal(text []byte, e any) error {
 
 var errNotUTF8 = errors.New("not UTF-8")
 
-// start returns where the last line starts.
+// start returns the offset of the last line.
 func (d *decoder[E]) start() int64 {
 	if d.lines == 1 {
 		return d.starts
@@ -116,7 +116,8 @@ func (d *decoder[E]) start() int64 {
 	return d.offset + int64(len(d.chunk)-len(rest))
 }
 
-// ended notes the answer of the adapter of lines. An error that is none of a line is its own.
+// ended notes the answer of the adapter of lines. An error that is not d.answer is an error of
+// that adapter.
 func (d *decoder[E]) ended(step iteratee.Step) {
 	d.end = step
 	if err := step.Err(); err != nil && step != d.answer {
@@ -140,11 +141,11 @@ func checkLimit(function string, limit int) {
 	}
 }
 
-// An Error says where a stream is not what [Decode] or [DecodeSeq] expects.
+// An Error tells where [Decode] or [DecodeSeq] found invalid input.
 type Error struct {
 	Record int   // the number of the line, or of the record of a sequence; the first is 1
-	Offset int64 // where it begins, in bytes from the start of the run
-	Err    error // what is wrong; an offset in it counts from there
+	Offset int64 // of the record, in bytes from the start of the run
+	Err    error // the cause; an offset in it counts from Offset
 }
 
 func (e *Error) Error() string {

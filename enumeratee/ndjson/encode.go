@@ -10,20 +10,22 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 )
 
-// Encode returns the adapter that makes a line of JSON of each element: one chunk, which ends in
-// LF and belongs to the consumer. A line is what encoding/json makes of the address of the element,
-// so methods of a pointer count, and it holds no other LF, whatever a method returns. Bytes of a
-// method that are not UTF-8 become U+FFFD, as those of a string do. Unlike in encoding/json, <, >
-// and & stay as they are: this is not for scripts, which package comet is for.
+// Encode returns the adapter that encodes each element as a line of JSON: one chunk, which ends in
+// LF and belongs to the consumer.
 //
-// A value that cannot be encoded, such as a channel or NaN, ends the run, unless [enumeratee.Recover]
-// drops it or comet.Recover tells a gap in its place. If the consumer ends on a
-// line and leaves it over, the element is left over, as with [enumeratee.Map]. The line is the only
-// allocation, apart from those of the methods of the element.
+// The element is encoded by encoding/json through its address, so methods with a pointer receiver
+// count. The line has no other LF. Malformed UTF-8 in a string or in the output of a method becomes
+// U+FFFD. Unlike in encoding/json, the characters <, > and & are not escaped, so a line must not be
+// put into a script; package comet is for that.
+//
+// An element that cannot be encoded, such as a channel or NaN, ends the run, unless
+// [enumeratee.Recover] drops it or comet.Recover reports a gap in its place. If the consumer ends on
+// a line and leaves it over, the element is left over, as with [enumeratee.Map]. The line is the
+// only allocation, apart from those in the element's methods.
 func Encode[E any]() enumeratee.Enumeratee[E, []byte] { return encode[E]("Encode", "") }
 
-// EncodeSeq is [Encode] in the form of RFC 7464, a JSON text sequence (application/json-seq): the
-// record separator, 1E, comes before each line.
+// EncodeSeq is like [Encode], but makes a JSON text sequence of RFC 7464 (application/json-seq): the
+// record separator, 1E, precedes each line.
 func EncodeSeq[E any]() enumeratee.Enumeratee[E, []byte] { return encode[E]("EncodeSeq", "\x1E") }
 
 func encode[E any](function, before string) enumeratee.Enumeratee[E, []byte] {
@@ -40,7 +42,7 @@ func encode[E any](function, before string) enumeratee.Enumeratee[E, []byte] {
 			buf.WriteString(before)
 			e = next
 			err := encoder.Encode(&e)
-			e = zero // it belongs to whoever made it
+			e = zero // do not keep the element alive
 			if err != nil {
 				return nil, fmt.Errorf("enumeratee/ndjson: %s: %w", function, err)
 			}

@@ -60,7 +60,7 @@ func ExampleDecodeSeq() {
 	log := enumerator.Of([]byte("\x1E[1,\n2]\n\x1E{\"cut"), []byte("\x1E3\n"))
 	report := func(err error) error {
 		fmt.Println(err)
-		return nil // go on with the next
+		return nil // go on with the next record
 	}
 	for value := range enumerator.All(context.Background(), enumerator.Through(log, ndjson.DecodeSeq[any](1<<20, report))) {
 		fmt.Println(value)
@@ -71,7 +71,7 @@ func ExampleDecodeSeq() {
 	// 3
 }
 
-// The bytes of another server come in any pieces.
+// Another server sends bytes in arbitrary pieces.
 func ExampleWholeLines() {
 	pieces := enumerator.Of([]byte("[1"), []byte(",2]\n[3]\n["), []byte("4]"))
 	for chunk := range enumerator.All(context.Background(), enumerator.Through(pieces, ndjson.WholeLines(1<<20))) {

@@ -37,7 +37,7 @@ func chunksOf(parts ...string) (in [][]byte) {
 	return in
 }
 
-// decoded is what t hands on of in, and how it ends.
+// decoded returns the elements that t makes of in, and the error.
 func decoded[E any](t enumeratee.Enumeratee[[]byte, E], in ...string) (got []E, err error) {
 	_, err = enumerator.Run(context.Background(), enumerator.Through(enumerator.FromSlice(chunksOf(in...)), t), iteratee.ForEach(func(_ context.Context, e E) error {
 		got = append(got, e)
@@ -46,7 +46,7 @@ func decoded[E any](t enumeratee.Enumeratee[[]byte, E], in ...string) (got []E, 
 	return got, err
 }
 
-// cuts are all ways to cut s in two, and s in single bytes.
+// cuts returns all ways to cut s in two, and s cut into single bytes.
 func cuts(s string) (all [][]string) {
 	for i := range len(s) + 1 {
 		all = append(all, []string{s[:i], s[i:]})
@@ -64,18 +64,18 @@ func TestDecode(t *testing.T) {
 		in   string
 		want []any
 	}{
-		"nothing":       {"", nil},
-		"values":        {"1\n\"a\"\ntrue\nnull\n[1]\n{\"a\":1}\n", []any{1.0, "a", true, nil, []any{1.0}, map[string]any{"a": 1.0}}},
-		"no end":        {"1\n2", []any{1.0, 2.0}},
-		"CR LF":         {"1\r\n2\r\n", []any{1.0, 2.0}},
-		"blank lines":   {"\n \t\r\n1\n\n\r\n2\n  ", []any{1.0, 2.0}},
-		"white space":   {" 1 \n\t2\t\n", []any{1.0, 2.0}},
-		"separators":    {"\"\u2028\u2029\u0085\"\n1", []any{"\u2028\u2029\u0085", 1.0}},
-		"as long as ok": {"\"345678\"\n\"345678\"\r\n\"345678\"", []any{"345678", "345678", "345678"}},
+		"nothing":      {"", nil},
+		"values":       {"1\n\"a\"\ntrue\nnull\n[1]\n{\"a\":1}\n", []any{1.0, "a", true, nil, []any{1.0}, map[string]any{"a": 1.0}}},
+		"no LF":        {"1\n2", []any{1.0, 2.0}},
+		"CR LF":        {"1\r\n2\r\n", []any{1.0, 2.0}},
+		"blank lines":  {"\n \t\r\n1\n\n\r\n2\n  ", []any{1.0, 2.0}},
+		"white space":  {" 1 \n\t2\t\n", []any{1.0, 2.0}},
+		"separators":   {"\"\u2028\u2029\u0085\"\n1", []any{"\u2028\u2029\u0085", 1.0}},
+		"at the limit": {"\"345678\"\n\"345678\"\r\n\"345678\"", []any{"345678", "345678", "345678"}},
 	} {
 		for _, in := range cuts(c.in) {
 			limit := 100
-			if name == "as long as ok" {
+			if name == "at the limit" {
 				limit = 8
 			}
 			got, err := decoded(ndjson.Decode[any](limit), in...)
@@ -95,7 +95,7 @@ func TestDecodeIntoStructs(t *testing.T) {
 	require.NoError(t, err)
 	one := 1
 	assert.Equal(t, []item{{[]int{1, 2}, map[string]int{"a": 1}, &one}, {A: []int{3}, M: map[string]int{"b": 2}}, {}, {A: []int{4, 5}}}, got,
-		"nothing is shared or left from the one before")
+		"values share nothing")
 	raw, err := decoded(ndjson.Decode[json.RawMessage](100), "{ }\n[ 1 ]\n")
 	require.NoError(t, err)
 	assert.Equal(t, []json.RawMessage{[]byte("{ }"), []byte("[ 1 ]")}, raw)
@@ -110,10 +110,10 @@ func TestDecodeErrors(t *testing.T) {
 		"the first":          {"x\n1\n", 0, ndjson.Error{Record: 1, Offset: 0}},
 		"the third":          {"1\n2\nx\n", 2, ndjson.Error{Record: 3, Offset: 4}},
 		"after blank lines":  {"1\r\n\n\r\n x\n", 1, ndjson.Error{Record: 4, Offset: 6}},
-		"without end":        {"1\n[", 1, ndjson.Error{Record: 2, Offset: 2}},
+		"without LF":         {"1\n[", 1, ndjson.Error{Record: 2, Offset: 2}},
 		"two values":         {"1\n2 3\n", 1, ndjson.Error{Record: 2, Offset: 2}},
 		"too long":           {"1\n2\n\"567890\"\n", 2, ndjson.Error{Record: 3, Offset: 4, Err: bufio.ErrTooLong}},
-		"too long, no end":   {"1\n2\n\"567890\"", 2, ndjson.Error{Record: 3, Offset: 4, Err: bufio.ErrTooLong}},
+		"too long, no LF":    {"1\n2\n\"567890\"", 2, ndjson.Error{Record: 3, Offset: 4, Err: bufio.ErrTooLong}},
 		"too long, at first": {"\"567890\"\n", 0, ndjson.Error{Record: 1, Offset: 0, Err: bufio.ErrTooLong}},
 		"not UTF-8":          {"1\n\"\xFF\"\n", 1, ndjson.Error{Record: 2, Offset: 2}},
 		"a separator":        {"1\n\x1E2\n", 1, ndjson.Error{Record: 2, Offset: 2}},
@@ -144,8 +144,8 @@ func TestDecodeErrors(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee/ndjson: DecodeSeq: limit must be positive, got -1", func() { ndjson.DecodeSeq[int](-1, nil) })
 }
 
-// after is what is left over when a consumer has taken n values, and has left the last over if
-// back is set.
+// after returns the input that is left over when a consumer has taken n values. If back is set, the
+// consumer leaves the last over.
 func after(t *testing.T, tr adapter, in []string, n int, back bool) string {
 	take := iteratee.FlatMap(iteratee.TakeUpTo[any](n), func(es []any) iteratee.Iteratee[any, none] {
 		rest := iteratee.Empty[any]()
@@ -163,7 +163,7 @@ func after(t *testing.T, tr adapter, in []string, n int, back bool) string {
 
 type none = struct{}
 
-func TestWhatIsLeftOver(t *testing.T) {
+func TestLeftovers(t *testing.T) {
 	lines, seq := "1\n\n2\n3", "\x1E1\n\x1E\x1E{\n}\n\x1E[3]"
 	for _, in := range cuts(lines) {
 		d := ndjson.Decode[any](10)
@@ -181,36 +181,36 @@ func TestWhatIsLeftOver(t *testing.T) {
 		assert.Equal(t, seq, after(t, d, in, 1, true))
 		assert.Equal(t, "\x1E{\n}\n\x1E[3]", after(t, d, in, 2, true), "%q", in)
 	}
-	assert.Equal(t, "\x1E3", after(t, ndjson.DecodeSeq[any](10, nil), []string{"\x1E[2]\x1E3"}, 1, false), "a record without end")
+	assert.Equal(t, "\x1E3", after(t, ndjson.DecodeSeq[any](10, nil), []string{"\x1E[2]\x1E3"}, 1, false), "a record without LF")
 }
 
 func TestDecodeSeq(t *testing.T) {
 	for name, c := range map[string]struct {
 		in    string
 		want  []any
-		wrong []string // what invalid is told
+		wrong []string // the errors with which invalid is called
 	}{
-		"nothing":             {"", nil, nil},
-		"values":              {"\x1E1\n\x1E\"a\"\n\x1Etrue\n\x1Enull\n\x1E[1]\n\x1E{\"a\":1}\n", []any{1.0, "a", true, nil, []any{1.0}, map[string]any{"a": 1.0}}, nil},
-		"many separators":     {"\x1E\x1E\x1E1\n\x1E \n\x1E2\n\x1E", []any{1.0, 2.0}, nil},
-		"over lines":          {"\x1E{\n\"a\":\n1\n}\n\x1E[\n]\n", []any{map[string]any{"a": 1.0}, []any{}}, nil},
-		"no end":              {"\x1E[1]\x1E{}\x1E\"a\"", []any{[]any{1.0}, map[string]any{}, "a"}, nil},
-		"white space":         {"\x1E 1 \x1E\r\n\t2\r\n\x1E3\t", []any{1.0, 2.0, 3.0}, nil},
-		"strings":             {"\x1E\"{[\\\"\\\\\"\n\x1E{\"}\":\"]\"}\n", []any{"{[\"\\", map[string]any{"}": "]"}}, nil},
-		"a number cut off":    {"\x1E123\x1E4\n\x1E5", []any{4.0}, []string{"1 1 value that may have been cut off: unexpected EOF", "3 8 value that may have been cut off: unexpected EOF"}},
-		"true, false, null":   {"\x1Etrue\x1Efalse\x1Enull\x1E\"a\"", []any{"a"}, []string{"1 1 value that may have been cut off: unexpected EOF", "2 6 value that may have been cut off: unexpected EOF", "3 12 value that may have been cut off: unexpected EOF"}},
-		"an object cut off":   {"\x1E1\n\x1E{\"a\":\x1E2\n", []any{1.0, 2.0}, []string{"2 4 unexpected end of JSON input"}},
-		"one with its line":   {"\x1E[1,\n\x1E2\n", []any{2.0}, []string{"1 1 unexpected end of JSON input"}},
-		"at the end":          {"\x1E1\n\x1E[", []any{1.0}, []string{"2 4 unexpected end of JSON input"}},
-		"not UTF-8":           {"\x1E\"\xFF\"\n\x1E1\n", []any{1.0}, []string{"1 1 not UTF-8"}},
-		"not JSON":            {"\x1Etruefalse\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character 'f' after top-level value"}},
-		"too many brackets":   {"\x1E{}}\n{\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character '}' after top-level value"}},
-		"two values":          {"\x1E1 2\n\x1E3\n", []any{3.0}, []string{"1 1 invalid character '2' after top-level value"}},
-		"two lines":           {"\x1E1\n 2\n\x1E3\n", []any{1.0, 3.0}, []string{"1 4 text outside of a record"}},
-		"before all":          {" \n{}\n1\n\x1E3\n", []any{3.0}, []string{"0 2 text outside of a record"}},
-		"too long":            {"\x1E1\n\x1E\"3456789012\"\n\x1E[1,\n2]\n\x1E2\n", []any{1.0, []any{1.0, 2.0}, 2.0}, []string{"2 4 more than 10 bytes: bufio.Scanner: token too long"}},
-		"too long to be seen": {"\x1E[          \x1E2\n", []any{2.0}, []string{"1 1 more than 10 bytes: bufio.Scanner: token too long"}},
-		"too long and blank":  {"\x1E          \n\x1E2\n", []any{2.0}, []string{"1 1 more than 10 bytes: bufio.Scanner: token too long"}},
+		"nothing":            {"", nil, nil},
+		"values":             {"\x1E1\n\x1E\"a\"\n\x1Etrue\n\x1Enull\n\x1E[1]\n\x1E{\"a\":1}\n", []any{1.0, "a", true, nil, []any{1.0}, map[string]any{"a": 1.0}}, nil},
+		"many separators":    {"\x1E\x1E\x1E1\n\x1E \n\x1E2\n\x1E", []any{1.0, 2.0}, nil},
+		"over lines":         {"\x1E{\n\"a\":\n1\n}\n\x1E[\n]\n", []any{map[string]any{"a": 1.0}, []any{}}, nil},
+		"no LF":              {"\x1E[1]\x1E{}\x1E\"a\"", []any{[]any{1.0}, map[string]any{}, "a"}, nil},
+		"white space":        {"\x1E 1 \x1E\r\n\t2\r\n\x1E3\t", []any{1.0, 2.0, 3.0}, nil},
+		"strings":            {"\x1E\"{[\\\"\\\\\"\n\x1E{\"}\":\"]\"}\n", []any{"{[\"\\", map[string]any{"}": "]"}}, nil},
+		"a number cut off":   {"\x1E123\x1E4\n\x1E5", []any{4.0}, []string{"1 1 value that may have been cut off: unexpected EOF", "3 8 value that may have been cut off: unexpected EOF"}},
+		"true, false, null":  {"\x1Etrue\x1Efalse\x1Enull\x1E\"a\"", []any{"a"}, []string{"1 1 value that may have been cut off: unexpected EOF", "2 6 value that may have been cut off: unexpected EOF", "3 12 value that may have been cut off: unexpected EOF"}},
+		"an object cut off":  {"\x1E1\n\x1E{\"a\":\x1E2\n", []any{1.0, 2.0}, []string{"2 4 unexpected end of JSON input"}},
+		"cut off after LF":   {"\x1E[1,\n\x1E2\n", []any{2.0}, []string{"1 1 unexpected end of JSON input"}},
+		"at the end":         {"\x1E1\n\x1E[", []any{1.0}, []string{"2 4 unexpected end of JSON input"}},
+		"not UTF-8":          {"\x1E\"\xFF\"\n\x1E1\n", []any{1.0}, []string{"1 1 not UTF-8"}},
+		"not JSON":           {"\x1Etruefalse\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character 'f' after top-level value"}},
+		"too many brackets":  {"\x1E{}}\n{\n\x1E1\n", []any{1.0}, []string{"1 1 invalid character '}' after top-level value"}},
+		"two values":         {"\x1E1 2\n\x1E3\n", []any{3.0}, []string{"1 1 invalid character '2' after top-level value"}},
+		"two lines":          {"\x1E1\n 2\n\x1E3\n", []any{1.0, 3.0}, []string{"1 4 text outside a record"}},
+		"before the first":   {" \n{}\n1\n\x1E3\n", []any{3.0}, []string{"0 2 text outside a record"}},
+		"too long":           {"\x1E1\n\x1E\"3456789012\"\n\x1E[1,\n2]\n\x1E2\n", []any{1.0, []any{1.0, 2.0}, 2.0}, []string{"2 4 more than 10 bytes: bufio.Scanner: token too long"}},
+		"cut off, too long":  {"\x1E[          \x1E2\n", []any{2.0}, []string{"1 1 more than 10 bytes: bufio.Scanner: token too long"}},
+		"too long and blank": {"\x1E          \n\x1E2\n", []any{2.0}, []string{"1 1 more than 10 bytes: bufio.Scanner: token too long"}},
 	} {
 		for _, in := range cuts(c.in) {
 			var wrong []string
@@ -237,7 +237,7 @@ func TestDecodeSeq(t *testing.T) {
 	assert.ErrorIs(t, err, bufio.ErrTooLong)
 }
 
-// A value is there when its line has ended, not when the next one begins.
+// A value is handed on when its line has ended, not when the next record begins.
 func TestDecodeSeqDoesNotWait(t *testing.T) {
 	var got []any
 	e := enumerator.Generate(func(context.Context) ([]byte, bool, error) {
@@ -275,7 +275,7 @@ func TestEncode(t *testing.T) {
 
 	got, err = encoded(ndjson.Encode[shouts](), shouts{"a"}, shouts{"b"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"\"A\"\n", "\"B\"\n"}, got, "methods of the pointer count")
+	assert.Equal(t, []string{"\"A\"\n", "\"B\"\n"}, got, "a method with a pointer receiver counts")
 
 	got, err = encoded(ndjson.Encode[float64](), 1, math.NaN(), 2)
 	assert.EqualError(t, err, "enumeratee/ndjson: Encode: json: unsupported value: NaN")
@@ -284,7 +284,7 @@ func TestEncode(t *testing.T) {
 	assert.EqualError(t, err, "enumeratee/ndjson: EncodeSeq: json: unsupported type: chan int")
 }
 
-// What Encode writes, Decode reads, also where a method returns bytes that are not UTF-8.
+// Decode reads the output of Encode, even if a method returns bytes that are not UTF-8.
 func TestEncodeWritesUTF8(t *testing.T) {
 	bad := []any{"\xff", json.RawMessage("\"\xff\xfe\xe2\x80\""), map[string]any{"\xff": json.RawMessage("[\"\xc3\"]")}}
 	got, err := encoded(ndjson.Encode[any](), bad...)
@@ -353,7 +353,7 @@ func TestChunksBelongToTheConsumer(t *testing.T) {
 	chunks := enumerator.Through(enumerator.Of("aaa", "b"), ndjson.Encode[string]())
 	got, err := enumerator.Run(t.Context(), chunks, iteratee.Collect[[]byte]())
 	require.NoError(t, err)
-	assert.Equal(t, chunksOf("\"aaa\"\n", "\"b\"\n"), got, "none is overwritten by the next")
+	assert.Equal(t, chunksOf("\"aaa\"\n", "\"b\"\n"), got, "no chunk is overwritten by the next")
 }
 
 func FuzzDecode(f *testing.F) {
@@ -367,7 +367,7 @@ func FuzzDecode(f *testing.F) {
 		failed := false
 		for line := range bytes.Lines(in) {
 			line, ended := bytes.CutSuffix(line, []byte("\n"))
-			if ended { // a CR without an LF is data
+			if ended { // a CR without LF is data
 				line = bytes.TrimSuffix(line, []byte("\r"))
 			}
 			var e any
@@ -400,10 +400,10 @@ func FuzzDecodeSeq(f *testing.F) {
 		require.NoError(t, err)
 		got, wrong, err := run(cut(in, sizes)...)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, "however it is cut")
+		assert.Equal(t, want, got, "the boundaries of chunks do not matter")
 		assert.Equal(t, wantWrong, wrong)
 
-		// What a parser of whole records takes is handed on.
+		// All values that a parser of whole records accepts are handed on.
 		all := 0
 		for i, text := range bytes.Split(in, []byte{0x1E}) {
 			var e any
@@ -417,7 +417,7 @@ func FuzzDecodeSeq(f *testing.F) {
 	})
 }
 
-// cut cuts in into chunks of the given sizes, then the rest.
+// cut cuts in into chunks of the given sizes and one with the rest.
 func cut(in, sizes []byte) (chunks []string) {
 	for _, size := range sizes {
 		n := min(len(in), int(size))

@@ -15,20 +15,25 @@ import (
 // separator begins a record of a sequence.
 const separator = 0x1E
 
-// DecodeSeq returns the adapter that hands on the values of a JSON text sequence (RFC 7464), as
-// json.Unmarshal decodes them. A record begins with the record separator, 1E, and may go over lines
-// and chunks. Its value is handed on when its last line has ended or, if it lacks that end, when the
-// next record begins or the stream ends. Empty records are skipped. What is handed on is new memory.
+// DecodeSeq returns the adapter that decodes each record of a JSON text sequence (RFC 7464) with
+// json.Unmarshal and hands on the values. A record begins with the record separator, 1E, and may
+// span lines and chunks. Its value is handed on when its last line has ended or, if that has no LF,
+// when the next record begins or the stream ends. Empty records are skipped. Each value is in new
+// memory.
 //
-// invalid is called with an [*Error] for a record that is not one value of JSON for an E, or not
-// UTF-8, for one of more than limit bytes, which is a bufio.ErrTooLong, and for text outside of the
-// records. A number, true, false or null that no white space follows may have been cut off, and is
-// not handed on: that is an io.ErrUnexpectedEOF. If invalid returns nil, DecodeSeq goes on with the
-// next record, as the RFC advises; an error ends the run. A nil function returns what it is called
-// with.
+// DecodeSeq calls invalid with an [*Error] for
 //
-// If the consumer ends on a value, the bytes after its record are left over, and before them the
-// record itself, if the consumer leaves the value over. DecodeSeq panics if limit is not positive.
+//   - a record that is not UTF-8, or not one JSON value that fits an E,
+//   - a record of more than limit bytes; that Error wraps bufio.ErrTooLong,
+//   - a number, true, false or null without white space after it, since it may have been cut off;
+//     that Error wraps io.ErrUnexpectedEOF, and the value is not handed on,
+//   - text outside a record.
+//
+// If invalid returns nil, DecodeSeq goes on with the next record, as the RFC advises. If it returns
+// an error, that error ends the run. A nil invalid stands for a function that returns its argument.
+//
+// If the consumer ends on a value, the bytes after its record are left over. If the consumer leaves
+// the value over, its record comes before them. DecodeSeq panics if limit is not positive.
 func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumeratee[[]byte, E] {
 	checkLimit("DecodeSeq", limit)
 	if invalid == nil {
@@ -50,16 +55,16 @@ type sequence[E any] struct {
 	e         E
 
 	number int    // of the record
-	starts int64  // where its text starts
-	offset int64  // of what comes next
-	begun  []byte // the text so far, of chunks before
+	starts int64  // the offset of its text
+	offset int64  // of the next byte
+	begun  []byte // the text so far, from earlier chunks
 	state  state
 
-	outside bool // of a record: none has begun, or its value is complete
-	muted   bool // what is wrong here has been told
+	outside bool // not in a record: none has begun, or its value is complete
+	muted   bool // invalid has been called for this place
 
-	last, after []byte // the record on which inner ended, and what follows it
-	ended       bool   // on a record
+	last, after []byte // the record on which the consumer ended, and the bytes after it
+	ended       bool   // the consumer ended on a record
 }
 
 func (d *sequence[E]) Next(chunk []byte) iteratee.Step {
@@ -96,8 +101,8 @@ func (d *sequence[E]) EOF() iteratee.Step {
 	return d.end
 }
 
-// scan returns how much of chunk comes before the next separator, and not after the line with
-// which a value is complete.
+// scan returns the number of bytes of chunk up to the next separator, or up to the end of the line
+// that completes a value.
 func (d *sequence[E]) scan(chunk []byte) int {
 	n := bytes.IndexByte(chunk, separator)
 	if n < 0 {
@@ -109,11 +114,11 @@ func (d *sequence[E]) scan(chunk []byte) int {
 	return n
 }
 
-// strayed looks at what is outside of a record.
+// strayed checks the bytes outside a record.
 func (d *sequence[E]) strayed(part, after []byte) {
 	if text := bytes.TrimLeft(part, space); len(text) > 0 && !d.muted {
 		d.muted = true
-		d.wrong(d.offset-int64(len(text)), errors.New("text outside of a record"), after)
+		d.wrong(d.offset-int64(len(text)), errors.New("text outside a record"), after)
 	}
 }
 
@@ -190,17 +195,17 @@ func (d *sequence[E]) Rest() iteratee.Input[[]byte] {
 // space is what JSON takes for white space.
 const space = " \t\r\n"
 
-// state is how far a text of JSON has come.
+// state is the state of a scan over a JSON text.
 type state struct {
-	begun    bool // with something else than white space
+	begun    bool // something other than white space has come
 	depth    int  // of objects and arrays
 	inString bool
 	escaped  bool // by a backslash
-	complete bool // a line has ended, and nothing is open
+	complete bool // a line has ended, and no string, object or array is open
 }
 
-// scan goes over text up to the end of the line with which it is complete, and returns how far
-// that is. It takes any text; whether it is JSON is for others to say.
+// scan reads text up to the end of the line that completes the value, and returns the number of
+// bytes. It does not check that text is JSON.
 func (s *state) scan(text []byte) int {
 	for i, c := range text {
 		switch {

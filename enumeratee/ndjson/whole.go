@@ -7,21 +7,20 @@ import (
 	"github.com/halley-go/halley/internal/whole"
 )
 
-// WholeLines returns the adapter that hands on a stream of bytes in chunks of whole lines, with
-// their bytes unchanged. It is for a gateway: bytes come from an upstream server in any pieces, and
-// a heartbeat or a line that goes out between two of them must not fall into the middle of a line.
-// A line is handed on as soon as it has ended. Lines end in LF.
+// WholeLines returns the adapter that regroups a stream of bytes into chunks of whole lines, and
+// leaves the bytes as they are. It is for a gateway: an upstream server sends bytes in arbitrary
+// pieces, and a heartbeat that the gateway sends between two of them must not split a line.
 //
-// What follows the last end is a line too, as it is for [Decode]: it gets an LF at EOF. The text
-// sequences that [EncodeSeq] makes are such lines.
+// A line ends in LF, and is handed on as soon as it has ended. The bytes after the last LF are a line
+// too, as for [Decode]; they get an LF at EOF. The text sequences of [EncodeSeq] are such lines.
 //
-// A line of more than limit bytes, with its end, ends the run with an error that wraps
-// [bufio.ErrTooLong], as soon as that is seen; the lines before it have been handed on by then. So
-// WholeLines holds no more than limit and the chunk that it is handed. Lines that are within one
-// chunk are handed on as a part of it, and not as a copy.
+// A line of more than limit bytes, including its LF, ends the run as soon as that is seen, with an
+// error that wraps [bufio.ErrTooLong]. The lines before it have been handed on by then. WholeLines
+// holds no more than limit bytes and the chunk in hand. Lines within one chunk are handed on as a
+// part of that chunk, not as a copy.
 //
-// If the consumer ends on a chunk, the bytes that follow are left over, and before them what the
-// consumer leaves over. WholeLines panics if limit is not positive.
+// If the consumer ends on a chunk, its leftovers are left over, followed by the bytes after that
+// chunk. WholeLines panics if limit is not positive.
 func WholeLines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	return whole.Chunks(whole.Format{
 		Name:    "enumeratee/ndjson: WholeLines",

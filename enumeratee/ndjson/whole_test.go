@@ -14,18 +14,18 @@ import (
 
 func TestWholeLines(t *testing.T) {
 	for name, c := range map[string]struct{ in, want []string }{
-		"nothing":                {nil, nil},
-		"one":                    {[]string{"{}\n"}, []string{"{}\n"}},
-		"several at once":        {[]string{"1\n2\n"}, []string{"1\n2\n"}},
-		"one in parts":           {[]string{"[", "1", "]", "\n"}, []string{"[1]\n"}},
-		"a part of the next":     {[]string{"1\n2", "3\r", "\n4\n5", "\n"}, []string{"1\n", "23\r\n4\n", "5\n"}},
-		"a CR is no end":         {[]string{"1\r", "2\n"}, []string{"1\r2\n"}},
-		"heartbeats":             {[]string{"\n", "\n\n", "1", "\n"}, []string{"\n", "\n\n", "1\n"}},
-		"the last without end":   {[]string{"1\n", "2", "3"}, []string{"1\n", "23\n"}},
-		"empty chunks":           {[]string{"", "1", "", "\n", ""}, []string{"1\n"}},
-		"a text sequence":        {[]string{"\x1e1\n\x1e", "2\n"}, []string{"\x1e1\n", "\x1e2\n"}},
-		"a mark is left alone":   {[]string{"\ufeff1", "\n"}, []string{"\ufeff1\n"}},
-		"bytes that are no text": {[]string{"\xff\x00", "\n"}, []string{"\xff\x00\n"}},
+		"nothing":               {nil, nil},
+		"one":                   {[]string{"{}\n"}, []string{"{}\n"}},
+		"several at once":       {[]string{"1\n2\n"}, []string{"1\n2\n"}},
+		"one in parts":          {[]string{"[", "1", "]", "\n"}, []string{"[1]\n"}},
+		"a part of the next":    {[]string{"1\n2", "3\r", "\n4\n5", "\n"}, []string{"1\n", "23\r\n4\n", "5\n"}},
+		"a CR is data":          {[]string{"1\r", "2\n"}, []string{"1\r2\n"}},
+		"heartbeats":            {[]string{"\n", "\n\n", "1", "\n"}, []string{"\n", "\n\n", "1\n"}},
+		"the last without LF":   {[]string{"1\n", "2", "3"}, []string{"1\n", "23\n"}},
+		"empty chunks":          {[]string{"", "1", "", "\n", ""}, []string{"1\n"}},
+		"a text sequence":       {[]string{"\x1e1\n\x1e", "2\n"}, []string{"\x1e1\n", "\x1e2\n"}},
+		"a mark is left alone":  {[]string{"\ufeff1", "\n"}, []string{"\ufeff1\n"}},
+		"bytes that are binary": {[]string{"\xff\x00", "\n"}, []string{"\xff\x00\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := decoded(ndjson.WholeLines(100), c.in...)
@@ -41,7 +41,7 @@ func TestWholeLines(t *testing.T) {
 }
 
 func TestWholeLinesLimit(t *testing.T) {
-	for stream, want := range map[string]string{ // what fits
+	for stream, want := range map[string]string{ // the lines that fit
 		"1234\n12345\n":             "1234\n",
 		"1234\n12345":               "1234\n",
 		"1234\n1234\n1234\n":        "1234\n1234\n1234\n",
@@ -57,7 +57,7 @@ func TestWholeLinesLimit(t *testing.T) {
 			for _, chunk := range got {
 				text += string(chunk)
 			}
-			if strings.HasSuffix(stream, "12345") { // it fits, but for the end that it gets
+			if strings.HasSuffix(stream, "12345") { // the line fits without the LF that is added at EOF
 				assert.NoError(t, err)
 				assert.Equal(t, stream+"\n", text)
 				continue
@@ -74,7 +74,7 @@ func TestWholeLinesLimit(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee/ndjson: WholeLines: limit must be positive, got -1", func() { ndjson.WholeLines(-1) })
 }
 
-// Lines stay lines, whatever comes between two chunks.
+// Each chunk ends with a line.
 func FuzzWholeLines(f *testing.F) {
 	f.Add("1\n2\n", uint8(1))
 	f.Add("[1,\r\n2]\n\n\n\"\xff", uint8(0))

@@ -18,12 +18,13 @@ import (
 
 const benchSize = 64 << 20
 
-// inChunks is data in chunks of 64 KiB.
+// inChunks returns data in chunks of 64 KiB.
 func inChunks(data []byte) enumerator.Enumerator[[]byte] {
 	return enumerator.FromSlice(slices.Collect(slices.Chunk(data, 64<<10)))
 }
 
-// compare runs ours and theirs in turn, and reports how many times as fast ours is.
+// compare runs ours and theirs in turn, and reports the speed of ours in multiples of
+// that of theirs.
 func compare(b *testing.B, size int, ours, theirs func() int) {
 	var us, them time.Duration
 	b.ReportAllocs()
@@ -41,18 +42,19 @@ func compare(b *testing.B, size int, ours, theirs func() int) {
 	}
 	b.ReportMetric(float64(them)/float64(us), "x-speed")
 	b.ReportMetric(float64(b.N*size)/us.Seconds()/1e6, "MB/s")
-	b.ReportMetric(0, "ns/op") // of both together: means nothing
+	b.ReportMetric(0, "ns/op") // the sum of both means nothing
 }
 
-// BenchmarkLines compares Lines with a bufio.Scanner: the bytes in all lines of 64 MiB.
+// BenchmarkLines compares Lines with a bufio.Scanner: both count the bytes of all lines of
+// 64 MiB.
 func BenchmarkLines(b *testing.B) {
 	for _, length := range []int{20, 80, 1000} {
 		b.Run(fmt.Sprintf("of %d bytes", length), func(b *testing.B) {
 			data := bytes.Repeat([]byte(strings.Repeat("x", length-1)+"\n"), benchSize/length)
-			it := enumeratee.Transform(text.Lines(64<<10), iteratee.Fold(0, func(n int, line []byte) int { return n + len(line) }))
+			consumer := enumeratee.Transform(text.Lines(64<<10), iteratee.Fold(0, func(n int, line []byte) int { return n + len(line) }))
 			source := inChunks(data)
 			compare(b, len(data), func() int {
-				n, err := enumerator.Run(b.Context(), source, it)
+				n, err := enumerator.Run(b.Context(), source, consumer)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -69,7 +71,8 @@ func BenchmarkLines(b *testing.B) {
 	}
 }
 
-// BenchmarkSearch compares Search for 32 bytes with bytes.Index: the matches in 64 MiB.
+// BenchmarkSearch compares Search with bytes.Index: both count the matches of a pattern of
+// 32 bytes in 64 MiB.
 func BenchmarkSearch(b *testing.B) {
 	pattern := []byte("--boundary-0123456789abcdef-end\n")
 	letters := make([]byte, benchSize)
@@ -83,7 +86,7 @@ func BenchmarkSearch(b *testing.B) {
 			for at := every; at < len(data); at += every {
 				copy(data[at-len(pattern)/2:], pattern)
 			}
-			it := enumeratee.Transform(text.Search(pattern), iteratee.Fold(0, func(n int, m text.MatchInfo) int {
+			consumer := enumeratee.Transform(text.Search(pattern), iteratee.Fold(0, func(n int, m text.MatchInfo) int {
 				if m.IsMatch {
 					n++
 				}
@@ -91,7 +94,7 @@ func BenchmarkSearch(b *testing.B) {
 			}))
 			source := inChunks(data)
 			compare(b, len(data), func() int {
-				n, err := enumerator.Run(b.Context(), source, it)
+				n, err := enumerator.Run(b.Context(), source, consumer)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Malformed says what [Decode] and [Encode] do with malformed input.
+// Malformed tells [Decode] and [Encode] how to treat malformed input.
 type Malformed int
 
 const (
@@ -22,7 +22,7 @@ const (
 )
 
 var (
-	// ErrMalformed is the cause of an error about bytes that stand for no character.
+	// ErrMalformed is the cause of an error about bytes that do not encode a character.
 	ErrMalformed = errors.New("enumeratee/text: malformed input")
 
 	// ErrIncomplete is the cause of an error about input that ends within a character.
@@ -34,26 +34,26 @@ var (
 	ErrUnencodable = errors.New("enumeratee/text: not in the character set")
 )
 
-// A coder appends to dst what src stands for, and returns how many bytes of src that
-// took: all, or up to a character that src does not complete, unless atEOF, or up to
-// an error. What it remembers is of one run.
+// A coder decodes or encodes src, appends the result to dst, and returns the number of
+// bytes of src that it took. It takes all of src, except from an error on, and except an
+// incomplete character at the end unless atEOF is set. It keeps the state of one run.
 type coder func(dst, src []byte, atEOF bool) (out []byte, n int, err error)
 
-// coding is one attachment of Decode or Encode.
+// coding is Decode or Encode in one run.
 type coding[From, To []byte | string] struct {
 	stop     iteratee.Step
 	consumer iteratee.Outlet[To]
 	code     coder
-	to       func([]byte) To // a copy
+	to       func([]byte) To // copies
 	fail     func(offset int64, at []byte, cause error) error
-	same     bool // the bytes of a To are those that it was made of
+	same     bool // a To has the same bytes as its source
 
-	held     []byte // a character that has begun
+	held     []byte // the beginning of a character
 	joined   []byte // memory for held and the next chunk
-	out      []byte // memory for what the coder makes
+	out      []byte // memory for the output of the coder
 	offset   int64  // of the first byte that is not coded
 	end      iteratee.Step
-	made, at []byte // once ended: what the last To was made of, and what follows
+	made, at []byte // set at the end: the source of the last To, and the bytes after it
 }
 
 func attach[From, To []byte | string](start func() *coding[From, To]) enumeratee.Enumeratee[From, To] {
@@ -117,7 +117,7 @@ func (c *coding[From, To]) Rest() iteratee.Input[From] {
 	return iteratee.El(From(slices.Concat(left, c.at)))
 }
 
-// transformAll is t.Transform that appends to dst, which grows as it must.
+// transformAll is t.Transform, except that it appends to dst and lets it grow.
 func transformAll(t transform.Transformer, dst, src []byte, atEOF bool) (_ []byte, n int, err error) {
 	for room := len(src) + 64; ; room *= 2 {
 		dst = slices.Grow(dst, room)
@@ -129,10 +129,10 @@ func transformAll(t transform.Transformer, dst, src []byte, atEOF bool) (_ []byt
 	}
 }
 
-// validUTF8 returns how many bytes src begins with that are well-formed UTF-8.
+// validUTF8 returns the number of bytes at the start of src that are well-formed UTF-8.
 func validUTF8(src []byte) (n int) {
 	whole := len(src)
-	for i := 1; i <= min(len(src), utf8.UTFMax-1); i++ { // one cut off at the end is usual
+	for i := 1; i <= min(len(src), utf8.UTFMax-1); i++ { // the last character is often cut off
 		if last := src[len(src)-i:]; utf8.RuneStart(last[0]) {
 			if !utf8.FullRune(last) {
 				whole -= i
@@ -152,9 +152,9 @@ func validUTF8(src []byte) (n int) {
 	}
 }
 
-// first returns how many bytes of src are its first character or, if src does not begin
-// with one, how many one U+FFFD stands for: the beginning of a character, or one byte.
-// That is what Unicode recommends and what golang.org/x/text does.
+// first returns the size of the first character of src. If src does not begin with a
+// character, it returns the number of bytes that one U+FFFD replaces: the beginning of a
+// character, or one byte, as Unicode recommends and golang.org/x/text does.
 func first(src []byte) (n int) {
 	if r, size := utf8.DecodeRune(src); r != utf8.RuneError || size > 1 {
 		return size

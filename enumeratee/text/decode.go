@@ -13,32 +13,34 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 )
 
-// Decode returns the adapter that hands on the text of each chunk of bytes in the
-// character set enc: unicode.UTF8, unicode.UTF16, charmap.Windows1252 or any other of
-// golang.org/x/text/encoding. There, ianaindex finds one by the name that IANA registers,
-// as Java does: its UTF-16 is big-endian unless a byte order mark says otherwise. To
-// htmlindex, as to browsers, UTF-16 is little-endian and US-ASCII is windows-1252.
+// Decode returns the adapter that decodes chunks of bytes in the character set enc and
+// hands on the text of each chunk as a string. enc is unicode.UTF8, unicode.UTF16,
+// charmap.Windows1252 or any other encoding of golang.org/x/text/encoding.
 //
-// One decoder serves the whole run, so it remembers a byte order mark and the state of
-// the likes of ISO-2022-JP. A character that is split over chunks is completed; a chunk
-// that completes none gives nothing, so no empty string is handed on.
+// Two packages there find an encoding by name. ianaindex knows the names that IANA
+// registers, and like Java takes UTF-16 as big-endian unless a byte order mark says
+// otherwise. htmlindex knows the names that browsers know, and like them takes UTF-16 as
+// little-endian and US-ASCII as windows-1252.
 //
-// Malformed bytes, and at EOF an incomplete character, end the run with a
-// [*DecodeError], after the text before them was handed on, or become U+FFFD, as
-// malformed says. They are found when as many bytes have come as a character can have,
-// or before. An error of the decoder itself, such as
-// unicode.ErrMissingBOM, is in a DecodeError in either case. Decode panics if enc is
-// nil.
+// One decoder serves the whole run: it remembers a byte order mark, and the state of an
+// encoding such as ISO-2022-JP. A character that is split over chunks is completed. No
+// empty string is handed on.
 //
-// If the consumer ends on a string, the bytes that belong to none yet are left over. If
-// it leaves over that string or a part of it, so are the bytes of just that part in
-// UTF-8, with U+FFFD for what was replaced. In other character sets a part cannot be
-// told, and all bytes from which the string was made are left over, as with
-// [enumeratee.Map]. What decodes them next begins afresh: it knows of no byte order
-// mark and no state.
+// Malformed bytes or an incomplete character at EOF are an error or are replaced,
+// depending on malformed. With Fail, the text before them is handed on, then the run ends
+// with a [*DecodeError]. With Replace, they become U+FFFD. Malformed bytes are found at
+// the latest when as many bytes have come as the longest character has. An error of the
+// decoder itself, such as unicode.ErrMissingBOM, always ends the run with a DecodeError.
 //
-// It is Play's CharEncoding.decode, which forgets a byte order mark after the first chunk
-// and finds malformed bytes at EOF only.
+// If the consumer ends on a string, the bytes after that string are left over. If the
+// consumer leaves over a part of the string, then before those, in UTF-8, the bytes of
+// that part are left over, with U+FFFD for replaced bytes; in other character sets, all
+// bytes from which the string was made, as with [enumeratee.Map]. A Decode that comes
+// next starts without the byte order mark and the state.
+//
+// Decode panics if enc is nil or malformed is not one of the two.
+//
+// Play calls it CharEncoding.decode.
 func Decode(enc encoding.Encoding, malformed Malformed) enumeratee.Enumeratee[[]byte, string] {
 	check("Decode", enc, malformed)
 	isUTF8 := enc == unicode.UTF8 || enc == unicode.UTF8BOM
@@ -81,8 +83,8 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 const replacement = "\uFFFD"
 
-// decodeUTF8 does what the decoder of golang.org/x/text does, but tells malformed bytes
-// from a U+FFFD in the text, and does not wait for more bytes when it can tell.
+// decodeUTF8 decodes like golang.org/x/text, but distinguishes malformed bytes from a
+// U+FFFD in the text, and finds them without waiting for more bytes than it needs.
 func decodeUTF8(malformed Malformed) coder {
 	return func(dst, src []byte, atEOF bool) (_ []byte, n int, err error) {
 		for {
@@ -123,30 +125,30 @@ func skipBOM(code coder) coder {
 	}
 }
 
-// decodeReplacing decodes with a decoder of golang.org/x/text: they all replace what is
-// malformed.
+// decodeReplacing decodes with a decoder of golang.org/x/text. Those replace malformed
+// bytes themselves.
 func decodeReplacing(decoder transform.Transformer) coder {
 	return func(dst, src []byte, atEOF bool) ([]byte, int, error) {
 		dst, n, err := transformAll(decoder, dst, src, atEOF)
 		if err != transform.ErrShortSrc {
 			return dst, n, err
 		}
-		if atEOF { // all but those of UTF-32, before they have seen a byte order mark
+		if atEOF { // a decoder of UTF-32 does not before it has seen a byte order mark
 			dst, n = append(dst, replacement...), len(src)
 		}
 		return dst, n, nil
 	}
 }
 
-// A verifier decodes with a decoder of golang.org/x/text and finds what that replaces,
-// which the decoder does not say.
+// A verifier decodes with a decoder of golang.org/x/text and finds the malformed bytes,
+// which that decoder replaces without reporting them.
 //
-// A U+FFFD in the text either stands for malformed bytes or was written there. Text
-// without one, which is nearly all, was well-formed, and is handed on as it is. For
-// text with one a second decoder, which has been left behind where the first one was
-// before, goes over the same bytes character by character, and so gives the bytes of
-// each: U+FFFD was written there if its bytes are those into which it is encoded. So
-// bytes are decoded twice, and the state of the decoder need not be known.
+// A U+FFFD in the decoded text either replaces malformed bytes or was in the input. Text
+// without one, which is nearly all text, was well-formed. For text with one, a second
+// decoder decodes the same bytes again, character by character. It has stayed behind, in
+// the state that the first one had before those bytes. A U+FFFD was in the input if its
+// bytes are the encoding of U+FFFD. So all bytes are decoded twice, but the verifier need
+// not know the state of the decoder.
 type verifier struct {
 	decoder, behind transform.Transformer
 	forms           []form
@@ -167,7 +169,7 @@ func (v *verifier) decode(dst, src []byte, atEOF bool) ([]byte, int, error) {
 	return out, n, err
 }
 
-// catchUp takes the decoder that is behind over src.
+// catchUp moves the second decoder past src.
 func (v *verifier) catchUp(src []byte, atEOF bool) {
 	for err := transform.ErrShortDst; err == transform.ErrShortDst; {
 		var n int
@@ -176,7 +178,7 @@ func (v *verifier) catchUp(src []byte, atEOF bool) {
 	}
 }
 
-// verify decodes up to the first malformed bytes, with the decoder that is behind.
+// verify decodes up to the first malformed bytes, with the second decoder.
 func (v *verifier) verify(dst, src []byte, atEOF bool) (_ []byte, n int, err error) {
 	for n < len(src) {
 		out, size, err := v.character(dst, src[n:])
@@ -203,8 +205,8 @@ func (v *verifier) verify(dst, src []byte, atEOF bool) (_ []byte, n int, err err
 
 func hasReplacement(text []byte) bool { return bytes.Contains(text, []byte(replacement)) }
 
-// character decodes the fewest bytes of src that the decoder takes, none if it wants
-// more than there are.
+// character decodes as few bytes of src as the decoder takes at once. n is 0 if the
+// decoder wants more bytes than src has.
 func (v *verifier) character(dst, src []byte) (out []byte, n int, err error) {
 	for size := 1; size <= len(src); size++ {
 		out, n, err = transformAll(v.behind, dst, src[:size], false)
@@ -215,10 +217,10 @@ func (v *verifier) character(dst, src []byte) (out []byte, n int, err error) {
 	return out, n, err
 }
 
-// wrote reports whether bytes that decode to U+FFFD are that character as it is written.
-func (v *verifier) wrote(bad []byte) bool {
+// wrote reports whether b, which decodes to U+FFFD, is the encoding of U+FFFD.
+func (v *verifier) wrote(b []byte) bool {
 	return slices.ContainsFunc(v.forms, func(f form) bool {
-		if !bytes.Equal(bad, f.replacement) {
+		if !bytes.Equal(b, f.replacement) {
 			return false
 		}
 		n, _, _ := v.behind.Transform(v.scratch[:], f.letter, false)
@@ -226,11 +228,11 @@ func (v *verifier) wrote(bad []byte) bool {
 	})
 }
 
-// form is how an encoding writes U+FFFD and A in the one or the other byte order. The
-// letter tells which of them the decoder reads, as that can depend on a byte order mark.
+// form holds U+FFFD and the letter A in one byte order of an encoding. The letter shows
+// which order the decoder reads, since that can depend on a byte order mark.
 type form struct{ replacement, letter []byte }
 
-// byteOrders returns nothing for an encoding that cannot write U+FFFD.
+// byteOrders returns the forms of enc, or nil if enc cannot encode U+FFFD.
 func byteOrders(enc encoding.Encoding) []form {
 	f := form{within(enc, replacement), within(enc, "A")}
 	if f.replacement == nil {
@@ -242,7 +244,7 @@ func byteOrders(enc encoding.Encoding) []form {
 	return []form{f, reversed}
 }
 
-// within returns how enc writes s where text comes before it: without a byte order mark.
+// within returns s as enc encodes it in the middle of a text, without a byte order mark.
 func within(enc encoding.Encoding, s string) []byte {
 	once, err := enc.NewEncoder().Bytes([]byte(s))
 	if err != nil {

@@ -36,13 +36,13 @@ var (
 	utf32Use   = utf32.UTF32(utf32.BigEndian, utf32.UseBOM)
 )
 
-// sample is an encoding and bytes that are malformed in it wherever a character can begin.
+// sample is an encoding, and bytes that are malformed wherever a character can begin.
 type sample struct {
 	encoding.Encoding
 	malformed string
 }
 
-// samples are one of each kind of encoding.
+// samples holds one of each kind of encoding.
 var samples = []sample{
 	{unicode.UTF8, "\xFF"},
 	{unicode.UTF8BOM, "\xE2\x82 "},
@@ -50,7 +50,7 @@ var samples = []sample{
 	{utf16LE, "\x00\xDC\x41\x00"},
 	{utf16Use, "\xDC\x00\x00\x41"},
 	{utf16Wants, "\x00\xD8\x41\x00"},
-	{utf32BE, "\xFD\xFF\x00\x00"}, // U+FFFD the wrong way around
+	{utf32BE, "\xFD\xFF\x00\x00"}, // U+FFFD in the other byte order
 	{utf32LE, "\x00\x00\xFF\xFD"},
 	{utf32Use, "\xFD\xFF\x00\x00"},
 	{charmap.Windows1252, "\x81"},
@@ -64,7 +64,7 @@ var samples = []sample{
 	{simplifiedchinese.HZGB2312, "\xFE"},
 	{traditionalchinese.Big5, "\x81 "},
 	{korean.EUCKR, "\x81 "},
-	{charmap.CodePage037, ""}, // EBCDIC, of which no byte is malformed
+	{charmap.CodePage037, ""}, // EBCDIC, in which all bytes are valid
 }
 
 func decodeAll(enc encoding.Encoding, s string) (string, error) {
@@ -87,29 +87,29 @@ func TestDecode(t *testing.T) {
 		in   []string
 		want []string
 	}{
-		"nothing":                         {unicode.UTF8, nil, nil},
-		"nothing but empty chunks":        {unicode.UTF8, []string{"", ""}, nil},
-		"one string per chunk":            {unicode.UTF8, []string{"Hel", "lo W", "", "orld"}, []string{"Hel", "lo W", "orld"}},
-		"a character over three chunks":   {unicode.UTF8, []string{"\xE2", "\x82", "\xAC"}, []string{"€"}},
-		"and what is around it":           {unicode.UTF8, []string{"a\xE2\x82", "\xACb"}, []string{"a", "€b"}},
-		"U+FFFD that is in the text":      {unicode.UTF8, []string{"a\uFFFD\xEF", "\xBF\xBDb"}, []string{"a\uFFFD", "\uFFFDb"}},
-		"UTF-8 keeps a byte order mark":   {unicode.UTF8, []string{"\uFEFFa"}, []string{"\uFEFFa"}},
-		"UTF-8-BOM removes it":            {unicode.UTF8BOM, []string{"\xEF", "\xBB", "\xBFa", "\uFEFFb"}, []string{"a", "\uFEFFb"}},
-		"UTF-8-BOM without it":            {unicode.UTF8BOM, []string{"\xEF", "\xBB", "\xBEa"}, []string{"\uFEFEa"}},
-		"UTF-8-BOM does not wait for it":  {unicode.UTF8BOM, []string{"a", "b"}, []string{"a", "b"}},
-		"UTF-8-BOM, nothing else":         {unicode.UTF8BOM, []string{"\uFEFF"}, nil},
-		"UTF-16":                          {utf16BE, []string{"\x00", "a\x20", "\xAC"}, []string{"a", "€"}},
-		"a surrogate pair over chunks":    {utf16LE, []string{"\x3D", "\xD8", "\x00", "\xDE"}, []string{"😀"}},
-		"the mark holds for other chunks": {utf16Use, []string{"\xFF\xFE", "a\x00", "b\x00"}, []string{"a", "b"}},
-		"no mark":                         {utf16Use, []string{"\x00a", "\xFF\xFE"}, []string{"a", "\uFFFE"}},
-		"a mark over chunks":              {utf16Wants, []string{"\xFE", "\xFF", "\x00", "a"}, []string{"a"}},
-		"UTF-32":                          {utf32LE, []string{"\x3D\xF6", "\x01\x00"}, []string{"\U0001F63D"}},
-		"UTF-32 with a mark":              {utf32Use, []string{"\xFF\xFE\x00", "\x00a\x00", "\x00\x00"}, []string{"a"}},
-		"Shift JIS":                       {japanese.ShiftJIS, []string{"\x83", "\x5C\\"}, []string{"ソ\\"}},
-		"a state over chunks":             {japanese.ISO2022JP, []string{"\x1B$", "B\x46", "\x7C", "\x46\x7C\x1B", "(B\x46\x7C"}, []string{"日", "日", "F|"}},
-		"four bytes of GB 18030":          {simplifiedchinese.GB18030, []string{"\x94", "\x39", "\xDA", "\x33"}, []string{"\U0001F4A9"}},
-		"two characters of one of Big5":   {traditionalchinese.Big5, []string{"\x88", "\x62"}, []string{"\u00CA\u0304"}},
-		"one byte per character":          {charmap.Windows1252, []string{"\x80", "\xE4"}, []string{"€", "ä"}},
+		"nothing":                        {unicode.UTF8, nil, nil},
+		"nothing but empty chunks":       {unicode.UTF8, []string{"", ""}, nil},
+		"one string per chunk":           {unicode.UTF8, []string{"Hel", "lo W", "", "orld"}, []string{"Hel", "lo W", "orld"}},
+		"a character over three chunks":  {unicode.UTF8, []string{"\xE2", "\x82", "\xAC"}, []string{"€"}},
+		"and the text around it":         {unicode.UTF8, []string{"a\xE2\x82", "\xACb"}, []string{"a", "€b"}},
+		"U+FFFD that is in the text":     {unicode.UTF8, []string{"a\uFFFD\xEF", "\xBF\xBDb"}, []string{"a\uFFFD", "\uFFFDb"}},
+		"UTF-8 keeps a byte order mark":  {unicode.UTF8, []string{"\uFEFFa"}, []string{"\uFEFFa"}},
+		"UTF-8-BOM removes it":           {unicode.UTF8BOM, []string{"\xEF", "\xBB", "\xBFa", "\uFEFFb"}, []string{"a", "\uFEFFb"}},
+		"UTF-8-BOM without it":           {unicode.UTF8BOM, []string{"\xEF", "\xBB", "\xBEa"}, []string{"\uFEFEa"}},
+		"UTF-8-BOM does not wait for it": {unicode.UTF8BOM, []string{"a", "b"}, []string{"a", "b"}},
+		"UTF-8-BOM, nothing else":        {unicode.UTF8BOM, []string{"\uFEFF"}, nil},
+		"UTF-16":                         {utf16BE, []string{"\x00", "a\x20", "\xAC"}, []string{"a", "€"}},
+		"a surrogate pair over chunks":   {utf16LE, []string{"\x3D", "\xD8", "\x00", "\xDE"}, []string{"😀"}},
+		"the mark counts for all chunks": {utf16Use, []string{"\xFF\xFE", "a\x00", "b\x00"}, []string{"a", "b"}},
+		"no mark":                        {utf16Use, []string{"\x00a", "\xFF\xFE"}, []string{"a", "\uFFFE"}},
+		"a mark over chunks":             {utf16Wants, []string{"\xFE", "\xFF", "\x00", "a"}, []string{"a"}},
+		"UTF-32":                         {utf32LE, []string{"\x3D\xF6", "\x01\x00"}, []string{"\U0001F63D"}},
+		"UTF-32 with a mark":             {utf32Use, []string{"\xFF\xFE\x00", "\x00a\x00", "\x00\x00"}, []string{"a"}},
+		"Shift JIS":                      {japanese.ShiftJIS, []string{"\x83", "\x5C\\"}, []string{"ソ\\"}},
+		"a state over chunks":            {japanese.ISO2022JP, []string{"\x1B$", "B\x46", "\x7C", "\x46\x7C\x1B", "(B\x46\x7C"}, []string{"日", "日", "F|"}},
+		"four bytes of GB 18030":         {simplifiedchinese.GB18030, []string{"\x94", "\x39", "\xDA", "\x33"}, []string{"\U0001F4A9"}},
+		"two characters of one of Big5":  {traditionalchinese.Big5, []string{"\x88", "\x62"}, []string{"\u00CA\u0304"}},
+		"one byte per character":         {charmap.Windows1252, []string{"\x80", "\xE4"}, []string{"€", "ä"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, malformed := range []text.Malformed{text.Fail, text.Replace} {
@@ -145,18 +145,18 @@ func TestDecodeMalformed(t *testing.T) {
 		"no mark":                      {utf16Wants, []string{"\x00", "a"}, "", 0, unicode.ErrMissingBOM, ""},
 		"nothing, where a mark is due": {utf16Wants, nil, "", 0, unicode.ErrMissingBOM, ""},
 		"less than a mark":             {utf32Use, []string{"\x00", "\x00"}, "", 0, text.ErrIncomplete, "\uFFFD"},
-		"U+FFFD the wrong way around":  {utf32Use, []string{"\xFF\xFE\x00\x00\xFD\xFF\x00\x00", "\x00\x00\xFF\xFD"}, "\uFFFD", 8, text.ErrMalformed, "\uFFFD\uFFFD"},
+		"U+FFFD, the other byte order": {utf32Use, []string{"\xFF\xFE\x00\x00\xFD\xFF\x00\x00", "\x00\x00\xFF\xFD"}, "\uFFFD", 8, text.ErrMalformed, "\uFFFD\uFFFD"},
 		"an unassigned byte":           {charmap.Windows1252, []string{"a\x81b"}, "a", 1, text.ErrMalformed, "a\uFFFDb"},
 		"a wrong second byte":          {japanese.ShiftJIS, []string{"a\x81", "\x20"}, "a", 1, text.ErrMalformed, "a\uFFFD "},
 		"in a state":                   {japanese.ISO2022JP, []string{"\x1B$B\x46\x7C\xFF\x46\x7C"}, "日", 5, text.ErrMalformed, "日\uFFFD日"},
 		"an incomplete escape":         {japanese.ISO2022JP, []string{"a\x1B"}, "a", 1, text.ErrIncomplete, "a\uFFFD"},
 		"behind U+FFFD in GB 18030":    {simplifiedchinese.GB18030, []string{"\x84\x31\xA4", "\x37\x81 "}, "\uFFFD", 4, text.ErrMalformed, "\uFFFD\uFFFD "},
-		"what is not to be decoded":    {encoding.Replacement, []string{"ab"}, "", 2, text.ErrMalformed, "\uFFFD"},
+		"the replacement encoding":     {encoding.Replacement, []string{"ab"}, "", 2, text.ErrMalformed, "\uFFFD"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := each[[]byte](c.in...)
 			got, rest, err := results(in, text.Decode(c.enc, text.Fail), -1)
-			assert.Equal(t, c.before, joined(got), "what comes before is handed on")
+			assert.Equal(t, c.before, joined(got), "the text before is handed on")
 			assert.ErrorIs(t, err, c.cause)
 			var failure *text.DecodeError
 			require.ErrorAs(t, err, &failure)
@@ -195,20 +195,20 @@ func TestMalformedInputIsFoundAtOnce(t *testing.T) {
 	}
 }
 
-func TestAConsumerThatIsDoneDoesNotSeeWhatIsMalformed(t *testing.T) {
+func TestAConsumerThatIsDoneDoesNotSeeMalformedInput(t *testing.T) {
 	got, rest, err := results(each[[]byte]("ab\xFFcd", "e"), decode, 1)
 	assert.NoError(t, err)
 	assert.Equal(t, []string{"ab"}, got)
 	assert.Equal(t, "\xFFcde", rest)
 }
 
-func TestWhatDecodeLeavesOver(t *testing.T) {
+func TestDecodeLeftovers(t *testing.T) {
 	for name, c := range map[string]struct {
 		enc      encoding.Encoding
 		in       []string
 		k, n     int // the consumer is done with the k-th string, of which it consumes n bytes
 		want     string
-		replaced string // if that differs
+		replaced string // the same with Replace, if it differs
 	}{
 		"no part":                       {enc: unicode.UTF8, in: []string{"a€", "b€c", "d"}, k: 2, n: 5, want: "d"},
 		"a part":                        {enc: unicode.UTF8, in: []string{"a€", "b€c", "d"}, k: 2, n: 1, want: "€cd"},
@@ -216,7 +216,7 @@ func TestWhatDecodeLeavesOver(t *testing.T) {
 		"an incomplete character":       {enc: unicode.UTF8, in: []string{"a\xE2", "\x82\xACb\xE2\x82", "\xAC"}, k: 2, n: 4, want: "€"},
 		"a part and that":               {enc: unicode.UTF8, in: []string{"a\xE2", "\x82\xACb\xE2\x82", "\xAC"}, k: 2, n: 3, want: "b€"},
 		"all and that":                  {enc: unicode.UTF8, in: []string{"a\xE2", "\x82\xACb\xE2\x82", "\xAC"}, k: 2, n: 0, want: "€b€"},
-		"what has been replaced":        {enc: unicode.UTF8, in: []string{"a", "b\xFFc"}, k: 2, n: 1, want: "\xFFc", replaced: "\uFFFDc"},
+		"replaced bytes":                {enc: unicode.UTF8, in: []string{"a", "b\xFFc"}, k: 2, n: 1, want: "\xFFc", replaced: "\uFFFDc"},
 		"no part of UTF-16":             {enc: utf16BE, in: []string{"\x00a\x00", "b\x00c\x00", "d"}, k: 2, n: 2, want: "\x00d"},
 		"a part of UTF-16 is all":       {enc: utf16BE, in: []string{"\x00a\x00", "b\x00c\x00", "d"}, k: 2, n: 1, want: "\x00b\x00c\x00d"},
 		"a part of Windows-1252 is all": {enc: charmap.Windows1252, in: []string{"a", "\xE4b", "c"}, k: 2, n: 2, want: "\xE4bc"},
@@ -236,7 +236,7 @@ func TestWhatDecodeLeavesOver(t *testing.T) {
 }
 
 func TestDecodeTwiceInOneStream(t *testing.T) {
-	// What the first leaves over of UTF-8 is just what the second needs.
+	// The second needs exactly the UTF-8 that the first leaves over.
 	in := each[[]byte]("head€\x00bo\xE2", "\x82", "\xACdy")
 	line := iteratee.FlatMap(enumeratee.Transform(decode, iteratee.Head[string]()), func(s *string) iteratee.Iteratee[[]byte, string] {
 		head, body, _ := strings.Cut(*s, "\x00")
@@ -268,7 +268,8 @@ func TestErrorsOfTheDecoderItselfPass(t *testing.T) {
 	}
 }
 
-// failing is an encoding whose coders fail with errBoom at an exclamation mark.
+// failing is an encoding whose decoders and encoders fail with errBoom at an exclamation
+// mark.
 type failing struct{ encoding.Encoding }
 
 func (f failing) NewDecoder() *encoding.Decoder {
@@ -294,7 +295,7 @@ func (f failingAt) Transform(dst, src []byte, atEOF bool) (int, int, error) {
 	return nDst, nSrc, err
 }
 
-// counting counts the bytes that its decoders and encoders are offered.
+// counting counts the bytes offered to its decoders and encoders.
 type counting struct {
 	encoding.Encoding
 	offered *int
@@ -336,7 +337,7 @@ func TestDecodingIsLinear(t *testing.T) {
 	}
 }
 
-// aText draws text of runes that enc has, and U+FFFD where it has that.
+// aText draws text of runes that enc has, including U+FFFD if enc has it.
 func aText(t *rapid.T, enc encoding.Encoding, label string) string {
 	var s strings.Builder
 	for _, r := range rapid.SliceOfN(rapid.SampledFrom([]rune("ab~€äЖ日本가€\uFFFD😀\uFEFF\n")), 0, 8).Draw(t, label) {
@@ -347,14 +348,14 @@ func aText(t *rapid.T, enc encoding.Encoding, label string) string {
 	return s.String()
 }
 
-func TestDecodedTextDoesNotDependOnTheCutting(t *testing.T) {
+func TestDecodedTextDoesNotDependOnChunkBoundaries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := rapid.SampledFrom(samples).Draw(t, "encoding")
 		want := aText(t, e, "text")
 		in := encodeAll(t, e, want)
 		if rapid.Bool().Draw(t, "without a mark") && e.Encoding == utf16Use {
 			in = encodeAll(t, utf16BE, want)
-			want = strings.TrimPrefix(want, "\uFEFF") // which is taken for one
+			want = strings.TrimPrefix(want, "\uFEFF") // it is taken for a byte order mark
 		}
 		for _, malformed := range []text.Malformed{text.Fail, text.Replace} {
 			got, rest, err := results(cut[[]byte](in, cuts().Draw(t, "cuts")), text.Decode(e, malformed), -1)
@@ -366,7 +367,7 @@ func TestDecodedTextDoesNotDependOnTheCutting(t *testing.T) {
 	})
 }
 
-func TestTheOffsetOfMalformedInputDoesNotDependOnTheCutting(t *testing.T) {
+func TestTheOffsetOfMalformedInputDoesNotDependOnChunkBoundaries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := rapid.SampledFrom(samples).Filter(func(e sample) bool { return e.malformed != "" }).Draw(t, "encoding")
 		before := aText(t, e, "before")
@@ -402,7 +403,7 @@ func TestDecodeStopsAtEveryPoint(t *testing.T) {
 			consumed := len(joined(in)) - len(rest)
 			assert.GreaterOrEqual(t, consumed, bytesBefore)
 			bytesBefore = consumed
-			if k > 0 { // what was consumed is just what those strings were made of
+			if k > 0 { // exactly the bytes of those strings were consumed
 				decoder := e.NewDecoder()
 				made := make([]byte, 100)
 				n, m, err := decoder.Transform(made, []byte(joined(in)[:consumed]), false)
@@ -414,8 +415,8 @@ func TestDecodeStopsAtEveryPoint(t *testing.T) {
 	})
 }
 
-// firstMalformed returns where the first malformed bytes of s begin, and what is wrong
-// there, or nil. It decodes every beginning of s afresh.
+// firstMalformed returns the offset of the first malformed bytes of s and the error, or
+// nil. It decodes each prefix of s anew.
 func firstMalformed(enc encoding.Encoding, s string) (offset int, cause error) {
 	if enc == unicode.UTF8 || enc == unicode.UTF8BOM {
 		for i, r := range s {
@@ -431,7 +432,7 @@ func firstMalformed(enc encoding.Encoding, s string) (offset int, cause error) {
 		return 0, nil
 	}
 	out := make([]byte, 4*len(s)+100)
-	consumed, written := 0, 0 // of them U+FFFD that are in the text
+	consumed, written := 0, 0 // written counts the U+FFFD that are in the text
 	for i := range len(s) + 1 {
 		nDst, n, err := enc.NewDecoder().Transform(out, []byte(s[:i]), false)
 		if err != nil && err != transform.ErrShortSrc {
@@ -454,11 +455,12 @@ func firstMalformed(enc encoding.Encoding, s string) (offset int, cause error) {
 	return 0, nil
 }
 
-// isReplacement reports whether c, which has been decoded to U+FFFD in s, is that.
+// isReplacement reports whether c, a part of s that was decoded to U+FFFD, is the
+// encoding of U+FFFD.
 func isReplacement(enc encoding.Encoding, s, c string) bool {
 	switch enc {
 	case utf16BE, utf16LE, utf16Use, utf16Wants:
-		return c == "\xFF\xFD" || c == "\xFD\xFF" // the other way around it is U+FDFF
+		return c == "\xFF\xFD" || c == "\xFD\xFF" // in the other byte order they are U+FDFF
 	case utf32Use:
 		if strings.HasPrefix(s, "\xFF\xFE\x00\x00") {
 			return c == "\xFD\xFF\x00\x00"

@@ -1,9 +1,9 @@
 // Package text holds adapters between bytes and text: [Decode] and [Encode] for the
-// character sets of golang.org/x/text, [Lines], and [Search] for a pattern. What they
-// make does not depend on how the stream is cut into chunks.
+// character sets of golang.org/x/text, [Lines], and [Search] for a pattern. The text,
+// lines and matches do not depend on how the stream is cut into chunks.
 //
-// The memory of a chunk belongs to whoever is handed it, here and everywhere in the
-// toolkit, unless the source says that it uses it again. What Lines and Search hand on
-// shares the memory of the chunk that it was found in: whoever keeps a line keeps that
-// chunk. Its capacity is cut, so appending to it does not change what follows.
+// As everywhere in the toolkit, a chunk belongs to its consumer, unless the source says
+// that it uses the memory again. A line of Lines or a piece of Search shares the memory
+// of the chunk in which it was found, so keeping a line keeps that chunk. Its capacity is
+// cut, so appending to it does not overwrite the bytes after it.
 package text

@@ -12,24 +12,27 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 )
 
-// Encode returns the adapter that hands on the bytes of each string in the character
-// set enc, any of golang.org/x/text/encoding: see [Decode].
+// Encode returns the adapter that encodes each string in the character set enc, which is
+// one of golang.org/x/text/encoding, and hands on the bytes. See [Decode] for how to find
+// enc by name.
 //
-// One encoder serves the whole run, so a byte order mark is written once, and what
-// ends the text in the likes of ISO-2022-JP at EOF. A character of which the UTF-8 is
-// split over strings is completed; no empty chunk is handed on.
+// One encoder serves the whole run: it writes a byte order mark once, and the final
+// escape sequence of an encoding such as ISO-2022-JP at EOF. A character whose UTF-8 is
+// split over strings is completed. No empty chunk is handed on.
 //
-// A character that enc does not have, malformed UTF-8, and at EOF an incomplete
-// character, end the run with an [*EncodeError], after what comes before was handed
-// on, or are replaced, as malformed says: by U+FFFD or, where enc does not have that, by
-// U+001A, the substitute character of ASCII. An error of the encoder itself is in an
-// EncodeError in either case. Encode panics if enc is nil.
+// A character that enc does not have, malformed UTF-8, or an incomplete character at EOF
+// is an error or is replaced, depending on malformed. With Fail, the text before it is
+// handed on, then the run ends with an [*EncodeError]. With Replace, it becomes U+FFFD
+// or, where enc does not have that, U+001A, the substitute character of ASCII. An error
+// of the encoder itself always ends the run with an EncodeError.
 //
-// What is left over is as with Decode: the beginning of a character, and before it the
-// string that was encoded, if the consumer has left over some of its bytes; just those
-// in UTF-8.
+// If the consumer ends on a chunk, the text that is not encoded yet is left over. If the
+// consumer leaves over bytes of the chunk, then before that text, in UTF-8, those bytes
+// are left over; in other character sets, all text from which the chunk was made.
 //
-// It is Play's CharEncoding.encode.
+// Encode panics if enc is nil or malformed is not one of the two.
+//
+// Play calls it CharEncoding.encode.
 func Encode(enc encoding.Encoding, malformed Malformed) enumeratee.Enumeratee[string, []byte] {
 	check("Encode", enc, malformed)
 	return attach(func() *coding[string, []byte] {
@@ -47,8 +50,8 @@ func Encode(enc encoding.Encoding, malformed Malformed) enumeratee.Enumeratee[st
 
 // An EncodeError says that [Encode] could not encode its input.
 type EncodeError struct {
-	Offset int64 // of what could not be encoded, in bytes from the start of the run
-	Rune   rune  // what could not be encoded, utf8.RuneError for malformed UTF-8
+	Offset int64 // of Rune, in bytes from the start of the run
+	Rune   rune  // the character, or utf8.RuneError for malformed UTF-8
 	Err    error // ErrUnencodable, ErrMalformed, ErrIncomplete or an error of the encoder
 }
 
@@ -59,9 +62,8 @@ func (e *EncodeError) Error() string {
 // Unwrap returns Err.
 func (e *EncodeError) Unwrap() error { return e.Err }
 
-// encodeWith gives the encoder well-formed UTF-8 only, as encoders differ in what they
-// make of other bytes. Replacements go through the encoder too: it knows the state it
-// is in.
+// encodeWith gives the encoder only well-formed UTF-8, since encoders differ in how they
+// treat other bytes. Replacements go through the encoder too, since it keeps the state.
 func encodeWith(encoder transform.Transformer, malformed Malformed) coder {
 	return func(dst, src []byte, atEOF bool) (_ []byte, n int, err error) {
 		for {
@@ -71,7 +73,7 @@ func encodeWith(encoder transform.Transformer, malformed Malformed) coder {
 			n += took
 			full := utf8.FullRune(src[n:])
 			switch _, lacking := err.(interface{ Replacement() byte }); {
-			case lacking: // as golang.org/x/text itself tells
+			case lacking: // golang.org/x/text itself tests for this method
 				err = ErrUnencodable
 			case err != nil, n == len(src), !full && !atEOF:
 				return dst, n, err

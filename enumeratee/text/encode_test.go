@@ -29,7 +29,7 @@ func TestEncode(t *testing.T) {
 		"one chunk per string":         {utf16BE, []string{"H", "", "i"}, []string{"\x00H", "\x00i"}},
 		"a character over strings":     {utf16BE, []string{"a\xF0\x9F", "\x98", "\x80b"}, []string{"\x00a", "\xD8\x3D\xDE\x00\x00b"}},
 		"a mark is written once":       {utf16Use, []string{"a", "b"}, []string{"\xFE\xFF\x00a", "\x00b"}},
-		"a mark is all of the text":    {utf16Use, nil, []string{"\xFE\xFF"}},
+		"only a mark, no text":         {utf16Use, nil, []string{"\xFE\xFF"}},
 		"no mark":                      {utf16LE, []string{"a", "b"}, []string{"a\x00", "b\x00"}},
 		"U+FEFF is not taken for one":  {utf16BE, []string{"\uFEFFa", "\uFEFF"}, []string{"\xFE\xFF\x00a", "\xFE\xFF"}},
 		"UTF-8-BOM":                    {unicode.UTF8BOM, []string{"a", "b"}, []string{"\uFEFFa", "b"}},
@@ -71,7 +71,7 @@ func TestEncodeMalformed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, rest, err := results(c.in, text.Encode(c.enc, text.Fail), -1)
-			assert.Equal(t, c.before, joined(got), "what comes before is handed on")
+			assert.Equal(t, c.before, joined(got), "the text before is handed on")
 			assert.ErrorIs(t, err, c.cause)
 			var failure *text.EncodeError
 			require.ErrorAs(t, err, &failure)
@@ -88,7 +88,7 @@ func TestEncodeMalformed(t *testing.T) {
 		"enumeratee/text: not in the character set: U+20AC '€', at byte 3")
 }
 
-// The encoder of golang.org/x/text for HZ forgets which state it is in when it fails.
+// The encoder of golang.org/x/text for HZ loses its state when it fails.
 func TestReplacementsInHZKeepTheState(t *testing.T) {
 	got, _, err := results([]string{"中😀文", "😀a中"}, text.Encode(simplifiedchinese.HZGB2312, text.Replace), -1)
 	require.NoError(t, err)
@@ -105,12 +105,12 @@ func TestErrorsOfTheEncoderItselfPass(t *testing.T) {
 	}
 }
 
-func TestWhereThereIsNothingToReplaceWith(t *testing.T) {
+func TestEncodeWithoutAReplacement(t *testing.T) {
 	_, _, err := results([]string{"ab"}, text.Encode(nothing{unicode.UTF8}, text.Replace), -1)
 	assert.Equal(t, &text.EncodeError{Offset: 0, Rune: 'a', Err: text.ErrUnencodable}, err)
 }
 
-// nothing is an encoding that has no character at all.
+// nothing is an encoding without characters.
 type nothing struct{ encoding.Encoding }
 
 func (nothing) NewEncoder() *encoding.Encoder {
@@ -122,7 +122,7 @@ type lacking struct{}
 func (lacking) Error() string     { return "not in the repertoire" }
 func (lacking) Replacement() byte { return '?' }
 
-func TestWhatEncodeLeavesOver(t *testing.T) {
+func TestEncodeLeftovers(t *testing.T) {
 	in := []string{"a\xE2", "\x82\xACbä\xF0\x9F", "\x98\x80"}
 	for name, c := range map[string]struct {
 		enc  encoding.Encoding

@@ -17,11 +17,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// show prints each element that t makes of chunks, and the error.
-func show[To []byte | string](t enumeratee.Enumeratee[[]byte, To], chunks ...string) {
+// show prints each element that adapter hands on, and the error.
+func show[To []byte | string](adapter enumeratee.Enumeratee[[]byte, To], chunks ...string) {
 	bytes := enumerator.Through(enumerator.Of(chunks...), enumeratee.Map(func(s string) []byte { return []byte(s) }))
 	var shown []string
-	for e, err := range enumerator.All(context.Background(), enumerator.Through(bytes, t)) {
+	for e, err := range enumerator.All(context.Background(), enumerator.Through(bytes, adapter)) {
 		if err != nil {
 			shown = append(shown, err.Error())
 			break
@@ -42,7 +42,7 @@ func ExampleDecode() {
 }
 
 func ExampleDecode_byName() {
-	enc, err := htmlindex.Get("latin1") // which the web takes for Windows-1252
+	enc, err := htmlindex.Get("latin1") // Windows-1252, as in browsers
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -69,7 +69,7 @@ func ExampleLines() {
 }
 
 func ExampleLines_headerAndBody() {
-	// What follows the empty line is left over for the next consumer, as bytes.
+	// The bytes after the empty line are left over for the next consumer.
 	header := enumeratee.Transform(
 		enumeratee.Compose(text.Lines(1024), enumeratee.TakeWhile(func(line []byte) bool { return len(line) > 0 })),
 		iteratee.Fold("", func(a string, line []byte) string { return a + string(line) + "; " }))

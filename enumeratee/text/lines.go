@@ -10,22 +10,23 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Lines returns the adapter that hands on the lines of a stream of bytes, without their
-// ends, which are LF or CR LF. A CR elsewhere is data. What follows the last end is a
-// line too, handed on at EOF, unless it is empty.
+// Lines returns the adapter that hands on the lines of a stream of bytes. A line ends in
+// LF or CR LF, which is removed. A CR elsewhere is data. The bytes after the last line
+// ending, unless there are none, are a line that is handed on at EOF.
 //
-// A line within a chunk is a part of it, not a copy, with its capacity cut. One that
-// goes over chunks is put together in memory of its own.
+// A line within one chunk is a part of that chunk, with its capacity cut. A line that
+// spans chunks is copied to memory of its own.
 //
-// A line of more than limit bytes without its end ends the run with a [*TooLongError],
-// as soon as that is seen; so Lines holds no more than limit and what it is handed. The
-// lines before it have been handed on by then.
+// A line of more than limit bytes, not counting its ending, ends the run with a
+// [*TooLongError] as soon as that is seen. The lines before it have been handed on by
+// then. So Lines holds no more than limit bytes and the chunk in hand.
 //
-// If the consumer ends on a line, the bytes after the end of that are left over, and
-// before them, if it leaves the line or a part of it over, that part and the end. Lines
-// left over from before that one get LF. Lines panics if limit is not positive.
+// If the consumer ends on a line, the bytes after that line are left over. If the
+// consumer leaves over the line or the end of it, that and its line ending come before
+// them. Earlier lines that the consumer leaves over get LF. Lines panics if limit is not
+// positive.
 //
-// Play has it as a use of grouped.
+// Play does it with grouped.
 func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("enumeratee/text: Lines: limit must be positive, got %d", limit))
@@ -55,7 +56,7 @@ type lines struct {
 	cancelled func() iteratee.Step
 	out       iteratee.Outlet[[]byte]
 	limit     int
-	begun     []byte // a line that chunks before have begun
+	begun     []byte // the beginning of a line, from earlier chunks
 	offset    int64  // where the next line begins
 	end       iteratee.Step
 	last      last
@@ -96,10 +97,10 @@ func (l *lines) EOF() iteratee.Step {
 	return l.end
 }
 
-// split hands on the lines of chunk, with which a line begins.
+// split hands on the lines of chunk, which begins with a new line.
 func (l *lines) split(chunk []byte) {
 	next, limit, rest := l.out.Next, l.limit, chunk
-	cold, n := len(chunk)-1024, 0 // a consumer that is done soon needs no preload
+	cold, n := len(chunk)-1024, 0 // no preload for a consumer that is done soon
 	for {
 		if len(rest) <= cold && n < 512 {
 			cold = len(rest) - preload(rest)
@@ -126,17 +127,17 @@ func (l *lines) split(chunk []byte) {
 	l.begin(rest)
 }
 
-// preload reads the first bytes of a chunk in one go, and returns how many. They are in
-// the cache then: where they are not, to look for short lines one by one takes one and
-// a half times as long.
+// preload reads the first bytes of a chunk in one go, and returns their number. That
+// brings them into the cache. Without it, finding short lines takes one and a half times
+// as long.
 func preload(chunk []byte) int {
 	n := min(len(chunk), 16<<10)
 	bytes.Count(chunk[:n], []byte{'\n'})
 	return n
 }
 
-// begin keeps the beginning of a line, unless it is too long. A CR after the last byte
-// that is allowed can be a part of the end.
+// begin keeps the beginning of a line, unless it is too long. A CR after limit bytes may
+// be a part of the line ending.
 func (l *lines) begin(chunk []byte) {
 	n := len(l.begun) + len(chunk)
 	if len(chunk) > 0 && n > l.limit && (n > l.limit+1 || chunk[len(chunk)-1] != '\r') {
@@ -155,15 +156,15 @@ func (l *lines) Rest() iteratee.Input[[]byte] {
 	return l.last.rest(l.out.Rest().Els(), "\n")
 }
 
-// last is what a consumer was handed when it ended, and what follows that.
+// last holds the element on which a consumer ended, and the bytes after it.
 type last struct {
 	from    []byte
-	content int // how many bytes it was handed
-	whole   int // how many bytes those and their end are
+	content int // the size of the element
+	whole   int // the size of the element and its ending
 }
 
-// rest is what is left over if the consumer has left over parts, which sep joins: the
-// bytes themselves, and no copy where they are the end of what it was handed.
+// rest returns the leftovers if the consumer has left over parts, which sep joins. It
+// copies nothing if they are the end of the element.
 func (l last) rest(parts [][]byte, sep string) iteratee.Input[[]byte] {
 	rest := l.from[l.whole:]
 	if len(parts) > 0 {

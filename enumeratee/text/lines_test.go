@@ -23,13 +23,13 @@ func TestLines(t *testing.T) {
 		"nothing but empty chunks": {[]string{"", ""}, nil},
 		"LF":                       {[]string{"a\nbc\n"}, []string{"a", "bc"}},
 		"CR LF":                    {[]string{"a\r\nbc\r\n"}, []string{"a", "bc"}},
-		"no end":                   {[]string{"a\nbc"}, []string{"a", "bc"}},
+		"no line ending":           {[]string{"a\nbc"}, []string{"a", "bc"}},
 		"empty lines":              {[]string{"\n\r\n\n", "\n"}, []string{"", "", "", ""}},
 		"over chunks":              {[]string{"a", "b", "", "c\nd", "e", "\n", "f"}, []string{"abc", "de", "f"}},
 		"CR and LF apart":          {[]string{"a\r", "\nb\r", "", "\n\r", "\n"}, []string{"a", "b", ""}},
 		"CR alone":                 {[]string{"\ra\rb\r\r\n\r\rc\r", "d\n\r"}, []string{"\ra\rb\r", "\r\rc\rd", "\r"}},
-		"CR at the end of all":     {[]string{"a\n", "b\r"}, []string{"a", "b\r"}},
-		"not quite UTF-8":          {[]string{"\xFF\x00\n\x80"}, []string{"\xFF\x00", "\x80"}},
+		"CR at the end":            {[]string{"a\n", "b\r"}, []string{"a", "b\r"}},
+		"not UTF-8":                {[]string{"\xFF\x00\n\x80"}, []string{"\xFF\x00", "\x80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, rest, err := results(each[[]byte](c.in...), lines, -1)
@@ -46,11 +46,11 @@ func TestLinesThatAreTooLong(t *testing.T) {
 		before []string
 		offset int64 // -1: not too long
 	}{
-		"just not":                {[]string{"abc\nabc\r\nabc"}, []string{"abc", "abc", "abc"}, -1},
-		"just not, over chunks":   {[]string{"a", "bc", "\nab", "c\r", "", "\n", "abc"}, []string{"abc", "abc", "abc"}, -1},
+		"at the limit":            {[]string{"abc\nabc\r\nabc"}, []string{"abc", "abc", "abc"}, -1},
+		"at the limit, in chunks": {[]string{"a", "bc", "\nab", "c\r", "", "\n", "abc"}, []string{"abc", "abc", "abc"}, -1},
 		"by one":                  {[]string{"a\nabcd\nb"}, []string{"a"}, 2},
 		"by one, over chunks":     {[]string{"a\r\nab", "cd\nb"}, []string{"a"}, 3},
-		"before its end":          {[]string{"a\nab", "cd"}, []string{"a"}, 2},
+		"before its line ending":  {[]string{"a\nab", "cd"}, []string{"a"}, 2},
 		"at EOF, with CR":         {[]string{"a\n", "abc\r"}, []string{"a"}, 2},
 		"by a CR that is data":    {[]string{"abc\r", "d"}, nil, 0},
 		"by a CR, in a chunk":     {[]string{"abc\rd\n"}, nil, 0},
@@ -60,7 +60,7 @@ func TestLinesThatAreTooLong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, rest, err := results(each[[]byte](c.in...), text.Lines(3), -1)
-			assert.Equal(t, each[[]byte](c.before...), got, "the lines before it are handed on")
+			assert.Equal(t, each[[]byte](c.before...), got, "the lines before are handed on")
 			if c.offset < 0 {
 				assert.NoError(t, err)
 				return
@@ -80,7 +80,7 @@ func TestALineThatIsTooLongIsFoundAtOnce(t *testing.T) {
 	defer end()
 	sink, _ := text.Lines(3).Attach(enumeratee.NewStage(ctx), iteratee.Ignore[[]byte]().Start(ctx).Sink)
 	assert.True(t, sink.Next([]byte("abc")).IsCont())
-	assert.True(t, sink.Next([]byte("\r")).IsCont(), "it can be a part of the end")
+	assert.True(t, sink.Next([]byte("\r")).IsCont(), "the CR may be a part of the line ending")
 	assert.True(t, sink.Next(nil).IsCont())
 	assert.ErrorIs(t, sink.Next([]byte("\r")).Err(), bufio.ErrTooLong)
 	assert.ErrorIs(t, sink.Next([]byte("\n")).Err(), bufio.ErrTooLong)
@@ -119,17 +119,17 @@ func TestNoAllocationPerLine(t *testing.T) {
 	assert.Equal(t, allocs(100), allocs(10_000))
 }
 
-func TestWhatLinesLeavesOver(t *testing.T) {
+func TestLinesLeftovers(t *testing.T) {
 	in := "one\ntwo\r\nthree\n\nfive"
 	for name, c := range map[string]struct {
 		k, n int // the consumer is done with the k-th line, of which it consumes n bytes
 		want string
 	}{
-		"no part":                   {1, 3, "\ntwo\r\nthree\n\nfive"},
-		"a part, and its CR LF":     {2, 1, "wo\r\nthree\n\nfive"},
-		"a whole line":              {3, 0, "three\n\nfive"},
-		"an empty line":             {4, 0, "\nfive"},
-		"the last one, with no end": {5, 2, "ve"},
+		"no part":               {1, 3, "\ntwo\r\nthree\n\nfive"},
+		"a part, and its CR LF": {2, 1, "wo\r\nthree\n\nfive"},
+		"a whole line":          {3, 0, "three\n\nfive"},
+		"an empty line":         {4, 0, "\nfive"},
+		"the last, without LF":  {5, 2, "ve"},
 	} {
 		for _, chunks := range [][][]byte{each[[]byte](in), singles[[]byte](in), cut[[]byte](in, []byte{4}), cut[[]byte](in, []byte{8, 0})} {
 			rest, err := after(chunks, lines, leaving(c.k, c.n, butBytes[[]byte]))
@@ -138,13 +138,13 @@ func TestWhatLinesLeavesOver(t *testing.T) {
 		}
 	}
 
-	// Several lines, and something that never was one.
+	// Several lines, and bytes that were not a line.
 	two := iteratee.FlatMap(iteratee.TakeUpTo[[]byte](3), func(es [][]byte) iteratee.Iteratee[[]byte, struct{}] {
 		return iteratee.Done(struct{}{}, iteratee.El(es[1]).Then(iteratee.El(es[2])))
 	})
 	rest, err := after(each[[]byte]("one\ntw", "o\r\nthree\r\nfour"), lines, two)
 	assert.NoError(t, err)
-	assert.Equal(t, "two\nthree\r\nfour", rest, "with LF, as the end of the second is forgotten")
+	assert.Equal(t, "two\nthree\r\nfour", rest, "with LF, since the ending of the second line is forgotten")
 	rest, err = after(each[[]byte]("one\r\ntwo"), lines, iteratee.FlatMap(iteratee.Head[[]byte](), func(*[]byte) iteratee.Iteratee[[]byte, struct{}] {
 		return iteratee.Done(struct{}{}, iteratee.El([]byte("zero")))
 	}))
@@ -153,7 +153,7 @@ func TestWhatLinesLeavesOver(t *testing.T) {
 }
 
 func TestLinesOneByOne(t *testing.T) {
-	// Each round attaches Lines again, to what the one before has left over.
+	// Each round attaches Lines again, to the leftovers of the round before.
 	in := cut[[]byte]("one\ntwo\r\n\nfour\nfive", []byte{6})
 	line := iteratee.Map(enumeratee.Transform(lines, iteratee.Head[[]byte]()), func(line *[]byte) string { return string(*line) })
 	got, err := enumerator.Run(t.Context(), enumerator.FromSlice(in), iteratee.Repeat(line))
@@ -161,8 +161,8 @@ func TestLinesOneByOne(t *testing.T) {
 	assert.Equal(t, []string{"one", "two", "", "four", "five"}, got)
 }
 
-// linesOf splits s as Lines does, with a bufio.Scanner: ends has where each line ends,
-// its end included.
+// linesOf splits s like Lines, with a bufio.Scanner. ends holds the offset after each line
+// and its ending.
 func linesOf(s string) (all [][]byte, ends []int) {
 	scanner := bufio.NewScanner(strings.NewReader(s))
 	scanner.Buffer(nil, len(s)+2)
@@ -188,11 +188,11 @@ func linesOf(s string) (all [][]byte, ends []int) {
 	return all, ends
 }
 
-// checkLines checks Lines against a bufio.Scanner, stopped at every point.
+// checkLines checks Lines against a bufio.Scanner, for a consumer that stops at each line.
 func checkLines(t require.TestingT, s string, limit int, sizes []byte) {
 	in := cut[[]byte](s, sizes)
 	all, ends := linesOf(s)
-	end := 0 // of what is handed on before the first that is too long
+	end := 0 // of the lines before the first that is too long
 	want, tooLong := [][]byte(nil), false
 	for i, line := range all {
 		if tooLong = len(line) > limit; tooLong {
@@ -224,7 +224,7 @@ func checkLines(t require.TestingT, s string, limit int, sizes []byte) {
 	}
 }
 
-func TestLinesDoNotDependOnTheCutting(t *testing.T) {
+func TestLinesDoNotDependOnChunkBoundaries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringOfN(rapid.SampledFrom([]rune("ab\r\n")), 0, 30, -1).Draw(t, "text")
 		checkLines(t, s, rapid.IntRange(1, 8).Draw(t, "limit"), cuts().Draw(t, "cuts"))

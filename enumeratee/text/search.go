@@ -8,26 +8,26 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// MatchInfo is a piece of a stream in which [Search] has looked for a pattern: the
-// pattern, or bytes between two of it. It is never empty.
+// MatchInfo is a piece of a stream that [Search] has searched: a match of the pattern, or
+// bytes that are not part of a match. It is never empty.
 type MatchInfo struct {
 	Content []byte
 	IsMatch bool
 }
 
-// Search returns the adapter that cuts a stream of bytes into pieces that are pattern
-// and pieces that are not, from left to right: matches do not overlap. All pieces
-// together are the stream. What lies between two matches can come in several pieces,
-// since chunks are not joined.
+// Search returns the adapter that cuts a stream of bytes into pieces: matches of pattern,
+// and the bytes between them. The pieces in order make up the whole stream. Matches are
+// found from left to right, and do not overlap. The bytes between two matches can come in
+// several pieces, since Search does not join chunks.
 //
-// Bytes that may begin a match wait for the next chunk, and are handed on as unmatched
-// when it does not go on so, at the latest at EOF. A piece within a chunk is a part of
-// it, not a copy, with its capacity cut.
+// Bytes at the end of a chunk that may begin a match are held until later chunks decide.
+// If those do not complete the match, or at EOF, the bytes are handed on as unmatched. A
+// piece within one chunk is a part of that chunk, with its capacity cut.
 //
-// If the consumer ends on a piece, the bytes after it are left over, matches included,
-// and before them what the consumer leaves over. Search panics if pattern is empty.
+// If the consumer ends on a piece, its leftovers are left over, followed by the bytes
+// after that piece, matches included. Search panics if pattern is empty.
 //
-// It is Play's Parsing.search.
+// Play calls it Parsing.search.
 func Search(pattern []byte) enumeratee.Enumeratee[[]byte, MatchInfo] {
 	if len(pattern) == 0 {
 		panic("enumeratee/text: Search: pattern must not be empty")
@@ -44,7 +44,7 @@ type search struct {
 	stop      iteratee.Step
 	cancelled func() iteratee.Step
 	out       iteratee.Outlet[MatchInfo]
-	held      int // how many bytes may begin a match: they are the first ones of the pattern
+	held      int // the number of bytes that may begin a match, which equal the start of the pattern
 	end       iteratee.Step
 	last      last
 }
@@ -83,10 +83,11 @@ func (s *search) Rest() iteratee.Input[[]byte] {
 	return s.last.rest(parts, "")
 }
 
-// resume decides with chunk about the bytes that are held. It hands on those that begin
-// no match, and the match if there is one, and returns what of chunk is to be searched.
+// resume goes on with the held bytes and chunk. It hands on the held bytes that do not
+// begin a match, and the match if chunk completes it. It returns the part of chunk that
+// is still to be searched.
 func (s *search) resume(chunk []byte) []byte {
-	matched, n := s.held, 0 // of the matched bytes n are in chunk
+	matched, n := s.held, 0 // n of the matched bytes are in chunk
 	for n < matched && matched < len(s.seq) && n < len(chunk) {
 		if s.seq[matched] == chunk[n] {
 			matched++
@@ -95,7 +96,7 @@ func (s *search) resume(chunk []byte) []byte {
 			matched = s.borders[matched]
 		}
 	}
-	held, before := s.held, max(0, matched-n) // of the matched bytes so many are held
+	held, before := s.held, max(0, matched-n) // before of the matched bytes are held
 	if s.held = 0; !s.hand(bytes.Clone(s.seq[:held-before]), held-before, false) {
 		s.last.from = slices.Concat(s.seq[:held], chunk)
 		return nil
@@ -113,8 +114,8 @@ func (s *search) resume(chunk []byte) []byte {
 	return chunk[n:]
 }
 
-// hand hands on the piece of n bytes with which from begins, if it is not empty, and
-// reports whether the consumer wants more.
+// hand hands on the first n bytes of from, unless n is 0, and reports whether the
+// consumer wants more.
 func (s *search) hand(from []byte, n int, isMatch bool) bool {
 	if n == 0 {
 		return true
@@ -128,13 +129,12 @@ func (s *search) hand(from []byte, n int, isMatch bool) bool {
 	return s.end.IsCont()
 }
 
-// A pattern knows what of it can begin where it ends: it is that of Knuth, Morris and
-// Pratt, used where chunks meet.
+// A pattern has the table of Knuth, Morris and Pratt, for matches that span chunks.
 type pattern struct {
 	seq []byte
 
-	// borders[n] is the length of the longest part that the first n bytes both
-	// begin and end with, themselves left out.
+	// borders[n] is the length of the longest proper prefix of seq[:n] that is also a
+	// suffix of it.
 	borders []int
 }
 
@@ -146,8 +146,9 @@ func newPattern(b []byte) pattern {
 	return p
 }
 
-// extend returns how many of the first bytes of the pattern end what was seen, if it
-// was n of them before the byte b, and not all.
+// extend returns the length of the longest prefix of the pattern that the input ends
+// with after the byte b, if it ended with a prefix of n bytes before. n is less than the
+// length of the pattern.
 func (p pattern) extend(n int, b byte) int {
 	for n > 0 && p.seq[n] != b {
 		n = p.borders[n]
@@ -158,8 +159,8 @@ func (p pattern) extend(n int, b byte) int {
 	return n
 }
 
-// begun returns how many bytes at the end of chunk, in which there is no match, may
-// begin one.
+// begun returns the number of bytes at the end of chunk that may begin a match. There is
+// no match in chunk.
 func (p pattern) begun(chunk []byte) (n int) {
 	for _, b := range chunk[max(0, len(chunk)-len(p.seq)+1):] {
 		n = p.extend(n, b)

@@ -36,11 +36,11 @@ func TestSearch(t *testing.T) {
 		"at the end":               {"ab", []string{"xabyab"}, []string{"x", "[ab]", "y", "[ab]"}},
 		"over chunks":              {"ab", []string{"x", "a", "a", "b", "y"}, []string{"x", "a", "[ab]", "y"}},
 		"matches do not overlap":   {"aa", []string{"aaa"}, []string{"[aa]", "a"}},
-		"nor over chunks":          {"aa", []string{"a", "a", "a"}, []string{"[aa]", "a"}},
+		"overlap over chunks":      {"aa", []string{"a", "a", "a"}, []string{"[aa]", "a"}},
 		"nothing":                  {"ab", nil, nil},
 		"nothing but empty chunks": {"ab", []string{"", ""}, nil},
 		"no match":                 {"ab", []string{"ba", "ca"}, []string{"b", "a", "c", "a"}},
-		"all is the match":         {"ab", []string{"ab"}, []string{"[ab]"}},
+		"the whole is a match":     {"ab", []string{"ab"}, []string{"[ab]"}},
 		"one byte":                 {"a", []string{"ab", "", "ca"}, []string{"[a]", "b", "c", "[a]"}},
 		"an empty chunk within":    {"abc", []string{"xab", "", "c"}, []string{"x", "[abc]"}},
 		"begins again within":      {"aabaac", []string{"aabaa", "b", "aac"}, []string{"aab", "[aabaac]"}},
@@ -58,8 +58,8 @@ func TestSearch(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee/text: Search: pattern must not be empty", func() { text.Search(nil) })
 }
 
-func TestWhatSearchLeavesOver(t *testing.T) {
-	// The consumer stops in the middle: what follows is left over with its matches.
+func TestSearchLeftovers(t *testing.T) {
+	// The consumer stops in the middle: the bytes after that are left over, with their matches.
 	got, rest, err := results(each[[]byte]("x[]y[]z", "[]"), text.Search([]byte("[]")), 2)
 	assert.NoError(t, err)
 	assert.Equal(t, []string{"x", "[[]]"}, pieces(got))
@@ -114,7 +114,8 @@ func TestPiecesOverChunksDoNotShareThePattern(t *testing.T) {
 	}
 }
 
-// checkSearch checks Search against strings.Split, stopped at every point.
+// checkSearch checks Search against strings.Split, for a consumer that stops at each
+// piece.
 func checkSearch(t require.TestingT, pattern, s string, sizes []byte) {
 	in, search := cut[[]byte](s, sizes), text.Search([]byte(pattern))
 	got, rest, err := results(in, search, -1)
@@ -149,7 +150,7 @@ func contents(found []text.MatchInfo) (all [][]byte) {
 	return all
 }
 
-func TestMatchesDoNotDependOnTheCutting(t *testing.T) {
+func TestMatchesDoNotDependOnChunkBoundaries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		letters := rapid.SampledFrom([]rune("aab"))
 		pattern := rapid.StringOfN(letters, 1, 6, -1).Draw(t, "pattern")
@@ -169,7 +170,7 @@ func FuzzSearch(f *testing.F) {
 }
 
 func TestSearchIsLinearInSingleBytes(t *testing.T) {
-	// A pattern that is begun all the time: each byte must not cost its length.
+	// Each byte may begin a match, and must not cost the length of the pattern.
 	pattern := strings.Repeat("a", 10_000) + "b"
 	s := strings.Repeat("a", 200_000) + "b"
 	got, _, err := results(singles[[]byte](s), text.Search([]byte(pattern)), -1)

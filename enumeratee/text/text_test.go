@@ -23,10 +23,10 @@ import (
 
 var errBoom = errors.New("boom")
 
-// after runs it over in behind tr and returns what is left over after that, joined, and
-// the error, if it or tr has failed.
-func after[From []byte | string, M, A any](in []From, tr enumeratee.Enumeratee[From, M], it iteratee.Iteratee[M, A]) (rest string, err error) {
-	none := iteratee.Map(enumeratee.Transform(tr, it), func(A) error { return nil })
+// after runs consumer behind tr over in. It returns the input that is left over, joined,
+// and the error if consumer or tr has failed.
+func after[From []byte | string, M, A any](in []From, tr enumeratee.Enumeratee[From, M], consumer iteratee.Iteratee[M, A]) (rest string, err error) {
+	none := iteratee.Map(enumeratee.Transform(tr, consumer), func(A) error { return nil })
 	failure := iteratee.Recover(none, func(err error) (error, error) { return err, nil })
 	rest, fatal := enumerator.Run(context.Background(), enumerator.FromSlice(in), iteratee.FlatMap(failure, func(failed error) iteratee.Iteratee[From, string] {
 		err = failed
@@ -38,8 +38,8 @@ func after[From []byte | string, M, A any](in []From, tr enumeratee.Enumeratee[F
 	return rest, err
 }
 
-// results is what tr makes of in up to the k-th, or all of it for k < 0, what is left
-// over then, and the error.
+// results returns the first k elements that tr makes of in, or all for k < 0, the input
+// that is left over then, and the error.
 func results[From []byte | string, M any](in []From, tr enumeratee.Enumeratee[From, M], k int) (got []M, rest string, err error) {
 	taken := iteratee.FoldUntil(0, func(_ context.Context, n int, e M) (int, bool, error) {
 		got = append(got, e)
@@ -52,8 +52,7 @@ func results[From []byte | string, M any](in []From, tr enumeratee.Enumeratee[Fr
 	return got, rest, err
 }
 
-// leaving is done with the k-th element, of which it leaves over all but the first n
-// bytes or, if that is negative, the whole.
+// leaving is done with the k-th element, and leaves over all of it but the first n bytes.
 func leaving[M any](k, n int, but func(M, int) M) iteratee.Iteratee[M, struct{}] {
 	return iteratee.FlatMap(iteratee.TakeUpTo[M](k), func(es []M) iteratee.Iteratee[M, struct{}] {
 		rest := iteratee.Empty[M]()
@@ -102,12 +101,12 @@ func cut[From []byte | string](s string, sizes []byte) (in []From) {
 	return in
 }
 
-// cuts draws sizes of chunks, empty ones among them.
+// cuts draws sizes of chunks, including 0.
 func cuts() *rapid.Generator[[]byte] {
 	return rapid.SliceOfN(rapid.ByteRange(0, 6), 0, 12)
 }
 
-// Each of the adapters, with input that each makes several elements of.
+// One of each adapter.
 var (
 	decode = text.Decode(unicode.UTF8, text.Fail)
 	jis    = text.Decode(japanese.ISO2022JP, text.Fail)
@@ -147,7 +146,7 @@ func failsOnce[From []byte | string, To any](t *testing.T, tr enumeratee.Enumera
 	assert.Equal(t, 1, calls)
 }
 
-func TestTheSourceMayUseItsMemoryAgain(t *testing.T) {
+func TestTheSourceMayReuseItsMemory(t *testing.T) {
 	in := cut[[]byte]("ä\naab\r\nca\nä", []byte{2})
 	assert.Equal(t, "ä|\na|ab|\r\n|ca|\n|ä|", shown(t, decode, in, strings.Clone))
 	assert.Equal(t, "ä|aab|ca|ä|", shown(t, lines, in, func(line []byte) string { return string(line) }))
@@ -166,7 +165,7 @@ func shown[To any](t *testing.T, tr enumeratee.Enumeratee[[]byte, To], in [][]by
 	return all
 }
 
-// attached is tr before a consumer that calls f.
+// attached returns tr attached to a consumer that calls f.
 func attached[From, To any](t *testing.T, tr enumeratee.Enumeratee[From, To], f func(To)) iteratee.Sink[From] {
 	call := iteratee.ForEach(func(_ context.Context, e To) error { f(e); return nil })
 	ctx, end := iteratee.NewRun(t.Context())

@@ -1,5 +1,4 @@
-// Package enumeratortest checks that an Enumerator keeps the laws on which everything that
-// runs one relies.
+// Package enumeratortest checks that an Enumerator keeps the laws that its users rely on.
 package enumeratortest
 
 import (
@@ -16,49 +15,48 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Test checks that e gives the elements of want and then runs out, and that it keeps the
-// laws of an [enumerator.Enumerator] in doing so. Several wants are for a source that mixes
-// others, as enumerator.Interleave does: it gives the elements of each in order, and those
-// of different ones in any order. Test returns nil or an error that lists what is wrong, the
-// first case of each law:
+// Test checks that source gives the elements of want and then runs out, and that it keeps the
+// laws of an [enumerator.Enumerator]. Several wants are for a source that mixes others, such as
+// [enumerator.Interleave]: it must give the elements of each want in order, mixed in any way.
+// Test returns nil, or an error with the first violation of each law:
 //
-//   - elements: it gives those, and answers StepCont when it has run out.
-//   - stop: when the consumer ends with any of them, be it with an error, it offers nothing
-//     more and answers what the consumer has answered. A panic of the consumer passes.
-//   - EOF: it never sends EOF, which only whoever runs a stream does.
-//   - recipe: every run starts afresh, also while others go on or have been stopped.
-//   - AndThen: a source that follows goes on where it has run out, and is not started if the
+//   - elements: source gives the elements, and answers StepCont when it has run out.
+//   - stop: when the consumer ends, with or without an error, source offers nothing more and
+//     returns the answer of the consumer. A panic of the consumer reaches the caller.
+//   - EOF: source never sends EOF. Only the code that runs a stream may do that.
+//   - recipe: each run starts anew, even while others go on or after others were stopped.
+//   - AndThen: a source that follows goes on when source has run out, and is not started if the
 //     consumer has ended.
-//   - Cork: when it returns, it has taken back what it has said by [iteratee.Cork].
-//   - cancel: when the context ends, it soon gives no more elements, and answers an error that
-//     is the cause in sight of errors.Is; if it has run out, it can answer StepCont too. A
-//     consumer that takes 1 ms for each of them then gets fewer than a hundred.
+//   - Cork: when source returns, [iteratee.Cork] is not in effect.
+//   - cancel: when the context ends, source soon gives no more elements, and fails with the
+//     cause, as errors.Is reports. If it has run out by then, it can answer StepCont instead. A
+//     consumer that takes 1 ms for each element after the end must get fewer than a hundred.
 //
-// Elements are compared by [reflect.DeepEqual]. The runs take place in goroutines too, so
-// that the race detector can see what they share. Their number grows with that of elements.
-// A source that waits for ever makes Test wait for ever.
+// Test compares elements by [reflect.DeepEqual]. Runs take place in several goroutines too, so
+// that the race detector finds state that they share. The number of runs grows with the number
+// of elements. If source waits for ever, Test does too.
 //
-// A source that can be run once, such as a channel, does not pass, unless enumerator.Defer
-// makes one for each run; nor does one that sends EOF, such as enumerator.FromInput of EOF.
-func Test[E any](e enumerator.Enumerator[E], want ...[]E) error {
-	c := &check[E]{e: e, want: want}
+// A source that can be run only once, such as a channel, does not pass; [enumerator.Defer] makes
+// a source for each run. Nor does a source that sends EOF, such as [enumerator.FromInput] of EOF.
+func Test[E any](source enumerator.Enumerator[E], want ...[]E) error {
+	c := &check[E]{e: source, want: want}
 	for _, es := range want {
 		c.n += len(es)
 	}
 	return c.all()
 }
 
-// TestEndless is [Test] of a source that does not run out by itself, and of which first are
-// the first elements.
-func TestEndless[E any](e enumerator.Enumerator[E], first []E) error {
-	return (&check[E]{e: e, want: [][]E{first}, n: len(first), endless: true}).all()
+// TestEndless is like [Test], for a source that does not run out by itself. first holds its
+// first elements.
+func TestEndless[E any](source enumerator.Enumerator[E], first []E) error {
+	return (&check[E]{e: source, want: [][]E{first}, n: len(first), endless: true}).all()
 }
 
 type check[E any] struct {
 	report.Report
 	e       enumerator.Enumerator[E]
 	want    [][]E
-	n       int // elements in want
+	n       int // the number of elements in want
 	endless bool
 }
 
@@ -73,7 +71,7 @@ func (c *check[E]) all() error {
 		c.stop(k)
 		c.panics(k)
 	}
-	if c.Err() == nil { // otherwise the others would say the same again
+	if c.Err() == nil { // otherwise the other checks would report the same again
 		for k := 1; k <= c.n && c.Err() == nil; k++ {
 			c.recipe(k)
 			c.cancel(k)
@@ -81,13 +79,13 @@ func (c *check[E]) all() error {
 		c.cancelled()
 		c.andThen()
 	}
-	if c.Err() == nil { // most of what is shared has been found by now, without a data race
+	if c.Err() == nil { // shared state is mostly found by now, without a data race
 		c.concurrently()
 	}
 	return c.Err()
 }
 
-// whole runs e to its end or, if it has none, to the last element of want.
+// whole runs e to its end or, if it is endless, to the last element of want.
 func (c *check[E]) whole(by way) *consumer[E] {
 	to := &consumer[E]{by: by, limit: c.n + patience}
 	if c.endless {
@@ -99,7 +97,7 @@ func (c *check[E]) whole(by way) *consumer[E] {
 	return to
 }
 
-// elements checks a run as a whole, for how begins the message.
+// elements checks whole runs. The messages begin with how.
 func (c *check[E]) elements(how string) {
 	for _, by := range []way{byNext, byBatch} {
 		c.gives(how, c.whole(by))
@@ -144,7 +142,7 @@ func (c *check[E]) stop(k int) {
 	}
 }
 
-// panics checks that a panic of the consumer at the k-th element passes.
+// panics checks that a panic of the consumer at the k-th element reaches the caller.
 func (c *check[E]) panics(k int) {
 	to := &consumer[E]{limit: c.n + patience, each: func(n int) {
 		if n == k {
@@ -162,7 +160,8 @@ func (c *check[E]) panics(k int) {
 	c.run(context.Background(), c.e, to)
 }
 
-// recipe checks another run after one that was stopped, and within one, at the k-th element.
+// recipe checks a run after another was stopped at the k-th element, and a run within another
+// at that element.
 func (c *check[E]) recipe(k int) {
 	stopped := &consumer[E]{last: k, end: iteratee.StepDone, limit: c.n + patience}
 	c.run(context.Background(), c.e, stopped)
@@ -208,7 +207,7 @@ func (c *check[E]) cancel(k int) {
 		if n == k {
 			cancel(errCancelled)
 		} else if n > k {
-			time.Sleep(time.Millisecond) // the end of a context may take a moment to be known
+			time.Sleep(time.Millisecond) // a source may notice the end of its context a moment later
 		}
 	}}
 	c.run(ctx, c.e, to)
@@ -231,7 +230,8 @@ func (c *check[E]) cancelled() {
 	}
 }
 
-// andThen has another source follow e, for consumers that end with each element or none.
+// andThen runs e followed by another source, with consumers that end with each element or
+// none.
 func (c *check[E]) andThen() {
 	for k := range c.n + 1 {
 		if k == 0 && c.endless {
@@ -253,8 +253,8 @@ func (c *check[E]) andThen() {
 	}
 }
 
-// isMerge reports whether got is made of the wants, each in its order; of all of each, if
-// whole.
+// isMerge reports whether got is a merge of prefixes of the wants or, if whole is set, of all
+// of each.
 func isMerge[E any](got []E, wants [][]E, whole bool) bool {
 	if len(wants) == 1 {
 		n := len(got)

@@ -23,9 +23,9 @@ type sink = iteratee.Sink[int]
 
 var errBoom = errors.New("boom")
 
-// upTo is the source of 1 to n, without end for -1. It is right if ask, before each number,
-// is cancelled and answered, after it, is same; each broken source below is made of others or
-// otherwise.
+// upTo returns the source of 1 to n, without end for -1. It calls ask before each number and
+// answered after it. It is correct with cancelled and same; most broken sources below use
+// others.
 func upTo(n int, ask func(context.Context, int) iteratee.Step, answered func(iteratee.Step, int) iteratee.Step) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, to sink) iteratee.Step {
 		for e := 1; e <= n || n < 0; e++ {
@@ -57,10 +57,10 @@ func TestBrokenEnumerators(t *testing.T) {
 		e    enumerator.Enumerator[int]
 		want string
 	}{
-		"gives too little": {
+		"gives too few": {
 			upTo(2, cancelled, same),
 			"elements: it gives [1 2], and should give [1 2 3]"},
-		"gives too much": {
+		"gives too many": {
 			upTo(4, cancelled, same),
 			"elements: it gives [1 2 3 4], and should give [1 2 3]"},
 		"never ends": {
@@ -73,7 +73,7 @@ func TestBrokenEnumerators(t *testing.T) {
 				return iteratee.Cancelled(ctx)
 			}, same),
 			"Cork: after [1 2 3] it returns, and has not taken back what it has said by iteratee.Cork"},
-		"gives others": {
+		"gives other elements": {
 			enumerator.Of(1, 3, 2),
 			"elements: it gives [1 3 2], and should give [1 2 3]"},
 		"fails": {
@@ -95,7 +95,7 @@ func TestBrokenEnumerators(t *testing.T) {
 		"ignores done": {
 			upTo(3, cancelled, func(iteratee.Step, int) iteratee.Step { return iteratee.StepCont }),
 			"stop: after [1] the consumer answers done, and it offers more"},
-		"ignores done for ever": {
+		"ignores done without end": {
 			enumerator.New(func(ctx context.Context, to sink) iteratee.Step {
 				for e := 1; e <= 3; e++ {
 					for !to.Next(e).IsCont() {
@@ -149,8 +149,8 @@ func TestBrokenEnumerators(t *testing.T) {
 				}
 				return to.EOF()
 			}),
-			"EOF: after [1 2 3] it sends EOF; only whoever runs the stream does that"},
-		"can be run once": {
+			"EOF: after [1 2 3] it sends EOF; only the code that runs the stream may do that"},
+		"can be run only once": {
 			enumerator.FromChan(ch),
 			"elements: it gives [], and should give [1 2 3]"},
 		"keeps its place when it was stopped": {
@@ -174,7 +174,7 @@ func TestBrokenEnumerators(t *testing.T) {
 				return iteratee.StepCont
 			}),
 			"recipe: while another run takes place it gives [1] and answers more; it should give [1 2 3]"},
-		"hides why the context has ended": {
+		"hides the cause when the context ends": {
 			upTo(3, func(ctx context.Context, _ int) iteratee.Step {
 				if ctx.Err() != nil {
 					return iteratee.StepError(errBoom)

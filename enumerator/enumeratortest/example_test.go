@@ -16,7 +16,7 @@ func ExampleTest() {
 }
 
 func ExampleTest_broken() {
-	// A source that does not look at the answers.
+	// A source that ignores the answers.
 	greeting := enumerator.New(func(_ context.Context, sink iteratee.Sink[string]) iteratee.Step {
 		sink.Next("hello")
 		return sink.Next("world")

@@ -8,13 +8,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// patience is how many elements too many a consumer takes before it stops the test.
+// patience is the number of excess elements that a consumer takes before it stops the test.
 const patience = 1000
 
-// lag is how many elements come after the end of the context before it is too late.
+// lag is the number of elements after the end of the context at which a source is too late.
 const lag = 100
 
-// way is how a consumer takes elements.
+// way is a way in which a consumer takes elements.
 type way bool
 
 const (
@@ -22,25 +22,25 @@ const (
 	byBatch way = true
 )
 
-// consumer notes what a source does to it.
+// consumer records how a source uses it.
 type consumer[E any] struct {
 	by    way
-	last  int           // the element with which it ends, 0 for never
+	last  int           // the number of the element with which it ends, 0 for never
 	end   iteratee.Step // its answer then
-	each  func(n int)   // if set, is called with the number of each element
-	limit int           // of elements
+	each  func(n int)   // called with the number of each element, if set
+	limit int           // the most elements that it takes
 
 	got    []E
 	answer iteratee.Step
-	late   int  // elements after the end
-	eofs   int  // calls of EOF
+	late   int  // the number of elements after the end
+	eofs   int  // the number of calls of EOF
 	corked bool // by [iteratee.Cork]
 	gaveUp bool // the limit was passed
 
 	step iteratee.Step // the answer of the source
 }
 
-// errGaveUp is what the consumer of a source that does not stop panics with.
+// errGaveUp is the panic value of the consumer of a source that does not stop.
 var errGaveUp = fmt.Errorf("enumeratortest: the source does not stop: it has given %d elements too many", patience)
 
 func (c *consumer[E]) sink() iteratee.Sink[E] {
@@ -81,7 +81,7 @@ func (c *consumer[E]) eof() iteratee.Step {
 	return c.answer
 }
 
-// run has e drive to, and looks at how.
+// run lets e drive to, and checks EOF and Cork.
 func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *consumer[E]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
@@ -90,7 +90,7 @@ func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *cons
 			recover()
 		}
 		if to.eofs > 0 {
-			c.Wrong("EOF", "after %v it sends EOF; only whoever runs the stream does that", to.got)
+			c.Wrong("EOF", "after %v it sends EOF; only the code that runs the stream may do that", to.got)
 		}
 		if to.corked {
 			c.Wrong("Cork", "after %v it returns, and has not taken back what it has said by iteratee.Cork", to.got)

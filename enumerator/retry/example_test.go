@@ -36,7 +36,7 @@ func ExampleRestart() {
 	// rain <nil>
 }
 
-// A log that is asked for what comes after an entry, and breaks off after two.
+// A client asks a log for the entries after the last one. The log breaks off after two entries.
 func ExampleResume() {
 	log := []string{"a", "b", "c", "d", "e"}
 	breaksOff := enumerator.Generate(func(context.Context) (string, bool, error) { return "", false, errors.New("cut off") })
@@ -55,8 +55,8 @@ func ExampleResume() {
 	// Output: [a b c d e] <nil>
 }
 
-// A server that ends each response in good order, as one does that shuts down or has a
-// httpadapter.MaxDuration, and that is too busy at first.
+// A server is too busy at first. Later it completes each response early, like a server that shuts down
+// or has a httpadapter.MaxDuration.
 func ExampleEndless() {
 	messages := []string{"a", "b", "c", "d", "e"}
 	requests := 0
@@ -117,7 +117,7 @@ func ExampleEndless() {
 	// e <nil>
 }
 
-// The error of the source tells a stream that has ended from one that has failed.
+// The error shows that the source has run out and not failed.
 func ExampleErrRanOut() {
 	e := retry.Restart(retry.Endless(enumerator.Of("fair", "rain")), retry.MaxTries(2), pace)
 	all := iteratee.ForEach(func(_ context.Context, report string) error {
@@ -161,7 +161,7 @@ func ExampleNotify() {
 	// giving up: no connection
 }
 
-// A pace that grows from a millisecond to four, and is not at random.
+// The waits grow from one millisecond to four, without randomness.
 func ExamplePace() {
 	pace := retry.Pace(func() backoff.BackOff {
 		return &backoff.ExponentialBackOff{InitialInterval: time.Millisecond, Multiplier: 2, MaxInterval: 4 * time.Millisecond}
@@ -199,7 +199,7 @@ func ExampleOption() {
 	// prices <nil>
 }
 
-// failsOnce returns a source of name that fails when it runs for the first time.
+// failsOnce returns a source of name whose first run fails.
 func failsOnce(name string) enumerator.Enumerator[string] {
 	failed := false
 	return enumerator.Defer(func(context.Context) (none enumerator.Enumerator[string], err error) {
@@ -211,5 +211,5 @@ func failsOnce(name string) enumerator.Enumerator[string] {
 	})
 }
 
-// pace is for examples: it does not wait.
+// pace does not wait, for the examples.
 var pace = retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} })

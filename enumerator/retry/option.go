@@ -8,7 +8,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// An Option changes how [Restart] and [Resume] try again. Of several of a kind the last one counts.
+// An Option changes how [Restart] and [Resume] try again. If an option is given several times, the last
+// one counts.
 type Option func(*config)
 
 type config struct {
@@ -28,10 +29,9 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// Pace sets how long to wait before each new attempt. newBackOff is called once for each run, so that
-// runs do not share a BackOff; concurrent runs call it concurrently. Its BackOff is reset when the run
-// starts, and when the source has recovered. A wait of backoff.Stop ends the run with the error of
-// the source.
+// Pace sets the waits between attempts. newBackOff is called once for each run, so that runs do not
+// share a BackOff. Concurrent runs call it concurrently. The BackOff is reset when the run starts, and
+// when the source has recovered. If it returns backoff.Stop, the run ends with the error of the source.
 //
 // Pace panics if newBackOff is nil. The run panics if newBackOff returns nil.
 func Pace(newBackOff func() backoff.BackOff) Option {
@@ -41,10 +41,9 @@ func Pace(newBackOff func() backoff.BackOff) Option {
 	return func(c *config) { c.newBackOff = newBackOff }
 }
 
-// MaxTries limits how often a source is tried in a row without success: after the n-th failure the run
-// fails with the last error. The first attempt counts, so with an n of 1 nothing is tried again.
-// [Resume] says when the count starts anew. By default there is no limit. MaxTries panics if n is not
-// positive.
+// MaxTries limits the number of attempts in a row without success. After the n-th failure, the run fails
+// with the last error. The first attempt counts, so MaxTries(1) allows no second one. [Resume] describes
+// when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
 func MaxTries(n int) Option {
 	if n <= 0 {
 		panic(fmt.Sprintf("enumerator/retry: MaxTries: n must be positive, got %d", n))
@@ -52,9 +51,9 @@ func MaxTries(n int) Option {
 	return func(c *config) { c.maxTries = n }
 }
 
-// Notify calls f before each wait, with the error of the source and the time to wait, in the goroutine
-// of the run. It is the place for logs. f is not called for the error with which the run fails.
-// Concurrent runs call f concurrently. Notify panics if f is nil.
+// Notify calls f before each wait, with the error of the source and the time to wait, for instance to
+// log them. f is not called for the error with which the run fails. It is called in the goroutine of the
+// run, so concurrent runs call it concurrently. Notify panics if f is nil.
 func Notify(f func(err error, wait time.Duration)) Option {
 	if f == nil {
 		panic("enumerator/retry: Notify: f must not be nil")
@@ -71,8 +70,8 @@ func (c *config) newPace() backoff.BackOff {
 	return pace
 }
 
-// wait returns how long to wait after err, which is the failure of the tries-th attempt, or backoff.Stop
-// to give up.
+// wait returns the time to wait after err, the failure of attempt number tries, or backoff.Stop to give
+// up.
 func (c *config) wait(pace backoff.BackOff, tries int, err error) time.Duration {
 	if tries == c.maxTries || errors.As(err, new(*backoff.PermanentError)) {
 		return backoff.Stop

@@ -25,7 +25,8 @@ import (
 
 const messages = 20
 
-// newServer returns one that answers with three of the messages after a cursor, calls then if there are more, and waits.
+// newServer returns a server that answers with three of the messages after a cursor. If there are more,
+// it calls then and waits.
 func newServer(t *testing.T, then func(), opts ...httpadapter.Option) *httptest.Server {
 	server := httptest.NewUnstartedServer(httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 		after, err := strconv.Atoi(r.URL.Query().Get("after"))
@@ -50,7 +51,7 @@ func newServer(t *testing.T, then func(), opts ...httpadapter.Option) *httptest.
 	return server
 }
 
-// follow returns the messages of a client that goes on after the end of a response. url is asked for the
+// follow returns the messages of a client that goes on after the end of a response. It calls url for the
 // server of each attempt.
 func follow(t *testing.T, client *http.Client, url func() string) []string {
 	after := func(_ context.Context, last []byte, ok bool) enumerator.Enumerator[[]byte] {
@@ -86,14 +87,14 @@ func allMessages() (all []string) {
 	return all
 }
 
-// Responses that MaxDuration ends are no end of the stream.
+// The stream goes on after a response that MaxDuration ended.
 func TestResumeAfterMaxDuration(t *testing.T) {
 	server := newServer(t, func() {}, httpadapter.MaxDuration(50*time.Millisecond))
 	assert.Equal(t, allMessages(), follow(t, server.Client(), func() string { return server.URL }))
 }
 
-// Nor are those of servers that drain: each of them shuts down after three messages, when the next one has
-// started.
+// The stream goes on after a response of a server that drains. Each server shuts down after three
+// messages, when the next one has started.
 func TestResumeAfterDrain(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -115,13 +116,13 @@ func TestResumeAfterDrain(t *testing.T) {
 	assert.Equal(t, 7, starts, "3 messages each")
 }
 
-// The error with which a run gives up tells a response that has ended from one that was cut short.
-func TestWhatAResponseEndsWith(t *testing.T) {
+// The error with which a run gives up shows whether the response was complete or cut short.
+func TestTheErrorShowsHowAResponseEnded(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
 		want    func(error) bool
 	}{
-		"in good order": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "1") },
+		"complete": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "1") },
 			func(err error) bool { return err == retry.ErrRanOut }},
 		"without a message": {func(http.ResponseWriter, *http.Request) {},
 			func(err error) bool { return err == retry.ErrRanOut }},

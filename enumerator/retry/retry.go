@@ -1,5 +1,5 @@
-// Package retry runs sources again when they fail. The pace and the errors that say when to try again
-// are those of package backoff (github.com/cenkalti/backoff/v5).
+// Package retry runs sources again when they fail. The pace of the attempts, and the errors that
+// control them, are those of package backoff (github.com/cenkalti/backoff/v5).
 package retry
 
 import (
@@ -14,62 +14,62 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// StableAfter is how long an attempt must last to count as recovered: see [Resume]. It is the same in
-// the browser's client, package comet/client.
+// StableAfter is the time that an attempt must last to count as recovered: see [Resume]. The browser's
+// client, package comet/client, has the same value.
 const StableAfter = 10 * time.Second
 
 // ErrRanOut is the error of an [Endless] source that has run out.
 var ErrRanOut = errors.New("enumerator/retry: the source has run out")
 
-// Restart returns the Enumerator that runs e and, whenever e fails, waits and runs e again. Each
-// attempt starts afresh: a source that begins with the same elements gives them again. [Resume] is
-// for sources that can go on where they were, and [Endless] for sources that are to be run again when
-// they have run out.
+// Restart returns the Enumerator that runs source and, whenever source fails, waits and runs it again.
+// Each attempt starts anew: a source that begins with the same elements gives them again. [Resume] is
+// for sources that can go on where they failed. [Endless] makes a source fail when it runs out, so that
+// it is run again then too.
 //
 // Restart waits and ends like Resume, with one difference: an element is not progress, since the next
 // attempt may give the same one. Only recovery starts the count of [MaxTries] anew.
 //
-// It is the retry of ReactiveX.
-func Restart[E any](e enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
-	return again(func(context.Context, E, bool) enumerator.Enumerator[E] { return e }, false, opts)
+// ReactiveX: retry.
+func Restart[E any](source enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
+	return again(func(context.Context, E, bool) enumerator.Enumerator[E] { return source }, false, opts)
 }
 
-// Resume returns the Enumerator that runs the source that from returns and, whenever that fails,
-// waits, calls from again and runs the new source. from gets the last element that the consumer was
-// handed, and true; it gets false if there was none. It returns the source of what follows that
-// element.
+// Resume returns the Enumerator that calls open and runs the source that it returns. Whenever that
+// source fails, Resume waits, and calls open again for a new source. open gets the last element that
+// the consumer was handed, and true, or false if there was no element. It returns the source of the
+// elements that follow the last one.
 //
-// Resume runs out when a source runs out; [Endless] makes that a failure. It fails with the last error
-// of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] says backoff.Stop. By
-// default it does not give up. It fails at once if the error is, or wraps, one of [backoff.Permanent].
-// A failure of the consumer ends the run, and so does a panic. When the context ends, or the consumer
-// is done while Resume waits, it stops waiting.
+// Resume runs out when a source runs out, unless the source is [Endless]. It fails with the last error
+// of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] returns backoff.Stop.
+// By default it does not give up. It fails at once if the error is, or wraps, a [backoff.Permanent]
+// error. An error or a panic of the consumer ends the run. When the context ends, or the consumer is
+// done, Resume stops waiting.
 //
-// By default Resume waits for 0.5 s at first, for half as long again after each further failure, and for
-// 60 s in the end. Each wait is up to a half shorter or longer, at random. Pace changes that. A
-// [backoff.RetryAfterError] sets the wait itself, such as the one in a server's Retry-After, and leaves
-// the pace as it is.
+// By default Resume waits for 0.5 s after the first failure, then each time half as long again, up to
+// 60 s. Each wait is up to a half shorter or longer, at random. Pace changes that. A
+// [backoff.RetryAfterError], for instance from a server's Retry-After, sets one wait and leaves the pace
+// as it is.
 //
-// The pace starts anew after an attempt that has recovered: it has lasted for [StableAfter], and it has
-// given an element or run out (see Endless). An element alone is not enough: a server that accepts
-// every attempt, gives one element and fails is asked less and less often. The time that the consumer
-// takes for the last element of an attempt does not count, since it does not show that the source was
-// well.
+// The pace starts anew after an attempt that has recovered. An attempt has recovered if it has lasted
+// for [StableAfter], and has given an element or run out (see Endless). An element alone is not enough,
+// so that a server that accepts each attempt, gives one element and fails is asked less and less often.
+// The time that the consumer takes for the last element of an attempt does not count, since it does not
+// show that the source worked.
 //
-// The count of MaxTries starts anew after an attempt that has recovered, and after one that has given
-// an element: the stream has moved on. The failure that ends such an attempt counts as the first try.
-func Resume[E any](from func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
-	if from == nil {
-		panic("enumerator/retry: Resume: from must not be nil")
+// The count of MaxTries starts anew after an attempt that has recovered or given an element. The failure
+// that ends such an attempt counts as the first try.
+func Resume[E any](open func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
+	if open == nil {
+		panic("enumerator/retry: Resume: open must not be nil")
 	}
-	return again(from, true, opts)
+	return again(open, true, opts)
 }
 
-// again is Resume, in which an element counts as progress, and Restart, in which it does not.
-func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], progress bool, opts []Option) enumerator.Enumerator[E] {
+// again is Resume if progress is set. Otherwise an element does not count as progress, as in Restart.
+func again[E any](open func(context.Context, E, bool) enumerator.Enumerator[E], progress bool, opts []Option) enumerator.Enumerator[E] {
 	c := newConfig(opts)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		r := running[E]{from: from, sink: sink}
+		r := running[E]{open: open, sink: sink}
 		pace := c.newPace()
 		for tries := 1; ; tries++ {
 			step := r.attempt(ctx)
@@ -85,7 +85,7 @@ func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], 
 			if ctx.Err() == nil {
 				wait := c.wait(pace, tries, r.failure)
 				if wait == backoff.Stop {
-					return step // it gives up
+					return step // give up
 				}
 				c.notify(r.failure, wait)
 				select {
@@ -100,23 +100,23 @@ func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], 
 	})
 }
 
-// Endless returns the Enumerator that runs e and fails with [ErrRanOut] when e runs out, so that
-// [Restart] and [Resume] try again. It is for a source that can end before the stream does: a server
-// ends a response in good order when it shuts down, or after httpadapter.MaxDuration. The stream still
-// ends when the consumer is done, and when e sends EOF itself.
+// Endless returns the Enumerator that runs source and fails with [ErrRanOut] when source runs out, so
+// that [Restart] and [Resume] try again. It is for a source that can end before the stream does: a
+// server completes a response when it shuts down, or after httpadapter.MaxDuration. The stream still
+// ends when the consumer is done, or when source itself sends EOF.
 //
-// With Restart it is the repeat of ReactiveX.
-func Endless[E any](e enumerator.Enumerator[E]) enumerator.Enumerator[E] {
-	return e.AndThen(enumerator.New(func(context.Context, iteratee.Sink[E]) iteratee.Step {
+// ReactiveX: repeat, together with Restart.
+func Endless[E any](source enumerator.Enumerator[E]) enumerator.Enumerator[E] {
+	return source.AndThen(enumerator.New(func(context.Context, iteratee.Sink[E]) iteratee.Step {
 		return iteratee.StepError(ErrRanOut)
 	}))
 }
 
 type running[E any] struct {
-	from func(context.Context, E, bool) enumerator.Enumerator[E]
+	open func(context.Context, E, bool) enumerator.Enumerator[E]
 	sink iteratee.Sink[E]
 	last E
-	any  bool // whether there is a last one
+	any  bool // whether there is a last element
 
 	// Of the last attempt:
 	failure   error // of the source
@@ -130,9 +130,9 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 	defer part.End()
 	r.failure, r.gave, r.recovered = nil, false, false
 	start := time.Now()
-	var busy time.Duration   // the consumer, with the last element
-	end := iteratee.StepCont // the consumer's
-	step := r.from(part, r.last, r.any).Into(part, iteratee.Funcs[E]{
+	var busy time.Duration   // the time that the consumer took for the last element
+	end := iteratee.StepCont // of the consumer
+	step := r.open(part, r.last, r.any).Into(part, iteratee.Funcs[E]{
 		Next: func(e E) iteratee.Step {
 			if !end.IsCont() {
 				return end

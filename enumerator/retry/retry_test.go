@@ -35,7 +35,7 @@ func failing(err error) source {
 	return enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, err })
 }
 
-// attempts is a source that is the next of es each time it is started.
+// attempts returns a source that runs the next of es each time.
 func attempts(es ...source) source {
 	return enumerator.Defer(func(context.Context) (source, error) {
 		e := es[0]
@@ -44,7 +44,7 @@ func attempts(es ...source) source {
 	})
 }
 
-// seen is what e gives, how long that takes, and how it ends.
+// seen runs e and returns its elements, the time that it took, and its error.
 func seen(ctx context.Context, e source) (got []int, took time.Duration, err error) {
 	start := time.Now()
 	_, err = enumerator.Run(ctx, e, iteratee.ForEach(func(_ context.Context, e int) error {
@@ -92,22 +92,22 @@ func TestRestart(t *testing.T) {
 		took     time.Duration
 	}{
 		"no failure":            {[]source{of(1, 2)}, nil, []int{1, 2}, nil, 0},
-		"nothing at all":        {[]source{of()}, nil, nil, nil, 0},
+		"empty":                 {[]source{of()}, nil, nil, nil, 0},
 		"one":                   {[]source{fails, of(1)}, nil, []int{1}, nil, time.Second},
 		"three":                 {[]source{fails, fails, fails, of(1)}, nil, []int{1}, nil, (1 + 2 + 3) * time.Second},
-		"afresh":                {[]source{of(1, 2).AndThen(fails), of(1, 2, 3)}, nil, []int{1, 2, 1, 2, 3}, nil, time.Second},
+		"starts anew":           {[]source{of(1, 2).AndThen(fails), of(1, 2, 3)}, nil, []int{1, 2, 1, 2, 3}, nil, time.Second},
 		"an element in between": {[]source{fails, fails, of(1).AndThen(fails), fails, of(1)}, nil, []int{1, 1}, nil, (1 + 2 + 3 + 4) * time.Second},
-		"ends with nothing":     {[]source{fails, of()}, nil, nil, nil, time.Second},
-		"so many tries":         {[]source{fails, fails, failing(last)}, []retry.Option{retry.MaxTries(3)}, nil, last, (1 + 2) * time.Second},
+		"then empty":            {[]source{fails, of()}, nil, nil, nil, time.Second},
+		"three tries":           {[]source{fails, fails, failing(last)}, []retry.Option{retry.MaxTries(3)}, nil, last, (1 + 2) * time.Second},
 		"elements in each try":  {[]source{of(1).AndThen(fails), of(1, 2).AndThen(fails), of(1).AndThen(failing(last))}, []retry.Option{retry.MaxTries(3)}, []int{1, 1, 2, 1}, last, (1 + 2) * time.Second},
 		"one try":               {[]source{of(1).AndThen(failing(last))}, []retry.Option{retry.MaxTries(1)}, []int{1}, last, 0},
 		"permanent":             {[]source{fails, of(1).AndThen(failing(fmt.Errorf("wrapped: %w", backoff.Permanent(last))))}, nil, []int{1}, last, time.Second},
 		"permanent at first":    {[]source{failing(backoff.Permanent(last))}, nil, nil, last, 0},
 		"permanent, tries left": {[]source{failing(backoff.Permanent(last))}, []retry.Option{retry.MaxTries(9)}, nil, last, 0},
-		"a time of its own":     {[]source{failing(backoff.RetryAfter(60)), fails, of(1)}, nil, []int{1}, nil, 61 * time.Second},
+		"RetryAfter":            {[]source{failing(backoff.RetryAfter(60)), fails, of(1)}, nil, []int{1}, nil, 61 * time.Second},
 		"the pace stays":        {[]source{fails, fails, failing(fmt.Errorf("wrapped: %w", backoff.RetryAfter(60))), fails, of(1)}, nil, []int{1}, nil, (1 + 2 + 60 + 3) * time.Second},
 		"at once":               {[]source{failing(backoff.RetryAfter(0)), failing(backoff.RetryAfter(-1)), failing(&backoff.RetryAfterError{Duration: backoff.Stop}), of(1)}, nil, []int{1}, nil, 0},
-		"its time, last try":    {[]source{fails, failing(errors.Join(last, backoff.RetryAfter(60)))}, []retry.Option{retry.MaxTries(2)}, nil, last, time.Second},
+		"RetryAfter, last try":  {[]source{fails, failing(errors.Join(last, backoff.RetryAfter(60)))}, []retry.Option{retry.MaxTries(2)}, nil, last, time.Second},
 		"the backoff stops":     {[]source{failing(last)}, []retry.Option{stopping(0)}, nil, last, 0},
 		"it stops later":        {[]source{fails, of(1).AndThen(fails), failing(last)}, []retry.Option{stopping(2)}, []int{1}, last, 2 * time.Second},
 		"the last option":       {[]source{fails, failing(last)}, []retry.Option{retry.MaxTries(9), retry.MaxTries(2)}, nil, last, time.Second},
@@ -123,55 +123,55 @@ func TestRestart(t *testing.T) {
 				assert.ErrorIs(t, err, c.err)
 				assert.Equal(t, c.want, got)
 				assert.Equal(t, c.took, took)
-				assert.Zero(t, left, "all have been started")
+				assert.Zero(t, left, "all sources have been started")
 			})
 		})
 	}
 }
 
-// wait is a source of nothing that takes d.
+// wait returns a source that takes d and gives no element.
 func wait(d time.Duration) source {
 	return enumerator.FlatMap(enumerator.Timer(d), func(time.Time) source { return enumerator.Empty[int]() })
 }
 
-// The pace and the count of tries start anew after an attempt that has recovered: one that has given
-// an element, or run out, and has lasted for StableAfter. Under Resume an element alone starts the count
+// The pace and the count of tries start anew after an attempt that has recovered: it has given an
+// element or run out, and has lasted for StableAfter. Under Resume, an element alone starts the count
 // anew, but not the pace.
 func TestRecovery(t *testing.T) {
 	const s = time.Second
 	of, fails, ends := enumerator.Of[int], failing(errBoom), failing(retry.ErrRanOut)
 	for name, c := range map[string]struct {
 		attempt  source
-		consumer time.Duration   // takes this for each element
-		tries    int             // 0: without a limit
-		want     []time.Duration // when the first attempts start
-		err      error           // after these, nil if there are more
-		resume   []time.Duration // with Resume, if it goes on where Restart gives up
+		consumer time.Duration   // the time that it takes for each element
+		tries    int             // 0 for no limit
+		want     []time.Duration // the start of each of the first attempts
+		err      error           // the error after these, nil if there are more attempts
+		resume   []time.Duration // the same with Resume, if it goes on where Restart gives up
 	}{
-		"fails at once":                     {fails, 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
-		"fails at once, three tries":        {fails, 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, nil},
-		"an element, then fails":            {of(1).AndThen(fails), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
-		"an element, three tries":           {of(1).AndThen(fails), 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
-		"runs out at once":                  {retry.Endless(of()), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s}, nil, nil},
-		"runs out at once, three tries":     {retry.Endless(of()), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, nil},
-		"an element, then runs out":         {retry.Endless(of(1)), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
-		"lasts too short":                   {of(1).AndThen(wait(9 * s)).AndThen(fails), 0, 3, []time.Duration{0, 10 * s, 21 * s}, errBoom, []time.Duration{0, 10 * s, 21 * s, 33 * s, 46 * s}},
-		"lasts":                             {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
-		"lasts, waiting first":              {wait(10 * s).AndThen(of(1)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
-		"lasts, one try":                    {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
-		"an element, one try":               {of(1).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
-		"an element, two tries":             {of(1).AndThen(fails), 0, 2, []time.Duration{0, 1 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
-		"an element, its own time":          {of(1).AndThen(failing(backoff.RetryAfter(60))), 0, 2, []time.Duration{0, 60 * s}, backoff.RetryAfter(60), []time.Duration{0, 60 * s, 120 * s, 180 * s}},
-		"an element, then permanent":        {of(1).AndThen(failing(backoff.Permanent(errBoom))), 0, 3, []time.Duration{0}, errBoom, nil},
-		"lasts, gives nothing":              {wait(30 * s).AndThen(fails), 0, 3, []time.Duration{0, 31 * s, 63 * s}, errBoom, nil},
-		"lasts, gives nothing, runs out":    {retry.Endless(wait(10 * s)), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
-		"lasts, runs out, wrapped":          {wait(10 * s).AndThen(ends), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
-		"a slow consumer":                   {of(1).AndThen(fails), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, errBoom, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
-		"a slow consumer, runs out":         {retry.Endless(of(1)), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, retry.ErrRanOut, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
-		"a slow consumer, lasts besides":    {of(1).AndThen(wait(10 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 71 * s, 142 * s}, nil, nil},
-		"a slow consumer, lasts too short":  {of(1).AndThen(wait(9 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 70 * s}, errBoom, []time.Duration{0, 70 * s, 141 * s, 213 * s}},
-		"a slow consumer of a live source":  {enumerator.Through(enumerator.Repeat(func() int { return 1 }), enumeratee.Take[int](20)).AndThen(fails), 1 * s, 2, []time.Duration{0, 21 * s, 42 * s}, nil, nil},
-		"a source of its own time, at once": {failing(backoff.RetryAfter(60)), 0, 3, []time.Duration{0, 60 * s, 120 * s}, &backoff.RetryAfterError{Duration: time.Minute}, nil},
+		"fails at once":                    {fails, 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
+		"fails at once, three tries":       {fails, 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, nil},
+		"an element, then fails":           {of(1).AndThen(fails), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}, nil, nil},
+		"an element, three tries":          {of(1).AndThen(fails), 0, 3, []time.Duration{0, 1 * s, 3 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"runs out at once":                 {retry.Endless(of()), 0, 0, []time.Duration{0, 1 * s, 3 * s, 6 * s}, nil, nil},
+		"runs out at once, three tries":    {retry.Endless(of()), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, nil},
+		"an element, then runs out":        {retry.Endless(of(1)), 0, 3, []time.Duration{0, 1 * s, 3 * s}, retry.ErrRanOut, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"lasts too short":                  {of(1).AndThen(wait(9 * s)).AndThen(fails), 0, 3, []time.Duration{0, 10 * s, 21 * s}, errBoom, []time.Duration{0, 10 * s, 21 * s, 33 * s, 46 * s}},
+		"lasts":                            {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, waiting first":             {wait(10 * s).AndThen(of(1)).AndThen(fails), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, one try":                   {of(1).AndThen(wait(10 * s)).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
+		"an element, one try":              {of(1).AndThen(fails), 0, 1, []time.Duration{0}, errBoom, nil},
+		"an element, two tries":            {of(1).AndThen(fails), 0, 2, []time.Duration{0, 1 * s}, errBoom, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"an element, RetryAfter":           {of(1).AndThen(failing(backoff.RetryAfter(60))), 0, 2, []time.Duration{0, 60 * s}, backoff.RetryAfter(60), []time.Duration{0, 60 * s, 120 * s, 180 * s}},
+		"an element, then permanent":       {of(1).AndThen(failing(backoff.Permanent(errBoom))), 0, 3, []time.Duration{0}, errBoom, nil},
+		"lasts, empty":                     {wait(30 * s).AndThen(fails), 0, 3, []time.Duration{0, 31 * s, 63 * s}, errBoom, nil},
+		"lasts, empty, runs out":           {retry.Endless(wait(10 * s)), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"lasts, runs out, wrapped":         {wait(10 * s).AndThen(ends), 0, 2, []time.Duration{0, 11 * s, 22 * s, 33 * s}, nil, nil},
+		"a slow consumer":                  {of(1).AndThen(fails), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, errBoom, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
+		"a slow consumer, runs out":        {retry.Endless(of(1)), 60 * s, 3, []time.Duration{0, 61 * s, 123 * s}, retry.ErrRanOut, []time.Duration{0, 61 * s, 123 * s, 186 * s}},
+		"a slow consumer, lasts":           {of(1).AndThen(wait(10 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 71 * s, 142 * s}, nil, nil},
+		"a slow consumer, lasts too short": {of(1).AndThen(wait(9 * s)).AndThen(fails), 60 * s, 2, []time.Duration{0, 70 * s}, errBoom, []time.Duration{0, 70 * s, 141 * s, 213 * s}},
+		"a slow consumer of a live source": {enumerator.Through(enumerator.Repeat(func() int { return 1 }), enumeratee.Take[int](20)).AndThen(fails), 1 * s, 2, []time.Duration{0, 21 * s, 42 * s}, nil, nil},
+		"RetryAfter at once":               {failing(backoff.RetryAfter(60)), 0, 3, []time.Duration{0, 60 * s, 120 * s}, &backoff.RetryAfterError{Duration: time.Minute}, nil},
 	} {
 		for way, retried := range ways {
 			t.Run(name+"/"+way, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// Progress and recovery of some attempts, of which the others fail at once.
+// Some attempts make progress or recover. The others fail at once.
 func TestProgress(t *testing.T) {
 	const s = time.Second
 	gives := enumerator.Of(1).AndThen(failing(errBoom))
@@ -202,14 +202,14 @@ func TestProgress(t *testing.T) {
 	for name, c := range map[string]struct {
 		attempts map[int]source
 		tries    int
-		restart  []time.Duration // when all attempts start
+		restart  []time.Duration // the start of each attempt
 		resume   []time.Duration
 	}{
 		"none":                {nil, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s}},
-		"at first":            {map[int]source{0: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s}},
-		"at second":           {map[int]source{1: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s}},
-		"at last":             {map[int]source{2: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
-		"at last, twice":      {map[int]source{2: gives, 4: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s, 15 * s, 21 * s}},
+		"in the first":        {map[int]source{0: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s}},
+		"in the second":       {map[int]source{1: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s}},
+		"in the last":         {map[int]source{2: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s}},
+		"in the last, twice":  {map[int]source{2: gives, 4: gives}, 3, []time.Duration{0, 1 * s, 3 * s}, []time.Duration{0, 1 * s, 3 * s, 6 * s, 10 * s, 15 * s, 21 * s}},
 		"recovery":            {map[int]source{1: recovers}, 2, []time.Duration{0, 1 * s, 12 * s}, []time.Duration{0, 1 * s, 12 * s}},
 		"recovery, three":     {map[int]source{2: recovers}, 3, []time.Duration{0, 1 * s, 3 * s, 14 * s, 16 * s}, []time.Duration{0, 1 * s, 3 * s, 14 * s, 16 * s}},
 		"progress, recovery":  {map[int]source{1: gives, 2: recovers}, 2, []time.Duration{0, 1 * s}, []time.Duration{0, 1 * s, 3 * s, 14 * s}},
@@ -232,7 +232,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// ways are the functions under test, for sources that do not ask for the last element.
+// ways holds the functions under test, for sources that do not use the last element.
 var ways = map[string]func(source, ...retry.Option) source{
 	"Restart": retry.Restart[int],
 	"Resume": func(e source, opts ...retry.Option) source {
@@ -242,8 +242,9 @@ var ways = map[string]func(source, ...retry.Option) source{
 
 var errEnough = errors.New("enough attempts")
 
-// startsOf returns when the first n attempts start, of which nth returns the sources, and how the run
-// ends, which is with errEnough if there are more. The consumer takes busy for each element.
+// startsOf returns the start of each of the first n attempts, and the error of the run, which is
+// errEnough if there are more attempts. nth returns the source of an attempt. The consumer takes busy
+// for each element.
 func startsOf(t *testing.T, n int, nth func(int) source, retried func(source, ...retry.Option) source, busy time.Duration, opts ...retry.Option) (starts []time.Duration, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -265,8 +266,7 @@ func startsOf(t *testing.T, n int, nth func(int) source, retried func(source, ..
 	return starts, err
 }
 
-// A crowd of clients does not keep up its pace against a server that accepts each, gives one
-// element and fails.
+// A crowd of clients slows down if the server accepts each attempt, gives one element and fails.
 func TestACrowdBacksOff(t *testing.T) {
 	for way, retried := range ways {
 		t.Run(way, func(t *testing.T) { testACrowdBacksOff(t, retried) })
@@ -297,7 +297,7 @@ func testACrowdBacksOff(t *testing.T, retried func(source, ...retry.Option) sour
 			})
 		}
 		running.Wait()
-		for i := 10; i < minutes-1; i++ { // by then each waits for 30 to 90 s
+		for i := 10; i < minutes-1; i++ { // each waits for 30 to 90 s by now
 			assert.LessOrEqual(t, inMinute[i].Load(), int64(2*clients), "minute %d", i)
 		}
 		assert.Greater(t, seen.Load(), int64(clients*minutes/2))
@@ -316,7 +316,7 @@ func TestEndless(t *testing.T) {
 	assert.Equal(t, []int{1}, got)
 	assert.Equal(t, errBoom, err, "a failure stays as it is")
 
-	// The consumer decides when the stream ends, and so does a source that sends EOF.
+	// The stream ends when the consumer is done, or when a source sends EOF.
 	for n := range 3 {
 		got, err := enumerator.Run(t.Context(), retry.Endless(of(1, 2)), iteratee.TakeUpTo[int](n))
 		require.NoError(t, err)
@@ -424,8 +424,8 @@ func TestTheContextEndsTheWait(t *testing.T) {
 	})
 }
 
-// The consumer is in a goroutine of its own here, so it can be done, or fail, while the next attempt
-// is waited for.
+// The consumer has a goroutine of its own, so it can be done or fail during the wait for the next
+// attempt.
 func TestTheConsumerEndsTheWait(t *testing.T) {
 	for name, want := range map[string]error{"done": nil, "failed": errBoom} {
 		t.Run(name, func(t *testing.T) {
@@ -443,7 +443,7 @@ func TestTheConsumerEndsTheWait(t *testing.T) {
 	}
 }
 
-// A panic of a later attempt reaches the caller, too.
+// A panic of a later attempt reaches the caller too.
 func TestAPanicIsNotTriedAgain(t *testing.T) {
 	starts := 0
 	e := retry.Restart(enumerator.Defer(func(context.Context) (source, error) {
@@ -471,7 +471,8 @@ func TestTheDefaultDoesNotGiveUp(t *testing.T) {
 	})
 }
 
-// A failure that is tried again does not end the context of the consumer, which may be busy in another goroutine.
+// A failure that is tried again does not end the context of the consumer, which may be busy in another
+// goroutine.
 func TestTheConsumerIsNotCancelledByAFailureThatIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		buffered := enumerator.Through(enumerator.Of(1).AndThen(failing(errBoom)), enumeratee.Buffer[int](9))
@@ -490,28 +491,28 @@ func TestTheConsumerIsNotCancelledByAFailureThatIsTriedAgain(t *testing.T) {
 	})
 }
 
-// What a source tells of bursts reaches the consumer.
-func TestBurstsAreToldThroughRetry(t *testing.T) {
+// The consumer learns of the source's bursts.
+func TestBurstsReachTheConsumer(t *testing.T) {
 	corks := 0
 	corking := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		iteratee.Cork(ctx)(true)
 		defer iteratee.Cork(ctx)(false)
 		return sink.Next(1)
 	})
-	it := iteratee.New(func(ctx context.Context) iteratee.Running[int, []int] {
+	consumer := iteratee.New(func(ctx context.Context) iteratee.Running[int, []int] {
 		iteratee.OnCork(ctx, func(bool) { corks++ })
 		return iteratee.Collect[int]().Start(ctx)
 	})
 	for _, e := range []source{corking, enumerator.Map(corking, func(e int) int { return e })} {
 		corks = 0
-		got, err := enumerator.Run(t.Context(), retry.Restart(e), it)
+		got, err := enumerator.Run(t.Context(), retry.Restart(e), consumer)
 		require.NoError(t, err)
 		assert.Equal(t, []int{1}, got)
 		assert.Equal(t, 2, corks)
 	}
 }
 
-// Runs do not share a BackOff, also where they are concurrent, and one has a new pace.
+// Runs do not share a BackOff, even if they are concurrent. Each starts with a new pace.
 func TestEachRunHasItsPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made atomic.Int64
@@ -551,7 +552,7 @@ func TestNotify(t *testing.T) {
 		assert.ErrorIs(t, err, last)
 		assert.Empty(t, calls)
 
-		// A context that ends there ends the run, also if there is nothing to wait for.
+		// A context that ends in Notify ends the run, even if the wait is zero.
 		for range 20 {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			starts := 0
@@ -569,7 +570,7 @@ func TestMisuse(t *testing.T) {
 	}
 	assert.PanicsWithValue(t, "enumerator/retry: Pace: newBackOff must not be nil", func() { retry.Pace(nil) })
 	assert.PanicsWithValue(t, "enumerator/retry: Notify: f must not be nil", func() { retry.Notify(nil) })
-	assert.PanicsWithValue(t, "enumerator/retry: Resume: from must not be nil", func() { retry.Resume[int](nil) })
+	assert.PanicsWithValue(t, "enumerator/retry: Resume: open must not be nil", func() { retry.Resume[int](nil) })
 	e := retry.Restart(enumerator.Of(1), retry.Pace(func() backoff.BackOff { return nil }))
 	assert.PanicsWithValue(t, "enumerator/retry: Pace: newBackOff must not return nil", func() { _, _, _ = seen(t.Context(), e) })
 }

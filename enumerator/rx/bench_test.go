@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkLift runs 10,000 ints through Map, and through Map, Filter and Scan, in turn with
-// RxGo alone, and reports how many times as long it takes.
+// RxGo alone, and reports its time in multiples of RxGo's.
 func BenchmarkLift(b *testing.B) {
 	const n = 10_000
 	triple := as(func(n int) int { return 3 * n })
@@ -47,7 +47,7 @@ func BenchmarkLift(b *testing.B) {
 			}
 			b.ReportMetric(float64(ours)/float64(alone), "x-rxgo")
 			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*n), "ns/element")
-			b.ReportMetric(0, "ns/op") // of both together: means nothing
+			b.ReportMetric(0, "ns/op") // the sum of both means nothing
 		})
 	}
 }

@@ -20,7 +20,7 @@ func ExampleFromObservable() {
 
 func ExampleToObservable() {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel() // Take stops early, and the run of the source ends with the context
+	defer cancel() // Take stops early; the run of the source ends with the context
 
 	naturals := enumerator.Unfold(1, func(n int) (int, int, bool) { return n, n + 1, true })
 	o := rx.ToObservable(naturals, rxgo.WithContext(ctx))

@@ -13,59 +13,56 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Lift returns the Enumerator of the items that a chain of RxGo operators makes of source. Each
-// run calls operators, which builds the chain on the Observable that it gets. The chain may end
-// with a Single or an OptionalSingle as well.
+// Lift returns the Enumerator of the items that a chain of RxGo operators makes of source. Each run
+// calls build, which applies the operators to the Observable of source and returns the end of the
+// chain: an Observable, a Single or an OptionalSingle.
 //
-// The operators see what they see under RxGo alone: the Observable is cold, as the result of
-// [ToObservable] is. Each observation of it is a run of source, whose elements come first and
-// whose error, if it fails, comes last. So OnErrorReturnItem replaces the error of source, Count
-// drops it, and Retry, BackOffRetry, an OnErrorResumeNext that returns the Observable, and
-// rxgo.Concat of it with itself run source again. Repeat does not: in RxGo, it repeats what it has
-// kept. A source that can be run only once, such as enumerator.FromChan, goes on where it was.
+// The Observable is cold, like the result of [ToObservable]. Each observation is a run of source: its
+// elements come first, and its error, if it fails, comes last. So OnErrorReturnItem replaces the error
+// of source, and Count drops it. Retry, BackOffRetry, an OnErrorResumeNext that returns the
+// Observable, and rxgo.Concat of the Observable with itself run source again. Repeat does not, since
+// in RxGo it repeats the items that it has kept. A source that can be run only once, such as
+// enumerator.FromChan, goes on where it was.
 //
-// Two branches of the Observable are two runs of source, side by side, unless that is from
-// [enumerator.Share]. So are observers that operators starts itself with DoOnNext, ForEach, Run or
-// Send; they end when the chain has completed.
+// Two branches of the Observable run source twice, concurrently, unless source is from
+// [enumerator.Share]. An observer that build starts with DoOnNext, ForEach, Run or Send is such a
+// branch, and ends when the chain has completed.
 //
 // The run ends when the chain completes, and another source can follow. The first error that the
-// chain emits fails the run, and so does a value that is not a To; what an operator emits
-// after an error, with rxgo.ContinueOnError for example, is dropped. When the context ends, so do
-// source and operators, and what they emit then is dropped. The chain can be an element or two per
-// operator ahead of the consumer, and more with rxgo.WithBufferedChannel.
+// chain emits fails the run, and so does a value that is not a To. Items after an error, which
+// operators with rxgo.ContinueOnError emit, are dropped. When the context ends, source and the
+// operators end, and the items that they emit then are dropped. Each operator can be an element or
+// two ahead of the consumer, or more with rxgo.WithBufferedChannel.
 //
-// The consumer runs in the goroutine of the caller; source and the operators run in others. Each
-// of them gets a context, which ends when the operator after it has completed, and at the latest
-// with the run. Lift waits until each operator has closed its channel; a helper of one, such as the
-// goroutine that joins RxGo's contexts, may end a moment later. For that, the Observable that
-// operators gets is not one of RxGo's: it calls RxGo's for each operator, and receives all that
-// they emit. rxgo.WithContext has no effect on them. That takes one more goroutine between two
-// operators. Lift waits for a function that RxGo calls until it returns, and so for the
-// sleep of Repeat between two rounds. SequenceEqual keeps a processor busy from the end of the
-// shorter sequence to the end of the longer one.
+// The consumer runs in the goroutine of the caller; source and the operators run in other
+// goroutines. Each has a context that ends when the operator after it has completed, and at the
+// latest with the run. The run waits until each operator has closed its channel. A helper of an
+// operator, such as the goroutine that joins RxGo's contexts, may end a moment later. To this end, the
+// Observable is not one of RxGo's: it calls RxGo's operators itself and receives all that they emit,
+// which takes one more goroutine between two operators. rxgo.WithContext has no effect on them. The
+// run waits for functions that RxGo calls, and so for the sleep of Repeat between two rounds.
+// SequenceEqual keeps a processor busy from the end of the shorter sequence to the end of the longer
+// one.
 //
-// Observables that operators gets from elsewhere, or starts itself with rxgo.Merge and the
-// like, do not have that context, unless an operator observes them as FlatMap does with the result
-// of its function. If operators returns one of them, Lift treats it as [FromObservable] does. In
-// place of rxgo.Interval, which ends only with a context of its own, Sample and others accept
-// [ToObservable] of enumerator.Interval. The Observables that GroupBy and the windows emit can be
-// used until the run is over.
+// Observables that build gets elsewhere, or makes with functions such as rxgo.Merge, do not have that
+// context, unless an operator observes them, as FlatMap observes the result of its function. If build
+// returns such an Observable, Lift treats it like [FromObservable]. rxgo.Interval ends only with a
+// context of its own; instead, Sample and others accept [ToObservable] of enumerator.Interval. The
+// Observables that GroupBy and the windows emit can be used until the run is over.
 //
-// Connect cannot be lifted: it has no effect, since nothing waits for it. rxgo.WithPublishStrategy
-// has no effect either on operators that start when they are observed, as in RxGo where the
-// source is cold. After Retry, StartWith and the others that start at once, after an operator
-// with the strategy rxgo.Eager, and in windows and groups, that option would wait for Connect;
-// Lift refuses it there, with an error.
+// Connect has no effect, since nothing waits for it. Nor has rxgo.WithPublishStrategy on operators
+// that start when they are observed, as in RxGo over a cold source. Lift refuses that option with an
+// error where it would wait for Connect: after Retry, StartWith and the other operators that start at
+// once, after an operator with the strategy rxgo.Eager, and in windows and groups.
 //
-// Lift panics if operators is nil; a run panics if operators returns nil. A panic of source or of
-// the consumer reaches the caller of the run. A panic in a function that RxGo calls ends the
-// program: see the package's documentation.
+// Lift panics if build is nil. A run panics if build returns nil. A panic of source or of the
+// consumer reaches the caller of the run. A panic in a function that RxGo calls ends the program: see
+// the package's documentation.
 //
-// Lift is not an Enumeratee, because an adapter can neither see that its source has failed nor
-// start it again. It does for a source what Play's processorToEnumeratee does, without its
-// deadlocks: the output is read while the input still comes.
-func Lift[To, From any, O rxgo.Iterable](source enumerator.Enumerator[From], operators func(rxgo.Observable) O) enumerator.Enumerator[To] {
-	if operators == nil {
+// Lift is not an Enumeratee, because an adapter can neither see that its source has failed nor start
+// it again. Play's processorToEnumeratee does it for a processor, but can deadlock.
+func Lift[To, From any, O rxgo.Iterable](source enumerator.Enumerator[From], build func(rxgo.Observable) O) enumerator.Enumerator[To] {
+	if build == nil {
 		panic("rx: Lift: the function must not be nil")
 	}
 	produce := func(ctx context.Context, next chan<- rxgo.Item) { send(ctx, source, next) }
@@ -74,18 +71,18 @@ func Lift[To, From any, O rxgo.Iterable](source enumerator.Enumerator[From], ope
 		func() {
 			defer r.end()
 			deliver := func(item rxgo.Item) (more bool) {
-				defer func() { // also if sink panics
+				defer func() { // even if sink panics
 					if !more {
 						r.cancel()
 					}
 				}()
 				if r.ctx.Err() != nil {
-					return false // what operators emit when they are cut short would be wrong
+					return false // operators that are cut short may emit wrong items
 				}
 				last = handOver("Lift", item, sink)
 				return last.IsCont()
 			}
-			switch o := any(operators(r.cold(produce))).(type) {
+			switch o := any(build(r.cold(produce))).(type) {
 			case nil:
 				panic("rx: Lift: the function returned nil")
 			case chained:
@@ -113,11 +110,11 @@ var errPublished = errors.New("rx: Lift: WithPublishStrategy after an operator t
 type run struct {
 	ctx    context.Context // of source and of the operators
 	cancel func()
-	over   context.Context // ends when no relay goes on
+	over   context.Context // ends when all relays have ended
 	close  func()
-	relays sync.WaitGroup // and the runs of source
+	relays sync.WaitGroup // the relays and the runs of source
 
-	mutex    sync.Mutex // held while relays are added, and for what follows
+	mutex    sync.Mutex // held while relays are added, and for the fields below
 	panicked any        // by source
 	refused  error
 }
@@ -140,7 +137,7 @@ func (r *run) start() bool {
 	return true
 }
 
-// end ends all that goes on, and waits for it.
+// end ends all relays and runs of source, and waits for them.
 func (r *run) end() {
 	r.mutex.Lock()
 	r.cancel()
@@ -160,7 +157,7 @@ func (r *run) caught(panicked any) {
 	r.cancel()
 }
 
-// refuse ends the run with an error that no operator can see.
+// refuse ends the run with err, which no operator sees.
 func (r *run) refuse(err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -181,8 +178,8 @@ func (r *run) cold(produce rxgo.Producer) observable {
 	}}
 }
 
-// hot returns the observable of an Observable whose observers share one channel, which is closed
-// when the run is over.
+// hot returns the observable of o, whose observers share one channel that is closed when the run is
+// over.
 func (r *run) hot(o rxgo.Observable) observable {
 	return observable{run: r, source: func(_ context.Context, after []rxgo.Option) rxgo.Observable {
 		if published(after) {
@@ -193,8 +190,8 @@ func (r *run) hot(o rxgo.Observable) observable {
 	}}
 }
 
-// windows returns what makes observables of the Observables of RxGo that one relay receives,
-// each of which is the only one open.
+// windows returns the function that wraps the Observables that a relay receives, of which only the
+// latest is open.
 func (r *run) windows() func(any) any {
 	forget := func() bool { return true }
 	return func(v any) any {
@@ -208,7 +205,7 @@ func (r *run) windows() func(any) any {
 	}
 }
 
-// groups is windows of Observables that are open together.
+// groups is like windows, for Observables that are open together.
 func (r *run) groups() func(any) any {
 	return func(v any) any {
 		switch group := v.(type) {
@@ -224,8 +221,8 @@ func (r *run) groups() func(any) any {
 	}
 }
 
-// dropAtEnd receives all that comes from o when the run is over. Without that, the operator
-// that emitted o would wait for its observer.
+// dropAtEnd receives and drops all items of o when the run is over. Otherwise the operator that
+// emitted o would wait for an observer.
 func (r *run) dropAtEnd(o rxgo.Observable) (forget func() bool) {
 	return context.AfterFunc(r.ctx, func() {
 		for range o.Observe() {
@@ -233,20 +230,20 @@ func (r *run) dropAtEnd(o rxgo.Observable) (forget func() bool) {
 	})
 }
 
-// in returns options with ctx, in a slice of its own: RxGo appends to it.
+// in returns a copy of opts with ctx. It is a copy since RxGo appends to it.
 func in(ctx context.Context, opts []rxgo.Option) []rxgo.Option {
 	return slices.Clip(append(slices.Clone(opts), rxgo.WithContext(ctx)))
 }
 
-// published reports whether opts have rxgo.WithPublishStrategy. An Observable of a channel hands
-// out that channel, unless it has that option.
+// published reports whether opts have rxgo.WithPublishStrategy. Without that option, the Observable of
+// a channel returns that channel.
 func published(opts []rxgo.Option) bool {
 	ch := make(<-chan rxgo.Item)
 	return rxgo.FromChannel(ch).Observe(opts...) != ch
 }
 
 // startsAtOnce reports whether opts make an operator start at once, as rxgo.Eager does. Such an
-// operator has one channel for all of its observers.
+// operator has one channel for all observers.
 func startsAtOnce(opts []rxgo.Option) bool {
 	if len(opts) == 0 {
 		return false

@@ -22,7 +22,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// stuck gives 1, 2, …, n and then waits until its context ends.
+// stuck gives 1, 2, …, n, then waits until its context ends.
 func stuck(n int) enumerator.Enumerator[int] {
 	return enumerator.Through(probe.Naturals(), enumeratee.Take[int](n)).AndThen(enumerator.FromChan(make(chan int)))
 }
@@ -57,12 +57,12 @@ func TestLiftFailsAtAnotherType(t *testing.T) {
 		})
 	}), all)
 	assert.Equal(t, []string{"1"}, got)
-	assert.EqualError(t, err, "rx: Lift: an item is a int, not a string")
+	assert.EqualError(t, err, "rx: Lift: an item has type int, not string")
 
 	_, err = seen(t.Context(), rx.Lift[fmt.Stringer](e, func(o rxgo.Observable) rxgo.Observable { return o }), all)
-	assert.EqualError(t, err, "rx: Lift: an item is a int, not a fmt.Stringer")
+	assert.EqualError(t, err, "rx: Lift: an item has type int, not fmt.Stringer")
 
-	// RxGo's own operators check types, too.
+	// RxGo's own operators check types too.
 	_, err = seen(t.Context(), rx.Lift[float64](enumerator.Of("a"), func(o rxgo.Observable) rxgo.Single {
 		return o.AverageFloat64()
 	}), all)
@@ -99,7 +99,7 @@ func TestLiftIsARecipe(t *testing.T) {
 	assert.Equal(t, []int{0, 0, 1, 4, 10}, collect(t, sums(e)))
 }
 
-// When the chain completes, a source that waits is stopped, and what follows goes on.
+// When the chain completes, a source that waits is stopped, and the next source goes on.
 func TestLiftStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := range 4 {
@@ -116,14 +116,14 @@ func TestLiftKeepsTheLaws(t *testing.T) {
 	assert.NoError(t, enumeratortest.TestEndless(rx.Lift[int](probe.Naturals(), triple), []int{3, 6, 9}))
 }
 
-// fails gives 1 and 2, and then an error that has errBoom in it.
+// fails gives 1 and 2, then fails with an error that wraps errBoom.
 func fails() enumerator.Enumerator[int] {
 	return enumerator.Of(1, 2).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) {
 		return 0, false, fmt.Errorf("read: %w", errBoom)
 	}))
 }
 
-// The elements come first, and then the error, in every run.
+// In each run, the elements come first, then the error.
 func TestLiftOfASourceThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		f      func(o rxgo.Observable) rxgo.Iterable
@@ -139,10 +139,10 @@ func TestLiftOfASourceThatFails(t *testing.T) {
 		"Merge": {func(o rxgo.Observable) rxgo.Iterable {
 			return rxgo.Merge([]rxgo.Observable{o.Map(same)})
 		}, []any{1, 2}, true},
-		"Count":           {func(o rxgo.Observable) rxgo.Iterable { return o.Count() }, []any{int64(2)}, false}, // RxGo's drops the error
+		"Count":           {func(o rxgo.Observable) rxgo.Iterable { return o.Count() }, []any{int64(2)}, false}, // RxGo drops the error
 		"Sum":             {func(o rxgo.Observable) rxgo.Iterable { return o.SumInt64() }, nil, true},
 		"First":           {func(o rxgo.Observable) rxgo.Iterable { return o.First() }, []any{1}, false},
-		"BufferWithCount": {func(o rxgo.Observable) rxgo.Iterable { return o.BufferWithCount(3) }, nil, true}, // RxGo's sends the error before the rest
+		"BufferWithCount": {func(o rxgo.Observable) rxgo.Iterable { return o.BufferWithCount(3) }, nil, true}, // RxGo emits the error before the last buffer
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := rx.Lift[any](fails(), c.f)
@@ -161,7 +161,7 @@ func TestLiftOfASourceThatFails(t *testing.T) {
 	}
 }
 
-// However its consumer ends, a source that is run again is closed.
+// A source that is run again is closed, however its consumer ends.
 func TestLiftEndsEachRunOfItsSource(t *testing.T) {
 	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
 		"Retry":      func(o rxgo.Observable) rxgo.Iterable { return o.Retry(1e9, always) },
@@ -181,7 +181,7 @@ func TestLiftEndsEachRunOfItsSource(t *testing.T) {
 				for n := 1; n <= 9; n++ {
 					synctest.Test(t, func(t *testing.T) {
 						s := &script{es: in, err: errBoom}
-						// A run that has been left has ended before the next gives its first element.
+						// A run that was left has ended before the next one gives its first element.
 						alone := enumeratee.Map(func(v any) any {
 							assert.LessOrEqual(t, s.open.Load(), int64(1))
 							return v
@@ -237,7 +237,7 @@ func TestLiftIsInterrupted(t *testing.T) {
 	})
 }
 
-// What would wait for Connect is refused, and no operator can hide that.
+// An operator that would wait for Connect is refused, and no other operator can hide that.
 func TestLiftRefusesToPublish(t *testing.T) {
 	publish := rxgo.WithPublishStrategy()
 	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
@@ -283,7 +283,7 @@ func TestLiftOfABackOffWithAContext(t *testing.T) {
 	})
 }
 
-// A function that RxGo calls gets a context that ends with the run, which waits for it.
+// A function that RxGo calls gets a context that ends with the run. The run waits for the function.
 func TestLiftEndsFunctionsThatWait(t *testing.T) {
 	for way := range ways {
 		synctest.Test(t, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestLiftEndsFunctionsThatWait(t *testing.T) {
 	}
 }
 
-// Operators with several goroutines, in any order.
+// Operators with several goroutines emit in any order.
 func TestLiftOfPools(t *testing.T) {
 	pool := rxgo.WithPool(3)
 	for name, c := range map[string]struct {
@@ -335,7 +335,7 @@ func TestLiftOfPools(t *testing.T) {
 	}
 }
 
-// Observables that are none of Lift's.
+// The function can return Observables of RxGo itself.
 func TestLiftOfAnotherObservable(t *testing.T) {
 	for name, f := range map[string]func(o rxgo.Observable) rxgo.Observable{
 		"Merge": func(o rxgo.Observable) rxgo.Observable {
@@ -344,10 +344,10 @@ func TestLiftOfAnotherObservable(t *testing.T) {
 		"Concat": func(o rxgo.Observable) rxgo.Observable {
 			return rxgo.Concat([]rxgo.Observable{o.Map(same).Take(2), o.Map(same), rxgo.Just(8)()})
 		},
-		"Just":  func(rxgo.Observable) rxgo.Observable { return rxgo.Just(1, 2, 3, 4, 5)() },
-		"Range": func(rxgo.Observable) rxgo.Observable { return rxgo.Range(0, 1e6) },
-		"Never": func(rxgo.Observable) rxgo.Observable { return rxgo.Never() },
-		"of it": func(o rxgo.Observable) rxgo.Observable { return rxgo.FromChannel(o.Map(same).Observe()) },
+		"Just":    func(rxgo.Observable) rxgo.Observable { return rxgo.Just(1, 2, 3, 4, 5)() },
+		"Range":   func(rxgo.Observable) rxgo.Observable { return rxgo.Range(0, 1e6) },
+		"Never":   func(rxgo.Observable) rxgo.Observable { return rxgo.Never() },
+		"channel": func(o rxgo.Observable) rxgo.Observable { return rxgo.FromChannel(o.Map(same).Observe()) },
 	} {
 		for way := range ways {
 			t.Run(name+" "+way, func(t *testing.T) {
@@ -374,7 +374,7 @@ func TestLiftOfAnotherObservable(t *testing.T) {
 	assert.ElementsMatch(t, []int{1, 1, 2, 2, 3, 3, 4, 4}, merged, "each branch runs the source")
 }
 
-// Windows and groups as elements.
+// Elements can be windows and groups.
 func TestLiftOfObservablesOfObservables(t *testing.T) {
 	windows := func(e enumerator.Enumerator[int]) enumerator.Enumerator[rxgo.Observable] {
 		return rx.Lift[rxgo.Observable](e, func(o rxgo.Observable) rxgo.Observable { return o.WindowWithCount(2) })
@@ -452,7 +452,7 @@ func TestLiftOfSingles(t *testing.T) {
 	})
 }
 
-// got is an Observable of what get returns.
+// got returns an Observable of the result of get.
 func got(get func(...rxgo.Option) (rxgo.Item, error)) rxgo.Iterable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
 		item, err := get()
@@ -461,7 +461,7 @@ func got(get func(...rxgo.Option) (rxgo.Item, error)) rxgo.Iterable {
 	}})
 }
 
-// An observable that is used after its run has no items.
+// An observable has no items after its run.
 func TestLiftAfterTheRun(t *testing.T) {
 	var kept rxgo.Observable
 	e := rx.Lift[any](enumerator.Of(1, 2, 3), func(o rxgo.Observable) rxgo.Observable {
@@ -476,7 +476,7 @@ func TestLiftAfterTheRun(t *testing.T) {
 	}
 }
 
-// Nothing in a run of Lift is published, so there is nothing to start.
+// Connect has nothing to start, since nothing in a run of Lift is published.
 func TestLiftConnect(t *testing.T) {
 	e := rx.Lift[int](enumerator.Of(1, 2, 3), func(o rxgo.Observable) rxgo.Observable {
 		ctx, dispose := o.Map(same).Connect(context.Background())

@@ -7,35 +7,34 @@ import (
 	"github.com/reactivex/rxgo/v2"
 )
 
-// An observable is what the operators are called on. It stands for an Observable of RxGo and
-// makes, for each operator that is called on it, another such one of what comes out of it.
+// An observable wraps an Observable of RxGo. Each operator called on it returns another observable,
+// of the items of that operator.
 //
-// Between two operators stands a relay: a goroutine that hands on what the first sends, until
-// the second has completed or its context ends, and then receives the rest until the first has
-// closed its channel. So no operator waits to send for ever, and when no relay goes on, no
-// operator does.
+// A relay runs between two operators. It is a goroutine that hands on the items of the first, until
+// the second has completed or its context ends. Then it drops items until the first has closed its
+// channel. So no operator waits for ever to send, and when all relays have ended, all operators have.
 type observable struct {
 	run     *run
-	source  func(context.Context, []rxgo.Option) rxgo.Observable // if set, no relay is needed after it,
-	observe observation                                          // or else this starts an operator,
+	source  func(context.Context, []rxgo.Option) rxgo.Observable // if set, no relay is needed after it;
+	observe observation                                          // otherwise, this starts an operator,
 	adopt   adoption                                             // and this changes its values
 }
 
-// observation starts the operators of an observable for one observer, with the options that the
-// operators after them propagate. They end when ctx ends or leave is called.
+// observation starts the operators of an observable for one observer. after holds the options that
+// later operators propagate. The operators end when ctx ends or leave is called.
 type observation func(ctx context.Context, after []rxgo.Option) (items <-chan rxgo.Item, leave func())
 
-// adoption makes the function that is applied to the values of one observation.
+// adoption returns the function that is applied to the values of one observation.
 type adoption func() func(any) any
 
 func unchanged() func(any) any { return func(v any) any { return v } }
 
-// chained is an observable, or a Single made of one.
+// chained is an observable, or a Single or OptionalSingle of one.
 type chained interface{ last() observable }
 
 func (o observable) last() observable { return o }
 
-// relay observes o and calls f with each item until that returns false.
+// relay observes o and calls f with each item until f returns false.
 func (o observable) relay(ctx context.Context, after []rxgo.Option, f func(rxgo.Item) bool) {
 	if !o.run.start() {
 		return
@@ -50,10 +49,10 @@ func (o observable) relay(ctx context.Context, after []rxgo.Option, f func(rxgo.
 	handOn(o.source(ctx, after).Observe(), leave, unchanged, f)
 }
 
-// handOn calls f with each item until that returns false, leaves, and receives all.
+// handOn calls f with each item until f returns false. Then it calls leave and drops the other items.
 func handOn(items <-chan rxgo.Item, leave func(), adopt adoption, f func(rxgo.Item) bool) {
 	adopted := adopt()
-	defer func() { // also if f panics
+	defer func() { // even if f panics
 		leave()
 		for item := range items {
 			adopted(item.V)
@@ -72,8 +71,8 @@ func sendTo(ctx context.Context, next chan<- rxgo.Item) func(rxgo.Item) bool {
 	return func(item rxgo.Item) bool { return item.SendContext(ctx, next) }
 }
 
-// upstream is the Observable of RxGo that the next operator is called on. after are the
-// options that it, and what comes after it, propagate to the operators before.
+// upstream returns the Observable of RxGo on which the next operator is called. after holds the
+// options that it and later operators propagate to the operators before.
 func (o observable) upstream(ctx context.Context, after []rxgo.Option) rxgo.Observable {
 	if o.source != nil {
 		return o.source(ctx, after)
@@ -83,7 +82,7 @@ func (o observable) upstream(ctx context.Context, after []rxgo.Option) rxgo.Obse
 	}}, rxgo.WithContext(ctx))
 }
 
-// An operator calls one of RxGo's.
+// An operator calls an operator of RxGo.
 type operator func(rxgo.Observable, []rxgo.Option) rxgo.Iterable
 
 func with[O rxgo.Iterable](op func(rxgo.Observable, ...rxgo.Option) O) operator {
@@ -98,8 +97,8 @@ func with2[A, B any, O rxgo.Iterable](op func(rxgo.Observable, A, B, ...rxgo.Opt
 	return func(o rxgo.Observable, opts []rxgo.Option) rxgo.Iterable { return op(o, a, b, opts...) }
 }
 
-// late is op with the context that ends last, for what does not end well when its context
-// does. It ends when what it is called on completes and all that it sends has been received.
+// late returns op with a context that ends last, for an operator that misbehaves when its context
+// ends. The operator ends when its input has completed and its items have been received.
 func (r *run) late(op operator) operator {
 	late := []rxgo.Option{rxgo.WithContext(r.over)}
 	return func(o rxgo.Observable, opts []rxgo.Option) rxgo.Iterable {
@@ -117,7 +116,7 @@ func (o optioned) Observe(opts ...rxgo.Option) <-chan rxgo.Item {
 	return o.Observable.Observe(slices.Concat(opts, o.opts)...)
 }
 
-// then is o with an operator after it that starts when it is observed.
+// then returns o followed by an operator that starts when it is observed.
 func (o observable) then(op operator, own []rxgo.Option) observable {
 	if startsAtOnce(own) {
 		return o.eager(op, own, unchanged)
@@ -128,7 +127,7 @@ func (o observable) then(op operator, own []rxgo.Option) observable {
 	}}
 }
 
-// adopting is then for an operator that emits Observables. They can be in use after the operator
+// adopting is like then, for an operator that emits Observables. They can be in use after the operator
 // has been left, so it goes on until the run is over.
 func (o observable) adopting(op operator, own []rxgo.Option, adopt adoption) observable {
 	if startsAtOnce(own) {
@@ -139,17 +138,17 @@ func (o observable) adopting(op operator, own []rxgo.Option, adopt adoption) obs
 	}}
 }
 
-// grouping is o with GroupBy after it, which starts at once, makes all of its Observables then,
-// and emits them to each observer.
+// grouping returns o followed by GroupBy, which starts at once, makes all its Observables then, and
+// emits them to each observer.
 func (o observable) grouping(op operator, own []rxgo.Option) observable {
-	it := op(o.upstream(o.run.ctx, own), in(o.run.ctx, own))
+	groups := op(o.upstream(o.run.ctx, own), in(o.run.ctx, own))
 	return observable{run: o.run, adopt: o.run.groups, observe: func(context.Context, []rxgo.Option) (<-chan rxgo.Item, func()) {
-		return it.Observe(), func() {}
+		return groups.Observe(), func() {}
 	}}
 }
 
-// eager is o with an operator after it that starts at once, and takes no options from what
-// comes after it. Its observers share what it emits.
+// eager returns o followed by an operator that starts at once, and takes no options from later
+// operators. Its observers share its items.
 func (o observable) eager(op operator, own []rxgo.Option, adopt adoption) observable {
 	ctx, leave := context.WithCancel(o.run.ctx)
 	items := op(o.upstream(ctx, own), in(ctx, own)).Observe()
@@ -165,12 +164,12 @@ func (o observable) eager(op operator, own []rxgo.Option, adopt adoption) observ
 	return o.run.hot(rxgo.FromChannel(shared))
 }
 
-// Observe is for RxGo's operators, and for a function that gets an observable as an element.
+// Observe is called by RxGo's operators, and by a function that gets an observable as an element.
 func (o observable) Observe(opts ...rxgo.Option) <-chan rxgo.Item {
 	return o.upstream(o.run.ctx, opts).Observe(in(o.run.ctx, opts)...)
 }
 
-// get is Get of a Single and an OptionalSingle.
+// get implements Get of a Single and an OptionalSingle.
 func (o observable) get(opts []rxgo.Option) (rxgo.Item, error) {
 	select {
 	case <-o.run.ctx.Done():

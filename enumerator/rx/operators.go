@@ -8,8 +8,7 @@ import (
 	"github.com/reactivex/rxgo/v2"
 )
 
-// The operators of RxGo, in the order of its interface: first those that start when they are
-// observed.
+// These operators start when they are observed. As below, they are in the order of RxGo's interface.
 
 func (o observable) All(predicate rxgo.Predicate, opts ...rxgo.Option) rxgo.Single {
 	return single{o.then(with1(rxgo.Observable.All, predicate), opts)}
@@ -170,7 +169,7 @@ func (o observable) Unmarshal(unmarshaller rxgo.Unmarshaller, factory func() any
 	return o.then(with2(rxgo.Observable.Unmarshal, unmarshaller, factory), opts)
 }
 
-// Those that start at once.
+// These operators start at once.
 
 func (o observable) BackOffRetry(backOffCfg backoff.BackOff, opts ...rxgo.Option) rxgo.Observable {
 	return o.eager(o.run.late(with1(rxgo.Observable.BackOffRetry, o.run.backOff(backOffCfg))), opts, unchanged)
@@ -194,7 +193,7 @@ func (o observable) ZipFromIterable(iterable rxgo.Iterable, zipper rxgo.Func2, o
 	return o.eager(with2(rxgo.Observable.ZipFromIterable, iterable, zipper), opts, unchanged)
 }
 
-// Those that emit Observables.
+// These operators emit Observables.
 
 func (o observable) GroupBy(length int, distribution func(rxgo.Item) int, opts ...rxgo.Option) rxgo.Observable {
 	return o.grouping(o.run.late(with2(rxgo.Observable.GroupBy, length, distribution)), opts)
@@ -212,10 +211,10 @@ func (o observable) WindowWithTimeOrCount(timespan rxgo.Duration, count int, opt
 	return o.adopting(o.run.late(with2(rxgo.Observable.WindowWithTimeOrCount, timespan, count)), opts, o.run.windows)
 }
 
-// Those that observe, and return no Observable.
+// These methods observe, and do not return an Observable.
 
 func (o observable) Connect(ctx context.Context) (context.Context, rxgo.Disposable) {
-	ctx, dispose := context.WithCancel(ctx) // nothing is published, so there is nothing to start
+	ctx, dispose := context.WithCancel(ctx) // nothing is published, so nothing has to be started
 	return ctx, rxgo.Disposable(dispose)
 }
 func (o observable) DoOnCompleted(completedFunc rxgo.CompletedFunc, opts ...rxgo.Option) rxgo.Disposed {
@@ -246,7 +245,7 @@ func (o observable) ToSlice(initialCapacity int, opts ...rxgo.Option) ([]any, er
 	return o.upstream(o.run.ctx, opts).ToSlice(initialCapacity, in(o.run.ctx, opts)...)
 }
 
-// backOff is a policy with a context that ends its waits.
+// backOff is a policy with a context that ends the waits.
 type backOff struct {
 	backoff.BackOff
 	ctx context.Context
@@ -254,7 +253,7 @@ type backOff struct {
 
 func (b backOff) Context() context.Context { return b.ctx }
 
-// backOff returns policy with a context that ends with the run, or with policy's own context.
+// backOff returns policy with a context that ends with the run or with policy's own context.
 func (r *run) backOff(policy backoff.BackOff) backoff.BackOff {
 	ctx := context.Background()
 	if own, ok := policy.(backoff.BackOffContext); ok {

@@ -27,7 +27,8 @@ import (
 
 var errBoom = errors.New("boom")
 
-// chain is what is lifted. RxGo alone needs the options, which are a context; Lift does not.
+// A chain is applied by Lift and by RxGo alone. The options hold a context, which only RxGo alone
+// needs.
 type (
 	chain      = func(o observable, opts ...option) iterable
 	observable = rxgo.Observable
@@ -35,10 +36,10 @@ type (
 	option     = rxgo.Option
 )
 
-// in is what each chain gets, one a second.
+// in is the input of each chain, one element a second.
 var in = []any{1, 2, 2, 5, 4, 3, 7}
 
-// second is a little longer, so that it never ends with one.
+// second is longer than a second, so that it never ends at the same time as one.
 var second = rxgo.WithDuration(1700 * time.Millisecond)
 
 func same(_ context.Context, v any) (any, error) { return v, nil }
@@ -63,7 +64,7 @@ func number(v any) int     { return v.(int) }
 func at(v any) time.Time   { return time.Unix(int64(v.(int)), 0) }
 func always(error) bool    { return true }
 
-// parity puts an error into a group, too.
+// parity returns the group of an item, which may be an error.
 func parity(item rxgo.Item) int {
 	if item.E != nil {
 		return 0
@@ -71,7 +72,7 @@ func parity(item rxgo.Item) int {
 	return item.V.(int) % 2
 }
 
-// twice emits each value two times, and an error as it is.
+// twice emits each value twice, and an error once.
 func twice(item rxgo.Item) rxgo.Observable {
 	if item.E != nil {
 		return rxgo.Thrown(item.E)
@@ -79,24 +80,25 @@ func twice(item rxgo.Item) rxgo.Observable {
 	return rxgo.Just(item.V, item.V)()
 }
 
-// whole makes one item of an Observable that another has emitted.
+// whole collects an Observable that another has emitted into one item.
 func whole(item rxgo.Item) rxgo.Observable {
 	return item.V.(rxgo.Observable).BufferWithCount(100)
 }
 
-// as converts every element.
-func as[E any](to func(int) E) rxgo.Func {
-	return func(_ context.Context, v any) (any, error) { return to(v.(int)), nil }
+// as converts each element.
+func as[E any](convert func(int) E) rxgo.Func {
+	return func(_ context.Context, v any) (any, error) { return convert(v.(int)), nil }
 }
 
-// sending is the Observable of what f sends: for what returns no Observable.
+// sending returns the Observable of the values that f sends. It is for methods that do not return an
+// Observable.
 func sending(opts []rxgo.Option, f func(send func(any))) rxgo.Observable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
 		f(func(v any) { rxgo.Of(v).SendContext(ctx, next) })
 	}}, opts...)
 }
 
-// operators are the methods of rxgo.Observable, each with what is lifted to test it.
+// operators holds the methods of rxgo.Observable, each with the chains that test it.
 var operators = map[string][]chain{
 	"All": {
 		func(o observable, opts ...option) iterable { return o.All(small, opts...) },
@@ -248,7 +250,7 @@ var operators = map[string][]chain{
 		func(o observable, opts ...option) iterable {
 			return o.Map(failAt5, append(opts, rxgo.WithObservationStrategy(rxgo.Eager))...)
 		},
-		func(o observable, opts ...option) iterable { // which is cold, so there is nothing to connect
+		func(o observable, opts ...option) iterable { // the Observable is cold, so nothing has to connect it
 			return o.Map(failAt5, append(opts, rxgo.WithPublishStrategy())...)
 		},
 	},
@@ -281,7 +283,7 @@ var operators = map[string][]chain{
 		func(o observable, opts ...option) iterable {
 			return o.Map(failAt5, opts...).OnErrorReturnItem(0, opts...)
 		},
-		func(o observable, opts ...option) iterable { // an option that those before take from those after
+		func(o observable, opts ...option) iterable { // the option also counts for the operators before
 			return o.Map(failAt5, opts...).Filter(small, opts...).
 				OnErrorReturnItem(0, append(opts, rxgo.WithErrorStrategy(rxgo.ContinueOnError))...)
 		},
@@ -369,7 +371,7 @@ var operators = map[string][]chain{
 			return o.StartWith(rxgo.Thrown(errBoom), opts...)
 		},
 		func(o observable, opts ...option) iterable { return o.StartWith(o.Map(same, opts...), opts...) },
-		func(o observable, opts ...option) iterable { // what one has left is what the next gets
+		func(o observable, opts ...option) iterable { // each observer gets the items that the one before has left
 			o = o.StartWith(rxgo.Just(8, 9)(), opts...)
 			return rxgo.Concat([]rxgo.Observable{o.Take(2, opts...), o.Take(1, opts...), o}, opts...)
 		},
@@ -426,9 +428,9 @@ var operators = map[string][]chain{
 	}},
 }
 
-// exceptions are the methods that have no result to compare.
+// exceptions holds the methods without a result to compare.
 var exceptions = map[string]string{
-	"Connect": "starts what was made with rxgo.WithPublishStrategy; it has no result, and Lift's Observable is none of those",
+	"Connect": "it starts an Observable with rxgo.WithPublishStrategy, which Lift's does not have; it has no result",
 }
 
 func TestEveryOperatorIsTested(t *testing.T) {
@@ -441,7 +443,7 @@ func TestEveryOperatorIsTested(t *testing.T) {
 	assert.ElementsMatch(t, names, tested)
 }
 
-// forEachChain runs f in a bubble, which fails if a goroutine is left in it, with each chain.
+// forEachChain runs f with each chain, in a bubble that fails if a goroutine is left in it.
 func forEachChain(t *testing.T, f func(t *testing.T, c chain)) {
 	for _, name := range slices.Sorted(maps.Keys(operators)) {
 		for i, c := range operators[name] {
@@ -452,12 +454,12 @@ func forEachChain(t *testing.T, f func(t *testing.T, c chain)) {
 	}
 }
 
-// slowly is the source of in: an element comes each second.
+// slowly returns the source of in, which waits before each element.
 func slowly(wait time.Duration) enumerator.Enumerator[any] {
 	return (&script{es: in}).enumerator(wait)
 }
 
-// alone is RxGo's own answer: the items until the first error, and that.
+// alone returns the result of RxGo alone: the items until the first error, and that error.
 func alone(s *script, wait time.Duration, c chain) (got []any, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for item := range c(s.observable(ctx, wait), rxgo.WithContext(ctx)).Observe(rxgo.WithContext(ctx)) {
@@ -478,7 +480,7 @@ func lift(e enumerator.Enumerator[any], c chain) enumerator.Enumerator[any] {
 	return rx.Lift[any](e, func(o rxgo.Observable) rxgo.Iterable { return c(o) })
 }
 
-// seen runs e and returns what it gave, also if it failed.
+// seen runs e and returns the elements, even if the run failed.
 func seen[E any](ctx context.Context, e enumerator.Enumerator[E], after func(n int) (bool, error)) (got []E, err error) {
 	_, err = enumerator.Run(ctx, e, iteratee.FoldUntil(0, func(_ context.Context, n int, e E) (int, bool, error) {
 		got = append(got, e)
@@ -508,7 +510,7 @@ func TestEveryOperatorAnswersAsRxGoDoes(t *testing.T) {
 	})
 }
 
-// ways are how a run can be abandoned after an element.
+// ways holds the ways to abandon a run after an element.
 var ways = map[string]func(cancel context.CancelCauseFunc) (stop bool, err error){
 	"done":   func(context.CancelCauseFunc) (bool, error) { return true, nil },
 	"error":  func(context.CancelCauseFunc) (bool, error) { return false, errBoom },
@@ -516,7 +518,7 @@ var ways = map[string]func(cancel context.CancelCauseFunc) (stop bool, err error
 	"panic":  func(context.CancelCauseFunc) (bool, error) { panic(errBoom) },
 }
 
-// abandon runs e, up to the element n if it has so many, and checks how it ended.
+// abandon runs e, abandons the run at element n if e has that many, and checks the error.
 func abandon(t *testing.T, e enumerator.Enumerator[any], n int, way string) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -569,7 +571,7 @@ func TestEveryOperatorEndsWhenItsConsumerDoes(t *testing.T) {
 
 func TestEveryOperatorEndsWithItsContext(t *testing.T) {
 	forEachChain(t, func(t *testing.T, c chain) {
-		// The source waits for ever after its elements. None comes when the context ends.
+		// The source waits for ever after its elements. No element comes after the end of the context.
 		source := slowly(time.Second).AndThen(enumerator.FromChan(make(chan any)))
 		for limit := time.Second / 4; limit < 8*time.Second; limit += time.Second / 2 {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errBoom)
@@ -577,7 +579,7 @@ func TestEveryOperatorEndsWithItsContext(t *testing.T) {
 			_, err := seen(ctx, lift(source, c), all)
 			if took := time.Since(start); took >= limit {
 				require.ErrorIs(t, err, errBoom)
-				if !strings.Contains(t.Name(), "Repeat0") { // which sleeps between two rounds, whatever happens
+				if !strings.Contains(t.Name(), "Repeat0") { // Repeat sleeps between two rounds, even if its context ends
 					require.Equal(t, limit, took)
 				}
 			}
@@ -586,7 +588,7 @@ func TestEveryOperatorEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// Chains of any operators, between any others.
+// Chains combine operators at random.
 func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 	links := map[string]chain{
 		"Map": func(o observable, opts ...option) iterable {
@@ -613,7 +615,7 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 		"FlatMap":           func(o observable, opts ...option) iterable { return o.FlatMap(twice, opts...) },
 		"windows": func(o observable, opts ...option) iterable {
 			windows := opts
-			if len(opts) > 0 { // RxGo alone would leave its goroutine behind when an operator after it stops
+			if len(opts) > 0 { // otherwise RxGo alone leaves a goroutine behind when a later operator stops
 				windows = append(windows, rxgo.WithBufferedChannel(2))
 			}
 			return o.WindowWithCount(2, windows...).FlatMap(func(item rxgo.Item) rxgo.Observable { return item.V.(rxgo.Observable) }, opts...)
@@ -624,7 +626,7 @@ func TestChainsAnswerAsRxGoDoesAndEnd(t *testing.T) {
 		drawn := rapid.SliceOfN(rapid.SampledFrom(names), 0, 5).Draw(r, "chain")
 		for i, name := range drawn {
 			if name == "Retry" && (slices.Contains(drawn[:i], "FlatMap") || slices.Contains(drawn[:i], "windows")) {
-				drawn[i] = "no more" // RxGo alone closes the channel of those twice
+				drawn[i] = "no more" // RxGo alone closes the channel twice
 			}
 		}
 		scripted := rapid.SampledFrom([]string{"empty", "all", "fails at once", "fails in the middle", "fails at its end"}).Draw(r, "source")

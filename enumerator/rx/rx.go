@@ -13,25 +13,24 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// FromObservable returns the Enumerator of the items of o, an Observable, a Single or an
-// OptionalSingle. Each run observes o; whether that starts afresh is o's affair: what
-// rxgo.Just makes does, what rxgo.FromChannel makes hands out what is left in the channel, and
-// what FlatMap and the operators with a time make ends the program when it is observed again:
-// make such a one in enumerator.Defer. The first item that is an error, or whose value is not
-// an E, fails the run.
+// FromObservable returns the Enumerator of the items of o, which is an Observable, a Single or an
+// OptionalSingle. The first item that is an error, or whose value is not an E, fails the run.
 //
-// o is observed with a context that ends with the run. If it has not completed by then, what
-// it still sends is received and dropped, so that nothing waits to send it, until it has
-// completed or has been silent for a tenth of a second: the run waits for that a few
-// milliseconds, a goroutine goes on. So a channel that is shared should come from
-// enumerator.FromChan, which takes nothing that it does not hand on. An rxgo.FromEventSource
-// knows no way to leave it: after a run that stops early it can wait for that observer until
-// its own context ends.
+// Each run observes o. It depends on o whether an observation starts anew. An rxgo.Just does. An
+// rxgo.FromChannel goes on with the rest of the channel. The result of FlatMap, or of an operator
+// with a time, ends the program when it is observed again, so make it within enumerator.Defer.
 //
-// The goroutines are RxGo's: see the package's documentation for panics and contexts.
+// The context of the observation ends with the run. If o has not completed by then, FromObservable
+// receives and drops its items, so that no goroutine of o waits to send, until o has completed or has
+// been silent for a tenth of a second. The run waits for that at most a few milliseconds; then a
+// goroutine goes on. So, for a channel with other receivers, use enumerator.FromChan, which does not
+// drop elements. An rxgo.FromEventSource cannot be left: after a run that stops early, it may wait for
+// its observer until its own context ends.
+//
+// RxGo runs goroutines of its own: see the package's documentation for panics and contexts.
 // FromObservable panics if o is nil.
 //
-// It is what Play's publisherToEnumerator does for a publisher.
+// Play's publisherToEnumerator does it for a publisher.
 func FromObservable[E any](o rxgo.Iterable) enumerator.Enumerator[E] {
 	if o == nil {
 		panic("rx: FromObservable: the Observable must not be nil")
@@ -50,7 +49,7 @@ func FromObservable[E any](o rxgo.Iterable) enumerator.Enumerator[E] {
 	})
 }
 
-// receive calls f with each item of o until that returns false or ctx ends, and leaves o.
+// receive calls f with each item of o until f returns false or ctx ends, then leaves o.
 func receive(ctx context.Context, o rxgo.Iterable, f func(rxgo.Item) bool) {
 	observed, cancel := context.WithCancel(ctx)
 	items := o.Observe(rxgo.WithContext(observed))
@@ -70,8 +69,8 @@ func receive(ctx context.Context, o rxgo.Iterable, f func(rxgo.Item) bool) {
 	}
 }
 
-// handOver hands the value of an item to sink, or fails with the error that it is, for a function
-// of the package.
+// handOver hands the value of item to sink, or fails if item is an error or of another type. function
+// is the caller's name, for the error.
 func handOver[E any](function string, item rxgo.Item, sink iteratee.Sink[E]) iteratee.Step {
 	if item.Error() {
 		return iteratee.StepError(item.E)
@@ -79,29 +78,29 @@ func handOver[E any](function string, item rxgo.Item, sink iteratee.Sink[E]) ite
 	e, ok := item.V.(E)
 	want := reflect.TypeFor[E]()
 	if !ok && (item.V != nil || want.Kind() != reflect.Interface) {
-		return iteratee.StepError(fmt.Errorf("rx: %s: an item is a %T, not a %v", function, item.V, want))
+		return iteratee.StepError(fmt.Errorf("rx: %s: an item has type %T, not %v", function, item.V, want))
 	}
 	return sink.Next(e)
 }
 
-// ToObservable returns the Observable of the elements of e. It is cold: each observation is a
-// run of e, in a goroutine of its own, which makes the next element when the one before has
-// been received. If e fails, the error is the last item.
+// ToObservable returns the Observable of the elements of source. It is cold: each observation runs
+// source in a goroutine of its own. An element is made only after the one before has been received.
+// If source fails, the error is the last item.
 //
-// The run ends, and the goroutine with it, when e has run out or when the context ends, which
-// is that of the observation or, in opts, of all. Who stops receiving before must end that
-// context, as with everything in RxGo; an error with which e answers that is dropped.
+// The run and its goroutine end when source has run out or the context ends. That is the context of
+// the observation, or a context for all observations in opts. A receiver that stops early must end
+// it, as everywhere in RxGo. The error of source after that is dropped.
 //
-// A panic in e ends the program: see the package's documentation.
+// A panic in source ends the program: see the package's documentation.
 //
-// It is what Play's enumeratorToPublisher does for a publisher.
-func ToObservable[E any](e enumerator.Enumerator[E], opts ...rxgo.Option) rxgo.Observable {
+// Play's enumeratorToPublisher does it for a publisher.
+func ToObservable[E any](source enumerator.Enumerator[E], opts ...rxgo.Option) rxgo.Observable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
-		send(ctx, e, next)
+		send(ctx, source, next)
 	}}, slices.Clip(opts)...) // RxGo appends to it, for each observer
 }
 
-// send runs e and sends its elements to next, and then its error if it fails.
+// send runs e and sends its elements to next, then its error if it fails.
 func send[E any](ctx context.Context, e enumerator.Enumerator[E], next chan<- rxgo.Item) {
 	sendOne := func(ctx context.Context, _ struct{}, e E) (_ struct{}, stop bool, err error) {
 		return struct{}{}, !rxgo.Of(e).SendContext(ctx, next), nil
@@ -111,12 +110,11 @@ func send[E any](ctx context.Context, e enumerator.Enumerator[E], next chan<- rx
 	}
 }
 
-// patience is how long an Observable that has been left may be silent before it sends again.
+// patience is the longest silence of an Observable, after it was left, that leave waits for.
 const patience = 100 * time.Millisecond
 
-// leave receives what is still sent to items, whose context has ended, so that its senders
-// can end. Most Observables complete then, but those of RxGo's Range, GroupBy and FromChannel
-// may not.
+// leave receives and drops items after their context has ended, so that the senders can end. Most
+// Observables complete then, but those of RxGo's Range, GroupBy and FromChannel may not.
 func leave(items <-chan rxgo.Item) {
 	left := make(chan struct{})
 	go func() {

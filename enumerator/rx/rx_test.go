@@ -65,14 +65,14 @@ func TestFromObservableFails(t *testing.T) {
 	}{
 		"error item":    {rxgo.Just(1, errBoom, 2)(), "boom"},
 		"a function":    {rxgo.Just(1, 5)().Map(failAt5).Filter(small), "boom"},
-		"another type":  {rxgo.Just(1, "a", 2)(), "rx: FromObservable: an item is a string, not a int"},
-		"another width": {rxgo.Just(1, int64(2))(), "rx: FromObservable: an item is a int64, not a int"},
+		"another type":  {rxgo.Just(1, "a", 2)(), "rx: FromObservable: an item has type string, not int"},
+		"another width": {rxgo.Just(1, int64(2))(), "rx: FromObservable: an item has type int64, not int"},
 		"nil": {rxgo.Just(1, 2)().Map(func(_ context.Context, v any) (any, error) {
 			if v == 2 {
 				return nil, nil
 			}
 			return v, nil
-		}), "rx: FromObservable: an item is a <nil>, not a int"},
+		}), "rx: FromObservable: an item has type <nil>, not int"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := rx.FromObservable[int](c.o)
@@ -87,8 +87,8 @@ func TestFromObservableFails(t *testing.T) {
 	assert.ErrorIs(t, err, errBoom)
 }
 
-// endless are Observables of more than is looked at, with operators that Observe gives its
-// context, and with one that it does not.
+// endless returns Observables of more items than the tests receive. Observe passes its context to
+// their operators, except in FlatMap.
 func endless() map[string]rxgo.Observable {
 	numbers := rxgo.Range(0, 1e6)
 	return map[string]rxgo.Observable{
@@ -111,7 +111,7 @@ func TestFromObservableLeavesNothingBehind(t *testing.T) {
 						start := time.Now()
 						abandon(t, rx.FromObservable[any](endless()[name]), n, way)
 						require.LessOrEqual(t, time.Since(start), 10*time.Millisecond)
-						time.Sleep(2 * time.Second) // for one that goes on for a second
+						time.Sleep(2 * time.Second) // an Observable may go on for a second
 					})
 				}
 			})
@@ -138,9 +138,9 @@ func TestFromObservableEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// What has completed by itself has ended when the run has, and so have functions that it calls
-// when it was stopped.
-func TestFromObservableWaitsForWhatEndsWithItsContext(t *testing.T) {
+// An Observable that ends with its context has ended when the run returns. So have the functions that
+// it calls.
+func TestFromObservableWaitsForAnObservableThatEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var busy atomic.Int64
 		o := rxgo.Range(0, 1000).Map(func(ctx context.Context, v any) (any, error) {
@@ -203,7 +203,7 @@ func TestToObservableFails(t *testing.T) {
 	assert.Equal(t, []any{1, 2, 3}, got)
 	assert.NoError(t, err)
 
-	// An element that is an error is none of the run.
+	// An element that is an error is not an error of the run.
 	got, err = rx.ToObservable(enumerator.Of(errBoom)).ToSlice(0)
 	assert.Equal(t, []any{errBoom}, got)
 	assert.NoError(t, err)
@@ -230,7 +230,7 @@ func TestToObservableEndsWithItsContext(t *testing.T) {
 						for range n {
 							require.NoError(t, (<-items).E)
 						}
-						synctest.Wait() // it waits to send, or for its source
+						synctest.Wait() // the Observable waits to send, or for its source
 						cancel()
 						synctest.Wait()
 						require.True(t, closed)

@@ -15,17 +15,17 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A script is what a source does. It gives es, over and over if it is endless, and then fails
-// with err, unless that is nil. It counts its runs.
+// A script describes a source and counts its runs. The source gives es, repeatedly if it is endless,
+// then fails with err unless that is nil.
 type script struct {
 	es      []any
 	endless bool
 	err     error
-	starts  atomic.Int64 // how many runs have begun
-	open    atomic.Int64 // how many runs go on
+	starts  atomic.Int64 // the number of runs that have begun
+	open    atomic.Int64 // the number of runs that have not ended
 }
 
-// play calls send with each element, after wait, and once more before it ends.
+// play calls send with each element. It waits before each, and before it ends.
 func (s *script) play(ctx context.Context, wait time.Duration, send func(any) bool) error {
 	s.starts.Add(1)
 	s.open.Add(1)
@@ -68,7 +68,7 @@ func (s *script) enumerator(wait time.Duration) enumerator.Enumerator[any] {
 	})
 }
 
-// observable is the same for RxGo alone: a cold Observable that is none of ours.
+// observable returns the source as a cold Observable of RxGo itself.
 func (s *script) observable(ctx context.Context, wait time.Duration) rxgo.Observable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
 		err := s.play(ctx, wait, func(e any) bool { return rxgo.Of(e).SendContext(ctx, next) })
@@ -78,7 +78,7 @@ func (s *script) observable(ctx context.Context, wait time.Duration) rxgo.Observ
 	}}, rxgo.WithContext(ctx))
 }
 
-// scripts are sources that end in each way, by name.
+// scripts holds sources that end in each way.
 var scripts = map[string]func() *script{
 	"empty":                  func() *script { return &script{} },
 	"one":                    func() *script { return &script{es: in[:1]} },
@@ -90,9 +90,9 @@ var scripts = map[string]func() *script{
 	"fails at its end":       func() *script { return &script{es: in, err: errBoom} },
 }
 
-// Whatever the source does, a chain gives the items and the error that it gives under RxGo alone,
-// and runs the source as often.
-func TestEveryOperatorSeesOfAnySourceWhatItSeesUnderRxGo(t *testing.T) {
+// For each source, a chain gives the same items and the same error as under RxGo alone, and runs the
+// source as often.
+func TestEveryOperatorTreatsAnySourceAsUnderRxGo(t *testing.T) {
 	for _, wait := range []time.Duration{0, time.Second} {
 		t.Run(wait.String(), func(t *testing.T) {
 			forEachChain(t, func(t *testing.T, c chain) {
@@ -115,7 +115,7 @@ func TestEveryOperatorSeesOfAnySourceWhatItSeesUnderRxGo(t *testing.T) {
 						require.Equal(t, want, got, name)
 						require.Equal(t, wantErr, err, name)
 					}
-					if wait > 0 { // or else the run can be over when the source is observed for the last time
+					if wait > 0 { // otherwise the run may end before the source is observed for the last time
 						require.Equal(t, runs*reference.starts.Load(), source.starts.Load(), name)
 					}
 					require.LessOrEqual(t, source.starts.Load(), runs*reference.starts.Load(), name)
@@ -126,7 +126,7 @@ func TestEveryOperatorSeesOfAnySourceWhatItSeesUnderRxGo(t *testing.T) {
 	}
 }
 
-// impossible says why RxGo alone gives no answer, if so.
+// impossible returns the reason why RxGo alone has no result, or "".
 func impossible(op, source string, wait time.Duration) string {
 	switch op {
 	case "BufferWithTimeOrCount0", "BufferWithTimeOrCount1":

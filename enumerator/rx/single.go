@@ -2,7 +2,7 @@ package rx
 
 import "github.com/reactivex/rxgo/v2"
 
-// single and optionalSingle are an observable of one item at most.
+// single and optionalSingle are observables of at most one item.
 type (
 	single         struct{ observable }
 	optionalSingle struct{ observable }
@@ -14,7 +14,7 @@ var (
 	_ rxgo.OptionalSingle = optionalSingle{}
 )
 
-// The operators of a Single are those of an Observable, but for what they return.
+// The operators of a Single differ from those of an Observable only in their results.
 
 func (s single) Filter(apply rxgo.Predicate, opts ...rxgo.Option) rxgo.OptionalSingle {
 	return optionalSingle{s.then(with1(rxgo.Observable.Filter, apply), opts)}

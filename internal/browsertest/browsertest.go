@@ -16,8 +16,9 @@ import (
 	"github.com/halley-go/halley/internal/probe"
 )
 
-// Start starts a browser that ends with the test, and returns its context. The test is
-// skipped if there is no browser, unless CI is true. HALLEY_CHROMIUM can name one.
+// Start starts a browser that ends with the test, and returns its context. If no browser
+// is found, Start skips the test, or fails it if CI is true. The environment variable
+// HALLEY_CHROMIUM can name a browser.
 func Start(t *testing.T) context.Context {
 	names := []string{"chromium", "chromium-browser", "google-chrome"}
 	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
@@ -32,11 +33,11 @@ func Start(t *testing.T) context.Context {
 	}
 	if program == "" {
 		if probe.Long() {
-			t.Fatalf("no browser: none of %s is here, and CI must not skip this", strings.Join(names, ", "))
+			t.Fatalf("no browser: found none of %s, and CI must not skip this test", strings.Join(names, ", "))
 		}
-		t.Skipf("no browser: none of %s is here; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
+		t.Skipf("no browser: found none of %s; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
 	}
-	// Browsers leave files behind, and write them a little longer than they live.
+	// A browser leaves files behind, and may write them until a moment after its end.
 	temp, err := os.MkdirTemp("", "halley-browser-")
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -1,19 +1,19 @@
-// Package guard runs functions of users in goroutines that they must not take with them.
+// Package guard runs a user's function in a goroutine that has to survive a panic or a Goexit.
 package guard
 
 import "fmt"
 
-// Run calls f, and over when f is over: with nil if it has returned, with what it has panicked
-// with, or, if it has called runtime.Goexit, with an error that begins with what, which is
-// "package: function: who". After a Goexit the goroutine ends when over has returned.
-func Run(what string, f func(), over func(panicked any)) {
+// Run calls f, then done. done receives nil if f returned, the panic value if f panicked, and an error
+// that starts with name if f called runtime.Goexit. name has the form "package: function: part". After
+// a Goexit, the goroutine ends when done has returned.
+func Run(name string, f func(), done func(panicked any)) {
 	returned := false
 	defer func() {
 		panicked := recover()
 		if panicked == nil && !returned {
-			panicked = fmt.Errorf("%s has called runtime.Goexit", what)
+			panicked = fmt.Errorf("%s has called runtime.Goexit", name)
 		}
-		over(panicked)
+		done(panicked)
 	}()
 	f()
 	returned = true

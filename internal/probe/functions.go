@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FunctionsReturning names the exported functions and methods of the package in the
-// current folder whose first result is of a generic type of that name.
+// FunctionsReturning returns the names of the exported functions and methods of the
+// package in the current folder whose first result is of the generic type typeName.
 func FunctionsReturning(t testing.TB, typeName string) (names []string) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -25,11 +25,11 @@ func FunctionsReturning(t testing.TB, typeName string) (names []string) {
 				continue
 			}
 			var result ast.Expr
-			switch of := f.Type.Results.List[0].Type.(type) {
+			switch generic := f.Type.Results.List[0].Type.(type) {
 			case *ast.IndexExpr:
-				result = of.X
+				result = generic.X
 			case *ast.IndexListExpr:
-				result = of.X
+				result = generic.X
 			}
 			if selector, ok := result.(*ast.SelectorExpr); ok {
 				result = selector.Sel

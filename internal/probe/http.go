@@ -9,13 +9,13 @@ import (
 )
 
 // Pipes is a listener whose connections are pipes in memory, on the clock of a synctest
-// bubble. A pipe holds nothing: a write waits for the reader.
+// bubble. A pipe has no buffer: a write waits for the reader.
 type Pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
 }
 
-// NewPipes returns a listener that nobody has connected to.
+// NewPipes returns a listener without connections.
 func NewPipes() Pipes { return Pipes{make(chan net.Conn), make(chan struct{})} }
 
 // Accept returns the server's end of the next connection.
@@ -28,20 +28,21 @@ func (p Pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept. It is called once.
+// Close ends Accept. It must be called only once.
 func (p Pipes) Close() error { close(p.closed); return nil }
 
-// Addr is of no use.
+// Addr returns an empty address.
 func (p Pipes) Addr() net.Addr { return &net.IPAddr{} }
 
-// Dial returns the client's end of a new connection, when the server has accepted it.
+// Dial waits until the server accepts a new connection, and returns the client's end of it.
 func (p Pipes) Dial() net.Conn {
 	client, server := net.Pipe()
 	p.conns <- server
 	return client
 }
 
-// Logs catches what goes to slog's default logger during the test.
+// Logs captures the output of slog's default logger during the test. The function returns
+// the output so far.
 func Logs(t testing.TB) func() string {
 	var mu sync.Mutex
 	var b strings.Builder

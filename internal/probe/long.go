@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// Long reports whether tests take their long forms: where CI is true, as in .ci/run.
+// Long reports whether tests run in their long form. They do if CI is true, as in .ci/run.
 func Long() bool { return os.Getenv("CI") == "true" }
 
-// Deep returns how many parts a chain of any length has in a test. It is a million in the
-// long form. Otherwise it is a tenth of that, and the stack has a tenth of its limit until t
-// ends, so that a recursion is found as well.
+// Deep returns the number of parts for the test of a long chain: a million in the long
+// form, otherwise a tenth of that. In the latter case, the limit of the stack is a tenth too
+// until t ends, so that a recursion still fails the test.
 func Deep(t testing.TB) int {
 	const parts, maxStack = 1_000_000, 1_000_000_000 // maxStack is Go's own
 	if Long() {

@@ -10,16 +10,16 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Source is an Enumerator of 1, 2, 3, … that counts what is done with it. N is how
-// many there are, without end if it is negative.
+// Source counts the runs and the elements of an Enumerator of 1, 2, 3, …, N. If N is
+// negative, the elements do not end.
 type Source struct {
 	N      int
-	Starts atomic.Int64 // how many runs have begun
-	Pulls  atomic.Int64 // how many elements have been made
-	Closes atomic.Int64 // how many runs have ended
+	Starts atomic.Int64 // the number of runs that have begun
+	Pulls  atomic.Int64 // the number of elements made
+	Closes atomic.Int64 // the number of runs that have ended
 }
 
-// Enumerator returns the source itself.
+// Enumerator returns the Enumerator.
 func (s *Source) Enumerator() enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		s.Starts.Add(1)
@@ -37,10 +37,10 @@ func (s *Source) Enumerator() enumerator.Enumerator[int] {
 	})
 }
 
-// Naturals is 1, 2, 3, … without end.
+// Naturals returns the Enumerator of 1, 2, 3, … without end.
 func Naturals() enumerator.Enumerator[int] { return (&Source{N: -1}).Enumerator() }
 
-// Counted is an Iteratee that behaves as it and counts the calls of its Sink.
+// Counted counts the calls of the Sink of It.
 type Counted[E, A any] struct {
 	It    iteratee.Iteratee[E, A]
 	Nexts atomic.Int64
@@ -59,8 +59,8 @@ func (c *Counted[E, A]) Iteratee() iteratee.Iteratee[E, A] {
 	})
 }
 
-// Corks is an Iteratee that notes each element, and what the source says by [iteratee.Cork]
-// whenever that changes.
+// Corks returns an Iteratee that notes each element, and "cork" or "uncork" whenever the source
+// changes that by [iteratee.Cork].
 func Corks[E any](note func(string)) iteratee.Iteratee[E, struct{}] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[E, struct{}] {
 		last := false

@@ -1,4 +1,4 @@
-// Package prompt has a loop over elements notice the end of its context after the element in hand.
+// Package prompt lets a loop over elements notice the end of its context after the element in hand.
 package prompt
 
 import (
@@ -8,11 +8,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// An Asker asks after each element whether a context has ended, at the cost of an atomic load. It
+// An Asker tells after each element whether a context has ended, at the cost of an atomic load. It
 // belongs to one goroutine.
 //
-// At first it asks the context itself. If many elements come, it has the context set a flag, which
-// takes some allocations.
+// It asks the context itself for the first elements. If more come, it lets the context set a flag,
+// which takes some allocations.
 type Asker struct {
 	ctx    context.Context
 	asked  int
@@ -20,7 +20,7 @@ type Asker struct {
 	forget func() bool
 }
 
-// asks is how often the context itself is asked. To have it set a flag costs as much.
+// asks is the number of times that the context itself is asked. Setting up the flag costs as much.
 const asks = 32
 
 // never is the flag of a context that cannot end.
@@ -35,7 +35,7 @@ func Ask(ctx context.Context) Asker {
 	return a
 }
 
-// Cancelled is [iteratee.Cancelled]. It may notice the end a moment later.
+// Cancelled is like [iteratee.Cancelled], but may notice the end a moment later.
 func (a *Asker) Cancelled() iteratee.Step {
 	switch {
 	case a.flag != nil:
@@ -55,19 +55,19 @@ func (a *Asker) setFlag() {
 	a.flag = flag
 	a.forget = context.AfterFunc(a.ctx, func() { flag.Store(true) })
 	if a.ctx.Err() != nil {
-		flag.Store(true) // the function takes a moment
+		flag.Store(true) // the function of AfterFunc may still be about to run
 	}
 }
 
-// Forget has the context forget the flag.
+// Forget releases the flag from the context.
 func (a *Asker) Forget() {
 	if a.forget != nil {
 		a.forget()
 	}
 }
 
-// Offer hands over es, in one call where the sink can take that, until it is done or the context
-// has ended. It returns how many were handed over, and the last answer: the cause if the context has
+// Offer hands over es until out is done or the context has ended, in one call if out can take a batch. It
+// returns the number of elements handed over and the last answer, which is the cause if the context has
 // ended.
 func Offer[E any](a *Asker, out iteratee.Outlet[E], es []E) (n int, step iteratee.Step) {
 	for a.flag == nil && n < len(es) {

@@ -31,8 +31,8 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// endsWhileAsked is a context that ends just before it answers that it has not, and has called
-// what it was given by then.
+// endsWhileAsked is a context that ends while Err is called. Err still returns nil then, and the
+// functions registered with AfterFunc have been called.
 type endsWhileAsked struct {
 	context.Context
 	end  context.CancelCauseFunc
@@ -80,7 +80,7 @@ func TestAskingAContextThatCannotEndTakesNoMemory(t *testing.T) {
 	}))
 }
 
-// The context ends in the call for each element. No other is handed over.
+// The context ends during the call for an element. No other element is handed over.
 func TestOffer(t *testing.T) {
 	es := make([]int, 100)
 	for i := range es {

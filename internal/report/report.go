@@ -1,4 +1,4 @@
-// Package report is what the published kits say things with.
+// Package report collects and formats the findings of the published kits.
 package report
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Report collects what is wrong, the first of each law. It may be used by several
+// Report collects violations of laws, the first of each law. It may be used by several
 // goroutines at once.
 type Report struct {
 	mu   sync.Mutex
@@ -17,7 +17,7 @@ type Report struct {
 	said map[string]bool
 }
 
-// Wrong notes a violation of law, unless there is one already.
+// Wrong notes a violation of law, unless one is noted already.
 func (r *Report) Wrong(law, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -31,14 +31,14 @@ func (r *Report) Wrong(law, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s: %s", law, fmt.Sprintf(format, args...)))
 }
 
-// Err returns all that is wrong, nil if nothing is.
+// Err returns the violations joined, or nil.
 func (r *Report) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return errors.Join(r.errs...)
 }
 
-// Step says what a Step does.
+// Step returns the meaning of step in words.
 func Step(step iteratee.Step) string {
 	switch {
 	case step.IsCont():

@@ -1,5 +1,5 @@
-// Package routers_test mounts httpadapter in the routers that people use, with the
-// middleware that comes with them.
+// Package routers_test mounts handlers of httpadapter in popular routers, with the
+// middleware of those routers.
 package routers_test
 
 import (
@@ -86,7 +86,7 @@ var routers = map[string]func(http.Handler) http.Handler{
 	},
 }
 
-// serve mounts a stream of e, on a server whose timeout is shorter than the stream.
+// serve mounts a stream of e on a server whose WriteTimeout is shorter than the stream.
 func serve(t *testing.T, router func(http.Handler) http.Handler, e enumerator.Enumerator[[]byte]) (*httptest.Server, <-chan httpadapter.Outcome) {
 	chimiddleware.DefaultLogger = chimiddleware.RequestLogger(&chimiddleware.DefaultLogFormatter{Logger: discard})
 	ended := make(chan httpadapter.Outcome, 1)
@@ -120,8 +120,8 @@ func each(t *testing.T, test func(*testing.T, func(http.Handler) http.Handler)) 
 	}
 }
 
-// Each element is made only when the one before has arrived, and the stream outlives
-// the server's WriteTimeout.
+// Each element is made only after the one before has arrived. The stream lasts longer
+// than the server's WriteTimeout.
 func TestEachElementArrivesAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, router func(http.Handler) http.Handler) {
 		arrived := make(chan struct{}, 1)
@@ -134,7 +134,7 @@ func TestEachElementArrivesAtOnce(t *testing.T) {
 				case <-ctx.Done():
 					return nil, false, ctx.Err()
 				}
-				time.Sleep(150 * time.Millisecond) // no synchronisation: the time that a stream takes
+				time.Sleep(150 * time.Millisecond) // not for synchronisation: it makes the stream last
 			}
 			if len(left) == 0 {
 				return nil, false, nil
@@ -175,16 +175,16 @@ func TestClientThatLeavesEndsTheSource(t *testing.T) {
 
 func TestClientThatStopsReadingIsGone(t *testing.T) {
 	each(t, func(t *testing.T, router func(http.Handler) http.Handler) {
-		chunk := make([]byte, 1<<20) // which no middleware compresses
-		_, _ = rand.Read(chunk)
+		chunk := make([]byte, 1<<20)
+		_, _ = rand.Read(chunk) // so that compression does not help
 		srv, ended := serve(t, router, enumerator.Generate(func(context.Context) ([]byte, bool, error) { return chunk, true, nil }))
 		get(t, srv, t.Context())
 		assert.Equal(t, httpadapter.ClientGone, (<-ended).Reason)
 	})
 }
 
-// A source that panics under a Recoverer makes no response that looks complete.
-func TestPanicIsNoEnd(t *testing.T) {
+// If a source panics under a Recoverer, the response does not look complete.
+func TestPanicLeavesTheResponseIncomplete(t *testing.T) {
 	each(t, func(t *testing.T, router func(http.Handler) http.Handler) {
 		first := true
 		srv, ended := serve(t, router, enumerator.Generate(func(context.Context) ([]byte, bool, error) {
@@ -203,7 +203,7 @@ func TestPanicIsNoEnd(t *testing.T) {
 
 func TestShutdownEndsTheStream(t *testing.T) {
 	each(t, func(t *testing.T, router func(http.Handler) http.Handler) {
-		// With an element: echo's Gzip makes no valid body of a stream of nothing.
+		// The stream has an element, since echo's Gzip makes an invalid body of an empty one.
 		srv, ended := serve(t, router, enumerator.Of([]byte("1\n")).AndThen(enumerator.Generate(forever)))
 		body := bufio.NewReader(get(t, srv, t.Context()).Body)
 		_, err := body.ReadString('\n')

@@ -1,5 +1,5 @@
-// Package stop tells a source that was stopped from one that has failed, and finds the cause of the end of
-// a run.
+// Package stop distinguishes a source that was stopped from one that has failed, and finds the cause for
+// the end of a run.
 package stop
 
 import (
@@ -12,25 +12,25 @@ import (
 // Err is enumerator.ErrStopped.
 var Err = errors.New("enumerator: the consumer is done")
 
-// Cause is why the context of a source ends that is not needed any more. Whoever asks with
-// errors.Is sees Err, and context.Canceled.
+// Cause is the cancellation cause for the context of a source that is no longer needed. errors.Is
+// reports that it is Err and context.Canceled.
 type Cause string
 
 func (c Cause) Error() string { return string(c) }
 
-// Unwrap returns what it is.
+// Unwrap returns Err and context.Canceled.
 func (Cause) Unwrap() []error { return []error{Err, context.Canceled} }
 
-// Over is why the context of a run ends when that is over.
+// Over is the cancellation cause for the context of a run that has ended.
 const Over = Cause("iteratee: the run is over")
 
-// Only reports whether err means only that a source was told to stop. An error that is joined to
-// that, such as one of closing a file, is a failure.
+// Only reports whether err means only that a source was told to stop. It returns false if another
+// error is joined to that, such as one from closing a file.
 func Only(err error) bool { return onlyIs(err, context.Canceled) }
 
-// Caused returns err as the error of a run whose context is ctx. If err means only that ctx has
-// ended, Caused returns the cause, for a function knows ctx.Err() and not the cause. If more is
-// joined to that, the cause is joined too.
+// Caused returns the error of a run whose context is ctx and which failed with err. If err means
+// only that ctx has ended, Caused returns the cause of that end, since most functions return
+// ctx.Err(). If another error is joined to ctx.Err(), Caused joins the cause to them.
 func Caused(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err

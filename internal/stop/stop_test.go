@@ -51,7 +51,7 @@ func TestCaused(t *testing.T) {
 		name string
 		ctx  context.Context
 		err  error
-		want []error // each in sight of errors.Is; the first is the result itself if it is the only one
+		want []error // errors.Is finds each; a single one is the result itself
 	}{
 		{"no error", ended, nil, []error{nil}},
 		{"before the end", open, read, []error{read}},

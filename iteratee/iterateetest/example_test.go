@@ -15,7 +15,7 @@ func ExampleTest() {
 }
 
 func ExampleTest_broken() {
-	// The first element: but every later one too, if somebody offers it.
+	// It takes the first element, but also each later one that is offered.
 	first := iteratee.New(func(context.Context) iteratee.Running[string, string] {
 		var got string
 		return iteratee.Running[string, string]{

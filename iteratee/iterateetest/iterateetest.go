@@ -1,5 +1,4 @@
-// Package iterateetest checks that an Iteratee keeps the laws on which everything
-// that drives one relies.
+// Package iterateetest checks that an Iteratee keeps the laws that its users rely on.
 package iterateetest
 
 import (
@@ -15,38 +14,37 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Test checks that it keeps the laws of an [iteratee.Iteratee] on the stream in and on
-// each beginning of it. It returns nil or an error that lists what is wrong, the first
-// case of each law:
+// Test checks that consumer keeps the laws of an [iteratee.Iteratee] on the stream in and on
+// each prefix of it. It returns nil, or an error with the first violation of each law:
 //
-//   - recipe: every run starts afresh, also while others go on, and leaves alone the
-//     results of those before.
-//   - done: once it is done, or has failed, it answers the same to whatever it is
-//     offered and consumes nothing, by Next, Batch or Kept.
-//   - EOF: it ends then, and is not changed by a second EOF.
+//   - recipe: each run starts anew, even while others go on, and does not change the results
+//     of earlier runs.
+//   - done: once consumer is done or has failed, it gives the same answer to each offer, by
+//     Next, Batch or Kept, and consumes nothing.
+//   - EOF: consumer ends at EOF. A second EOF changes nothing.
 //   - Batch, Keep: both do what Next does, however the stream is cut. Batch takes nothing once
 //     over is set, and neither keeps nor changes the slice.
 //   - Reset: it makes a new start of a run that has not failed, whichever way the elements came
 //     and will come.
-//   - rest: it leaves over the last elements of those it was handed, or the last part
-//     of them if they are slices or strings, and nothing while it wants more.
-//   - FlatMap: the one that follows gets what was left over, then what comes. Done is
-//     the identity on both sides, and FlatMap is associative.
-//   - cancel: when the context ends it does as ever, or fails with the cause.
+//   - rest: the leftovers are the last elements of the input, or the end of those if they are
+//     slices or strings. Nothing is left over while consumer wants more.
+//   - FlatMap: the next Iteratee gets the leftovers, then the other elements. Done is the
+//     identity on both sides, and FlatMap is associative.
+//   - cancel: when the context ends, consumer goes on as before or fails with the cause.
 //
-// Each law compares results and leftovers by [reflect.DeepEqual], and errors by their
-// text, with those of a run whose elements came one by one. So it must give equal
-// results for equal streams, and must not change the elements; a result that cannot be
-// compared, such as a function, is turned into one that can with [iteratee.Map].
-// Whether a result is the right one, Test cannot tell.
+// Test compares each run with a run whose elements came one by one: results and leftovers by
+// [reflect.DeepEqual], errors by their text. So consumer must give equal results for equal
+// streams, and must not change the elements. [iteratee.Map] can turn a result that cannot be
+// compared, such as a function, into one that can. Test cannot tell whether a result is the
+// right one.
 //
-// An Iteratee that can be used once does not pass, unless iteratee.Defer makes one for
-// each run; nor does one that leaves over what it was not handed, as
-// [iteratee.Done] can. The runs take place in goroutines too, so that the race detector
-// can see what they share. Their number grows with the length of in: ten elements say
-// as much as a thousand.
-func Test[E, A any](it iteratee.Iteratee[E, A], in []E) error {
-	c := &check[E, A]{it: it, in: in}
+// An Iteratee that can be used only once does not pass; [iteratee.Defer] makes an Iteratee for
+// each run. Nor does an Iteratee with leftovers that it was not handed, as [iteratee.Done] can
+// have. Runs take place in several goroutines too, so that the race detector finds state that
+// they share. The number of runs grows with the length of in. Ten elements find as much as a
+// thousand.
+func Test[E, A any](consumer iteratee.Iteratee[E, A], in []E) error {
+	c := &check[E, A]{it: consumer, in: in}
 	if c.isComplete() && c.isRecipe() {
 		for n := range c.whole.took + 1 {
 			c.stream(in[:n])
@@ -54,7 +52,7 @@ func Test[E, A any](it iteratee.Iteratee[E, A], in []E) error {
 		if c.whole.took < len(in) {
 			c.stream(in)
 		}
-		if c.Err() == nil { // most of what is shared has been found by now, without a data race
+		if c.Err() == nil { // shared state is mostly found by now, without a data race
 			c.concurrently()
 		}
 	}
@@ -91,7 +89,7 @@ func (c *check[E, A]) isComplete() bool {
 	return c.Err() == nil
 }
 
-// stream checks the laws on a beginning of c.in.
+// stream checks the laws on in, a prefix of c.in.
 func (c *check[E, A]) stream(in []E) {
 	ctx := context.Background()
 	want := run(ctx, c.it, in, c.watched)
@@ -135,7 +133,7 @@ func (c *check[E, A]) stream(in []E) {
 	}
 	c.flatMap(in, want)
 
-	// The others begin, or the context ends, when as much of c.in has been handed over.
+	// The other run begins, or the context ends, when in has been handed over of c.in.
 	other := c.whole
 	during := run(ctx, c.it, c.in, after[E](len(in), func() { other = run(ctx, c.it, c.in, oneByOne) }))
 	same(&c.Report, "recipe", "while another run takes place", c.in, c.whole, during)
@@ -155,7 +153,7 @@ func (c *check[E, A]) cancelled(in []E, got outcome[E, A]) {
 	}
 }
 
-// watched is oneByOne that looks at Rest.
+// watched is like oneByOne, but checks Rest before each element.
 func (c *check[E, A]) watched(s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
 	for i, e := range es {
 		if rest := s.Rest(); !rest.IsEmpty() {
@@ -205,8 +203,9 @@ func (c *check[E, A]) keepAgain(s iteratee.Sink[E], step iteratee.Step) iteratee
 	return step
 }
 
-// eofAgain sends EOF to what has ended. An adapter that has stopped may hand on then what it
-// would hand on for the result, and fail; so the answer can be an error, if the result is.
+// eofAgain sends EOF to a sink that has ended. An adapter that has stopped may then hand on the
+// elements that it would otherwise hand on for the result, and fail. So the answer may be an
+// error, if the result is one.
 func (c *check[E, A]) eofAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
 	if step.IsCont() {
 		step = s.EOF()
@@ -269,7 +268,7 @@ func (c *check[E, A]) mixed(s iteratee.Sink[E], es []E) (n int, step iteratee.St
 	return n, step
 }
 
-// pair is a result, and what the one after it got.
+// pair holds a result and the elements that the next Iteratee got.
 type pair[E, A any] struct {
 	Result A
 	Next   []E
@@ -301,7 +300,8 @@ func (c *check[E, A]) flatMap(in []E, want outcome[E, A]) {
 		run(ctx, iteratee.FlatMap(one, func([]E) iteratee.Iteratee[E, pair[E, A]] { return iteratee.FlatMap(c.it, then(one)) }), in, oneByOne))
 }
 
-// isRecipe makes c.whole. What it finds would be found again under the name of each law.
+// isRecipe makes c.whole. It comes before the other laws, since each would report the same
+// violation.
 func (c *check[E, A]) isRecipe() bool {
 	ctx := context.Background()
 	c.whole = run(ctx, c.it, c.in, oneByOne)

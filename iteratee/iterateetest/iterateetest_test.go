@@ -14,8 +14,8 @@ import (
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
 
-// taking is an iteratee that ends with the first n elements, and leaves over the one after
-// them. Each broken one below is this one with something changed.
+// taking is an iteratee that ends with the first n elements, and leaves over the element
+// after those. Each broken iteratee below is taking with a change.
 type taking struct {
 	n    int
 	got  []int
@@ -65,7 +65,7 @@ func (t *taking) running() iteratee.Running[int, []int] {
 	}
 }
 
-// take is taking, changed by change in every run.
+// take returns taking with change applied in each run.
 func take(n int, change func(*taking, *iteratee.Running[int, []int])) iteratee.Iteratee[int, []int] {
 	return iteratee.New(func(context.Context) iteratee.Running[int, []int] {
 		t := &taking{n: n}
@@ -129,7 +129,7 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"done: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; offered more after its end it takes 3, ends with [1 2 1"},
-		"leaves over what comes after done": {
+		"leaves over an element offered after done": {
 			take(2, func(t *taking, r *running) {
 				r.Next = func(e int) iteratee.Step {
 					if !t.end.IsCont() {
@@ -152,7 +152,7 @@ func TestBrokenIteratees(t *testing.T) {
 		"does not reset": {
 			take(2, func(_ *taking, r *running) { r.Reset = func() iteratee.Step { return iteratee.StepCont } }),
 			"Reset: over [2 3 4] it takes 3, ends with [2 3], leaves over [4]; after it was reset it takes 1, ends with []"},
-		"does not reset what came by Batch": {
+		"does not reset elements of a Batch": {
 			iteratee.New(func(context.Context) running {
 				var got, batched []int
 				one := iteratee.Sink[int]{Next: func(e int) iteratee.Step { batched = append(batched, e); return iteratee.StepCont }}
@@ -284,12 +284,12 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"Batch: it was given [1 2], and has changed that to [2 1]"},
-		"keeps others than Next does": {
+		"keeps other elements than Next": {
 			take(2, func(t *taking, r *running) {
 				r.Keep, r.Kept = func(e int) bool { return e > 1 }, t.next
 			}),
 			"Keep: over [1] it takes 1 and EOF, ends with [1]; by Keep and Kept it takes 1 and EOF, ends with []"},
-		"leaves over what it was not handed": {
+		"leaves over an element that it was not handed": {
 			take(2, func(t *taking, r *running) {
 				r.Rest = func() iteratee.Input[int] {
 					if t.end.IsCont() {
@@ -309,7 +309,7 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"rest: it was handed [1 2] and leaves over [1], which is not the end of that"},
-		"leaves over something while it wants more": {
+		"leaves over an element while it wants more": {
 			take(2, func(t *taking, r *running) {
 				r.Rest = func() iteratee.Input[int] {
 					if t.end.IsCont() {
@@ -329,7 +329,7 @@ func TestBrokenIteratees(t *testing.T) {
 				}
 			}),
 			"rest: over [1 2 3] it leaves over an EOF that it was not handed"},
-		"hides why the context has ended": {
+		"hides the cause when the context ends": {
 			iteratee.New(func(ctx context.Context) running {
 				t := &taking{n: 2}
 				r := t.running()
@@ -375,7 +375,7 @@ func TestCorrectIteratees(t *testing.T) {
 			r.Step = t.end
 		}),
 		"failed": iteratee.Error[int, []int](errors.New("boom"), iteratee.Empty[int]()),
-		"failed with what it was handed": iteratee.FlatMap(iteratee.Head[int](), func(e *int) iteratee.Iteratee[int, []int] {
+		"fails with an element": iteratee.FlatMap(iteratee.Head[int](), func(e *int) iteratee.Iteratee[int, []int] {
 			if e == nil {
 				return iteratee.Error[int, []int](errors.New("no element"), iteratee.EOF[int]())
 			}
@@ -394,7 +394,7 @@ func TestCorrectIteratees(t *testing.T) {
 }
 
 func TestPartsOfChunks(t *testing.T) {
-	// Ends with the first n bytes and leaves over the rest of the chunk, or more than that.
+	// bytes ends with the first n bytes, and leaves over the other bytes of the chunk or more.
 	bytes := func(n, extra int) iteratee.Iteratee[string, string] {
 		return iteratee.New(func(context.Context) iteratee.Running[string, string] {
 			var got, rest string

@@ -9,10 +9,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// outcome is all that can be seen of a run.
+// outcome is the visible outcome of a run.
 type outcome[E, A any] struct {
-	took       int  // elements
-	atEOF      bool // it wanted more after them
+	took       int  // the number of elements
+	atEOF      bool // it wanted more after those
 	result     A
 	err        error
 	rest       []E
@@ -22,12 +22,13 @@ type outcome[E, A any] struct {
 // hand is a way to hand over elements until the sink ends.
 type hand[E any] func(iteratee.Sink[E], []E) (int, iteratee.Step)
 
-// run runs it over in. What then holds comes between the last answer and the result.
-func run[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], in []E, hand hand[E],
+// run runs consumer over in. It calls the functions of then between the last answer and the
+// result.
+func run[E, A any](ctx context.Context, consumer iteratee.Iteratee[E, A], in []E, hand hand[E],
 	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	return drive(it.Start(ctx), in, hand, then...)
+	return drive(consumer.Start(ctx), in, hand, then...)
 }
 
 // runs runs it over one stream, resets it, and runs it over another.
@@ -72,7 +73,7 @@ func keepKept[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
 	return oneByOne(s, es)
 }
 
-// after is oneByOne that calls f after n elements, if the sink takes so many.
+// after is like oneByOne, but calls f after n elements, or when the sink ends before.
 func after[E any](n int, f func()) hand[E] {
 	return func(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
 		if taken, step := oneByOne(s, es[:n]); !step.IsCont() {
@@ -90,7 +91,7 @@ func (o outcome[E, A]) equal(p outcome[E, A]) bool {
 		(o.err != nil || reflect.DeepEqual(o.result, p.result)) && sameElements(o.rest, p.rest)
 }
 
-// String continues a sentence that begins with it.
+// String returns a predicate for the subject "it".
 func (o outcome[E, A]) String() string {
 	eof, ends, rest := "", fmt.Sprintf("ends with %+v", show(o.result)), ""
 	if o.atEOF {
@@ -105,7 +106,7 @@ func (o outcome[E, A]) String() string {
 	return fmt.Sprintf("takes %d%s, %s%s", o.took, eof, ends, rest)
 }
 
-// show is v for people: a Step by what it says, a pointer by what it points to.
+// show returns v for a message: the meaning of a Step, or the value behind a pointer.
 func show(v any) any {
 	if step, ok := v.(iteratee.Step); ok {
 		switch {
@@ -124,7 +125,7 @@ func show(v any) any {
 	return v
 }
 
-// same reports that two runs over in differ.
+// same reports a violation if two runs over in differ.
 func same[E, A any](r *report.Report, law, how string, in []E, want, got outcome[E, A]) {
 	if !got.equal(want) {
 		r.Wrong(law, "over %v it %v; %s it %v", in, want, how, got)
@@ -143,8 +144,8 @@ func sameElements[E any](a, b []E) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
-// endsWith reports whether part is the end of all, by elements or, if those are slices
-// or strings, by what is in them.
+// endsWith reports whether part is the end of all, by elements or, if those are slices or
+// strings, by the items in them.
 func endsWith[E any](all, part []E) bool {
 	if n := len(all) - len(part); n >= 0 && sameElements(all[n:], part) {
 		return true
