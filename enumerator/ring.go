@@ -30,7 +30,7 @@ type ring[E any] struct {
 	// because their places were needed. oldest is stored before their slots are cleared.
 	oldest atomic.Uint64
 
-	mu    sync.Mutex // for what follows
+	mu    sync.Mutex // guards the fields below
 	next  uint64     // the index of the next element
 	gone  uint64     // Seq of the last element that has left the ring
 	block int        // the number of entries to allocate together

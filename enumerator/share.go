@@ -15,7 +15,7 @@ type Shared[E any] struct {
 	source Enumerator[E]
 	config pushConfig
 
-	mu       sync.Mutex // for what follows
+	mu       sync.Mutex // guards the fields below
 	current  *sharing[E]
 	runs     int             // the number of runs attached to current and to those before
 	holds    int             // the number of calls of Hold without release

@@ -128,7 +128,7 @@ type unicast[E any] struct {
 	taken   atomic.Uint64
 	sized   atomic.Int64 // the sum of the sizes of all elements that were taken
 
-	mu      sync.Mutex // for what follows
+	mu      sync.Mutex // guards the fields below
 	ring    []E        // its length is a power of two, for a fast modulo; nil when the run is over
 	pushed  uint64
 	seen    uint64 // the value of taken when push last read it

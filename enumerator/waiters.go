@@ -12,7 +12,7 @@ type waiters struct {
 	n    atomic.Int64 // the number of waiters in group
 	rung atomic.Bool  // ring was called and not answered yet
 
-	mu    sync.Mutex // for what follows
+	mu    sync.Mutex // guards the fields below
 	group *group     // nil if there are no waiters
 }
 
