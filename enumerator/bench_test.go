@@ -13,22 +13,22 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// The three functions of every contender. Variables, so that none is inlined.
+// The three functions that every contender calls. They are variables so that none is inlined.
 var (
 	triple = func(e int) int { return 3 * e }
 	isEven = func(e int) bool { return e%2 == 0 }
 	add    = func(a, e int) int { return a + e }
 )
 
-// countTo is what Unfold calls.
+// countTo returns a function for Unfold.
 var countTo = func(end int) func(int) (int, int, bool) {
 	return func(n int) (int, int, bool) { return n, n + 1, n < end }
 }
 
 func mapFilterFold(source enumerator.Enumerator[int]) func(context.Context) (int, error) {
 	e := enumerator.Through(enumerator.Through(source, enumeratee.Map(triple)), enumeratee.Filter(isEven))
-	it := iteratee.Fold(0, add)
-	return func(ctx context.Context) (int, error) { return enumerator.Run(ctx, e, it) }
+	consumer := iteratee.Fold(0, add)
+	return func(ctx context.Context) (int, error) { return enumerator.Run(ctx, e, consumer) }
 }
 
 func numbers(n int) []int {
@@ -39,9 +39,8 @@ func numbers(n int) []int {
 	return es
 }
 
-// BenchmarkMapFilterFold runs map, filter and fold over 100,000 ints in turn with
-// the limit, the least that can call the same functions: a loop. It reports how
-// many times as long it takes.
+// BenchmarkMapFilterFold runs map, filter and fold over 100,000 ints, in turn with the limit: a loop
+// that calls the same functions. It reports the ratio of the two times.
 func BenchmarkMapFilterFold(b *testing.B) {
 	es := numbers(100_000)
 	next := countTo(len(es))
@@ -85,7 +84,7 @@ func BenchmarkMapFilterFold(b *testing.B) {
 			}
 			b.ReportMetric(float64(ours)/float64(loop), "x-limit")
 			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*len(es)), "ns/element")
-			b.ReportMetric(0, "ns/op") // of both together: means nothing
+			b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
 		})
 	}
 }

@@ -8,42 +8,41 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Hub hands what is pushed into it to any number of runs, which come and go at any time.
-// Its methods may be called by several goroutines at once, and what it returns run any number of
-// times. The zero Hub is not usable; [Broadcast] makes one.
+// A Hub hands each element that is pushed into it to any number of runs, which come and go at any time.
+// Several goroutines may call its methods at once, and its Enumerators can be run any number of times.
+// [Broadcast] makes a Hub. The zero Hub is not usable.
 //
-// It holds the last elements that were pushed, [Capacity] of them, in a ring that all runs read,
-// each at its own place. [CapacityFunc] bounds the ring by the sizes of elements as well. A push takes the same time however many runs there are; those that wait
-// wake one another. With no run attached, the ring goes on to hold the last elements, for those
-// who come later.
+// A Hub holds the last elements that were pushed, as many as [Capacity] says, in a ring. Each run reads
+// the ring at its own place. [CapacityFunc] limits the sizes of these elements as well. A push takes the same
+// time for any number of runs: runs that wait wake one another. The ring is kept up to date even if no
+// run is attached, for runs that begin later.
 //
-// A run is a full ring behind if it has not taken an element that must leave for the next one. It
-// meets the policy of the hub, [DropOldest] unless [WhenFull] says otherwise:
+// A run is a full ring behind if it has not taken an element that must leave the ring for the next one.
+// The policy of the hub decides what happens then. It is [DropOldest] unless [WhenFull] sets another:
 //
-//   - Block: a push waits until each run has taken what must leave.
-//   - DropOldest: the run goes on with the oldest element that is held.
-//   - DropNewest: as long as one run is a full ring behind, what is pushed is dropped for all.
+//   - Block: the push waits until each run has taken the elements that must leave.
+//   - DropOldest: the run continues with the oldest element that is held.
+//   - DropNewest: pushed elements are dropped for all runs until no run is a full ring behind.
 //   - FailSlow: the run fails with [ErrSlow].
 //
-// No drop is silent: a run that has lost elements is told by an [Item], in their place.
+// No drop is silent: a run that has lost elements gets an [Item] in their place that says so.
 //
-// What different runs see: [Hub.Live] begins with what is pushed after the run has begun.
-// [Hub.Last] begins with elements that are held, for one that comes late. [Hub.From] goes on where
-// another run has ended, for a client that comes again: with the element after that Position, or
-// with a Reset if the hub cannot tell any more what came after it. None of them loses or repeats
-// anything between what is held and what is new.
+// The Enumerators of a Hub differ in their first element. [Hub.Live] begins with the first element that
+// is pushed after the run has begun. [Hub.Last] begins with elements that are held, for a run that
+// comes late. [Hub.From] continues where an earlier run has ended, for a client that comes back: it
+// begins with the element after a Position, or with a Reset if the hub no longer knows which elements
+// came after it. No element between the held and the new ones is lost or repeated.
 //
-// When the hub has ended, each run gets what was pushed before, and then the end; so does one that
-// begins later.
+// When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
+// begins later gets the end too.
 type Hub[E any] struct {
 	ring[E]
 	waiters waiters
 }
 
-// Broadcast returns a new Hub, which holds nothing that has to be closed.
+// Broadcast returns a new Hub. A Hub need not be closed.
 //
-// It is Play's Concurrent.broadcast, in which the slowest consumer holds up all others, and which
-// holds nothing for those who come late. The two parts that Play returns are one.
+// Play calls it Concurrent.broadcast, and returns the Enumerator and the Channel as two values.
 func Broadcast[E any](opts ...PushOption) *Hub[E] {
 	return newHub[E]("Broadcast", configOf(DropOldest, opts))
 }
@@ -56,9 +55,9 @@ func newHub[E any](function string, config pushConfig) *Hub[E] {
 
 // Push hands e to all runs. After the end it returns [ErrEnded].
 //
-// Under the policy [Block], it waits until no run is a full ring behind, or until ctx ends: then
-// its cause is returned and e is not pushed. Under the others it does not wait, and what is dropped
-// is no error. A consumer must not push into a hub that waits for it.
+// Under the policy [Block], Push waits until no run is a full ring behind. If ctx ends first, Push
+// returns the cause of ctx and e is not pushed. A consumer must not push into a hub that waits for that
+// consumer. Under the other policies Push does not wait, and a drop is not an error.
 func (h *Hub[E]) Push(ctx context.Context, e E) error {
 	err := h.ring.push(ctx, e)
 	if err == nil {
@@ -67,14 +66,14 @@ func (h *Hub[E]) Push(ctx context.Context, e E) error {
 	return err
 }
 
-// End lets all runs run out, each when it has got what was pushed before. The consumers stay open
-// for what follows. Only the first of several ends counts.
+// End makes each run run out when it has got the elements that were pushed before. The consumers stay
+// open for another source. Only the first of several ends counts.
 func (h *Hub[E]) End() { h.finish(&ending{}) }
 
-// EOFAndEnd is End, and has each run send EOF, so that nothing can follow it.
+// EOFAndEnd is [Hub.End], but each run sends EOF, so no source can follow.
 func (h *Hub[E]) EOFAndEnd() { h.finish(&ending{eof: true}) }
 
-// EndWithError is End, and has all runs fail with err. It panics if err is nil.
+// EndWithError is [Hub.End], but each run fails with err. It panics if err is nil.
 func (h *Hub[E]) EndWithError(err error) { h.finish(failing(err)) }
 
 func (h *Hub[E]) finish(end *ending) {
@@ -82,29 +81,29 @@ func (h *Hub[E]) finish(end *ending) {
 	h.waiters.ring()
 }
 
-// Runs returns how many runs are attached.
+// Runs returns the number of attached runs.
 func (h *Hub[E]) Runs() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.runs
 }
 
-// Position returns that of the last element that was pushed. A client that is given the state of
-// things as of this Position, and then the run From it, misses nothing.
+// Position returns the Position of the last element that was pushed. A client that gets the state of the
+// application as of this Position, and then a run of [Hub.From] with it, misses nothing.
 func (h *Hub[E]) Position() Position { return h.position(h.last.Load()) }
 
-// Live returns the Enumerator of what is pushed after a run has begun.
+// Live returns an Enumerator of the elements that are pushed after a run has begun.
 func (h *Hub[E]) Live() Enumerator[Item[E]] { return h.items(h.live) }
 
-// Last returns the Enumerator of the last n elements that are held when a run begins, fewer if
-// there are not as many, and of what is pushed after that. It panics if n is negative.
+// Last returns an Enumerator of the last n elements that are held when a run begins, or of all if fewer
+// are held, and then of the elements that are pushed after that. It panics if n is negative.
 //
-// It is a replay subject of ReactiveX.
+// ReactiveX calls it a replay subject.
 func (h *Hub[E]) Last(n int) Enumerator[Item[E]] { return h.items(h.lastN(n)) }
 
-// From returns the Enumerator of what was and is pushed after the element at p. If elements after
-// p are not held any more when a run begins, or if p is not one of this hub, the run begins with a
-// Reset and with the oldest element that is held. From the zero Position it is Live.
+// From returns an Enumerator of the elements that were pushed, and will be pushed, after the element at
+// p. If the hub no longer holds all elements after p, or if p belongs to another hub, the run begins
+// with a Reset and the oldest element that is held. With the zero Position, From is Live.
 func (h *Hub[E]) From(p Position) Enumerator[Item[E]] { return h.items(h.from(p)) }
 
 func (h *Hub[E]) items(start start) Enumerator[Item[E]] {
@@ -115,10 +114,10 @@ func (h *Hub[E]) items(start start) Enumerator[Item[E]] {
 	})
 }
 
-// drive is a run, which reads at c.
+// drive is a run that reads at c.
 func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *cursor) iteratee.Step {
 	me := waiter{bell: make(chan bool, 1)}
-	// A select of the bell and the context would cost each element more than this the run.
+	// This costs a run less than a select of the bell and the context would cost each element.
 	defer context.AfterFunc(ctx, func() { h.waiters.leave(&me) })()
 	cork := iteratee.Cork(ctx)
 	defer cork(false)
@@ -148,44 +147,44 @@ func (h *Hub[E]) drive(ctx context.Context, sink iteratee.Sink[Item[E]], c *curs
 	}
 }
 
-// wait returns when there may be something to read at c, or false if me has left.
+// wait returns true when there may be something to read at c, and false if me has left.
 func (h *Hub[E]) wait(me *waiter, c *cursor) bool {
 	if !h.waiters.add(me) {
 		return false
 	}
-	if h.hasNews(c) { // it came before me
+	if h.hasNews(c) { // it came before me was added
 		h.waiters.ring()
 	}
 	return me.wait()
 }
 
-// An Item is a value, or what a run is told instead of one.
+// An Item is an element of a [Hub], or a notice that a run gets in place of elements.
 type Item[E any] struct {
 	Value E
 
-	// Position is where to go on after this Item: see [Hub.From].
+	// Position is the Position with which [Hub.From] continues after this Item.
 	Position Position
 
-	// Gap is not zero if elements were dropped. There is no Value then.
+	// Gap is not zero if elements were dropped. Value is zero then.
 	Gap Gap
 
-	// Reset says that the Position from which the run was to go on is not held any more, or is
-	// not one of this hub. There is no Value then. All elements that are held follow, so whatever
-	// was made of earlier ones has to be made anew.
+	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From]. Value is
+	// zero then. All elements that are held follow, so state built from earlier elements must be
+	// built anew.
 	Reset bool
 }
 
-// A Gap is N elements that were dropped, the first of them at From.
+// A Gap is a sequence of N elements that were dropped. The first of them is at From.
 type Gap struct {
 	From Position
 	N    uint64
 }
 
-// ErrLost is the error of a run of [Values] that has not seen all elements.
+// ErrLost is the error of a run of [Values] that has lost elements.
 var ErrLost = errors.New("enumerator: elements were lost")
 
-// Lost returns nil for a value. For a Gap or Reset it returns an error that wraps ErrLost and
-// says how many elements were lost.
+// Lost returns nil if i holds a Value. For a Gap or a Reset it returns an error that wraps [ErrLost] and
+// says which elements were lost.
 func (i Item[E]) Lost() error {
 	switch {
 	case i.Gap.N > 0:
@@ -198,9 +197,8 @@ func (i Item[E]) Lost() error {
 
 func (i Item[E]) slow() error { return fmt.Errorf("%w: %w", ErrSlow, i.Lost()) }
 
-// Values returns the Enumerator of the values of items. lost is called with each Item that is
-// a Gap or a Reset; an error that it returns ends the run. If it is nil, that is the error of
-// [Item.Lost].
+// Values returns an Enumerator of the Values of items. It calls lost with each Item that is a Gap or a
+// Reset. An error of lost ends the run. If lost is nil, the error of [Item.Lost] ends the run.
 func Values[E any](items Enumerator[Item[E]], lost func(Item[E]) error) Enumerator[E] {
 	if lost == nil {
 		lost = Item[E].Lost

@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// channelSum sends es through a buffered channel and adds them up.
+// channelSum sends es through a buffered channel and returns their sum.
 func channelSum(es []int, bound int) (total int) {
 	ch := make(chan int, bound)
 	go func() {
@@ -28,8 +28,8 @@ func channelSum(es []int, bound int) (total int) {
 	return total
 }
 
-// besideChannel runs e, which gives es, in turn with a buffered channel of the same bound. It
-// reports how many times as long it takes.
+// besideChannel runs e, which gives es, in turn with a buffered channel of the same capacity. It
+// reports the ratio of the two times.
 func besideChannel(b *testing.B, es []int, bound int, run func() (int, error)) {
 	var theirs, ours time.Duration
 	for b.Loop() {
@@ -46,7 +46,7 @@ func besideChannel(b *testing.B, es []int, bound int, run func() (int, error)) {
 	}
 	b.ReportMetric(float64(ours)/float64(theirs), "x-of-channel")
 	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*len(es)), "ns/element")
-	b.ReportMetric(0, "ns/op") // of both together: means nothing
+	b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
 }
 
 func BenchmarkUnicast(b *testing.B) {
@@ -83,7 +83,7 @@ func BenchmarkBroadcastOneToOne(b *testing.B) {
 	})
 }
 
-// BenchmarkBroadcastPushAlone pushes with nobody attached, in turn with an uncontended lock.
+// BenchmarkBroadcastPushAlone pushes while no run is attached, in turn with an uncontended lock.
 func BenchmarkBroadcastPushAlone(b *testing.B) {
 	const n = 1000
 	for _, policy := range []enumerator.Policy{enumerator.DropOldest, enumerator.Block} {
@@ -111,21 +111,21 @@ func BenchmarkBroadcastPushAlone(b *testing.B) {
 			}
 			b.ReportMetric(float64(ours)/float64(theirs), "x-of-mutex")
 			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*n), "ns/push")
-			b.ReportMetric(0, "ns/op") // of both together: means nothing
+			b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
 		})
 	}
 }
 
-// BenchmarkBroadcastIdle pushes to runs that all wait. It reports the time until the push returns, until
-// the last run has the element, and the memory of a run beside that of a goroutine that only waits for
-// its context.
+// BenchmarkBroadcastIdle pushes to runs that all wait. It reports the time until the push returns, the
+// time until the last run has the element, and the memory of a run beside the memory of a goroutine
+// that only waits for its context.
 func BenchmarkBroadcastIdle(b *testing.B) {
 	for _, n := range []int{1, 100, 10_000, 100_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			var goroutines float64
-			for range 2 { // the second time the runtime has what it keeps of goroutines, as it has later
+			for range 2 { // the first round fills the pool of goroutines that the runtime keeps
 				var over sync.WaitGroup
 				plain, end := context.WithCancel(b.Context())
 				goroutines = heapOf(n, func() {
@@ -144,7 +144,7 @@ func BenchmarkBroadcastIdle(b *testing.B) {
 			var missing atomic.Int64
 			var over sync.WaitGroup
 			all := make(chan struct{})
-			it := iteratee.ForEach(func(context.Context, enumerator.Item[int]) error {
+			consumer := iteratee.ForEach(func(context.Context, enumerator.Item[int]) error {
 				if missing.Add(-1) == 0 {
 					all <- struct{}{}
 				}
@@ -158,7 +158,7 @@ func BenchmarkBroadcastIdle(b *testing.B) {
 			}
 			runs := heapOf(n, func() {
 				for range n {
-					over.Go(func() { _, _ = enumerator.Run(ctx, live, it) })
+					over.Go(func() { _, _ = enumerator.Run(ctx, live, consumer) })
 				}
 				wait()
 			})
@@ -176,14 +176,14 @@ func BenchmarkBroadcastIdle(b *testing.B) {
 			b.ReportMetric(float64(last.Nanoseconds())/float64(b.N), "ns/last")
 			b.ReportMetric(float64(last.Nanoseconds())/float64(b.N*n), "ns/run")
 			b.ReportMetric(runs-goroutines, "B/run")
-			b.ReportMetric(0, "ns/op") // with the wait before each push: means nothing
+			b.ReportMetric(0, "ns/op") // hides a time that includes the wait before each push
 			cancel()
 			over.Wait()
 		})
 	}
 }
 
-// heapOf returns how many bytes of heap, without stacks, each of n has that start starts.
+// heapOf returns the bytes of heap, without stacks, of each of the n goroutines that start starts.
 func heapOf(n int, start func()) float64 {
 	var before, after runtime.MemStats
 	runtime.GC()

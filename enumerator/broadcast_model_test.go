@@ -19,28 +19,28 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// model is what a hub does, one thing after the other.
+// model does sequentially what a hub does concurrently.
 type model struct {
 	capacity int
-	most     int // the sum of sizes, 0 if they do not count
-	left     int // how many of kept have left
+	most     int // the greatest sum of sizes, 0 if sizes do not count
+	left     int // the number of elements of kept that have left the ring
 	policy   enumerator.Policy
-	kept     []uint64 // the Seq of every element that was not dropped as it came
+	kept     []uint64 // the Seq of every element except those that were never stored
 	seq      uint64
 	ended    bool
 	runs     []*modelRun
 }
 
-// modelRun is a run whose consumer holds on to each item until it is let go on.
+// modelRun is a run whose consumer keeps each item until the test lets it continue.
 type modelRun struct {
-	next  int // in kept
+	next  int // the index of the next element in kept
 	seen  uint64
 	reset bool
 	busy  bool
 	over  bool
 	want  []string
 
-	// The real one.
+	// The fields of the real run.
 	cancel context.CancelFunc
 	goOn   chan struct{}
 	mu     sync.Mutex
@@ -48,12 +48,12 @@ type modelRun struct {
 	err    error
 }
 
-// sizeOf is that of the element with this Seq.
-func sizeOf(seq uint64) int { return int(seq * 7 % 6) } // 1 1 2 3 4 5 at first, in some order, and 0
+// sizeOf returns the size of the element with this Seq.
+func sizeOf(seq uint64) int { return int(seq * 7 % 6) } // 1 2 3 4 5 0, in some order, then again
 
 func (m *model) oldest() int { return m.left }
 
-// oldestWith is what oldest would be with one more element.
+// oldestWith returns the value of oldest after one more push.
 func (m *model) oldestWith(seq uint64) int {
 	fits := func(from int) bool {
 		sum := 0
@@ -69,7 +69,7 @@ func (m *model) oldestWith(seq uint64) int {
 	return oldest
 }
 
-// gone is the last Seq that is not held any more.
+// gone returns the last Seq that is no longer held.
 func (m *model) gone() uint64 {
 	if m.oldest() == 0 {
 		return 0
@@ -77,7 +77,7 @@ func (m *model) gone() uint64 {
 	return m.kept[m.oldest()-1]
 }
 
-// full reports whether a run needs an element that would have to go for the next one.
+// full reports whether a run needs an element that would have to leave for the next one.
 func (m *model) full() bool {
 	for _, r := range m.runs {
 		if !r.over && r.next < m.oldestWith(m.seq+1) {
@@ -87,7 +87,7 @@ func (m *model) full() bool {
 	return false
 }
 
-// read has r take the next item, if it is free to.
+// read makes r take the next item unless it is busy or over.
 func (m *model) read(r *modelRun) {
 	if r.busy || r.over {
 		return
@@ -122,7 +122,7 @@ func (m *model) read(r *modelRun) {
 
 func TestBroadcastIsItsModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // a bubble has no Deadline, for which rapid asks a *testing.T
+		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // rapid asks a *testing.T for its Deadline, which fails in a bubble
 			m := &model{
 				capacity: rapid.IntRange(1, 4).Draw(t, "capacity"),
 				policy: rapid.SampledFrom([]enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow}).
@@ -177,7 +177,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 			live := func() *modelRun { return &modelRun{next: len(m.kept), seen: m.seq} }
 			push := func(t *rapid.T) {
 				ctx, cancel := context.WithCancel(context.Background())
-				cancel() // it does not wait
+				cancel() // ends a push that would wait
 				err := hub.Push(ctx, m.seq+1)
 				switch {
 				case m.ended:
@@ -226,7 +226,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 					}
 					attach(hub.From(p), r)
 				},
-				"go on": func(t *rapid.T) {
+				"continue": func(t *rapid.T) {
 					r := one(t, func(r *modelRun) bool { return r.busy && !r.over })
 					r.goOn <- struct{}{}
 					r.busy = false
@@ -270,8 +270,8 @@ func shownOf(i enumerator.Item[uint64]) string {
 	return shown([]item{{Value: int(i.Value), Position: i.Position, Gap: i.Gap, Reset: i.Reset}})[0]
 }
 
-// A thousand runs come and go while elements are pushed. Each must see an ordered part of them, with
-// exactly those gaps that its policy allows.
+// A thousand runs come and go while elements are pushed. Each must see some of them in order, with
+// exactly the gaps that the policy allows.
 func TestBroadcastStress(t *testing.T) {
 	const n, runs, capacity = 100_000, 1000, 64
 	test := func(name string, policy enumerator.Policy, opts ...enumerator.PushOption) {
@@ -279,7 +279,7 @@ func TestBroadcastStress(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 			hub := enumerator.Broadcast[int](append(opts, enumerator.WhenFull(policy))...)
 			seen := &fates{got: make([]bool, n+1), lost: make([]bool, n+1)}
-			starts := map[int]int{} // how many runs at which element: some alone, some together
+			starts := map[int]int{} // the number of runs that start at each element: some alone, some together
 			for i := range runs {
 				if i%2 == 0 {
 					starts[rand.IntN(n)+1]++
@@ -325,7 +325,7 @@ func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy,
 	defer cancel()
 	var e items
 	before := hub.Position()
-	next := uint64(0) // the Seq that must come, 0 if any can
+	next := uint64(0) // the Seq that must come next, 0 if any may
 	switch rand.IntN(3) {
 	case 0:
 		e = hub.Live()
@@ -370,7 +370,7 @@ func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy,
 			fates.mu.Unlock()
 		}
 		if count++; count%100 == 0 {
-			runtime.Gosched() // be late
+			runtime.Gosched() // makes this run late
 		}
 		if count < stay {
 			return a, false, nil

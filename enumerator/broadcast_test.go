@@ -38,7 +38,7 @@ func hubOf(t *testing.T, n int, opts ...enumerator.PushOption) *enumerator.Hub[i
 	return hub
 }
 
-// shown says what items are: "value", "from+n" for a gap, "reset seq".
+// shown returns a text for each item: "value", "from+n" for a Gap, "reset seq" for a Reset.
 func shown(is []item) (all []string) {
 	for _, i := range is {
 		switch {
@@ -53,8 +53,8 @@ func shown(is []item) (all []string) {
 	return all
 }
 
-// What those see that come when 5 elements have been pushed. The sixth is pushed while they are at
-// their first, or have found that there is none.
+// These runs begin when 5 elements have been pushed. The sixth is pushed while they are busy with their
+// first element, or wait because there is none.
 func TestBroadcastReplay(t *testing.T) {
 	type hub = *enumerator.Hub[int]
 	from := func(seq, epoch uint64) func(h hub) items {
@@ -72,7 +72,7 @@ func TestBroadcastReplay(t *testing.T) {
 		"no last":                   {last(0), 9, []string{"6"}},
 		"last":                      {last(1), 9, []string{"5", "6"}},
 		"last two":                  {last(2), 9, []string{"4", "5", "6"}},
-		"last of what is held":      {last(9), 3, []string{"3", "4", "5", "6"}},
+		"more than are held":        {last(9), 3, []string{"3", "4", "5", "6"}},
 		"last of all":               {last(9), 9, []string{"1", "2", "3", "4", "5", "6"}},
 		"from none":                 {func(h hub) items { return h.From(enumerator.Position{}) }, 9, []string{"6"}},
 		"from now":                  {from(5, 0), 9, []string{"6"}},
@@ -113,7 +113,7 @@ func TestBroadcastReplay(t *testing.T) {
 				}
 				synctest.Wait()
 				assert.Equal(t, 3, h.Runs())
-				if c.capacity == 3 { // so that the sixth replaces nothing that they have yet to read
+				if c.capacity == 3 { // the sixth must not replace an element that a run has yet to read
 					time.Sleep(2 * time.Second)
 				}
 				require.NoError(t, h.Push(t.Context(), 6))
@@ -126,7 +126,7 @@ func TestBroadcastReplay(t *testing.T) {
 	assert.PanicsWithValue(t, "enumerator: Last: n must not be negative, got -1", func() { hubOf(t, 0).Last(-1) })
 }
 
-// Each policy with a ring of two, one run that is held up at 1 and one that is not.
+// Each policy is tried with a ring of two, one run that is held up at 1 and one that is not.
 func TestBroadcastPolicies(t *testing.T) {
 	for policy, c := range map[enumerator.Policy]struct {
 		slow, fast []string
@@ -154,7 +154,7 @@ func TestBroadcastPolicies(t *testing.T) {
 						assert.ErrorIs(t, err, wantErr)
 						if wantErr != nil {
 							assert.ErrorIs(t, err, enumerator.ErrLost)
-							assert.ErrorContains(t, err, fmt.Sprintf(": %d from ", c.lost), "how many")
+							assert.ErrorContains(t, err, fmt.Sprintf(": %d from ", c.lost), "the number of lost elements")
 						}
 						assert.Equal(t, want, shown(got))
 					})
@@ -168,7 +168,7 @@ func TestBroadcastPolicies(t *testing.T) {
 					synctest.Wait()
 				}
 				if policy == enumerator.Block {
-					assert.Equal(t, time.Minute, time.Since(start), "it has waited for the slow one")
+					assert.Equal(t, time.Minute, time.Since(start), "the push has waited for the slow run")
 				} else {
 					assert.Zero(t, time.Since(start))
 				}
@@ -189,7 +189,7 @@ func TestBroadcastEnds(t *testing.T) {
 		"End":          {(*enumerator.Hub[int]).End, 0, nil},
 		"EOFAndEnd":    {(*enumerator.Hub[int]).EOFAndEnd, 1, nil},
 		"EndWithError": {func(h *enumerator.Hub[int]) { h.EndWithError(errBoom) }, 0, errBoom},
-		"the first counts": {func(h *enumerator.Hub[int]) {
+		"the first end counts": {func(h *enumerator.Hub[int]) {
 			h.EOFAndEnd()
 			h.EndWithError(errBoom)
 			h.End()
@@ -200,24 +200,24 @@ func TestBroadcastEnds(t *testing.T) {
 				hub := hubOf(t, 2)
 				run := func() {
 					consumer := &probe.Counted[int, []int]{It: iteratee.Collect[int]()}
-					it := enumerator.Apply(t.Context(), enumerator.Values(hub.Last(2), nil), consumer.Iteratee())
+					applied := enumerator.Apply(t.Context(), enumerator.Values(hub.Last(2), nil), consumer.Iteratee())
 					assert.Equal(t, c.eofs, consumer.EOFs.Load())
-					got, err := enumerator.Run(t.Context(), enumerator.Empty[int](), it)
+					got, err := enumerator.Run(t.Context(), enumerator.Empty[int](), applied)
 					assert.ErrorIs(t, err, c.err)
 					if c.err == nil {
 						assert.Equal(t, []int{1, 2}, got)
 					}
-					assert.EqualValues(t, 2, consumer.Nexts.Load(), "what was pushed before comes first")
+					assert.EqualValues(t, 2, consumer.Nexts.Load(), "the elements that were pushed before come first")
 				}
 				var wg sync.WaitGroup
 				for range 9 {
 					wg.Go(run)
 				}
-				synctest.Wait() // they wait
+				synctest.Wait() // the runs wait
 				assert.Equal(t, 9, hub.Runs())
 				c.end(hub)
 				wg.Wait()
-				run() // one that comes later
+				run() // a run that begins later
 				assert.ErrorIs(t, hub.Push(t.Context(), 3), enumerator.ErrEnded)
 				assert.EqualValues(t, 2, hub.Position().Seq)
 			})
@@ -226,17 +226,17 @@ func TestBroadcastEnds(t *testing.T) {
 	assert.PanicsWithValue(t, "enumerator: EndWithError: err must not be nil", func() { hubOf(t, 0).EndWithError(nil) })
 }
 
-// A push that waits ends when its context does, when the hub has ended, and when the slow run
-// goes on or leaves.
-func TestBroadcastPushThatWaits(t *testing.T) {
+// A waiting push returns when its context ends, when the hub ends, and when the slow run continues or
+// leaves.
+func TestBroadcastWaitingPush(t *testing.T) {
 	for name, c := range map[string]struct {
 		act  func(hub *enumerator.Hub[int], cancelPush, cancelRun, goOn func())
 		push error
 	}{
-		"its context ends":     {func(_ *enumerator.Hub[int], cancelPush, _, _ func()) { cancelPush() }, errBoom},
-		"the hub ends":         {func(hub *enumerator.Hub[int], _, _, _ func()) { hub.End() }, enumerator.ErrEnded},
-		"the slow run goes on": {func(_ *enumerator.Hub[int], _, _, goOn func()) { goOn() }, nil},
-		"the slow run leaves":  {func(_ *enumerator.Hub[int], _, cancelRun, goOn func()) { cancelRun(); goOn() }, nil},
+		"the context ends":       {func(_ *enumerator.Hub[int], cancelPush, _, _ func()) { cancelPush() }, errBoom},
+		"the hub ends":           {func(hub *enumerator.Hub[int], _, _, _ func()) { hub.End() }, enumerator.ErrEnded},
+		"the slow run continues": {func(_ *enumerator.Hub[int], _, _, goOn func()) { goOn() }, nil},
+		"the slow run leaves":    {func(_ *enumerator.Hub[int], _, cancelRun, goOn func()) { cancelRun(); goOn() }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -249,7 +249,7 @@ func TestBroadcastPushThatWaits(t *testing.T) {
 					_, _ = enumerator.Run(ctx, hub.Live(), iteratee.ForEach(func(context.Context, item) error { <-gate; return nil }))
 				})
 				synctest.Wait()
-				for i := range 3 { // one in hand, two in the ring
+				for i := range 3 { // one for the consumer, two for the ring
 					require.NoError(t, hub.Push(pushCtx, i))
 					synctest.Wait()
 				}
@@ -273,8 +273,8 @@ func TestBroadcastPushThatWaits(t *testing.T) {
 	}
 }
 
-// Nothing waits for anybody when nobody is attached.
-func TestBroadcastWithNobodyAttached(t *testing.T) {
+// Pushes do not wait if no run is attached.
+func TestBroadcastWithNoRunAttached(t *testing.T) {
 	for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest, enumerator.DropNewest, enumerator.FailSlow} {
 		hub := hubOf(t, 10, enumerator.Capacity(3), enumerator.WhenFull(policy))
 		hub.End()
@@ -284,11 +284,11 @@ func TestBroadcastWithNobodyAttached(t *testing.T) {
 	}
 }
 
-// A run abandoned at each element, and while it waits: the hub forgets it, and its goroutine ends.
+// A run is abandoned at each element, and while it waits. The hub forgets it, and its goroutine ends.
 func TestBroadcastAbandoned(t *testing.T) {
 	const n = 5
 	for k := 1; k <= n+1; k++ {
-		for name, each := range map[string]func(cancel func()) error{ // at the k-th element
+		for name, each := range map[string]func(cancel func()) error{ // called at the k-th element
 			"done":   func(func()) error { return nil },
 			"error":  func(func()) error { return errBoom },
 			"cancel": func(cancel func()) error { cancel(); return nil },
@@ -296,7 +296,7 @@ func TestBroadcastAbandoned(t *testing.T) {
 			"Goexit": func(func()) error { runtime.Goexit(); return nil },
 		} {
 			if k > n && name != "cancel" {
-				continue // nothing comes while it waits
+				continue // no element comes while the run waits
 			}
 			for _, policy := range []enumerator.Policy{enumerator.Block, enumerator.DropOldest} {
 				t.Run(fmt.Sprint(name, " ", policy, " at ", k), func(t *testing.T) {
@@ -327,7 +327,7 @@ func TestBroadcastAbandoned(t *testing.T) {
 							assert.ErrorIs(t, err, errCut)
 						}
 						assert.Zero(t, hub.Runs())
-						for i := range 3 * n { // it holds up nobody
+						for i := range 3 * n { // the run holds up no push
 							require.NoError(t, hub.Push(t.Context(), i))
 						}
 						cancel(nil)
@@ -338,8 +338,8 @@ func TestBroadcastAbandoned(t *testing.T) {
 	}
 }
 
-// Some of many runs that wait are cancelled before and while all are woken.
-func TestBroadcastCancelsAmongManyThatWait(t *testing.T) {
+// Some of many waiting runs are cancelled before and while all are woken.
+func TestBroadcastCancelsSomeOfManyWaitingRuns(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	const n = 200
 	for range 20 {
@@ -377,8 +377,8 @@ func TestBroadcastCancelsAmongManyThatWait(t *testing.T) {
 	}
 }
 
-// Play completes a consumer that is done already at the next push.
-func TestBroadcastDoesNotWaitForAConsumerThatIsDone(t *testing.T) {
+// In Play, a consumer that is done already completes at the next push.
+func TestBroadcastDoesNotWaitForADoneConsumer(t *testing.T) {
 	hub := enumerator.Broadcast[int]()
 	assert.Nil(t, collect(t, enumerator.Through(hub.Live(), enumeratee.Take[item](0))))
 }
@@ -389,7 +389,7 @@ func TestBroadcastEndsWithTheContext(t *testing.T) {
 	})
 	endsAtOnce(t, hubOf(t, 9).Last(9))
 
-	// Also if the hub has ended by then: what it says would look like the end of a whole stream.
+	// The cause wins even if the hub has ended by then, because the stream may have been cut short.
 	for name, end := range map[string]func(*enumerator.Hub[int]){
 		"End":          (*enumerator.Hub[int]).End,
 		"EOFAndEnd":    (*enumerator.Hub[int]).EOFAndEnd,
@@ -403,7 +403,7 @@ func TestBroadcastEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// Neither a run that is behind nor entries that are made together keep what has left.
+// Elements that have left are freed, even if a run is behind or entries are allocated together.
 func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
 	type message = *[1 << 10]int
 	const capacity, n = 4, 100
@@ -456,8 +456,8 @@ func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
 	}
 }
 
-// As long as one entry of several that are made at once is needed, all are in memory.
-func TestEntriesThatAreMadeAtOnceKeepLittle(t *testing.T) {
+// As long as one of several entries that were allocated together is in use, all stay in memory.
+func TestEntriesAllocatedTogetherKeepLittle(t *testing.T) {
 	assert.Equal(t, 32, enumerator.BlockOf[int]())
 	assert.Equal(t, 32, enumerator.BlockOf[struct {
 		a    [2]uint16
@@ -468,7 +468,7 @@ func TestEntriesThatAreMadeAtOnceKeepLittle(t *testing.T) {
 	assert.Equal(t, 1, enumerator.BlockOf[string]())
 	assert.Equal(t, 1, enumerator.BlockOf[[]byte]())
 	assert.Equal(t, 1, enumerator.BlockOf[any]())
-	assert.Equal(t, 1, enumerator.BlockOf[time.Time](), "which has a *Location")
+	assert.Equal(t, 1, enumerator.BlockOf[time.Time](), "it has a *Location")
 	assert.Equal(t, 1, enumerator.BlockOf[[1]struct{ f func() }]())
 }
 
@@ -477,16 +477,16 @@ func TestCapacityFunc(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts []enumerator.PushOption
 		in   []string
-		want string // that is held after each push, oldest first
+		want string // the elements held after each push, oldest first
 	}{
-		"just full":          {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bb", "c", "d"}, "a|a bb|a bb c|bb c d"},
-		"several leave":      {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "b", "c", "ddd", "e"}, "a|a b|a b c|c ddd|ddd e"},
-		"too large":          {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbbbbb", "c"}, "a|bbbbbbb|c"},
-		"as large as can be": {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbb", "c"}, "a|bbbb|c"},
-		"of size 0":          {[]enumerator.PushOption{enumerator.CapacityFunc(2, func(string) int { return 0 })}, []string{"a", "b", "c"}, "a|a b|b c"},
-		"Capacity too":       {[]enumerator.PushOption{enumerator.CapacityFunc(4, length), enumerator.Capacity(2)}, []string{"a", "b", "c", "dddd"}, "a|a b|b c|dddd"},
-		"beyond all bounds":  {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, func(string) int { return math.MaxInt })}, []string{"a", "b"}, "a|b"},
-		"without bound":      {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, length)}, []string{"a", "b"}, "a|a b"},
+		"just full":           {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bb", "c", "d"}, "a|a bb|a bb c|bb c d"},
+		"several leave":       {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "b", "c", "ddd", "e"}, "a|a b|a b c|c ddd|ddd e"},
+		"too large":           {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbbbbb", "c"}, "a|bbbbbbb|c"},
+		"as large as allowed": {[]enumerator.PushOption{enumerator.CapacityFunc(4, length)}, []string{"a", "bbbb", "c"}, "a|bbbb|c"},
+		"of size 0":           {[]enumerator.PushOption{enumerator.CapacityFunc(2, func(string) int { return 0 })}, []string{"a", "b", "c"}, "a|a b|b c"},
+		"Capacity too":        {[]enumerator.PushOption{enumerator.CapacityFunc(4, length), enumerator.Capacity(2)}, []string{"a", "b", "c", "dddd"}, "a|a b|b c|dddd"},
+		"the sum overflows":   {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, func(string) int { return math.MaxInt })}, []string{"a", "b"}, "a|b"},
+		"no limit":            {[]enumerator.PushOption{enumerator.CapacityFunc(math.MaxInt, length)}, []string{"a", "b"}, "a|a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hub := enumerator.Broadcast[string](c.opts...)

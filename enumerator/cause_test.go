@@ -18,7 +18,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// waits waits for the end of ctx and says so as most functions do, without the cause.
+// waits waits for the end of ctx and returns ctx.Err(), as most functions do, without the cause.
 func waits(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
@@ -30,7 +30,7 @@ type contextReader struct{ ctx context.Context }
 
 func (r contextReader) Read([]byte) (int, error) { return 0, waits(r.ctx) }
 
-// A function that returns ctx.Err() does not hide why the context has ended, wherever it is called.
+// A function that returns ctx.Err() does not hide the cause of its context, wherever it is called.
 func TestTheCauseIsNotLost(t *testing.T) {
 	type run = func(ctx context.Context, wait func(context.Context) error) error
 	source := func(make func(wait func(context.Context) error) enumerator.Enumerator[int]) run {
@@ -89,7 +89,7 @@ func TestTheCauseIsNotLost(t *testing.T) {
 				return bytes(enumerator.FromWriter(func(io.Writer) error { return wait(ctx) })), nil
 			})
 		}),
-		"FromReadCloser that cannot open": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+		"FromReadCloser whose open fails": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return bytes(enumerator.FromReadCloser(func(ctx context.Context) (io.ReadCloser, error) { return nil, wait(ctx) }, 10))
 		}),
 		"FromReader": func(ctx context.Context, _ func(context.Context) error) error {
@@ -189,7 +189,7 @@ func TestTheCauseIsNotLost(t *testing.T) {
 			return err
 		},
 	} {
-		for how, wait := range map[string]func(context.Context) error{"as it is": waits, "wrapped": waitsWrapped} {
+		for how, wait := range map[string]func(context.Context) error{"plain": waits, "wrapped": waitsWrapped} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					cancelled, cancel := context.WithCancelCause(t.Context())

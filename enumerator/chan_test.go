@@ -32,10 +32,10 @@ func TestFromChan(t *testing.T) {
 	got, err := seen(t.Context(), e, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []int{1}, got)
-	assert.Equal(t, []int{2, 3}, collect(t, enumerator.Through(e, enumeratee.Take[int](2))), "nothing is received that no consumer gets")
+	assert.Equal(t, []int{2, 3}, collect(t, enumerator.Through(e, enumeratee.Take[int](2))), "every received element reaches a consumer")
 	assert.Nil(t, collect(t, enumerator.Through(e, enumeratee.Take[int](0))))
 	assert.Equal(t, []int{4, 5}, collect(t, e))
-	assert.Nil(t, collect(t, e), "what a run has received is gone")
+	assert.Nil(t, collect(t, e), "the first run has received all elements")
 
 	open := filled(4)
 	endsAtOnce(t, enumerator.FromChan(open))
@@ -52,7 +52,7 @@ func TestFromChanWaits(t *testing.T) {
 		ch <- 1
 		endsAfterASecond(t, enumerator.FromChan(ch), 1)
 	})
-	synctest.Test(t, func(t *testing.T) { // runs that share a channel share what it gives
+	synctest.Test(t, func(t *testing.T) { // runs of one channel share its elements
 		ch := make(chan int)
 		e := enumerator.FromChan(ch)
 		var all []int

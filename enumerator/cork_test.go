@@ -14,7 +14,8 @@ import (
 	"github.com/halley-go/halley/internal/probe"
 )
 
-// While the consumer is busy with 0, three elements come, and two and the end while it is with 4.
+// While the consumer is busy with 0, three elements come. While it is busy with 4, two elements and the
+// end come.
 func TestSourcesThatCork(t *testing.T) {
 	push := func(push func(int), end func()) {
 		push(0)
@@ -70,7 +71,7 @@ func TestSourcesThatCork(t *testing.T) {
 	}
 }
 
-// The consumer is not left corked, however the source ends.
+// The consumer is uncorked in the end, however the source ends.
 func TestSourcesUncorkWhenTheyAreStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := make(chan int, 3)

@@ -17,7 +17,7 @@ func TestDefer(t *testing.T) {
 		builds++
 		return enumerator.Of(builds, 7), nil
 	})
-	assert.Zero(t, builds, "not built before it is run")
+	assert.Zero(t, builds, "not built before the run")
 	assert.Equal(t, []int{1, 7}, collect(t, e))
 	assert.Equal(t, []int{2, 7}, collect(t, e), "built for each run")
 	_, err := seen(t.Context(), enumerator.Of(1).AndThen(e), 1)
@@ -39,7 +39,7 @@ func TestDefer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		endsAfterASecond(t, enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[int], error) {
 			<-ctx.Done()
-			return enumerator.Of(1), nil // that it was cancelled is not for it to say
+			return enumerator.Of(1), nil // build need not report the cancellation
 		}))
 	})
 }

@@ -30,7 +30,7 @@ func collect[E any](t *testing.T, e enumerator.Enumerator[E]) []E {
 
 func upTo3(n int) (int, int, bool) { return n, n + 1, n <= 3 }
 
-// failing gives 1 and then fails.
+// failing returns a source that gives 1 and then fails.
 func failing() enumerator.Enumerator[int] {
 	return enumerator.Of(1).AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom }))
 }
@@ -54,7 +54,7 @@ func TestCancelWhileASourceWaits(t *testing.T) {
 			<-ctx.Done()
 			return 0, false, context.Cause(ctx)
 		}),
-		"Generate that hides it": enumerator.Generate(func(ctx context.Context) (int, bool, error) {
+		"Generate that hides the cause": enumerator.Generate(func(ctx context.Context) (int, bool, error) {
 			<-ctx.Done()
 			return 0, false, nil
 		}),
@@ -133,7 +133,7 @@ func TestRunSendsEOFOnce(t *testing.T) {
 	done := &probe.Counted[int, *int]{It: iteratee.Head[int]()}
 	_, err := enumerator.Run(t.Context(), probe.Naturals(), done.Iteratee())
 	require.NoError(t, err)
-	assert.Zero(t, done.EOFs.Load(), "what is done is not told")
+	assert.Zero(t, done.EOFs.Load(), "a consumer that is done gets no EOF")
 }
 
 func TestApplySendsNoEOF(t *testing.T) {
@@ -146,11 +146,11 @@ func TestApplySendsNoEOF(t *testing.T) {
 	assert.EqualValues(t, 1, consumer.EOFs.Load())
 
 	_, err = enumerator.Run(t.Context(), enumerator.Of(3), enumerator.Apply(t.Context(), failing(), iteratee.Collect[int]()))
-	assert.ErrorIs(t, err, errBoom, "a failure is kept")
+	assert.ErrorIs(t, err, errBoom, "the failure of the source")
 
 	head, err := enumerator.Run(t.Context(), enumerator.Of(3), enumerator.Apply(t.Context(), enumerator.Of(1), iteratee.Head[int]()))
 	require.NoError(t, err)
-	assert.Equal(t, 1, *head, "what is done stays done")
+	assert.Equal(t, 1, *head, "a consumer that is done stays done")
 }
 
 func TestAndThen(t *testing.T) {
@@ -200,7 +200,7 @@ func TestThroughFlushesAtTheEndAndAtAStop(t *testing.T) {
 	assert.Equal(t, []int{6, 9}, collect(t, enumerator.Through(enumerator.Of(1, 2, 3), enumeratee.Grouped(sum)).AndThen(enumerator.Of(9))))
 	assert.Equal(t, []int{3, 9}, collect(t, enumerator.Through(enumerator.Through(probe.Naturals(), enumeratee.Take[int](2)), enumeratee.Grouped(sum)).AndThen(enumerator.Of(9))))
 	_, err := enumerator.Run(t.Context(), enumerator.Through(failing(), enumeratee.Grouped(sum)), iteratee.ForEach(func(context.Context, int) error {
-		t.Error("what was held is not handed on after a failure")
+		t.Error("held elements are dropped after a failure")
 		return nil
 	}))
 	assert.ErrorIs(t, err, errBoom)

@@ -17,7 +17,7 @@ import (
 )
 
 func ExampleFromSeq2() {
-	rows := func(yield func(string, error) bool) { // as a query gives them
+	rows := func(yield func(string, error) bool) { // like the rows of a query
 		_ = yield("one", nil) && yield("two", nil) && yield("", io.ErrUnexpectedEOF)
 	}
 	show(enumerator.FromSeq2(rows))
@@ -35,7 +35,7 @@ func ExampleAll_pull() {
 
 func ExampleFromReadCloser() {
 	chunks := enumerator.FromReadCloser(func(context.Context) (io.ReadCloser, error) {
-		return os.DirFS("testdata").Open("hello.txt") // or an archive, a request
+		return os.DirFS("testdata").Open("hello.txt") // or an archive, or a response
 	}, 8<<10)
 	all, err := enumerator.Run(context.Background(), chunks, iteratee.Consume[byte]())
 	fmt.Printf("%s%v\n", all, err)
@@ -51,7 +51,7 @@ func ExampleFromScanner() {
 	// Output: the comet comes back
 }
 
-// The lines of a reader.
+// Lines splits the chunks of a reader into lines.
 func ExampleFromReader_lines() {
 	r := strings.NewReader("one\ntwo\r\nthree")
 	lines := enumerator.Through(enumerator.FromReader(r, 8<<10), text.Lines(1<<20))
@@ -66,7 +66,7 @@ func ExampleFromReader_lines() {
 	// Output: "one" "two" "three"
 }
 
-// Of an io.WriterTo.
+// An io.WriterTo becomes a source.
 func ExampleFromWriter_writerTo() {
 	var w io.WriterTo = bytes.NewBufferString("hello")
 	e := enumerator.FromWriter(func(to io.Writer) error { _, err := w.WriteTo(to); return err })
@@ -86,7 +86,7 @@ func ExampleToReader() {
 	// <nil>
 }
 
-// As the body of a request, and the like.
+// A decoder reads from the source, as from the body of a request.
 func ExampleToReader_decoder() {
 	upper := enumeratee.Map(func(s string) []byte { return []byte(strings.ToUpper(s)) })
 	r := enumerator.ToReader(context.Background(), enumerator.Through(enumerator.Of("one ", "two"), upper))

@@ -11,7 +11,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// list prints the elements of e in a line.
+// list prints the elements of e on one line.
 func list[E any](e enumerator.Enumerator[E]) {
 	fmt.Println(enumerator.Run(context.Background(), e, iteratee.Collect[E]()))
 }
@@ -20,7 +20,7 @@ func ExampleUnicast() {
 	list(enumerator.Unicast(func(ch enumerator.Channel[string]) {
 		for _, s := range []string{"FOO", "bar"} {
 			if err := ch.Push(ch.Context(), s); err != nil {
-				return // the consumer has gone
+				return // the run is over
 			}
 		}
 		ch.EOFAndEnd()
@@ -28,7 +28,7 @@ func ExampleUnicast() {
 	// Output: [FOO bar] <nil>
 }
 
-// The channel can be handed to others, who push until the consumer has gone.
+// Other goroutines can push into the channel until the run is over.
 func ExampleChannel() {
 	var others sync.WaitGroup
 	var cause error
@@ -78,7 +78,7 @@ func ExampleHub_Last() {
 	// Output: [7 8 9] <nil>
 }
 
-// A client that comes again goes on where it was.
+// A client that comes back continues where it left off.
 func ExampleHub_From() {
 	hub := enumerator.Broadcast[string](enumerator.Capacity(3))
 	push := func(s string) { _ = hub.Push(context.Background(), s) }
@@ -103,8 +103,8 @@ func ExampleHub_From() {
 	push("d")
 	hub.End()
 	client(then)
-	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // before a, which is not held any more
-	client("2s-1")                                                    // of another hub
+	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // before a, which is no longer held
+	client("2s-1")                                                    // from another hub
 	client("nonsense")
 	// Output:
 	// [b c d] <nil>
@@ -113,8 +113,8 @@ func ExampleHub_From() {
 	// enumerator: ParsePosition: "nonsense" is not a position
 }
 
-// A page shows the state of things, and gets all that changes after that: the Position is
-// asked for before the state.
+// A page shows the current state and gets all later changes. The program asks for the Position before
+// the state.
 func ExampleHub_Position() {
 	hub := enumerator.Broadcast[string]()
 	_ = hub.Push(context.Background(), "before")
@@ -128,12 +128,12 @@ func ExampleHub_Position() {
 	// Output: after
 }
 
-// A run that is too slow is told what it has lost.
+// A run that is too slow learns which elements it has lost.
 func ExampleValues() {
 	hub := enumerator.Broadcast[int](enumerator.Capacity(2))
 	_ = hub.Push(context.Background(), 1)
 	late := enumerator.Through(hub.Last(1), enumeratee.Map(func(i enumerator.Item[int]) enumerator.Item[int] {
-		if i.Value == 1 { // while it is busy with that
+		if i.Value == 1 { // while the run is busy with 1
 			for e := 2; e <= 5; e++ {
 				_ = hub.Push(context.Background(), e)
 			}
@@ -170,7 +170,7 @@ func ExampleShare() {
 		return enumerator.Of(1, 2, 3), nil
 	}))
 	list(enumerator.Values(shared.Live(), nil))
-	list(enumerator.Values(shared.Live(), nil)) // the first has left
+	list(enumerator.Values(shared.Live(), nil)) // the first run has left
 	fmt.Println(starts, "starts")
 	// Output:
 	// [1 2 3] <nil>
@@ -225,7 +225,7 @@ func ExampleCapacity() {
 	// Output: [2 3] <nil>
 }
 
-// Messages that clients have written can be of any size, so the number of those that are held says little.
+// Messages of clients can have any size, so a limit on their number does not limit memory.
 func ExampleCapacityFunc() {
 	hub := enumerator.Broadcast[string](enumerator.CapacityFunc(10, func(s string) int { return len(s) }))
 	for _, message := range []string{"hello", "you", "and you too", "bye"} {
@@ -241,7 +241,7 @@ func ExampleCapacityFunc() {
 	// 1 [bye]
 }
 
-// hold returns what hub holds.
+// hold returns the elements that hub holds.
 func hold(hub *enumerator.Hub[string]) (held []string) {
 	for item, err := range enumerator.All(context.Background(), hub.Last(100)) {
 		if err == nil {
@@ -305,7 +305,7 @@ func ExampleChannel_Dropped() {
 		_ = ch.Push(ch.Context(), 1)
 	}, enumerator.Capacity(2), enumerator.WhenFull(enumerator.DropNewest))
 	list(enumerator.Map(e, func(n int) int {
-		if n == 1 { // the consumer is busy with it
+		if n == 1 { // while the consumer is busy with 1
 			for n := 2; n <= 5; n++ {
 				_ = channel.Push(channel.Context(), n)
 			}

@@ -12,10 +12,10 @@ import (
 func ExampleFlatMapConcurrent() {
 	pages := enumerator.Of("/a", "/b", "/c", "/d")
 	lines := func(page string) enumerator.Enumerator[string] {
-		return enumerator.Of(page+" 1", page+" 2") // two at a time are fetched
+		return enumerator.Of(page+" 1", page+" 2") // fetches two pages at a time
 	}
 	all, err := enumerator.Run(context.Background(), enumerator.FlatMapConcurrent(2, pages, lines), iteratee.Collect[string]())
-	slices.Sort(all) // they come in any order
+	slices.Sort(all) // the pages come in any order
 	fmt.Println(all, err)
 	// Output: [/a 1 /a 2 /b 1 /b 2 /c 1 /c 2 /d 1 /d 2] <nil>
 }
@@ -24,7 +24,7 @@ func ExampleSwitchMap() {
 	typed := enumerator.Of("h", "ha", "hal")
 	search := func(word string) enumerator.Enumerator[string] {
 		if word != "hal" {
-			return silence[string]() // takes too long: the next word stops it
+			return silence[string]() // takes too long, so the next word stops it
 		}
 		return enumerator.Of("halley", "halogen")
 	}
@@ -51,7 +51,7 @@ func ExamplePatchPanel() {
 	// Output: [la la] [a comet!] <nil>
 }
 
-// silence gives nothing and does not end by itself.
+// silence returns a source that gives no elements and does not end by itself.
 func silence[E any]() enumerator.Enumerator[E] {
 	return enumerator.Generate(func(ctx context.Context) (e E, ok bool, err error) {
 		<-ctx.Done()

@@ -16,7 +16,7 @@ func ExampleRunPartial() {
 		fmt.Println(err)
 		return
 	}
-	defer stop() // if the body is not read
+	defer stop() // has no effect once the body has been read
 	fmt.Println(*title)
 	show(body)
 	// Output:

@@ -100,7 +100,7 @@ func ExampleRun() {
 func ExampleApply() {
 	ctx := context.Background()
 	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
-	half := enumerator.Apply(ctx, enumerator.Of(1, 2), sum) // no EOF: it can go on
+	half := enumerator.Apply(ctx, enumerator.Of(1, 2), sum) // without EOF, so the Iteratee can continue
 	fmt.Println(enumerator.Run(ctx, enumerator.Of(3, 4), half))
 	// Output: 10 <nil>
 }
@@ -109,7 +109,7 @@ func ExampleAll() {
 	naturals := enumerator.Unfold(1, func(n int) (int, int, bool) { return n, n + 1, true })
 	for n, err := range enumerator.All(context.Background(), naturals) {
 		if err != nil || n > 3 {
-			break // ends the source too
+			break // also ends the source
 		}
 		fmt.Println(n)
 	}
@@ -131,7 +131,7 @@ func ExampleEnumerator_AndThen() {
 }
 
 func ExampleNew() {
-	// A source that opens something for each run, and closes it however that ends.
+	// Each run opens the source and closes it, however the run ends.
 	countdown := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		fmt.Print("open ")
 		defer fmt.Print("close ")
@@ -311,7 +311,7 @@ func ExampleFromFile() {
 	}
 	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "greeting")
-	content := enumerator.FromFile(name, 8192) // opened when it is run
+	content := enumerator.FromFile(name, 8192) // opened by each run
 
 	_, err = enumerator.Run(context.Background(), content, iteratee.Consume[byte]())
 	fmt.Println(errors.Is(err, os.ErrNotExist))
@@ -344,7 +344,7 @@ func ExampleErrStopped() {
 		for {
 			if _, err := fmt.Fprint(w, "tick"); err != nil {
 				fmt.Println(errors.Is(err, enumerator.ErrStopped))
-				return err // is no error of the run
+				return err // does not fail the run
 			}
 		}
 	})
@@ -356,7 +356,7 @@ func ExampleErrStopped() {
 }
 
 func ExampleInterleave() {
-	// They come in any order, but those of each source in its own.
+	// The sources mix in any order, but the elements of each keep their order.
 	both := enumerator.Interleave(enumerator.Of(1, 2), enumerator.Of(3, 4))
 	all, err := enumerator.Run(context.Background(), both, iteratee.Collect[int]())
 	slices.Sort(all)

@@ -46,7 +46,7 @@ func TestFlatMap(t *testing.T) {
 			return twice(e)
 		}
 		return enumerator.Empty[int]()
-	}).AndThen(enumerator.Of(9))), "it sends no EOF")
+	}).AndThen(enumerator.Of(9))), "FlatMap sends no EOF")
 }
 
 func TestFlatMapStartsSourcesOnDemand(t *testing.T) {
@@ -113,7 +113,7 @@ func TestMapFlatten(t *testing.T) {
 
 	leaves, rest := thenRest(t, enumerator.Of(1, 2), tr, iteratee.IsEmpty[int]())
 	assert.False(t, leaves)
-	assert.Equal(t, []int{2}, rest, "what the consumer leaves over is of no use to what follows")
+	assert.Equal(t, []int{2}, rest, "the element that was left over is dropped")
 	got, rest := thenRest(t, enumerator.Of(1, 2, 3), tr, iteratee.TakeUpTo[int](3))
 	assert.Equal(t, []int{1, 1, 2}, got)
 	assert.Equal(t, []int{3}, rest)
@@ -133,18 +133,18 @@ func TestMapInputFlatten(t *testing.T) {
 	withEOF := enumerator.FromInput(el(99).Then(eof))
 	for name, c := range map[string]struct {
 		source, atEOF enumerator.Enumerator[int]
-		n             int // the consumer is done after so many, never if 0
+		n             int // the consumer is done after n elements, or never if n is 0
 		want          []int
 		calls         []iteratee.Input[int]
 		err           error
 	}{
-		"a source that ends it":     {enumerator.Of(1, 2), withEOF, 0, []int{2, 4, 99}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
-		"a source that does not":    {enumerator.Of(1, 2), enumerator.Of(99), 0, []int{2, 4, 99, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
-		"none":                      {enumerator.Of(1, 2), enumerator.Empty[int](), 0, []int{2, 4, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
-		"an empty stream":           {enumerator.Empty[int](), enumerator.Of(99), 0, []int{99, 7}, []iteratee.Input[int]{eof}, nil},
-		"a consumer done before":    {enumerator.Of(1, 2), enumerator.Of(99), 2, []int{2, 4}, []iteratee.Input[int]{el(1), el(2)}, nil},
-		"a stream that fails":       {failing(), enumerator.Of(99), 0, []int{2}, []iteratee.Input[int]{el(1)}, errBoom},
-		"a source at EOF that does": {enumerator.Of(5), failing(), 0, []int{10, 1}, []iteratee.Input[int]{el(5), eof}, errBoom},
+		"a source that sends EOF": {enumerator.Of(1, 2), withEOF, 0, []int{2, 4, 99}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"a source without EOF":    {enumerator.Of(1, 2), enumerator.Of(99), 0, []int{2, 4, 99, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"no source":               {enumerator.Of(1, 2), enumerator.Empty[int](), 0, []int{2, 4, 7}, []iteratee.Input[int]{el(1), el(2), eof}, nil},
+		"an empty stream":         {enumerator.Empty[int](), enumerator.Of(99), 0, []int{99, 7}, []iteratee.Input[int]{eof}, nil},
+		"a consumer done before":  {enumerator.Of(1, 2), enumerator.Of(99), 2, []int{2, 4}, []iteratee.Input[int]{el(1), el(2)}, nil},
+		"a stream that fails":     {failing(), enumerator.Of(99), 0, []int{2}, []iteratee.Input[int]{el(1)}, errBoom},
+		"a source that fails":     {enumerator.Of(5), failing(), 0, []int{10, 1}, []iteratee.Input[int]{el(5), eof}, errBoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []iteratee.Input[int]
@@ -156,7 +156,7 @@ func TestMapInputFlatten(t *testing.T) {
 	}
 }
 
-// tens is the source of 10e+1 to 10e+n.
+// tens returns a function that returns a source of 10e+1 to 10e+n.
 func tens(n int) func(int) source {
 	return func(e int) source { return count(10*e+1, n) }
 }
@@ -194,9 +194,9 @@ func TestFlatMapConcurrentLimit(t *testing.T) {
 			_, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Take[int](10)), iteratee.ForEach(func(_ context.Context, n int) error {
 				synctest.Wait()
 				seen++
-				assert.Equal(t, seen, n, "those that are as fast come in order")
+				assert.Equal(t, seen, n, "sources of the same speed keep their order")
 				assert.LessOrEqual(t, running.Load(), int64(limit))
-				assert.EqualValues(t, seen+limit-1, outer.Pulls.Load(), "an element is asked for when there is a place")
+				assert.EqualValues(t, seen+limit-1, outer.Pulls.Load(), "an element is asked for when a place is free")
 				return nil
 			}))
 			require.NoError(t, err)
@@ -207,7 +207,7 @@ func TestFlatMapConcurrentLimit(t *testing.T) {
 	}
 }
 
-// flattening has the operators that make sources of the elements of another.
+// flattening holds the operators that call a function for the source of each element.
 var flattening = map[string]func(e source, f func(int) source) source{
 	"FlatMapConcurrent": func(e source, f func(int) source) source {
 		return enumerator.FlatMapConcurrent(3, e, f)
@@ -235,10 +235,10 @@ func TestFlatteningEndsInEveryWay(t *testing.T) {
 	ctxEnd := errors.New("the context has ended")
 	for name, flatten := range flattening {
 		for how, c := range map[string]struct {
-			outer source // gives 1 and then goes on with this
-			inner source
-			it    iteratee.Iteratee[int, int]
-			want  error
+			outer    source // follows an element 1
+			inner    source
+			consumer iteratee.Iteratee[int, int]
+			want     error
 		}{
 			"the consumer is done":    {silent(), enumerator.Of(1).AndThen(silent()), enumeratee.Transform(enumeratee.Take[int](1), sumUp), nil},
 			"the consumer fails":      {silent(), enumerator.Of(1).AndThen(silent()), iteratee.Map(failsWith(errBoom), func(struct{}) int { return 0 }), errBoom},
@@ -254,7 +254,7 @@ func TestFlatteningEndsInEveryWay(t *testing.T) {
 			"the outer one is silent": {silent(), enumerator.Of(1, 2), sumUp, ctxEnd},
 		} {
 			t.Run(name+", "+how, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+				synctest.Test(t, func(t *testing.T) { // fails if a goroutine remains
 					ctx, cancel := context.WithCancelCause(t.Context())
 					defer time.AfterFunc(time.Minute, func() { cancel(ctxEnd) }).Stop()
 					var outerOver, innerOver, inners atomic.Int64
@@ -267,7 +267,7 @@ func TestFlatteningEndsInEveryWay(t *testing.T) {
 					})
 					start := time.Now()
 					panicked := recovered(func() {
-						_, err := enumerator.Run(ctx, e, c.it)
+						_, err := enumerator.Run(ctx, e, c.consumer)
 						assert.ErrorIs(t, err, c.want)
 					})
 					if how == "a source panics" || how == "the outer one panics" || how == "the consumer panics" {
@@ -292,7 +292,7 @@ func recovered(f func()) (v any) {
 	return nil
 }
 
-func TestFlatteningOfAFunctionThatPanics(t *testing.T) {
+func TestFlatteningWithAFunctionThatPanics(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for name, flatten := range flattening {
 		assert.PanicsWithValue(t, "boom", func() {
@@ -303,7 +303,7 @@ func TestFlatteningOfAFunctionThatPanics(t *testing.T) {
 
 func TestSwitchMap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		everyMinute := func(n int) source { // n0 at once, n1 after a minute, ...
+		everyMinute := func(n int) source { // gives n0 at once, n1 after a minute, and so on
 			return enumerator.Unfold(10*n, func(e int) (int, int, bool) { return e, e + 1, true })
 		}
 		slowly := func(n int) source {
@@ -316,11 +316,11 @@ func TestSwitchMap(t *testing.T) {
 		e := enumerator.SwitchMap(outer, func(n int) source { return enumerator.Through(slowly(n), enumeratee.Take[int](3)) })
 		start := time.Now()
 		got := collect(t, e)
-		if len(got) == 9 { // whether 20 comes depends on who is first
+		if len(got) == 9 { // 20 comes or not, depending on the scheduler
 			assert.Equal(t, 20, got[3])
 			got = append(got[:3], got[4:]...)
 		}
-		assert.Equal(t, []int{10, 11, 12, 30, 31, 40, 41, 42}, got, "the last goes on to its end")
+		assert.Equal(t, []int{10, 11, 12, 30, 31, 40, 41, 42}, got, "the last source runs to its end")
 		assert.Equal(t, 6*time.Minute, time.Since(start).Truncate(time.Minute))
 	})
 	assert.Nil(t, collect(t, enumerator.SwitchMap(enumerator.Empty[int](), tens(3))))
@@ -338,8 +338,8 @@ func TestSwitchMapRunsOneSourceAtATime(t *testing.T) {
 				defer running.Add(-1)
 				step := sink.Next(n)
 				<-ctx.Done()
-				time.Sleep(time.Minute) // slow to stop
-				assert.False(t, sink.Next(-n).IsCont(), "an element that comes too late is refused")
+				time.Sleep(time.Minute) // stops slowly
+				assert.False(t, sink.Next(-n).IsCont(), "an element of a stopped source is refused")
 				return step
 			})
 		})
@@ -356,14 +356,14 @@ func TestSwitchMapRunsOneSourceAtATime(t *testing.T) {
 	})
 }
 
-func TestSwitchMapFailureOfASourceThatIsStopped(t *testing.T) {
+func TestSwitchMapFailureOfAStoppedSource(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func() error
 		want error
 	}{
-		"a failure":               {func() error { return errBoom }, errBoom},
-		"that it was stopped":     {func() error { return context.Canceled }, nil},
-		"nothing but the context": {func() error { return nil }, nil},
+		"a failure":   {func() error { return errBoom }, errBoom},
+		"only a stop": {func() error { return context.Canceled }, nil},
+		"no error":    {func() error { return nil }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -378,7 +378,7 @@ func TestSwitchMapFailureOfASourceThatIsStopped(t *testing.T) {
 				if c.want == nil {
 					assert.Equal(t, []int{2}, got)
 				} else {
-					assert.Empty(t, got, "it comes before the next source")
+					assert.Empty(t, got, "the failure comes before the next source")
 				}
 			})
 		})
@@ -388,16 +388,16 @@ func TestSwitchMapFailureOfASourceThatIsStopped(t *testing.T) {
 func TestFlatteningAndEOF(t *testing.T) {
 	ends := func(e int) source { return enumerator.FromInput(iteratee.El(e).Then(iteratee.EOF[int]())) }
 	for name, flatten := range flattening {
-		want := []int{1, 9} // EOF of a source ends that one alone
+		want := []int{1, 9} // EOF of a source ends only that source
 		if name == "PatchPanel" {
-			want = []int{1} // and all that follows
+			want = []int{1} // EOF ends the whole run
 		}
 		assert.Equal(t, want, collect(t, flatten(enumerator.Of(1), ends).AndThen(enumerator.Of(9))), name)
 	}
 }
 
-// While limit sources run, the outer source is not asked, and so cannot fail.
-func TestFlatMapConcurrentHearsAFailureWhenItAsks(t *testing.T) {
+// While limit sources run, the outer source is not asked for an element, so it cannot fail.
+func TestFlatMapConcurrentNoticesAFailureWhenItAsks(t *testing.T) {
 	for limit, want := range map[int]time.Duration{1: 3 * time.Second, 2: time.Second, 3: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			outer := enumerator.Of(2, 1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }))

@@ -14,8 +14,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// seen runs e with a consumer that is done after n elements, or never if n is 0, and
-// returns all that the consumer was handed, also if the run fails.
+// seen runs e with a consumer that is done after n elements, or never if n is 0. It returns all elements
+// that the consumer was handed, also if the run fails.
 func seen[E any](ctx context.Context, e enumerator.Enumerator[E], n int) (es []E, err error) {
 	_, err = enumerator.Run(ctx, e, iteratee.FoldUntil(0, func(_ context.Context, got int, e E) (int, bool, error) {
 		es = append(es, e)
@@ -24,7 +24,7 @@ func seen[E any](ctx context.Context, e enumerator.Enumerator[E], n int) (es []E
 	return es, err
 }
 
-// silent gives nothing until the context ends.
+// silent returns a source that gives no elements and waits for its context.
 func silent() enumerator.Enumerator[int] {
 	return enumerator.Generate(func(ctx context.Context) (int, bool, error) {
 		<-ctx.Done()
@@ -32,8 +32,8 @@ func silent() enumerator.Enumerator[int] {
 	})
 }
 
-// endsAfterASecond runs e, cancels the run with errBoom after a second, and checks that it ends
-// then, having given want.
+// endsAfterASecond runs e and cancels the run with errBoom after a second. It checks that the run ends
+// then and that e has given want.
 func endsAfterASecond[E any](t *testing.T, e enumerator.Enumerator[E], want ...E) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -45,8 +45,8 @@ func endsAfterASecond[E any](t *testing.T, e enumerator.Enumerator[E], want ...E
 	assert.Equal(t, time.Second, time.Since(start), "promptly")
 }
 
-// endsAtOnce cancels a run of e with errBoom as soon as it has given an element, and checks
-// that it gives no more.
+// endsAtOnce cancels a run of e with errBoom as soon as e has given an element. It checks that e gives
+// no more.
 func endsAtOnce[E any](t *testing.T, e enumerator.Enumerator[E]) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -61,7 +61,7 @@ func endsAtOnce[E any](t *testing.T, e enumerator.Enumerator[E]) {
 }
 
 func TestUnfoldM(t *testing.T) {
-	// It counts from s to end, and fails at failAt.
+	// count counts from s to end, and fails at failAt.
 	count := func(s, end, failAt int) enumerator.Enumerator[int] {
 		return enumerator.UnfoldM(s, func(_ context.Context, n int) (int, int, bool, error) {
 			if n == failAt {
@@ -71,7 +71,7 @@ func TestUnfoldM(t *testing.T) {
 		})
 	}
 	const never = -1
-	assert.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, collect(t, count(1, 11, never).AndThen(enumerator.Of(12))), "it sends no EOF")
+	assert.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, collect(t, count(1, 11, never).AndThen(enumerator.Of(12))), "UnfoldM sends no EOF")
 	assert.Nil(t, collect(t, count(4, 3, never)))
 	for _, c := range []struct {
 		failAt int
@@ -94,7 +94,7 @@ func TestRepeat(t *testing.T) {
 	n := 0
 	e := enumerator.Repeat(func() int { n++; return n })
 	assert.Equal(t, []int{1, 2, 3}, collect(t, enumerator.Through(e, enumeratee.Take[int](3))))
-	assert.Equal(t, []int{4, 5}, collect(t, enumerator.Through(e, enumeratee.Take[int](2))), "what f keeps is shared by the runs")
+	assert.Equal(t, []int{4, 5}, collect(t, enumerator.Through(e, enumeratee.Take[int](2))), "runs share the state of f")
 }
 
 func TestRepeatM(t *testing.T) {
@@ -109,7 +109,7 @@ func TestRepeatM(t *testing.T) {
 	got, err := seen(t.Context(), e.AndThen(enumerator.Of(12)), 0)
 	assert.ErrorIs(t, err, errBoom)
 	assert.Equal(t, []int{4, 5}, got)
-	assert.Equal(t, 6, n, "it is not called after a failure")
+	assert.Equal(t, 6, n, "f is not called after a failure")
 }
 
 func TestGeneratorsAreAskedOnDemand(t *testing.T) {
@@ -197,7 +197,7 @@ func TestGenerate(t *testing.T) {
 	_, err := enumerator.Run(t.Context(), counter(3, errBoom), iteratee.Collect[int]())
 	assert.ErrorIs(t, err, errBoom)
 
-	t.Run("is asked on demand", func(t *testing.T) {
+	t.Run("next is called on demand", func(t *testing.T) {
 		calls := 0
 		e := enumerator.Generate(func(context.Context) (int, bool, error) { calls++; return calls, true, nil })
 		for n := range 4 {
@@ -218,8 +218,8 @@ func TestUnfoldIsAskedOnDemand(t *testing.T) {
 	}
 }
 
-// callbacks records the calls of a FromCallback that gives 1 to end, then fails with err or,
-// if that is nil, runs out.
+// callbacks records the calls that FromCallback makes. Its next gives 1 to end, then fails with err, or
+// runs out if err is nil.
 type callbacks struct {
 	firsts []bool
 	ends   []string
@@ -249,16 +249,16 @@ func TestFromCallback(t *testing.T) {
 		return append(es, e), nil
 	})
 	for name, c := range map[string]struct {
-		end    int
-		err    error // of next
-		it     iteratee.Iteratee[int, []int]
-		want   []int
-		wantIs error
-		firsts []bool
-		ends   []string
+		end      int
+		err      error // the error of next
+		consumer iteratee.Iteratee[int, []int]
+		want     []int
+		wantIs   error
+		firsts   []bool
+		ends     []string
 	}{
-		"it runs out":                {2, nil, collects, []int{1, 2}, nil, []bool{true, false, false}, []string{"complete"}},
-		"it runs out at once":        {0, nil, collects, nil, nil, []bool{true}, []string{"complete"}},
+		"next runs out":              {2, nil, collects, []int{1, 2}, nil, []bool{true, false, false}, []string{"complete"}},
+		"next runs out at once":      {0, nil, collects, nil, nil, []bool{true}, []string{"complete"}},
 		"the consumer is done":       {9, nil, two, []int{1, 2}, nil, []bool{true, false}, []string{"complete"}},
 		"an adapter stops":           {9, nil, enumeratee.Transform(enumeratee.Take[int](2), collects), []int{1, 2}, nil, []bool{true, false}, []string{"complete"}},
 		"the consumer fails":         {9, nil, third, nil, errBoom, []bool{true, false, false}, []string{"error", "complete"}},
@@ -268,7 +268,7 @@ func TestFromCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls callbacks
-			got, err := enumerator.Run(t.Context(), calls.source(c.end, c.err), c.it)
+			got, err := enumerator.Run(t.Context(), calls.source(c.end, c.err), c.consumer)
 			assert.ErrorIs(t, err, c.wantIs)
 			assert.Equal(t, c.want, got)
 			assert.Equal(t, c.firsts, calls.firsts)
@@ -278,7 +278,7 @@ func TestFromCallback(t *testing.T) {
 			}
 		})
 	}
-	t.Run("it sends no EOF", func(t *testing.T) {
+	t.Run("FromCallback sends no EOF", func(t *testing.T) {
 		var calls callbacks
 		assert.Equal(t, []int{1, 2, 9}, collect(t, calls.source(2, nil).AndThen(enumerator.Of(9))))
 	})
@@ -292,7 +292,7 @@ func TestFromCallback(t *testing.T) {
 		assert.Equal(t, []bool{true, true}, calls.firsts)
 		assert.Equal(t, []string{"complete", "complete"}, calls.ends)
 	})
-	t.Run("it is not started", func(t *testing.T) {
+	t.Run("the source is not started", func(t *testing.T) {
 		var calls callbacks
 		_, err := seen(t.Context(), enumerator.Of(1).AndThen(calls.source(2, nil)), 1)
 		require.NoError(t, err)
@@ -306,7 +306,7 @@ func TestFromCallback(t *testing.T) {
 		})
 		assert.Nil(t, calls.ends)
 	})
-	t.Run("neither need be there", func(t *testing.T) {
+	t.Run("both may be nil", func(t *testing.T) {
 		for _, want := range []error{nil, errBoom} {
 			_, err := seen(t.Context(), enumerator.FromCallback(func(context.Context, bool) (int, bool, error) { return 0, false, want }, nil, nil), 0)
 			assert.ErrorIs(t, err, want)
@@ -321,19 +321,19 @@ func TestFromCallbackEndsWithTheContext(t *testing.T) {
 		assert.Equal(t, []string{"error", "complete"}, calls.ends)
 		assert.Equal(t, []error{errBoom}, calls.errs)
 	})
-	t.Run("while it waits", func(t *testing.T) {
+	t.Run("while next waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var ends []error
 			endsAfterASecond(t, enumerator.FromCallback(func(ctx context.Context, _ bool) (int, bool, error) {
 				<-ctx.Done()
 				return 0, false, context.Cause(ctx)
 			}, func() { ends = append(ends, nil) }, func(err error) { ends = append(ends, err) }))
-			assert.Equal(t, []error{errBoom}, ends, "next has failed, so it is not complete")
+			assert.Equal(t, []error{errBoom}, ends, "onComplete is not called when next has failed")
 		})
 	})
 }
 
-func TestFromCallbackTellsThatTheContextHasEnded(t *testing.T) {
+func TestFromCallbackReportsTheEndOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs []error
 		endsAfterASecond(t, enumerator.FromCallback(func(ctx context.Context, _ bool) (int, bool, error) { <-ctx.Done(); return 0, false, nil }, nil, func(err error) { errs = append(errs, err) }))

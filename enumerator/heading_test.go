@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// thenRest runs e with what t makes of first, and then with a consumer of all that is left.
+// thenRest runs e with first behind tr, and then with a consumer of the rest.
 func thenRest[A any](t *testing.T, e enumerator.Enumerator[int], tr enumeratee.Enumeratee[int, int], first iteratee.Iteratee[int, A]) (a A, rest []int) {
 	t.Helper()
 	rest, err := enumerator.Run(t.Context(), e, iteratee.FlatMap(enumeratee.Transform(tr, first),
@@ -58,12 +58,12 @@ func TestHeadingThatFails(t *testing.T) {
 	assert.Equal(t, []int{1}, got)
 	assert.Zero(t, source.Starts.Load())
 
-	for name, it := range map[string]iteratee.Iteratee[int, struct{}]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, struct{}]{
 		"the source":   enumeratee.Transform(enumerator.Heading(failing()), iteratee.Ignore[int]()),
 		"the consumer": enumeratee.Transform(enumerator.Heading(enumerator.Of(8)), failsWith(errBoom)),
 	} {
 		var cause error
-		recovered := iteratee.RecoverWith(it, func(err error) iteratee.Iteratee[int, struct{}] {
+		recovered := iteratee.RecoverWith(consumer, func(err error) iteratee.Iteratee[int, struct{}] {
 			cause = err
 			return iteratee.Done(struct{}{}, iteratee.Empty[int]())
 		})
@@ -85,7 +85,7 @@ func TestTrailing(t *testing.T) {
 	assert.Equal(t, []int{1, 8, 9, 7}, collect(t, enumerator.Through(enumerator.Of(1), tr).AndThen(enumerator.Of(7))))
 
 	source := &probe.Source{N: -1}
-	assert.Equal(t, []int{1, 2, 8, 9}, collect(t, enumerator.Through(source.Enumerator(), enumeratee.Compose(enumeratee.Take[int](2), tr))), "an adapter before it stops")
+	assert.Equal(t, []int{1, 2, 8, 9}, collect(t, enumerator.Through(source.Enumerator(), enumeratee.Compose(enumeratee.Take[int](2), tr))), "an adapter before Trailing stops")
 	assert.EqualValues(t, 2, source.Pulls.Load())
 }
 
@@ -98,8 +98,8 @@ func TestTrailingRunsOnlyIfTheConsumerIsOpen(t *testing.T) {
 	}{
 		"done before the end":         {enumerator.Of(1, 2, 3), 2, 0, nil},
 		"done with the last":          {enumerator.Of(1, 2, 3), 3, 0, nil},
-		"done with the first of it":   {enumerator.Of(1, 2, 3), 4, 1, nil},
-		"done with the second of it":  {enumerator.Of(1, 2, 3), 5, 2, nil},
+		"done with the first after":   {enumerator.Of(1, 2, 3), 4, 1, nil},
+		"done with the second after":  {enumerator.Of(1, 2, 3), 5, 2, nil},
 		"not done":                    {enumerator.Of(1, 2, 3), 0, 2, nil},
 		"after a failure of a source": {failing(), 0, 0, errBoom},
 	} {
@@ -122,14 +122,14 @@ func TestTrailingRunsOnlyIfTheConsumerIsOpen(t *testing.T) {
 	assert.Equal(t, []int{5, 1}, got)
 }
 
-func TestTrailingLeavesOverWhatIsOfTheStream(t *testing.T) {
+func TestTrailingLeavesOverElementsOfTheStream(t *testing.T) {
 	tr := enumerator.Trailing(enumerator.Of(8, 9))
 	empty, rest := thenRest(t, enumerator.Of(1, 2), tr, iteratee.IsEmpty[int]())
 	assert.False(t, empty)
 	assert.Equal(t, []int{1, 2}, rest)
 	empty, rest = thenRest(t, enumerator.Empty[int](), tr, iteratee.IsEmpty[int]())
 	assert.False(t, empty, "8 comes first")
-	assert.Nil(t, rest, "but was never in the stream")
+	assert.Nil(t, rest, "the element was never in the stream")
 }
 
 func TestAdaptersEndWithTheContext(t *testing.T) {

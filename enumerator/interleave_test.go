@@ -20,12 +20,12 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// count gives n ints from first.
+// count returns a source of n ints from first.
 func count(first, n int) enumerator.Enumerator[int] {
 	return enumerator.Unfold(first, func(e int) (int, int, bool) { return e, e + 1, e < first+n })
 }
 
-// after gives e when a time has passed.
+// after returns a source that waits for the given time and then runs e.
 func after(d time.Duration, e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 	return enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[int], error) {
 		select {
@@ -37,7 +37,7 @@ func after(d time.Duration, e enumerator.Enumerator[int]) enumerator.Enumerator[
 	})
 }
 
-// closing counts in n how often a run of e is over.
+// closing returns e, and counts its finished runs in n.
 func closing(e enumerator.Enumerator[int], n *atomic.Int64) enumerator.Enumerator[int] {
 	return enumerator.OnDoneEnumerating(e, func() error { n.Add(1); return nil })
 }
@@ -68,8 +68,8 @@ func TestInterleave(t *testing.T) {
 	}
 }
 
-// hasAllInOrder checks that e gives all of the sources, which have no element in common, each
-// in its order.
+// hasAllInOrder checks that e gives all elements of the sources, each source in its order. The sources
+// have no element in common.
 func hasAllInOrder(t *testing.T, e enumerator.Enumerator[int], sources [][]int) {
 	got, err := enumerator.Run(t.Context(), e.AndThen(enumerator.Of(-1)), iteratee.Collect[int]())
 	assert.NoError(t, err)
@@ -82,10 +82,10 @@ func hasAllInOrder(t *testing.T, e enumerator.Enumerator[int], sources [][]int) 
 				left = left[1:]
 			}
 		}
-		assert.Empty(t, left, "in the order of the source")
+		assert.Empty(t, left, "the order of the source")
 	}
 	if assert.Len(t, got, total+1) {
-		assert.Equal(t, -1, got[total], "what follows comes when all have run out")
+		assert.Equal(t, -1, got[total], "the next source starts when all have run out")
 	}
 }
 
@@ -127,14 +127,14 @@ func TestInterleaveIsNotAhead(t *testing.T) {
 	assert.Zero(t, untouched.Starts.Load())
 }
 
-// Those runs in which one source is silent: the bubble fails if anything waits for ever, or if a
-// goroutine is left.
+// One source is silent in these runs. The bubble fails if anything waits for ever, or if a goroutine
+// remains.
 func TestInterleaveStopsASilentSource(t *testing.T) {
 	one, ctxEnd := enumerator.Of(1), errors.New("the context has ended")
 	for name, c := range map[string]struct {
-		other enumerator.Enumerator[int]
-		it    iteratee.Iteratee[int, struct{}]
-		want  error
+		other    enumerator.Enumerator[int]
+		consumer iteratee.Iteratee[int, struct{}]
+		want     error
 	}{
 		"the consumer is done": {one, iteratee.Map(iteratee.Head[int](), func(*int) (none struct{}) { return none }), nil},
 		"an adapter stops":     {one, enumeratee.Transform(enumeratee.Take[int](1), iteratee.Ignore[int]()), nil},
@@ -164,7 +164,7 @@ func TestInterleaveStopsASilentSource(t *testing.T) {
 						e = enumerator.Interleave(other, waits)
 					}
 					start := time.Now()
-					_, err := enumerator.Run(ctx, e, c.it)
+					_, err := enumerator.Run(ctx, e, c.consumer)
 					assert.ErrorIs(t, err, c.want)
 					if !errors.Is(c.want, ctxEnd) {
 						assert.Less(t, time.Since(start), time.Minute, "at once")
@@ -211,8 +211,8 @@ func TestInterleavePanics(t *testing.T) {
 	boom := &value{7}
 	panics := enumerator.Repeat(func() int { panic(boom) })
 	for name, c := range map[string]struct {
-		e  func(waits enumerator.Enumerator[int]) enumerator.Enumerator[int]
-		it iteratee.Iteratee[int, int]
+		e        func(waits enumerator.Enumerator[int]) enumerator.Enumerator[int]
+		consumer iteratee.Iteratee[int, int]
 	}{
 		"the first source": {func(waits enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 			return enumerator.Interleave(panics, waits)
@@ -237,13 +237,13 @@ func TestInterleavePanics(t *testing.T) {
 			var got any
 			func() {
 				defer func() { got = recover() }()
-				_, _ = enumerator.Run(t.Context(), e, c.it)
+				_, _ = enumerator.Run(t.Context(), e, c.consumer)
 			}()
-			assert.Same(t, boom, got, "the very value")
-			assert.LessOrEqual(t, started.Load(), over.Load(), "what has been started has returned")
+			assert.Same(t, boom, got, "the same value")
+			assert.LessOrEqual(t, started.Load(), over.Load(), "every source that was started has returned")
 		})
 	}
-	t.Run("a source that leaves its goroutine", func(t *testing.T) {
+	t.Run("a source that calls Goexit", func(t *testing.T) {
 		defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 		leaves := enumerator.Repeat(func() int { runtime.Goexit(); return 0 })
 		assert.PanicsWithError(t, "enumerator: Interleave: a source has called runtime.Goexit", func() {
@@ -261,12 +261,12 @@ func TestInterleaveSendsEOFWhenAllHave(t *testing.T) {
 		want []int
 		eofs int
 	}{
-		"the only one":      {enumerator.Interleave(ends(1)), []int{1}, 1},
-		"both":              {enumerator.Interleave(ends(1), ends(2)), []int{1, 2}, 1},
+		"one of one":        {enumerator.Interleave(ends(1)), []int{1}, 1},
+		"both of two":       {enumerator.Interleave(ends(1), ends(2)), []int{1, 2}, 1},
 		"the first of two":  {enumerator.Interleave(ends(1), enumerator.Of(2)), []int{1, 2, 9}, 0},
 		"the second of two": {enumerator.Interleave(enumerator.Of(1), ends(2)), []int{1, 2, 9}, 0},
-		"neither":           {enumerator.Interleave(enumerator.Of(1), enumerator.Of(2)), []int{1, 2, 9}, 0},
-		"none at all":       {enumerator.Interleave[int](), []int{9}, 0},
+		"none of two":       {enumerator.Interleave(enumerator.Of(1), enumerator.Of(2)), []int{1, 2, 9}, 0},
+		"no sources":        {enumerator.Interleave[int](), []int{9}, 0},
 		"three of three":    {enumerator.Interleave(ends(1), ends(2), ends(3)), []int{1, 2, 3}, 1},
 		"two of three":      {enumerator.Interleave(ends(1), ends(2), enumerator.Empty[int]()), []int{1, 2, 9}, 0},
 		"nested":            {enumerator.Interleave(enumerator.Interleave(ends(1), ends(2)), ends(3)), []int{1, 2, 3}, 1},
@@ -277,7 +277,7 @@ func TestInterleaveSendsEOFWhenAllHave(t *testing.T) {
 			got, err := enumerator.Run(t.Context(), e, consumer.Iteratee())
 			require.NoError(t, err)
 			assert.ElementsMatch(t, c.want, got)
-			assert.EqualValues(t, 1, consumer.EOFs.Load(), "and no more than once")
+			assert.EqualValues(t, 1, consumer.EOFs.Load(), "EOF is sent at most once")
 
 			consumer = &probe.Counted[int, []int]{It: iteratee.Collect[int]()}
 			_ = enumerator.Apply(t.Context(), e, consumer.Iteratee())
@@ -286,14 +286,14 @@ func TestInterleaveSendsEOFWhenAllHave(t *testing.T) {
 	}
 }
 
-func TestInterleavePanicOfASourceThatIsStopped(t *testing.T) {
+func TestInterleavePanicOfAStoppedSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := enumerator.Generate(func(ctx context.Context) (int, bool, error) { <-ctx.Done(); panic("boom") })
 		assert.PanicsWithValue(t, "boom", func() { _, _ = seen(t.Context(), enumerator.Interleave(p, after(time.Second, enumerator.Of(1))), 1) })
 	})
 }
 
-func TestInterleaveKeepsTheErrorOfASourceThatIsStopped(t *testing.T) {
+func TestInterleaveKeepsTheErrorOfAStoppedSource(t *testing.T) {
 	e := enumerator.OnDoneEnumerating(enumerator.Of(1), func() error { return errBoom })
 	_, err := seen(t.Context(), e, 1)
 	assert.ErrorIs(t, err, errBoom, "plain")
@@ -301,7 +301,7 @@ func TestInterleaveKeepsTheErrorOfASourceThatIsStopped(t *testing.T) {
 	assert.ErrorIs(t, err, errBoom, "interleaved")
 	e = enumerator.OnDoneEnumerating(probe.Naturals(), func() error { return errBoom })
 	_, err = seen(t.Context(), enumerator.Interleave(e), 1)
-	assert.ErrorIs(t, err, errBoom, "joined to what says that it was stopped")
+	assert.ErrorIs(t, err, errBoom, "joined to the error of a stop")
 }
 
 func TestInterleaveTellsASourceHowTheConsumerEnded(t *testing.T) {
@@ -319,7 +319,7 @@ func TestInterleaveTellsASourceHowTheConsumerEnded(t *testing.T) {
 	assert.ErrorIs(t, got[0], errBoom)
 }
 
-func TestInterleaveOfASourceThatSaysItWasStopped(t *testing.T) {
+func TestInterleaveOfASourceThatReturnsErrStopped(t *testing.T) {
 	waits := enumerator.Generate(func(ctx context.Context) (int, bool, error) {
 		<-ctx.Done()
 		return 0, false, ctx.Err()

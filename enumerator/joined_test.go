@@ -19,8 +19,8 @@ import (
 
 type none = struct{}
 
-// How two runs, of a source into the consumer half and of the source half into a consumer, end.
-// The bubble fails if either waits for ever.
+// One run feeds the consumer half, and another consumes the source half. The bubble fails if either of
+// them waits for ever.
 func TestJoined(t *testing.T) {
 	ctxEnd := errors.New("the context has ended")
 	boom := func() int { panic("boom") }
@@ -30,25 +30,25 @@ func TestJoined(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		feed       source
-		it         iteratee.Iteratee[int, []int]
+		consumer   iteratee.Iteratee[int, []int]
 		got        []int
-		fed, taken error // of the two runs
+		fed, taken error // the errors of the two runs
 		panics     string
 		cancels    string
 	}{
-		"all":                       {feed: enumerator.Of(1, 2, 3), it: collect, got: []int{1, 2, 3}},
-		"nothing":                   {feed: enumerator.Empty[int](), it: collect},
-		"slowly":                    {feed: after(time.Second, enumerator.Of(1)).AndThen(after(time.Second, enumerator.Of(2))), it: collect, got: []int{1, 2}},
-		"the consumer is done":      {feed: probe.Naturals(), it: takes(2), got: []int{1, 2}},
-		"done with the last":        {feed: enumerator.Of(1, 2), it: takes(2), got: []int{1, 2}},
-		"the consumer fails":        {feed: probe.Naturals(), it: iteratee.Map(failsWith(errBoom), func(none) []int { return nil }), fed: errBoom, taken: errBoom},
-		"the feed fails":            {feed: failing(), it: collect, fed: errBoom, taken: io.ErrUnexpectedEOF},
-		"the feed panics":           {feed: enumerator.Repeat(boom), it: collect, panics: "feed", taken: io.ErrUnexpectedEOF},
-		"the consumer panics":       {feed: probe.Naturals(), it: iteratee.Fold(nil, func([]int, int) []int { panic("boom") }), fed: io.ErrClosedPipe, panics: "consumer"},
-		"the feed is cancelled":     {feed: enumerator.Of(1).AndThen(silent()), it: collect, cancels: "feed", fed: ctxEnd, taken: ctxEnd},
-		"the consumer is cancelled": {feed: enumerator.Of(1).AndThen(after(time.Hour, enumerator.Of(2, 3))), it: collect, cancels: "consumer", fed: ctxEnd, taken: ctxEnd},
-		"cancelled, then EOF":       {feed: enumerator.Of(1).AndThen(after(time.Hour, enumerator.Empty[int]())), it: collect, cancels: "consumer", fed: ctxEnd, taken: ctxEnd},
-		"a chain of consumers": {feed: enumerator.Of(1, 2, 3, 4), it: iteratee.FlatMap(takes(1), func(a []int) iteratee.Iteratee[int, []int] {
+		"all":                       {feed: enumerator.Of(1, 2, 3), consumer: collect, got: []int{1, 2, 3}},
+		"nothing":                   {feed: enumerator.Empty[int](), consumer: collect},
+		"slowly":                    {feed: after(time.Second, enumerator.Of(1)).AndThen(after(time.Second, enumerator.Of(2))), consumer: collect, got: []int{1, 2}},
+		"the consumer is done":      {feed: probe.Naturals(), consumer: takes(2), got: []int{1, 2}},
+		"done with the last":        {feed: enumerator.Of(1, 2), consumer: takes(2), got: []int{1, 2}},
+		"the consumer fails":        {feed: probe.Naturals(), consumer: iteratee.Map(failsWith(errBoom), func(none) []int { return nil }), fed: errBoom, taken: errBoom},
+		"the feed fails":            {feed: failing(), consumer: collect, fed: errBoom, taken: io.ErrUnexpectedEOF},
+		"the feed panics":           {feed: enumerator.Repeat(boom), consumer: collect, panics: "feed", taken: io.ErrUnexpectedEOF},
+		"the consumer panics":       {feed: probe.Naturals(), consumer: iteratee.Fold(nil, func([]int, int) []int { panic("boom") }), fed: io.ErrClosedPipe, panics: "consumer"},
+		"the feed is cancelled":     {feed: enumerator.Of(1).AndThen(silent()), consumer: collect, cancels: "feed", fed: ctxEnd, taken: ctxEnd},
+		"the consumer is cancelled": {feed: enumerator.Of(1).AndThen(after(time.Hour, enumerator.Of(2, 3))), consumer: collect, cancels: "consumer", fed: ctxEnd, taken: ctxEnd},
+		"cancelled, then EOF":       {feed: enumerator.Of(1).AndThen(after(time.Hour, enumerator.Empty[int]())), consumer: collect, cancels: "consumer", fed: ctxEnd, taken: ctxEnd},
+		"a chain of consumers": {feed: enumerator.Of(1, 2, 3, 4), consumer: iteratee.FlatMap(takes(1), func(a []int) iteratee.Iteratee[int, []int] {
 			return iteratee.Map(takes(2), func(b []int) []int { return append(a, b...) })
 		}), got: []int{1, 2, 3}},
 	} {
@@ -60,13 +60,13 @@ func TestJoined(t *testing.T) {
 			t.Run(name+", "+first, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					consumer, e := enumerator.Joined[int]()
-					run := func(who string, delay time.Duration, run func(context.Context) error) <-chan any {
+					run := func(side string, delay time.Duration, run func(context.Context) error) <-chan any {
 						over := make(chan any, 1)
 						go func() {
 							ctx, cancel := context.WithCancelCause(t.Context())
 							defer cancel(nil)
 							time.Sleep(delay)
-							if c.cancels == who {
+							if c.cancels == side {
 								defer time.AfterFunc(2*time.Minute, func() { cancel(ctxEnd) }).Stop()
 							}
 							var err error
@@ -83,20 +83,20 @@ func TestJoined(t *testing.T) {
 						return err
 					})
 					taken := run("consumer", delays[1], func(ctx context.Context) error {
-						got, err := enumerator.Run(ctx, e, c.it)
+						got, err := enumerator.Run(ctx, e, c.consumer)
 						assert.Equal(t, c.got, got)
 						return err
 					})
-					ends := func(who string, over <-chan any, want error) {
+					ends := func(side string, over <-chan any, want error) {
 						got := <-over
 						err, _ := got.(error)
 						switch {
-						case c.panics == who:
-							assert.Equal(t, "boom", got, who)
+						case c.panics == side:
+							assert.Equal(t, "boom", got, side)
 						case want != nil:
-							assert.ErrorIs(t, err, want, who)
+							assert.ErrorIs(t, err, want, side)
 						default:
-							assert.Nil(t, got, who)
+							assert.Nil(t, got, side)
 						}
 					}
 					ends("feed", fed, c.fed)
@@ -145,7 +145,7 @@ func TestJoinedToASourceThatIsOver(t *testing.T) {
 		feed := &probe.Source{N: 3}
 		_, err = enumerator.Run(t.Context(), feed.Enumerator(), consumer)
 		assert.ErrorIs(t, err, errBoom)
-		assert.Zero(t, feed.Starts.Load(), "it is not even started")
+		assert.Zero(t, feed.Starts.Load(), "the source is not started")
 	})
 }
 
@@ -169,7 +169,7 @@ func TestJoinedKeepsBackpressure(t *testing.T) {
 	})
 }
 
-// What feeds it in another goroutine has ended without EOF too.
+// A failed feed in another goroutine has also ended without EOF.
 func TestJoinedBehindABuffer(t *testing.T) {
 	for name, c := range map[string]struct {
 		source enumerator.Enumerator[int]

@@ -29,8 +29,8 @@ import (
 
 type source = enumerator.Enumerator[int]
 
-// gives has, of each exported function that returns an Enumerator of anything, a source that
-// gives es. Some draws another that does, for one that is made of others.
+// gives holds, for each exported function that returns an Enumerator of any type, a source that gives
+// es. A source made of others draws them with some.
 var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) source{
 	"Of":        func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.Of(es...) },
 	"FromSlice": func(_ *rapid.T, es []int, _ func([]int) source) source { return enumerator.FromSlice(es) },
@@ -58,7 +58,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		return enumerator.FromInput(in)
 	},
 
-	// What these keep is shared by all runs, or used up by the first: each run makes its own.
+	// All runs of these share their state, or the first uses it up, so each run makes its own source.
 	"Generate": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		return perRun(func() source {
 			i := -1
@@ -131,7 +131,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"OnDoneEnumerating": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
-	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // in order, one at a time
+	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // one source at a time keeps the order
 		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
 		parts := []source{some(es[:n]), some(es[n:])}
 		indices := enumerator.Unfold(0, func(i int) (int, int, bool) { return i, i + 1, i < len(parts) })
@@ -151,7 +151,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"Unicast": func(t *rapid.T, es []int, _ func([]int) source) source {
 		return pushing(es, enumerator.Channel[int].End, enumerator.Capacity(rapid.IntRange(1, 4).Draw(t, "capacity")))
 	},
-	"Live": func(_ *rapid.T, es []int, some func([]int) source) source { // of Shared, which runs see from where they join
+	"Live": func(_ *rapid.T, es []int, some func([]int) source) source { // the Live of Shared; each run makes its own Shared
 		e := some(es)
 		return perRun(func() source { return values(enumerator.Share(e).Live()) })
 	},
@@ -165,7 +165,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	},
 }
 
-// ended is a hub that was pushed es, and has ended.
+// ended returns a hub into which es were pushed and that has ended.
 func ended(es []int) *enumerator.Hub[int] {
 	hub := enumerator.Broadcast[int]()
 	for _, e := range es {
@@ -190,7 +190,7 @@ func someInts(t *rapid.T) []int {
 	return rapid.SliceOfN(rapid.IntRange(0, 4), 0, 5).Draw(t, "elements")
 }
 
-// someOf draws sources, made of others down to the depth.
+// someOf draws sources that are made of others, depth levels deep.
 func someOf(t *rapid.T, depth int) func([]int) source {
 	return func(es []int) source {
 		names := []string{"Of", "FromSeq", "Generate", "FromChan"}
@@ -210,7 +210,7 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 			})
 		})
 	}
-	t.Run("of several at once", func(t *testing.T) {
+	t.Run("several at once", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			a, b, c := someInts(t), someInts(t), someInts(t)
 			some := someOf(t, 1)
@@ -234,7 +234,7 @@ func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 			})
 		}
 		assert.NoError(t, enumeratortest.Test(from(func(r io.Reader) io.Reader { return r }), chunks), "FromReader")
-		assert.NoError(t, enumeratortest.Test(from(iotest.DataErrReader), chunks), "FromReader of what ends with its last chunk")
+		assert.NoError(t, enumeratortest.Test(from(iotest.DataErrReader), chunks), "FromReader whose last chunk comes with io.EOF")
 		assert.NoError(t, enumeratortest.Test(from(iotest.OneByteReader), single), "FromReader of single bytes")
 
 		closer := func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
@@ -252,7 +252,7 @@ func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 
 		require.NoError(t, os.WriteFile(name, content, 0o600))
 		assert.NoError(t, enumeratortest.Test(enumerator.FromFile(name, size), chunks), "FromFile")
-		// The kit keeps what it gets.
+		// The kit keeps the elements that it gets.
 		clone := func(e enumerator.Enumerator[[]byte]) enumerator.Enumerator[[]byte] {
 			return enumerator.Map(e, slices.Clone[[]byte])
 		}
@@ -306,7 +306,7 @@ func TestApplyKeepsTheLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e, in := someOf(t, 1)(someInts(t)), someInts(t)
 		collect := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, []int], error) {
-			return enumerator.Apply(ctx, e, iteratee.Collect[int]()), nil // it can be used once
+			return enumerator.Apply(ctx, e, iteratee.Collect[int]()), nil // the Iteratee can be used once
 		})
 		assert.NoError(t, iterateetest.Test(collect, in))
 	})
@@ -316,16 +316,16 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 4).Draw(t, "done after")
 		consumer := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, none], error) {
-			it, e := enumerator.Joined[int]()
+			consumer, e := enumerator.Joined[int]()
 			go func() { _, _ = seen(ctx, e, n) }()
-			return it, nil
+			return consumer, nil
 		})
 		assert.NoError(t, iterateetest.Test(consumer, someInts(t)))
 	})
 }
 
 func TestNoEnumeratorIsForgotten(t *testing.T) {
-	notFirst := []string{"Joined", "RunPartial"} // what returns an Enumerator beside something else
+	notFirst := []string{"Joined", "RunPartial"} // these return an Enumerator beside another value
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
 		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From"})) // these three of Hub or Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})

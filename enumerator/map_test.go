@@ -17,7 +17,7 @@ func TestMap(t *testing.T) {
 		assert.Equal(t, []int{2, 4, 6}, collect(t, e))
 	}
 	assert.Nil(t, collect(t, enumerator.Map(enumerator.Empty[int](), double)))
-	assert.Equal(t, []int{2, 9}, collect(t, enumerator.Map(enumerator.Of(1), double).AndThen(enumerator.Of(9))), "it sends no EOF")
+	assert.Equal(t, []int{2, 9}, collect(t, enumerator.Map(enumerator.Of(1), double).AndThen(enumerator.Of(9))), "Map sends no EOF")
 	got, err := seen(t.Context(), enumerator.Map(failing(), double), 0)
 	assert.ErrorIs(t, err, errBoom)
 	assert.Equal(t, []int{2}, got)

@@ -22,12 +22,12 @@ func TestOnDoneEnumerating(t *testing.T) {
 		want   []int
 		err    error
 	}{
-		"it has run out":       {enumerator.Of(1, 2), 0, []int{1, 2}, nil},
-		"it was empty":         {enumerator.Empty[int](), 0, nil, nil},
-		"it has failed":        {failing(), 0, []int{1}, errBoom},
+		"the source runs out":  {enumerator.Of(1, 2), 0, []int{1, 2}, nil},
+		"the source is empty":  {enumerator.Empty[int](), 0, nil, nil},
+		"the source fails":     {failing(), 0, []int{1}, errBoom},
 		"the consumer is done": {probe.Naturals(), 2, []int{1, 2}, nil},
 		"an adapter stopped":   {enumerator.Through(probe.Naturals(), enumeratee.Take[int](1)), 0, []int{1}, nil},
-		"it has sent EOF":      {enumerator.FromInput(iteratee.El(1).Then(iteratee.EOF[int]())), 0, []int{1}, nil},
+		"the source sends EOF": {enumerator.FromInput(iteratee.El(1).Then(iteratee.EOF[int]())), 0, []int{1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, closeErr := range []error{nil, errClose} {
@@ -52,7 +52,7 @@ func TestOnDoneEnumeratingOfARunThatIsCutShort(t *testing.T) {
 		calls = 0
 		return enumerator.OnDoneEnumerating(e, func() error { calls++; return nil })
 	}
-	t.Run("the context ends while it waits", func(t *testing.T) {
+	t.Run("the context ends while the source waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			endsAfterASecond(t, counted(silent()))
 			assert.Equal(t, 1, calls)
@@ -79,12 +79,12 @@ func TestOnDoneEnumeratingOfARunThatIsCutShort(t *testing.T) {
 		assert.ErrorIs(t, err, errBoom)
 		assert.Equal(t, 1, calls)
 	})
-	t.Run("it is not started", func(t *testing.T) {
+	t.Run("the source is not started", func(t *testing.T) {
 		_, err := seen(t.Context(), enumerator.Of(1).AndThen(counted(probe.Naturals())), 1)
 		require.NoError(t, err)
 		assert.Zero(t, calls)
 	})
-	t.Run("an error of f stops what follows", func(t *testing.T) {
+	t.Run("after an error of f the next source does not start", func(t *testing.T) {
 		next := &probe.Source{N: 1}
 		_, err := seen(t.Context(), enumerator.OnDoneEnumerating(enumerator.Of(1), func() error { return errBoom }).AndThen(next.Enumerator()), 0)
 		assert.ErrorIs(t, err, errBoom)

@@ -48,7 +48,7 @@ func TestPatchPanel(t *testing.T) {
 			patchIn(enumerator.Empty[int]())
 			return nil
 		}, []int{1}, nil},
-		"the last goes on": {func(_ context.Context, patchIn func(source) bool) error {
+		"the last source continues": {func(_ context.Context, patchIn func(source) bool) error {
 			patchIn(after(time.Hour, enumerator.Of(1)))
 			return nil
 		}, []int{1}, nil},
@@ -99,7 +99,7 @@ func TestPatchInFromTheConsumer(t *testing.T) {
 		var patchIn func(source) bool
 		ready := make(chan struct{})
 		sources := map[int]*probe.Source{}
-		from := func(n int) source { // 10n+1, 10n+2, ... without end, and asks nobody whether to stop
+		from := func(n int) source { // gives 10n+1, 10n+2 and so on without end, and does not look at its context
 			sources[n] = &probe.Source{N: -1}
 			return enumerator.Map(sources[n].Enumerator(), func(e int) int { return 10*n + e })
 		}
@@ -119,7 +119,7 @@ func TestPatchInFromTheConsumer(t *testing.T) {
 			return n, e == 42, nil
 		}))
 		require.NoError(t, err)
-		assert.Equal(t, []int{11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42}, got, "the switch is at once")
+		assert.Equal(t, []int{11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42}, got, "the panel switches at once")
 		for n, source := range sources {
 			assert.Equal(t, source.Starts.Load(), source.Closes.Load(), n)
 		}
@@ -140,7 +140,7 @@ func TestPatchInFromTheSource(t *testing.T) {
 	assert.Equal(t, []int{1, 3}, collect(t, e))
 }
 
-func TestPatchInOfManyAtOnce(t *testing.T) {
+func TestPatchInFromManyGoroutines(t *testing.T) {
 	for range 20 {
 		var wg sync.WaitGroup
 		e := enumerator.PatchPanel(func(_ context.Context, patchIn func(source) bool) error {
@@ -160,8 +160,8 @@ func TestPatchInOfManyAtOnce(t *testing.T) {
 	}
 }
 
-// However many sources are patched in while the consumer is busy, one waits.
-func TestPatchPanelKeepsOneSourceThatWaits(t *testing.T) {
+// Only one source waits, however many are patched in while the consumer is busy.
+func TestPatchPanelKeepsOneWaitingSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started := &probe.Source{N: 1}
 		e := enumerator.PatchPanel(func(_ context.Context, patchIn func(source) bool) error {

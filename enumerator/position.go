@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// A Position is the place of an element in what a [Hub] was pushed: Seq counts from 1, and
-// Epoch tells one hub from another. It says "after this element": Seq 0 is the place before
-// the first. The zero Position is none. Positions are compared with ==.
+// A Position is a place in the sequence of elements that were pushed into a [Hub]: the place after the
+// element whose number is Seq. Numbers start at 1, so Seq 0 is the place before the first element.
+// Epoch tells one hub from another. The zero Position means none. Positions can be compared with ==.
 //
-// Its text is short, and safe as it is in URLs, HTTP headers and JavaScript strings, as the
-// id of a server-sent event has to be.
+// The text of a Position is short. It needs no escaping in URLs, HTTP headers, JavaScript strings and
+// ids of server-sent events.
 type Position struct{ Epoch, Seq uint64 }
 
-// String returns Epoch and Seq in base 36 with a hyphen between, such as "1z141z3-2s". It is
-// empty for the zero Position.
+// String returns Epoch and Seq in base 36, with a hyphen between them, such as "1z141z3-2s". It returns
+// "" for the zero Position.
 func (p Position) String() string {
 	text, _ := p.AppendText(nil)
 	return string(text)
 }
 
-// AppendText implements [encoding.TextAppender]: it appends what String returns. It cannot fail.
+// AppendText implements [encoding.TextAppender]. It appends the result of String and never fails.
 func (p Position) AppendText(b []byte) ([]byte, error) {
 	if p == (Position{}) {
 		return b, nil
@@ -30,8 +30,8 @@ func (p Position) AppendText(b []byte) ([]byte, error) {
 	return strconv.AppendUint(b, p.Seq, 36), nil
 }
 
-// ParsePosition returns the Position of which s is the String: the zero Position if s is empty.
-// Anything else is an error; there is one text for each Position.
+// ParsePosition returns the Position whose String is s. It returns the zero Position if s is empty, and
+// an error if no Position has this text. Each Position has exactly one text.
 func ParsePosition(s string) (p Position, err error) {
 	epoch, seq, _ := strings.Cut(s, "-")
 	p.Epoch, _ = strconv.ParseUint(epoch, 36, 64)
@@ -42,10 +42,10 @@ func ParsePosition(s string) (p Position, err error) {
 	return p, nil
 }
 
-// MarshalText implements [encoding.TextMarshaler], as String.
+// MarshalText implements [encoding.TextMarshaler]. It returns the result of String and never fails.
 func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText implements [encoding.TextUnmarshaler], as ParsePosition.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the texts that ParsePosition accepts.
 func (p *Position) UnmarshalText(text []byte) (err error) {
 	*p, err = ParsePosition(string(text))
 	return err

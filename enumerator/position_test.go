@@ -46,7 +46,7 @@ func FuzzParsePosition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if p, err := enumerator.ParsePosition(s); err == nil {
-			assert.Equal(t, s, p.String(), "one text for each")
+			assert.Equal(t, s, p.String(), "each Position has one text")
 		}
 	})
 }

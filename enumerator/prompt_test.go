@@ -21,8 +21,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A run ends with the element in hand when its context ends, whatever makes the elements: here,
-// when the consumer takes 100 ms for each, and the context ends in the middle of the n-th.
+// When its context ends, a run ends after the element in hand. Here the consumer takes 100 ms for each
+// element, and the context ends in the middle of the n-th.
 func TestCancelIsPrompt(t *testing.T) {
 	const many = 1000
 	es := make([]int, many)
@@ -140,7 +140,7 @@ func TestCancelIsPrompt(t *testing.T) {
 	}
 }
 
-// The same where the context ends at the end of the consumer's call, when the next element may be due.
+// Here the context ends when the consumer returns, and the next element may be due as well.
 func TestCancelIsPromptThoughTheNextIsDue(t *testing.T) {
 	fast := enumerator.Repeat(func() int { time.Sleep(100 * time.Microsecond); return 1 })
 	same := func(_ context.Context, e int) (int, error) { return e, nil }
@@ -162,7 +162,7 @@ func TestCancelIsPromptThoughTheNextIsDue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{1, 3, 40} {
-				for range 10 { // what is due as well may be chosen by chance
+				for range 10 { // a select may choose the next element by chance
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithCancelCause(t.Context())
 						defer cancel(nil)

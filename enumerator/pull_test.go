@@ -17,7 +17,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// leaving consumes n elements and leaves the last of them over.
+// leaving returns a consumer that consumes n elements and leaves the last of them over.
 func leaving(n int) iteratee.Iteratee[int, []int] {
 	return iteratee.FlatMap(iteratee.TakeUpTo[int](n), func(es []int) iteratee.Iteratee[int, []int] {
 		last := iteratee.Empty[int]()
@@ -31,17 +31,17 @@ func leaving(n int) iteratee.Iteratee[int, []int] {
 func TestRunPartial(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for n := range 6 {
-		for name, it := range map[string]iteratee.Iteratee[int, []int]{
+		for name, consumer := range map[string]iteratee.Iteratee[int, []int]{
 			"exactly":            iteratee.TakeUpTo[int](n),
 			"with a rest":        leaving(n),
 			"behind a chain":     enumeratee.Transform(enumeratee.PassAlong[int](), leaving(n)),
 			"done by an adapter": enumeratee.Transform(enumeratee.Take[int](n), iteratee.Collect[int]()),
 		} {
 			source := &probe.Source{N: 4}
-			got, rest, stop, err := enumerator.RunPartial(t.Context(), source.Enumerator(), it)
+			got, rest, stop, err := enumerator.RunPartial(t.Context(), source.Enumerator(), consumer)
 			require.NoError(t, err)
 			assert.Len(t, got, min(n, 4), name)
-			assert.EqualValues(t, min(n, 4), source.Pulls.Load(), "not ahead")
+			assert.EqualValues(t, min(n, 4), source.Pulls.Load(), "the source is not ahead")
 			want := len(got)
 			if len(got) > 0 && (name == "with a rest" || name == "behind a chain") {
 				want--
@@ -61,15 +61,15 @@ func TestRunPartial(t *testing.T) {
 	}
 }
 
-func TestRunPartialOfARestThatIsNotUsed(t *testing.T) {
+func TestRunPartialWithoutItsRest(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for n := range 4 {
 		source := &probe.Source{N: -1}
 		_, rest, stop, err := enumerator.RunPartial(t.Context(), source.Enumerator(), leaving(n))
 		require.NoError(t, err)
-		assert.Zero(t, source.Closes.Load(), "it waits")
+		assert.Zero(t, source.Closes.Load(), "the source waits")
 		stop()
-		assert.Equal(t, source.Starts.Load(), source.Closes.Load(), "it is closed when stop has returned")
+		assert.Equal(t, source.Starts.Load(), source.Closes.Load(), "the source is closed when stop has returned")
 		got, err := seen(t.Context(), rest, 0)
 		assert.Error(t, err)
 		assert.Empty(t, got)
@@ -81,9 +81,9 @@ func TestRunPartialThatFails(t *testing.T) {
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	cancel(errBoom)
 	for name, c := range map[string]struct {
-		ctx context.Context
-		e   func(source) source
-		it  iteratee.Iteratee[int, none]
+		ctx      context.Context
+		e        func(source) source
+		consumer iteratee.Iteratee[int, none]
 	}{
 		"the source":   {t.Context(), func(e source) source { return e.AndThen(failing()) }, iteratee.Ignore[int]()},
 		"the consumer": {t.Context(), func(e source) source { return e.AndThen(silent()) }, failsWith(errBoom)},
@@ -93,7 +93,7 @@ func TestRunPartialThatFails(t *testing.T) {
 		"the context": {cancelled, func(e source) source { return e }, iteratee.Ignore[int]()},
 	} {
 		source := &probe.Source{N: 3}
-		_, rest, stop, err := enumerator.RunPartial(c.ctx, c.e(source.Enumerator()), c.it)
+		_, rest, stop, err := enumerator.RunPartial(c.ctx, c.e(source.Enumerator()), c.consumer)
 		assert.ErrorIs(t, err, errBoom, name)
 		assert.Equal(t, source.Starts.Load(), source.Closes.Load(), name)
 		assert.Nil(t, collect(t, rest), name)
@@ -109,27 +109,27 @@ func TestRunPartialThatFails(t *testing.T) {
 	})
 }
 
-// The rest of a stream that begins with 1 ends in every way in which a run can.
+// The rest of a stream that begins with 1 ends in every possible way.
 func TestRunPartialAndTheEndOfTheRest(t *testing.T) {
 	ctxEnd := errors.New("the context has ended")
 	for name, c := range map[string]struct {
-		e       source
-		it      iteratee.Iteratee[int, int]
-		want    error
-		panics  bool
-		cancels string
+		e        source
+		consumer iteratee.Iteratee[int, int]
+		want     error
+		panics   bool
+		cancels  string
 	}{
-		"the consumer is done":  {e: silent(), it: iteratee.Done(0, iteratee.Empty[int]())},
-		"an adapter stops":      {e: enumerator.Of(2).AndThen(silent()), it: enumeratee.Transform(enumeratee.Take[int](1), sumUp)},
-		"the consumer fails":    {e: enumerator.Of(2).AndThen(silent()), it: iteratee.Map(failsWith(errBoom), func(none) int { return 0 }), want: errBoom},
-		"the source fails":      {e: failing(), it: sumUp, want: errBoom},
-		"it fails later":        {e: after(time.Second, failing()), it: sumUp, want: errBoom},
-		"the consumer panics":   {e: enumerator.Of(2), it: iteratee.Fold(0, func(int, int) int { panic("boom") }), panics: true},
-		"the source panics":     {e: enumerator.Repeat(func() int { panic("boom") }), it: sumUp, panics: true},
-		"its context ends":      {e: silent(), it: sumUp, want: ctxEnd, cancels: "rest"},
-		"its context ends busy": {e: probe.Naturals(), it: iteratee.Fold(0, func(int, int) int { time.Sleep(time.Second); return 0 }), want: ctxEnd, cancels: "rest"},
-		"the first one ends":    {e: silent(), it: sumUp, want: ctxEnd, cancels: "first"},
-		"stop is called":        {e: silent(), it: sumUp, want: context.Canceled, cancels: "stop"},
+		"the consumer is done":               {e: silent(), consumer: iteratee.Done(0, iteratee.Empty[int]())},
+		"an adapter stops":                   {e: enumerator.Of(2).AndThen(silent()), consumer: enumeratee.Transform(enumeratee.Take[int](1), sumUp)},
+		"the consumer fails":                 {e: enumerator.Of(2).AndThen(silent()), consumer: iteratee.Map(failsWith(errBoom), func(none) int { return 0 }), want: errBoom},
+		"the source fails":                   {e: failing(), consumer: sumUp, want: errBoom},
+		"the source fails later":             {e: after(time.Second, failing()), consumer: sumUp, want: errBoom},
+		"the consumer panics":                {e: enumerator.Of(2), consumer: iteratee.Fold(0, func(int, int) int { panic("boom") }), panics: true},
+		"the source panics":                  {e: enumerator.Repeat(func() int { panic("boom") }), consumer: sumUp, panics: true},
+		"the context of the rest ends":       {e: silent(), consumer: sumUp, want: ctxEnd, cancels: "rest"},
+		"it ends while the consumer is busy": {e: probe.Naturals(), consumer: iteratee.Fold(0, func(int, int) int { time.Sleep(time.Second); return 0 }), want: ctxEnd, cancels: "rest"},
+		"the context of RunPartial ends":     {e: silent(), consumer: sumUp, want: ctxEnd, cancels: "first"},
+		"stop is called":                     {e: silent(), consumer: sumUp, want: context.Canceled, cancels: "stop"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestRunPartialAndTheEndOfTheRest(t *testing.T) {
 						stop()
 					}
 				})
-				panicked := recovered(func() { _, err = enumerator.Run(second, rest, c.it) })
+				panicked := recovered(func() { _, err = enumerator.Run(second, rest, c.consumer) })
 				assert.Equal(t, map[bool]any{true: "boom"}[c.panics], panicked)
 				switch {
 				case c.cancels == "stop":
@@ -158,7 +158,7 @@ func TestRunPartialAndTheEndOfTheRest(t *testing.T) {
 				default:
 					assert.ErrorIs(t, err, c.want)
 				}
-				if name == "the consumer is done" { // so the rest was not even started
+				if name == "the consumer is done" { // so the rest was not started
 					stop()
 				}
 				assert.True(t, closed)

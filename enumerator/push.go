@@ -7,14 +7,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Policy says what a push does when there is no room: when the consumer of [Unicast], or a
-// run of a [Hub], is as many elements behind as there may be.
+// A Policy says what a push does when there is no room: when the consumer of [Unicast] or a run of a
+// [Hub] is as many elements behind as are held.
 type Policy int
 
 const (
 	Block      Policy = iota // the push waits until there is room
-	DropOldest               // the oldest element that is held is dropped
-	DropNewest               // the element pushed is dropped
+	DropOldest               // the oldest held element is dropped
+	DropNewest               // the pushed element is dropped
 	FailSlow                 // the run that is behind fails with ErrSlow
 )
 
@@ -29,11 +29,10 @@ func (p Policy) String() string {
 }
 
 var (
-	// ErrSlow is the error of a run that was too slow for what was pushed, where the policy
-	// is [FailSlow].
+	// ErrSlow is the error of a run that is too slow for the pushes, under the policy [FailSlow].
 	ErrSlow = errors.New("enumerator: the consumer is too slow")
 
-	// ErrEnded is what a push returns after the end.
+	// ErrEnded is the error of a push after the end.
 	ErrEnded = errors.New("enumerator: pushed after the end")
 )
 
@@ -42,14 +41,15 @@ type PushOption func(*pushConfig)
 
 type pushConfig struct {
 	capacity int
-	most     int // the sum of sizes
+	most     int // the greatest sum of sizes
 	size     any // a func(E) int, nil if sizes do not count
 	policy   Policy
 }
 
-// Capacity sets how many elements are held, 256 if it is not given. A hub may keep a few more
-// that hold no pointers, 1 KiB at most. Where elements can be large, [CapacityFunc] bounds them too.
-// Capacity panics if n is not positive, or more than 2^30: a place is kept for each.
+// Capacity sets how many elements are held. The default is 256. To limit the sizes of elements too, use
+// [CapacityFunc]. A hub may keep a few more elements in memory, at most 1 KiB of them, if elements
+// contain no pointers. Capacity panics if n is not positive or more than 2^30, because memory is
+// allocated for n places.
 func Capacity(n int) PushOption {
 	checkPositive("Capacity", "n", n)
 	if n > mostCapacity {
@@ -60,14 +60,14 @@ func Capacity(n int) PushOption {
 
 const mostCapacity = 1 << 30
 
-// CapacityFunc sets how many elements are held by their sizes, which size tells: max in sum at most,
-// and no more elements than [Capacity] says. An element that is larger than max is held alone. One of
-// size 0 counts as 1. The place of an element, which is a few words, is not counted: where elements can
-// be small, size should add it.
+// CapacityFunc limits the elements that are held: the sum of their sizes is at most max, and [Capacity]
+// still limits their number. size returns the size of an element. An element larger than max is held
+// alone. An element of size 0 counts as 1. The place of an element, a few words, is not counted, so
+// size should add it where elements can be small.
 //
-// Push calls size once for each element. If the size is negative, Push returns an error and does not
-// push the element. CapacityFunc panics if max is not positive or size is nil; what
-// takes the option panics if size is not a function of its elements.
+// A push calls size once for each element. If size returns a negative number, the push returns an error
+// and the element is not pushed. CapacityFunc panics if max is not positive or size is nil. The function
+// that takes the option panics if its elements are not of type E.
 func CapacityFunc[E any](max int, size func(E) int) PushOption {
 	checkPositive("CapacityFunc", "max", max)
 	if size == nil {
@@ -76,12 +76,12 @@ func CapacityFunc[E any](max int, size func(E) int) PushOption {
 	return func(c *pushConfig) { c.most, c.size = max, size }
 }
 
-// sizes are those of elements that are held, where they count.
+// sizes holds the sizes of the elements in a ring, if sizes count.
 type sizes[E any] struct {
 	size func(E) int
 	most int
-	ring []int // that of index i is at i modulo its length
-	sum  int
+	ring []int // the size for index i is at i modulo the length of the ring
+	sum  int   // the sum of the sizes that were added and not removed
 }
 
 func (s *sizes[E]) init(function string, config pushConfig, places int) {
@@ -97,7 +97,7 @@ func (s *sizes[E]) init(function string, config pushConfig, places int) {
 
 func (s *sizes[E]) count() bool { return s.size != nil }
 
-// of returns the size of e, but no more than there is room for at all.
+// of returns the size of e, but at most s.most, or 0 if sizes do not count.
 func (s *sizes[E]) of(e E) (int, error) {
 	if !s.count() {
 		return 0, nil
@@ -118,7 +118,7 @@ func (s *sizes[E]) add(index uint64, size int) {
 
 func (s *sizes[E]) remove(index uint64) { s.sum -= *s.at(index) }
 
-// WhenFull sets the policy. It panics if p is none of the four.
+// WhenFull sets the policy. It panics if p is not one of the four policies.
 func WhenFull(p Policy) PushOption {
 	if p < 0 || int(p) >= len(policyNames) {
 		panic(fmt.Sprintf("enumerator: WhenFull: no such policy: %d", int(p)))
@@ -134,11 +134,11 @@ func configOf(policy Policy, opts []PushOption) pushConfig {
 	return c
 }
 
-// ending is how whoever pushes has ended a stream.
+// ending says how a stream was ended by the pushing side.
 type ending struct {
 	eof      bool
 	err      error
-	panicked any // or the source that was shared has panicked with this
+	panicked any // the panic value of a shared source
 }
 
 func failing(err error) *ending {
@@ -148,7 +148,7 @@ func failing(err error) *ending {
 	return &ending{err: err}
 }
 
-// answerEnd tells sink of the end, and returns the last answer of the run.
+// answerEnd ends a run: it sends EOF to sink if end says so, and returns the last answer of the run.
 func answerEnd[E any](end *ending, sink iteratee.Sink[E]) iteratee.Step {
 	switch {
 	case end.panicked != nil:

@@ -12,24 +12,24 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// FromReader returns the Enumerator of what r reads, in chunks of at most chunkSize bytes:
-// each is what one Read has returned, and memory of its own. An error of r other than
-// io.EOF ends the run. FromReader does not close r. It panics if chunkSize is not positive.
+// FromReader returns an Enumerator of the bytes of r. Each chunk holds the bytes of one Read, at most
+// chunkSize, in memory of its own. An error of r other than io.EOF ends the run. FromReader does not
+// close r.
 //
-// It can be run as often as there is something to read: what one run has read is not there
-// for another. A Read that waits when the context ends is interrupted if r has a method
-// SetReadDeadline, as network connections and pipes have; r has no deadline any more then.
-// Otherwise the run ends when that Read does.
+// Runs share r: bytes that one run has read do not reach another. When the context ends during a Read
+// and r has a method SetReadDeadline, as network connections and pipes have, the Read is interrupted
+// and the deadline of r is cleared. Otherwise the run ends when the Read returns. FromReader panics if
+// chunkSize is not positive.
 //
-// It is Play's Enumerator.fromStream, which closes what it reads, as [FromReadCloser] does.
+// Play calls it Enumerator.fromStream, which closes the stream as [FromReadCloser] does.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	checkPositive("FromReader", "chunkSize", chunkSize)
 	return fromReader(r, chunkSize, false)
 }
 
-// FromReaderReuse is [FromReader] that uses the memory of a chunk again for the next one:
-// a consumer must not keep a chunk, or a part of one, when it asks for more. It is for
-// streams that are looked at and not kept, where it spares the memory.
+// FromReaderReuse is [FromReader], but uses the memory of a chunk again for the next one. A consumer
+// must not keep a chunk, or a part of one, when it asks for more. It saves memory where chunks are
+// looked at and not kept.
 func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	checkPositive("FromReaderReuse", "chunkSize", chunkSize)
 	return fromReader(r, chunkSize, true)
@@ -41,13 +41,12 @@ func fromReader(r io.Reader, chunkSize int, reuse bool) Enumerator[[]byte] {
 	})
 }
 
-// FromReadCloser returns the Enumerator of what is read from what open returns, in chunks as those
-// of [FromReader]. open is called for each run, with its context, so the source can be used as
-// often as open can be called. What it returns is closed before the run is over; an error of that
-// ends the run, and is joined to that with which it has failed. An error of open ends the run.
-// FromReadCloser panics if chunkSize is not positive.
+// FromReadCloser returns an Enumerator of the bytes of the reader that open returns, in chunks as those
+// of [FromReader]. open is called in each run, with its context. An error of open ends the run. The
+// reader is closed before the run is over. An error of closing ends the run, and is joined to the
+// error of the run if there is one. FromReadCloser panics if chunkSize is not positive.
 //
-// It is Play's Enumerator.fromStream, which closes what it reads.
+// Play calls it Enumerator.fromStream.
 func FromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize int) Enumerator[[]byte] {
 	checkPositive("FromReadCloser", "chunkSize", chunkSize)
 	return fromReadCloser(open, chunkSize, false)
@@ -68,19 +67,17 @@ func fromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize
 	})
 }
 
-// FromFile returns the Enumerator of what is in the named file, in chunks as those of
-// [FromReader]. The file is opened for each run and closed before that is over. That it
-// cannot be opened ends the run; errors.Is knows fs.ErrNotExist. FromFile panics if
-// chunkSize is not positive.
+// FromFile returns an Enumerator of the bytes of the named file, in chunks as those of [FromReader]. Each
+// run opens the file and closes it before the run is over. If the file cannot be opened, the run ends
+// with the error of [os.Open]. FromFile panics if chunkSize is not positive.
 //
-// It is Play's Enumerator.fromFile and fromPath, which open the file when they are built.
+// Play calls it Enumerator.fromFile and fromPath.
 func FromFile(name string, chunkSize int) Enumerator[[]byte] {
 	checkPositive("FromFile", "chunkSize", chunkSize)
 	return fromFile(name, chunkSize, false)
 }
 
-// FromFileReuse is [FromFile] that uses the memory of a chunk again, as [FromReaderReuse]
-// does.
+// FromFileReuse is [FromFile], but uses the memory of a chunk again, as [FromReaderReuse] does.
 func FromFileReuse(name string, chunkSize int) Enumerator[[]byte] {
 	checkPositive("FromFileReuse", "chunkSize", chunkSize)
 	return fromFile(name, chunkSize, true)
@@ -90,16 +87,16 @@ func fromFile(name string, chunkSize int, reuse bool) Enumerator[[]byte] {
 	return fromReadCloser(func(context.Context) (io.ReadCloser, error) { return os.Open(name) }, chunkSize, reuse)
 }
 
-// FromScanner returns the Enumerator of the tokens of s: its lines, or what its split function
-// makes. A token is memory that s uses again: the consumer must copy what it keeps, as
-// bytes.Clone, string and [iteratee.Consume] do. An error of s ends the run. A Read that waits is
-// not interrupted. What reads lines from other sources is Lines of package enumeratee/text.
+// FromScanner returns an Enumerator of the tokens of s: lines, or the tokens of its split function. s
+// uses the memory of a token again, so the consumer must copy a token to keep it, as bytes.Clone, a
+// conversion to string and [iteratee.Consume] do. An error of s ends the run. A Read that waits is not
+// interrupted.
 //
-// It can be run as often as there is something to scan: what one run has scanned is not there for
-// another.
+// Runs share s: tokens that one run has scanned do not reach another. To split other sources into
+// lines, use Lines of package enumeratee/text.
 func FromScanner(s *bufio.Scanner) Enumerator[[]byte] {
 	return Generate(func(context.Context) ([]byte, bool, error) {
-		if s.Scan() { // there can be tokens before an error that is known already
+		if s.Scan() { // tokens can precede an error that s has already met
 			return s.Bytes(), true, nil
 		}
 		return nil, false, s.Err()
@@ -110,7 +107,7 @@ func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iter
 	if d, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
 		defer deadline.Interrupt(ctx, d.SetReadDeadline)()
 	}
-	const patience = 100 // Reads in a row that return nothing, as bufio has it
+	const patience = 100 // the number of empty Reads in a row that are tolerated, as in bufio
 	var buf []byte
 	for empty := 0; empty < patience; {
 		if step := iteratee.Cancelled(ctx); !step.IsCont() {
@@ -126,7 +123,7 @@ func read(ctx context.Context, r io.Reader, chunkSize int, reuse bool, sink iter
 			if step := sink.Next(buf[:n:n]); !step.IsCont() {
 				return step
 			}
-			if !reuse { // what was handed on belongs to the consumer
+			if !reuse { // the chunk belongs to the consumer
 				buf = buf[n:]
 			}
 		}

@@ -22,8 +22,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// texts are the chunks as strings, after each has been extended: what was kept is not memory
-// of another.
+// texts extends each chunk and then returns the chunks as strings, which shows that chunks do not share
+// memory.
 func texts(chunks [][]byte) (all []string) {
 	for _, chunk := range chunks {
 		_ = append(chunk, '!')
@@ -34,7 +34,7 @@ func texts(chunks [][]byte) (all []string) {
 	return all
 }
 
-// reads is a Reader that counts the calls of the function it is.
+// reads is a Reader that calls a function and counts the calls.
 type reads struct {
 	read  func(p []byte) (int, error)
 	calls int
@@ -55,8 +55,8 @@ func TestFromReader(t *testing.T) {
 	}{
 		"chunks of 3":          {abc(), 3, []string{"abc", "def", "gh"}, nil},
 		"chunks of 1":          {strings.NewReader("abc"), 1, []string{"a", "b", "c"}, nil},
-		"as large as it is":    {abc(), 8, []string{"abcdefgh"}, nil},
-		"larger":               {abc(), 100, []string{"abcdefgh"}, nil},
+		"one chunk, just full": {abc(), 8, []string{"abcdefgh"}, nil},
+		"one chunk, not full":  {abc(), 100, []string{"abcdefgh"}, nil},
 		"empty":                {strings.NewReader(""), 3, nil, nil},
 		"EOF with data":        {iotest.DataErrReader(abc()), 3, []string{"abc", "def", "gh"}, nil},
 		"short reads":          {iotest.HalfReader(abc()), 4, []string{"ab", "cd", "ef", "gh"}, nil},
@@ -84,7 +84,7 @@ func TestFromReaderIsPatientWithEmptyReads(t *testing.T) {
 		switch {
 		case r.calls == calls:
 			return 0, io.EOF
-		case r.calls%100 == 0: // 99 in a row give nothing
+		case r.calls%100 == 0: // 99 Reads in a row return nothing
 			return copy(p, "a"), nil
 		}
 		return 0, nil
@@ -102,12 +102,12 @@ func TestFromReaderReadsOnDemand(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"abc"}, texts(got))
 	assert.Equal(t, 1, r.calls)
-	assert.Equal(t, []string{"def", "gh"}, texts(collect(t, e)), "it goes on where the last run has stopped")
-	assert.Nil(t, collect(t, e), "and is used up")
+	assert.Equal(t, []string{"def", "gh"}, texts(collect(t, e)), "the next run continues where the last has stopped")
+	assert.Nil(t, collect(t, e), "the reader is used up")
 
 	failing := &reads{read: func(p []byte) (int, error) { return copy(p, "x"), errBoom }}
 	_, err = seen(t.Context(), enumerator.FromReader(failing, 3), 1)
-	assert.NoError(t, err, "a consumer that is done does not care for what comes after")
+	assert.NoError(t, err, "no Read follows when the consumer is done")
 	assert.Equal(t, 1, failing.calls)
 }
 
@@ -143,7 +143,7 @@ func TestReuse(t *testing.T) {
 				}
 				return string(first[:1]) + " " + string(chunk)
 			}))
-			assert.Equal(t, []string{"a abc", "d def", "g gh"}, seen, "the memory of the first is that of the others")
+			assert.Equal(t, []string{"a abc", "d def", "g gh"}, seen, "all chunks use the same memory")
 		})
 	}
 	first, second := new(string), new(string)
@@ -152,7 +152,7 @@ func TestReuse(t *testing.T) {
 		return enumerator.Map(e, func(chunk []byte) string { then(); *s = string(chunk); return *s })
 	}
 	collect(t, keep(first, func() { collect(t, keep(second, func() {})) }))
-	assert.Equal(t, *first, *second, "each run has its own")
+	assert.Equal(t, *first, *second, "each run has memory of its own")
 }
 
 func TestChunkSizeMustBePositive(t *testing.T) {
@@ -169,7 +169,7 @@ type deadliner interface {
 	SetReadDeadline(time.Time) error
 }
 
-// told calls second before it reads for the second time, and counts deadlines.
+// told is a Reader that calls second before its second Read, and counts the deadlines.
 type told struct {
 	deadliner
 	second           func()
@@ -192,7 +192,7 @@ func TestCancelInterruptsAReadOfAPipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
-	defer w.Close() // not before: the second Read waits
+	defer w.Close() // later, so that the second Read waits
 	_, err = w.WriteString("abc")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -219,7 +219,7 @@ func TestADeadlineOfTheReaderIsAnError(t *testing.T) {
 		defer w.Close()
 		require.NoError(t, r.SetReadDeadline(time.Now().Add(time.Second)))
 		_, err := seen(t.Context(), enumerator.FromReader(r, 3), 0)
-		assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "which is not that of the run")
+		assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "this deadline is not set by the run")
 	})
 }
 
@@ -291,7 +291,7 @@ func TestFromFile(t *testing.T) {
 	}{{"hello", []string{"hel", "lo"}}, {"", nil}, {"abcdefgh", []string{"abc", "def", "gh"}}} {
 		require.NoError(t, os.WriteFile(name, []byte(c.content), 0o600))
 		for range 2 {
-			assert.Equal(t, c.want, texts(collect(t, e)), "opened for each run")
+			assert.Equal(t, c.want, texts(collect(t, e)), "each run opens the file")
 		}
 	}
 	assert.Equal(t, []string{"abc", "def", "gh", "."}, texts(collect(t, e.AndThen(enumerator.Of([]byte("."))))))
@@ -305,7 +305,7 @@ func TestFromFile(t *testing.T) {
 	assert.Equal(t, []string{"a"}, texts(got))
 }
 
-// opened counts the descriptors of this process that are of the named file.
+// opened returns the number of descriptors of this process for the named file.
 func opened(t *testing.T, name string) (n int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -326,11 +326,11 @@ func TestFromFileClosesTheFile(t *testing.T) {
 	name := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(name, []byte("abcdefgh"), 0o600))
 	e := enumerator.FromFile(name, 3)
-	assert.Zero(t, opened(t, name), "not opened before it is run")
+	assert.Zero(t, opened(t, name), "the file is not opened before the run")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	for how, c := range map[string]struct {
 		ctx context.Context
-		act func() (bool, error) // what the consumer does with a chunk
+		act func() (bool, error) // consumes a chunk
 		err error
 	}{
 		"the file ends":        {t.Context(), func() (bool, error) { return false, nil }, nil},
@@ -340,7 +340,7 @@ func TestFromFileClosesTheFile(t *testing.T) {
 	} {
 		t.Run(how, func(t *testing.T) {
 			_, err := enumerator.Run(c.ctx, e, iteratee.FoldUntil(0, func(context.Context, int, []byte) (int, bool, error) {
-				assert.Equal(t, 1, opened(t, name), "while it runs")
+				assert.Equal(t, 1, opened(t, name), "the file is open during the run")
 				done, err := c.act()
 				return 0, done, err
 			}))
@@ -359,7 +359,7 @@ func TestFromReaderLeavesNoDeadline(t *testing.T) {
 		r, w := net.Pipe()
 		defer r.Close()
 		defer w.Close()
-		// the consumer is done; context of the caller is alive
+		// the consumer is done, but the context of the caller has not ended
 		_, err := seen(t.Context(), enumerator.Interleave(enumerator.FromReader(r, 3), enumerator.Map(after(time.Second, enumerator.Of(1)), func(int) []byte { return []byte("x") })), 1)
 		assert.NoError(t, err)
 		go func() { w.Write([]byte("abc")) }()

@@ -11,49 +11,49 @@ import (
 	"sync/atomic"
 )
 
-// ring holds the last elements that were pushed. Who pushes, attaches or detaches has the lock;
-// who reads needs none, and nobody waits for who reads, unless the policy is to.
+// ring holds the last elements that were pushed. A goroutine that pushes, attaches or detaches holds
+// the lock. A goroutine that reads needs no lock, and nobody waits for it unless the policy is Block.
 type ring[E any] struct {
 	pushConfig
 	sizes sizes[E]
 	epoch uint64
-	slots []atomic.Pointer[entry[E]] // that of index i is at i modulo the capacity
-	last  atomic.Uint64              // Seq of what was pushed last, stored after the slot
-	end   atomic.Pointer[ending]     // stored after both
+	slots []atomic.Pointer[entry[E]] // the slot of index i is at i modulo the capacity
+	last  atomic.Uint64              // Seq of the last pushed element; stored after its slot
+	end   atomic.Pointer[ending]     // stored after last
 
-	// Where the policy protects elements that have not been read, this is how many cursors are
-	// at each index. There is one index more than elements: that of the next to come.
+	// readers counts the cursors at each index, if the policy protects elements that have not been
+	// read. It has one place more than slots: the one for the index of the next element.
 	readers []atomic.Int64
 	room    room
 
-	// All before this index have left the ring for want of room for their sizes, and maybe others
-	// for want of a place. It is stored before their slots are cleared.
+	// All elements before this index have left the ring because of their sizes. Later ones may have left
+	// because their places were needed. oldest is stored before their slots are cleared.
 	oldest atomic.Uint64
 
-	mu    sync.Mutex // for what follows
+	mu    sync.Mutex // guards the fields below
 	next  uint64     // the index of the next element
-	gone  uint64     // Seq of the last element that had to leave the ring
-	block int        // how many entries are made at a time
-	fresh []entry[E] // made in advance
-	runs  int
+	gone  uint64     // Seq of the last element that has left the ring
+	block int        // the number of entries to allocate together
+	fresh []entry[E] // entries allocated in advance
+	runs  int        // the number of attached runs
 }
 
-// entry does not change once it is in the ring, while a run is attached. Elements that were
-// dropped as they came have a Seq and no index: only the policy DropNewest lets the two drift
-// apart.
+// entry does not change while it is in the ring and a run is attached. An element that was dropped
+// instead of being stored has a Seq and no index, so seq and index drift apart under the policy
+// DropNewest, and only there.
 type entry[E any] struct {
 	index, seq uint64
 	value      E
 }
 
-// cursor is where a run reads: the index of the next element, and the Seq of the last one that it
-// got or knows to be lost. It belongs to one goroutine.
+// cursor is the place where a run reads: the index of the next element, and the Seq of the last element
+// that the run has got or knows to be lost. It belongs to one goroutine.
 type cursor struct {
 	index, seq uint64
-	reset      bool // to be told
+	reset      bool // the next item is a Reset
 }
 
-// start says where a run begins. It is called with the lock.
+// start returns the cursor of a new run. It is called with the lock.
 type start func() cursor
 
 func (r *ring[E]) init(function string, config pushConfig) {
@@ -68,8 +68,9 @@ func (r *ring[E]) init(function string, config pushConfig) {
 	}
 }
 
-// blockOf returns how many entries can be made at a time. As long as one of them is needed, all of them stay
-// in memory, with what they point to; so entries that can keep more than themselves are made one by one.
+// blockOf returns the number of entries to allocate together. As long as one of them is in use, all of
+// them stay in memory with everything they point to. So entries that contain pointers are allocated
+// one by one.
 func blockOf[E any]() int {
 	const most = 1 << 10 // bytes
 	t := reflect.TypeFor[entry[E]]()
@@ -139,7 +140,7 @@ func (r *ring[E]) put(seq uint64, e E) {
 	old := slot.Load()
 	if old != nil {
 		r.gone = old.seq
-		if r.runs == 0 { // nobody can be reading it
+		if r.runs == 0 { // no run can be reading it
 			*old = made
 			return
 		}
@@ -152,7 +153,7 @@ func (r *ring[E]) put(seq uint64, e E) {
 	r.fresh = r.fresh[1:]
 }
 
-// makeRoom has those elements leave that would be too many for their sizes with one more.
+// makeRoom removes the elements that leave no room for one more of the given size.
 func (r *ring[E]) makeRoom(size int) {
 	from, to := r.next-r.held(), r.oldestWith(size)
 	r.oldest.Store(to)
@@ -165,7 +166,8 @@ func (r *ring[E]) makeRoom(size int) {
 	r.sizes.add(r.next, size)
 }
 
-// oldestWith returns the index of the oldest element that can stay when one more comes.
+// oldestWith returns the index of the oldest element that can stay when an element of the given size
+// comes.
 func (r *ring[E]) oldestWith(size int) uint64 {
 	index := r.next - r.held()
 	sum := r.sizes.sum
@@ -175,9 +177,9 @@ func (r *ring[E]) oldestWith(size int) uint64 {
 	return index
 }
 
-// full reports whether a cursor that counts is at an element that would have to leave for the
-// next one. Without sizes, that is the one at next less the capacity, which is next + 1 modulo one
-// more.
+// full reports whether there is a counted cursor at an element that would have to leave for the next
+// one. Without sizes, that element has the index next minus the capacity, whose place in readers is
+// that of next+1.
 func (r *ring[E]) full(size int) bool {
 	if r.sizes.count() {
 		return r.fullFor(size)
@@ -270,7 +272,7 @@ func (r *ring[E]) from(p Position) start {
 
 func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(len(r.slots))) }
 
-// read returns what is at c, if there is anything; if there will be nothing more, how it has ended.
+// read returns the item at c, if there is one. If there will be no more items, it returns the ending.
 // It does not wait.
 func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 	if c.reset {
@@ -278,10 +280,10 @@ func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 		return Item[E]{Position: r.position(c.seq), Reset: true}, true, nil
 	}
 	for {
-		end, last := r.end.Load(), r.last.Load() // before the slot: it has all up to last
+		end, last := r.end.Load(), r.last.Load() // loaded before the slot, which therefore reflects all pushes up to last
 		e := r.slot(c.index).Load()
 		switch {
-		case e == nil || e.index < c.index: // nothing yet, or it has left
+		case e == nil || e.index < c.index: // no element yet, or the element has left
 			if oldest := r.oldest.Load(); oldest > c.index {
 				c.index = oldest
 				continue
@@ -290,7 +292,7 @@ func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 				return r.gap(c, last), true, nil
 			}
 			return item, false, end
-		case e.index > c.index: // overtaken: on with the oldest, which is a Seq ahead of its index
+		case e.index > c.index: // overtaken: continue with the oldest, whose index is its Seq - 1
 			c.index = max(max(last, e.seq)-uint64(len(r.slots)), r.oldest.Load())
 		case e.seq > c.seq+1:
 			return r.gap(c, e.seq-1), true, nil
@@ -306,12 +308,12 @@ func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 	}
 }
 
-// gap notes that what comes up to seq is lost.
+// gap moves c past the elements up to seq, which are lost.
 func (r *ring[E]) gap(c *cursor, seq uint64) Item[E] {
 	gap := Gap{From: r.position(c.seq + 1), N: seq - c.seq}
 	c.seq = seq
 	return Item[E]{Position: r.position(seq), Gap: gap}
 }
 
-// hasNews reports whether there may be something at c that was not there when it was read.
+// hasNews reports whether there may be something at c that was not there when c was last read.
 func (r *ring[E]) hasNews(c *cursor) bool { return r.last.Load() != c.seq || r.end.Load() != nil }

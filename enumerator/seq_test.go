@@ -45,7 +45,7 @@ func TestFromSeq2(t *testing.T) {
 	got, err := seen(t.Context(), e, 2)
 	assert.NoError(t, err)
 	assert.Equal(t, []int{1, 2}, got)
-	assert.Equal(t, 3, left, "each loop is left")
+	assert.Equal(t, 3, left, "each run leaves its loop")
 
 	back := enumerator.FromSeq2(enumerator.All(t.Context(), failing()))
 	got, err = seen(t.Context(), back, 0)
@@ -65,7 +65,7 @@ func TestAll(t *testing.T) {
 		}
 		assert.Len(t, got, stop)
 	}
-	assert.EqualValues(t, 1+2+3+4, source.Pulls.Load(), "no more is made than the loop has seen")
+	assert.EqualValues(t, 1+2+3+4, source.Pulls.Load(), "the loop has seen every element that was made")
 	assert.EqualValues(t, 4, source.Closes.Load())
 
 	var got []int
@@ -80,7 +80,7 @@ func TestAll(t *testing.T) {
 	for e, err := range enumerator.All(t.Context(), closing) {
 		assert.Equal(t, 1, e)
 		assert.NoError(t, err)
-		break // what fails after that cannot be told
+		break // the loop does not see a later failure
 	}
 
 	for range enumerator.All(t.Context(), enumerator.Empty[int]()) {

@@ -9,86 +9,88 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Shared is one run of a source that any number of runs see, which come and go at any time.
-// Its methods may be called by several goroutines at once. The zero Shared is not usable; [Share]
-// makes one.
+// A Shared is one run of a source that feeds any number of runs, which come and go at any time. Several
+// goroutines may call its methods at once. [Share] makes a Shared. The zero Shared is not usable.
 type Shared[E any] struct {
 	source Enumerator[E]
 	config pushConfig
 
-	mu       sync.Mutex // for what follows
+	mu       sync.Mutex // guards the fields below
 	current  *sharing[E]
-	runs     int // attached to that, and to those before
-	holds    int
-	previous <-chan struct{} // closed when the source has ended that ran before
+	runs     int             // the number of runs attached to current and to those before
+	holds    int             // the number of calls of Hold without release
+	previous <-chan struct{} // closed when the latest run of the source has ended
 }
 
 // sharing is one run of the source.
 type sharing[E any] struct {
 	hub    *Hub[E]
 	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when it has ended
-	runs   int           // attached to it
+	done   chan struct{} // closed when the source has ended
+	runs   int           // the number of runs attached to hub
 
 	// These are set when done is closed.
 	err      error
 	panicked any
 }
 
-// Share returns e, to be run once for many. The first run starts the source; those that come later
-// see what it gives from then on, or what of it is held. When the last run leaves, the source is
-// stopped, unless [Shared.Hold] keeps it. The next run starts it again.
-//
-// When the source runs out, sends EOF, fails or panics, that happens to each run attached, after the
-// elements that came before; if there is none, to the next. A run that comes later starts the source
+// Share returns a Shared, which runs source once for many runs. The first run starts source. A run
+// that comes later gets the elements that source gives from then on, or the elements that are held.
+// When the last run leaves, source is stopped, unless [Shared.Hold] keeps it. The next run starts it
 // again.
 //
-// The source runs in a goroutine of its own, never twice at the same time, and has ended when the run
-// that was the last is over. Its context has no values. It goes at the pace of the slowest run, with
-// [Capacity] elements between the fastest and that, fewer with [CapacityFunc], since the policy is
-// [Block] unless [WhenFull] says otherwise.
+// When source runs out, sends EOF, fails or panics, each attached run ends in the same way, after the
+// elements that came before. If no run is attached, the next run ends in that way. A run that comes
+// later starts source again.
 //
-// It is Play's Concurrent.broadcast of a source, and ReactiveX's share. What is told in Play when the
-// interest is down to zero, an [OnDoneEnumerating] of e is.
-func Share[E any](e Enumerator[E], opts ...PushOption) *Shared[E] {
+// source runs in a goroutine of its own, never twice at the same time, and its context has no values.
+// It has ended when the run that leaves last is over. It goes at the pace of the slowest run, because
+// the policy is [Block] unless [WhenFull] sets another. The fastest run is at most [Capacity] elements
+// ahead of the slowest, or fewer with [CapacityFunc].
+//
+// To be notified when the last run leaves (Play's interestIsDownToZero), wrap source in
+// [OnDoneEnumerating].
+//
+// Play calls it Concurrent.broadcast of a source. ReactiveX calls it share.
+func Share[E any](source Enumerator[E], opts ...PushOption) *Shared[E] {
 	ended := make(chan struct{})
 	close(ended)
-	new(sizes[E]).init("Share", configOf(Block, opts), 0) // or the first run would panic
-	return &Shared[E]{source: e, config: configOf(Block, opts), previous: ended}
+	new(sizes[E]).init("Share", configOf(Block, opts), 0) // panics here rather than in the first run
+	return &Shared[E]{source: source, config: configOf(Block, opts), previous: ended}
 }
 
-// Runs returns how many runs are attached.
+// Runs returns the number of attached runs.
 func (s *Shared[E]) Runs() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.runs
 }
 
-// Live returns the Enumerator of what the source gives after a run has begun: of all, for the run
-// that starts it.
+// Live returns an Enumerator of the elements that the source gives after a run has begun. The run that
+// starts the source gets all elements.
 func (s *Shared[E]) Live() Enumerator[Item[E]] {
 	return s.items(func(h *Hub[E]) start { return h.live })
 }
 
-// Last returns the Enumerator that begins with the last n elements that are held, as [Hub.Last].
-// It panics if n is negative.
+// Last returns an Enumerator that begins with the last n elements that are held, like [Hub.Last]. It
+// panics if n is negative.
 func (s *Shared[E]) Last(n int) Enumerator[Item[E]] {
 	checkLast(n)
 	return s.items(func(h *Hub[E]) start { return h.lastN(n) })
 }
 
-// From returns the Enumerator of what comes after p, as [Hub.From]. A source that was started again
-// has another Epoch.
+// From returns an Enumerator of the elements after p, like [Hub.From]. Each start of the source has an
+// Epoch of its own.
 func (s *Shared[E]) From(p Position) Enumerator[Item[E]] {
 	return s.items(func(h *Hub[E]) start { return h.from(p) })
 }
 
-// Hold keeps the source running when the last run leaves, until release is called; it does not
-// start it. If no run is attached then, release stops the source and waits for it. It returns the
-// error, or panics with the panic, with which the source has ended since the last run left.
-// Further calls of release have no effect.
+// Hold keeps the source running after the last run has left, until release is called. It does not
+// start the source. If release finds no attached run and no other Hold, it stops the source and waits
+// for it. It returns the error, or panics with the panic, with which the source has ended since the
+// last run left. Further calls of release have no effect.
 //
-// It is the opposite of Play's Broadcaster.close.
+// Play's Broadcaster.close does the opposite.
 func (s *Shared[E]) Hold() (release func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,13 +118,13 @@ func (s *Shared[E]) Hold() (release func() error) {
 func (s *Shared[E]) items(at func(*Hub[E]) start) Enumerator[Item[E]] {
 	return New(func(ctx context.Context, sink iteratee.Sink[Item[E]]) (last iteratee.Step) {
 		run, c := s.join(at)
-		over := false // and no panic is on its way
+		over := false // the run has ended without a panic
 		defer func() {
 			run.hub.detach(c)
 			if !s.leave(run) {
 				return
 			}
-			ended := run.hub.end.Load() != nil // by itself, which was this run's to see, or not
+			ended := run.hub.end.Load() != nil // by itself; this run has got the end if it still wanted it
 			err := run.stop()
 			if over && run.panicked != nil {
 				panic(run.panicked)
@@ -148,7 +150,7 @@ func (s *Shared[E]) join(at func(*Hub[E]) start) (*sharing[E], *cursor) {
 		run = &sharing[E]{hub: newHub[E]("Share", s.config), cancel: cancel, done: make(chan struct{})}
 		s.current = run
 		defer func(previous <-chan struct{}) {
-			go run.drive(ctx, s.source, previous) // it finds a run attached
+			go run.drive(ctx, s.source, previous) // starts when this run is attached
 		}(s.previous)
 		s.previous = run.done
 	}
@@ -157,7 +159,7 @@ func (s *Shared[E]) join(at func(*Hub[E]) start) (*sharing[E], *cursor) {
 	return run, run.hub.attach(at(run.hub))
 }
 
-// leave reports whether nobody needs the source any more.
+// leave reports whether the source is no longer needed.
 func (s *Shared[E]) leave(run *sharing[E]) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,11 +174,11 @@ func (s *Shared[E]) leave(run *sharing[E]) bool {
 	return true
 }
 
-// drive runs the source.
-func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-chan struct{}) {
+// drive runs source when the run before has ended.
+func (run *sharing[E]) drive(ctx context.Context, source Enumerator[E], previous <-chan struct{}) {
 	<-previous
 	var end *ending
-	guard.Run("enumerator: Share: the source", func() { end = run.push(ctx, e) }, func(panicked any) {
+	guard.Run("enumerator: Share: the source", func() { end = run.push(ctx, source) }, func(panicked any) {
 		if panicked != nil {
 			end = &ending{panicked: panicked}
 		}
@@ -187,13 +189,13 @@ func (run *sharing[E]) drive(ctx context.Context, e Enumerator[E], previous <-ch
 	})
 }
 
-// push pushes the elements of e into the hub, and returns how they have ended.
-func (run *sharing[E]) push(ctx context.Context, e Enumerator[E]) *ending {
+// push pushes the elements of source into the hub and returns their ending.
+func (run *sharing[E]) push(ctx context.Context, source Enumerator[E]) *ending {
 	ctx, endRun := iteratee.NewRun(ctx)
 	defer endRun()
-	to := &pushing[E]{ctx: ctx, hub: run.hub}
-	step := e.Into(ctx, to)
-	return &ending{eof: to.eof, err: step.Err()}
+	sink := &pushing[E]{ctx: ctx, hub: run.hub}
+	step := source.Into(ctx, sink)
+	return &ending{eof: sink.eof, err: step.Err()}
 }
 
 // pushing is the Sink of a source whose elements go into a hub.
@@ -223,12 +225,12 @@ func (p *pushing[E]) EOF() iteratee.Step {
 
 func (p *pushing[E]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }
 
-// stop ends the source, waits for it, and returns the error with which it has ended.
+// stop ends the source, waits for it, and returns its error, or nil if it was only stopped.
 func (run *sharing[E]) stop() error {
 	run.cancel(errOver)
 	<-run.done
 	if stop.Only(run.err) {
-		return nil // it is no failure
+		return nil
 	}
 	return run.err
 }

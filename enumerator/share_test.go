@@ -21,7 +21,7 @@ import (
 
 func values(e items) enumerator.Enumerator[int] { return enumerator.Values(e, nil) }
 
-// ticking gives 1, 2, 3, … at each second, and counts its runs.
+// ticking gives 1, 2, 3 and so on, one each second, and counts its runs.
 type ticking struct{ starts, stops atomic.Int64 }
 
 func (s *ticking) Enumerator() enumerator.Enumerator[int] {
@@ -33,11 +33,11 @@ func (s *ticking) Enumerator() enumerator.Enumerator[int] {
 	})
 }
 
-// Play starts the source before the first consumer is attached, which gets nothing of one that
-// gives all at once.
+// In Play, the source starts before the first consumer is attached, so that consumer misses the elements
+// of a source that does not wait.
 func TestShareOfASourceThatDoesNotWait(t *testing.T) {
 	shared := enumerator.Share(enumerator.Of(1, 2, 3))
-	for range 3 { // it starts again
+	for range 3 { // the source starts again
 		assert.Equal(t, []int{1, 2, 3, 9}, collect(t, values(shared.Live()).AndThen(enumerator.Of(9))))
 	}
 	long := enumerator.Share(count(0, 10_000), enumerator.Capacity(1))
@@ -65,10 +65,10 @@ func TestShareRunsTheSourceOnce(t *testing.T) {
 		run(3*half, shared.Live(), 2, 3, 4, 5)
 		run(5*half, shared.Last(9), 1, 2, 3)
 		run(5*half, shared.Last(1), 2, 3)
-		run(20*half, shared.Live(), 1, 2) // the others have left
+		run(20*half, shared.Live(), 1, 2) // the other runs have left
 		wg.Wait()
 		assert.EqualValues(t, 2, source.starts.Load())
-		assert.EqualValues(t, 2, source.stops.Load(), "before the last run of each is over")
+		assert.EqualValues(t, 2, source.stops.Load(), "the source stops before the last run is over")
 	})
 	assert.PanicsWithValue(t, "enumerator: Last: n must not be negative, got -1", func() { enumerator.Share(silent()).Last(-1) })
 }
@@ -82,12 +82,12 @@ func TestShareFrom(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		more, err := seen(t.Context(), shared.From(got[1].Position), 4)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"1", "2", "3", "4", "5", "6"}, shown(append(got, more...)), "it was held")
+		assert.Equal(t, []string{"1", "2", "3", "4", "5", "6"}, shown(append(got, more...)), "Hold has kept the source")
 		require.NoError(t, release())
 		require.NoError(t, release())
 		more, err = seen(t.Context(), shared.From(got[1].Position), 2)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"reset 0", "1"}, shown(more), "another run of the source is another epoch")
+		assert.Equal(t, []string{"reset 0", "1"}, shown(more), "each run of the source has an epoch of its own")
 	})
 }
 
@@ -96,7 +96,7 @@ func TestShareCountsItsRuns(t *testing.T) {
 		shared := enumerator.Share(enumerator.Of(1))
 		busy := iteratee.ForEach(func(context.Context, item) error { time.Sleep(time.Minute); return nil })
 		var wg sync.WaitGroup
-		for n := range 3 { // each of a source of its own: that of the one before has run out
+		for n := range 3 { // the source has run out, so each run starts it again
 			assert.Equal(t, n, shared.Runs())
 			wg.Go(func() {
 				_, err := enumerator.Run(t.Context(), shared.Live(), busy)
@@ -114,11 +114,11 @@ func TestShareHold(t *testing.T) {
 		source := &ticking{}
 		shared := enumerator.Share(source.Enumerator())
 		first, second := shared.Hold(), shared.Hold()
-		assert.Zero(t, source.starts.Load(), "it does not start it")
+		assert.Zero(t, source.starts.Load(), "Hold does not start the source")
 		_, err := seen(t.Context(), shared.Live(), 1)
 		require.NoError(t, err)
 		require.NoError(t, first())
-		assert.Zero(t, source.stops.Load(), "held by the other")
+		assert.Zero(t, source.stops.Load(), "the second Hold keeps the source")
 		require.NoError(t, second())
 		assert.EqualValues(t, 1, source.stops.Load())
 
@@ -130,11 +130,11 @@ func TestShareHold(t *testing.T) {
 		})), 1)
 		require.NoError(t, err)
 		assert.EqualValues(t, 2, source.stops.Load())
-		assert.NoError(t, shared.Hold()(), "of nothing")
+		assert.NoError(t, shared.Hold()(), "the source does not run")
 	})
 }
 
-// How the source ends is how each run ends, after what came before.
+// Each run gets the elements that came before, and then ends as the source has ended.
 func TestShareEnds(t *testing.T) {
 	type value struct{ int }
 	boom := &value{7}
@@ -167,7 +167,7 @@ func TestShareEnds(t *testing.T) {
 						iteratee.ForEach(func(_ context.Context, e int) error { got = append(got, e); return nil }))
 					assert.ErrorIs(t, err, c.err)
 				}
-				for range 2 { // it starts again
+				for range 2 { // the source starts again
 					var wg sync.WaitGroup
 					for range 5 {
 						wg.Go(run)
@@ -175,7 +175,7 @@ func TestShareEnds(t *testing.T) {
 					wg.Wait()
 				}
 
-				// If nobody is attached, it is how the next ends, or the last hold.
+				// If no run is attached, the next run ends in that way, or the last release returns the error.
 				shared = enumerator.Share(after(time.Second, enumerator.Of(1)).AndThen(after(time.Second, c.end)))
 				release := shared.Hold()
 				leave := func() {
@@ -197,7 +197,7 @@ func fails(f func() error) (failed bool) {
 	return f() != nil
 }
 
-// However the last run ends, the source has ended before.
+// The source ends before the last run, however that ends.
 func TestShareAbandoned(t *testing.T) {
 	for name, c := range map[string]struct {
 		each func(cancel func()) (bool, error)
@@ -216,7 +216,7 @@ func TestShareAbandoned(t *testing.T) {
 				func() {
 					defer func() { assert.Equal(t, name == "panic", recover() != nil) }()
 					_, err := enumerator.Run(ctx, shared.Live(), iteratee.FoldUntil(0, func(context.Context, int, item) (int, bool, error) {
-						time.Sleep(time.Minute) // meanwhile the source waits for room
+						time.Sleep(time.Minute) // the source waits for room now
 						done, err := c.each(func() { cancel(errCut) })
 						return 0, done, err
 					}))
@@ -227,15 +227,15 @@ func TestShareAbandoned(t *testing.T) {
 			})
 		})
 	}
-	t.Run("what fails as it is stopped", func(t *testing.T) {
+	t.Run("a source that fails when it is stopped", func(t *testing.T) {
 		shared := enumerator.Share(enumerator.OnDoneEnumerating(probe.Naturals(), func() error { return errBoom }))
 		_, err := seen(t.Context(), shared.Live(), 1)
 		assert.ErrorIs(t, err, errBoom)
 		_, err = enumerator.Run(t.Context(), shared.Live(), iteratee.ForEach(func(context.Context, item) error { return errCut }))
-		assert.ErrorIs(t, err, errCut, "the first error is the one that counts")
+		assert.ErrorIs(t, err, errCut, "the first error counts")
 		assert.NotErrorIs(t, err, errBoom)
 	})
-	t.Run("what panics as it is stopped", func(t *testing.T) {
+	t.Run("a source that panics when it is stopped", func(t *testing.T) {
 		waiting := make(chan struct{})
 		p := enumerator.Generate(func(ctx context.Context) (int, bool, error) {
 			close(waiting)
@@ -245,16 +245,16 @@ func TestShareAbandoned(t *testing.T) {
 		shared := enumerator.Share(enumerator.Of(1).AndThen(p))
 		assert.PanicsWithValue(t, "boom", func() {
 			_, _ = enumerator.Run(t.Context(), shared.Live(), iteratee.FoldUntil(0, func(context.Context, int, item) (int, bool, error) {
-				<-waiting // a source that is stopped before p begins never calls p
+				<-waiting // a source that is stopped earlier does not reach p
 				return 0, true, nil
 			}))
 		})
 	})
-	t.Run("the context of a run is not the source's", func(t *testing.T) {
+	t.Run("the source does not see the context of a run", func(t *testing.T) {
 		type key struct{}
 		shared := enumerator.Share(enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[int], error) {
 			if ctx.Value(key{}) != nil {
-				return enumerator.Empty[int](), errors.New("it has values")
+				return enumerator.Empty[int](), errors.New("the context has values")
 			}
 			return enumerator.Of(1), nil
 		}))
@@ -267,7 +267,7 @@ func TestShareComesAndGoes(t *testing.T) {
 	source := &probe.Source{N: -1}
 	var running atomic.Int64
 	shared := enumerator.Share(enumerator.Defer(func(context.Context) (enumerator.Enumerator[int], error) {
-		assert.EqualValues(t, 1, running.Add(1), "never twice at the same time")
+		assert.EqualValues(t, 1, running.Add(1), "the source never runs twice at the same time")
 		return enumerator.OnDoneEnumerating(source.Enumerator(), func() error { running.Add(-1); return nil }), nil
 	}), enumerator.Capacity(2))
 	var wg sync.WaitGroup

@@ -20,7 +20,7 @@ func TestOfKeepsACopy(t *testing.T) {
 }
 
 func TestFromSliceStopsAtEachElement(t *testing.T) {
-	// Past the size of a batch, by every way in which a consumer takes elements.
+	// n goes past the size of a batch. Each adapter makes the consumer take elements in another way.
 	es := make([]int, 300)
 	for i := range es {
 		es[i] = i
@@ -47,16 +47,16 @@ func TestFromInput(t *testing.T) {
 		in   iteratee.Input[int]
 		n    int
 		want []int
-		next int // how often what follows is started
+		next int // the number of starts of the next source
 	}{
-		"empty":                     {iteratee.Empty[int](), 0, []int{1}, 1},
-		"an element":                {el(7), 0, []int{7, 1}, 1},
-		"several":                   {el(7).Then(el(8)), 0, []int{7, 8, 1}, 1},
-		"EOF":                       {eof, 0, nil, 0},
-		"several and EOF":           {el(7).Then(el(8)).Then(eof), 0, []int{7, 8}, 0},
-		"a consumer done before":    {el(7).Then(el(8)), 1, []int{7}, 0},
-		"a consumer done with it":   {el(7).Then(el(8)), 2, []int{7, 8}, 0},
-		"a consumer done after EOF": {el(7).Then(eof), 2, []int{7}, 0},
+		"empty":                      {iteratee.Empty[int](), 0, []int{1}, 1},
+		"an element":                 {el(7), 0, []int{7, 1}, 1},
+		"several":                    {el(7).Then(el(8)), 0, []int{7, 8, 1}, 1},
+		"EOF":                        {eof, 0, nil, 0},
+		"several and EOF":            {el(7).Then(el(8)).Then(eof), 0, []int{7, 8}, 0},
+		"a consumer done before":     {el(7).Then(el(8)), 1, []int{7}, 0},
+		"a consumer done at the end": {el(7).Then(el(8)), 2, []int{7, 8}, 0},
+		"a consumer done after EOF":  {el(7).Then(eof), 2, []int{7}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := &probe.Source{N: 1}

@@ -14,8 +14,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A source that has failed in another goroutine frees a consumer that waits for its context.
-func TestAFailureElsewhereFreesAConsumerThatWaits(t *testing.T) {
+// The failure of a source in another goroutine frees a consumer that waits for its context.
+func TestAFailureElsewhereFreesAWaitingConsumer(t *testing.T) {
 	later := func(f func() error) enumerator.Enumerator[int] {
 		return enumerator.Generate(func(context.Context) (int, bool, error) {
 			time.Sleep(time.Second)
@@ -66,35 +66,35 @@ func TestAFailureElsewhereFreesAConsumerThatWaits(t *testing.T) {
 	}
 }
 
-// runPanicking is Run, with a panic as an error.
-func runPanicking[A any](ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, A]) (err error) {
+// runPanicking calls Run and returns a panic as an error.
+func runPanicking[A any](ctx context.Context, e enumerator.Enumerator[int], consumer iteratee.Iteratee[int, A]) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	_, err = enumerator.Run(ctx, e, it)
+	_, err = enumerator.Run(ctx, e, consumer)
 	return err
 }
 
-// A consumer in another goroutine that waits for its context learns why a run without Run has failed.
-func TestAFailureOfWhatIsDrivenByHandReachesAConsumerElsewhere(t *testing.T) {
+// A failure also reaches a consumer in another goroutine if the run is not started by Run.
+func TestAFailureWithoutRunReachesAConsumerElsewhere(t *testing.T) {
 	fails := enumerator.Of(1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step {
 		time.Sleep(time.Second)
 		return iteratee.StepError(errBoom)
 	}))
 	empty := enumerator.Empty[int]()
 	for name, run := range map[string]func(context.Context, iteratee.Iteratee[int, struct{}]) error{
-		"RunPartial": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			_, _, _, err := enumerator.RunPartial(ctx, fails, it)
+		"RunPartial": func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			_, _, _, err := enumerator.RunPartial(ctx, fails, consumer)
 			return err
 		},
-		"Apply": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			_, err := enumerator.Run(ctx, empty, enumerator.Apply(ctx, fails, it))
+		"Apply": func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			_, err := enumerator.Run(ctx, empty, enumerator.Apply(ctx, fails, consumer))
 			return err
 		},
-		"what follows an Apply": func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			_, err := enumerator.Run(ctx, fails, enumerator.Apply(ctx, empty, it))
+		"Run after Apply": func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			_, err := enumerator.Run(ctx, fails, enumerator.Apply(ctx, empty, consumer))
 			return err
 		},
 	} {
@@ -113,8 +113,8 @@ func TestAFailureOfWhatIsDrivenByHandReachesAConsumerElsewhere(t *testing.T) {
 	}
 }
 
-// A source that tries another when one has failed finds the consumer open, if nothing runs elsewhere.
-func TestASourceThatTriesAnother(t *testing.T) {
+// A source may try another source after a failure: the consumer is still open.
+func TestASourceThatTriesAnotherAfterAFailure(t *testing.T) {
 	fails := enumerator.Of(1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }))
 	for name, first := range map[string]enumerator.Enumerator[int]{
 		"alone":        fails,

@@ -25,7 +25,7 @@ func bytesOf(chunks ...string) enumerator.Enumerator[[]byte] {
 	return enumerator.Map(enumerator.Of(chunks...), func(s string) []byte { return []byte(s) })
 }
 
-// open is e, and whether a run of it is going on.
+// open returns e, and a bool that is true during a run of e.
 func open(e enumerator.Enumerator[[]byte]) (watched enumerator.Enumerator[[]byte], is *bool) {
 	is = new(bool)
 	return enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
@@ -43,9 +43,9 @@ func TestToReader(t *testing.T) {
 
 		r := enumerator.ToReader(t.Context(), e)
 		assert.NoError(t, iotest.TestReader(r, []byte(all)))
-		assert.False(t, *isOpen, "all has been read")
+		assert.False(t, *isOpen, "the run is over when all has been read")
 
-		for n := range len(all) + 1 { // first a part by Read, then the rest by WriteTo
+		for n := range len(all) + 1 { // Read reads a part, then WriteTo the rest
 			r := enumerator.ToReader(t.Context(), e)
 			head := make([]byte, n)
 			_, err := io.ReadFull(r, head)
@@ -77,7 +77,7 @@ func TestToReaderClose(t *testing.T) {
 			assert.NoError(t, r.Close())
 			assert.False(t, *isOpen)
 			_, err = r.Read(make([]byte, 1))
-			assert.ErrorIs(t, err, fs.ErrClosed, "even if something was left")
+			assert.ErrorIs(t, err, fs.ErrClosed, "Close drops the unread bytes")
 			_, err = io.Copy(io.Discard, r)
 			assert.ErrorIs(t, err, fs.ErrClosed)
 		}
@@ -96,10 +96,10 @@ func TestToReaderErrors(t *testing.T) {
 	assert.ErrorIs(t, err, errBoom)
 	assert.Equal(t, "abc", string(got))
 	_, err = io.ReadAll(r)
-	assert.ErrorIs(t, err, errBoom, "again")
+	assert.ErrorIs(t, err, errBoom, "later calls return the same error")
 
 	_, err = io.ReadAll(enumerator.ToReader(t.Context(), fails(io.EOF)))
-	assert.ErrorIs(t, err, io.EOF, "that is a failure too")
+	assert.ErrorIs(t, err, io.EOF, "io.EOF from a source is a failure")
 
 	n, err := io.Copy(io.Discard, enumerator.ToReader(t.Context(), fails(errBoom)))
 	assert.ErrorIs(t, err, errBoom)
@@ -118,7 +118,7 @@ func TestToReaderErrors(t *testing.T) {
 		_, err = io.ReadFull(r, make([]byte, started))
 		require.NoError(t, err)
 		_, err = io.Copy(failingWriter{}, r)
-		assert.Equal(t, errBoom, err, "as it is")
+		assert.Equal(t, errBoom, err, "the error of the writer is not wrapped")
 		assert.False(t, *isOpen)
 		_, err = r.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, errBoom)
@@ -137,7 +137,7 @@ func TestToReaderErrors(t *testing.T) {
 		panics := enumerator.ToReader(t.Context(), bytesOf("abc").AndThen(enumerator.Repeat(func() []byte { panic("boom") })))
 		assert.PanicsWithValue(t, "boom", func() { read(panics) })
 		got, err := io.ReadAll(panics)
-		assert.EqualError(t, err, "enumerator: ToReader: the run panicked", "not as if it had run out")
+		assert.EqualError(t, err, "enumerator: ToReader: the run panicked", "not io.EOF")
 		assert.Empty(t, got)
 		assert.NoError(t, panics.Close())
 	}
@@ -151,7 +151,7 @@ type shortWriter struct{}
 
 func (shortWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
 
-// What waits is interrupted: the bubble fails if it waits for ever.
+// A waiting call is interrupted. The bubble fails if the call waits for ever.
 func TestToReaderThatWaits(t *testing.T) {
 	ctxEnd := errors.New("the context has ended")
 	waits, _ := open(bytesOf("a").AndThen(enumerator.Map(silent(), func(int) []byte { return nil })))
@@ -183,17 +183,17 @@ func TestFromReadCloser(t *testing.T) {
 		}, 2)
 	}
 	for _, c := range []struct {
-		r       io.Reader
-		onClose error
-		it      iteratee.Iteratee[[]byte, []byte]
-		want    []error
+		r        io.Reader
+		onClose  error
+		consumer iteratee.Iteratee[[]byte, []byte]
+		want     []error
 	}{
 		{strings.NewReader("abcde"), nil, iteratee.Consume[byte](), nil},
 		{strings.NewReader("abcde"), errBoom, iteratee.Consume[byte](), []error{errBoom}},
 		{strings.NewReader("abcde"), nil, iteratee.Map(iteratee.Head[[]byte](), func(*[]byte) []byte { return nil }), nil},
 		{iotest.ErrReader(io.ErrNoProgress), errBoom, iteratee.Consume[byte](), []error{errBoom, io.ErrNoProgress}},
 	} {
-		_, err := enumerator.Run(t.Context(), from(c.r, c.onClose), c.it)
+		_, err := enumerator.Run(t.Context(), from(c.r, c.onClose), c.consumer)
 		for _, want := range c.want {
 			assert.ErrorIs(t, err, want)
 		}

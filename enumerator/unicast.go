@@ -11,22 +11,21 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Unicast returns the Enumerator of what is pushed into a [Channel]. f gets the channel of the
-// run; it may push itself, or hand the channel to others, from any number of goroutines. The
-// order of one goroutine's pushes is kept.
+// Unicast returns an Enumerator of the elements that are pushed into a [Channel]. Each run calls f once,
+// with the channel of the run. f may push elements itself, or hand the channel to any number of
+// goroutines. The elements of each goroutine keep their order.
 //
-// The source runs out when one of them calls End: that f returns does not end it. Elements
-// pushed before are delivered first. It holds at most [Capacity] elements, and no more than
-// [CapacityFunc] says, besides the one that the consumer is busy with; then the policy applies, which
-// is [Block] unless [WhenFull] says otherwise.
+// The source runs out when End is called, not when f returns. Elements that were pushed before are
+// delivered first. Besides the element that the consumer is busy with, Unicast holds as many elements
+// as [Capacity] and [CapacityFunc] allow. Then the policy applies, which is [Block] unless [WhenFull]
+// sets another.
 //
-// f is called once per run, in a goroutine of its own, which has ended when the run of this
-// source is over: when the consumer is done or has failed, or the context has ended, the
-// context of the channel ends, and f should return. A panic of f ends the run at once, with the
-// context of the consumer, and reaches its caller. Unicast panics if f is nil.
+// f runs in a goroutine of its own. When the consumer is done or has failed, or the context has ended,
+// the context of the channel ends. f should return then, because the run waits for it. A panic of f
+// ends the run and the context of the consumer at once, and reaches the caller of the run. Unicast
+// panics if f is nil.
 //
-// It is Play's Concurrent.unicast with a bound. What Play's onComplete and onError are told
-// is the cause of the channel's context.
+// Play calls it Concurrent.unicast.
 func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	if f == nil {
 		panic("enumerator: Unicast: f must not be nil")
@@ -36,10 +35,10 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	for size < config.capacity {
 		size *= 2
 	}
-	new(sizes[E]).init("Unicast", config, 0) // or the first run would panic
+	new(sizes[E]).init("Unicast", config, 0) // panics here rather than in the first run
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) (last iteratee.Step) {
 		cork, run := iteratee.Cork(ctx), ctx
-		ctx, cancel := context.WithCancelCause(scope.Apart(ctx, nil)) // for the goroutine of f
+		ctx, cancel := context.WithCancelCause(scope.Apart(ctx, nil)) // the context of f
 		u := &unicast[E]{
 			pushConfig: config,
 			ctx:        ctx,
@@ -48,16 +47,16 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 		}
 		u.sizes.init("Unicast", config, size)
 		u.room.init()
-		panicked := make(chan any, 1) // of f, with nil if it has returned
+		panicked := make(chan any, 1) // receives the panic value of f, or nil if f has returned
 		go guard.Run("enumerator: Unicast: the function", func() { f(Channel[E]{u}) }, func(v any) {
 			if v != nil {
 				cancel(errUnicastPanic)
-				scope.Fail(run, errUnicastPanic) // the consumer may wait for its context
+				scope.Fail(run, errUnicastPanic) // the consumer may be waiting for its context
 			}
 			panicked <- v
 		})
 
-		over := false // and no panic is on its way
+		over := false // the run has ended without a panic
 		defer func() {
 			cause := last.Err()
 			if cause == nil {
@@ -75,64 +74,65 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 	})
 }
 
-var errUnicastPanic = errors.New("enumerator: Unicast: the function has panicked")
+var errUnicastPanic = errors.New("enumerator: Unicast: the function panicked")
 
-// A Channel is where the elements of one run of [Unicast] are pushed. Its methods may be called
-// by several goroutines at once, and when the run is over. Channels are compared with ==.
+// A Channel takes the elements of one run of [Unicast]. Several goroutines may call its methods at once,
+// also when the run is over. Channels can be compared with ==.
 //
-// It is Play's Channel.
+// Play calls it Channel too.
 type Channel[E any] struct{ u *unicast[E] }
 
-// Context ends when nothing that is pushed can be delivered any more: the run is over. Its cause
-// is then the error of the run or, if it has none, [ErrStopped].
+// Context ends when the run is over and no pushed element can be delivered. Its cause is the error of the
+// run, or [ErrStopped] if there is none.
 func (c Channel[E]) Context() context.Context { return c.u.ctx }
 
-// Push hands over e. An error says that e will not be delivered: [ErrEnded] after the end, the
-// cause of [Channel.Context] when the consumer has gone, [ErrSlow] under the policy [FailSlow]
-// if there is no room, which ends the run with ErrSlow as well. If the consumer goes later, it
-// may not get what it was pushed.
+// Push hands over e. If Push returns an error, e will not be delivered. If Push returns nil and the run
+// ends later, e may not be delivered either.
 //
-// Under the policy [Block], Push waits for room until the run is over or ended, or ctx ends: then
-// its cause is returned. The consumer must not push into its own run under this policy: it would
-// wait for itself. Under the others Push does not wait; [Channel.Dropped] counts what they drop.
+// After the end, Push returns [ErrEnded]. After the run, it returns the cause of [Channel.Context]. If
+// there is no room, the policy decides. Under [Block], Push waits for room until the run is over or
+// ended or ctx ends, and returns the cause of ctx in that case. The consumer must not push into its own
+// run under this policy, because it would wait for itself. Under the other policies Push does not wait.
+// Under [FailSlow] it returns [ErrSlow], and the run fails with ErrSlow as well. [Channel.Dropped]
+// counts the elements that the others drop.
 func (c Channel[E]) Push(ctx context.Context, e E) error { return c.u.push(ctx, e) }
 
-// Dropped returns how many elements have been dropped by the policy.
+// Dropped returns the number of elements that the policy has dropped.
 func (c Channel[E]) Dropped() uint64 {
 	c.u.mu.Lock()
 	defer c.u.mu.Unlock()
 	return c.u.dropped
 }
 
-// End lets the source run out when what was pushed before has been delivered. The consumer stays
-// open for what follows. Only the first of several ends counts.
+// End makes the source run out when the elements that were pushed before have been delivered. The
+// consumer stays open for another source. Only the first of several ends counts.
 func (c Channel[E]) End() { c.u.finish(&ending{}) }
 
-// EOFAndEnd is End, and has the source send EOF, so that nothing can follow it.
+// EOFAndEnd is [Channel.End], but the source sends EOF, so no source can follow.
 func (c Channel[E]) EOFAndEnd() { c.u.finish(&ending{eof: true}) }
 
-// EndWithError is End, and has the source fail with err. It panics if err is nil.
+// EndWithError is [Channel.End], but the source fails with err. It panics if err is nil.
 func (c Channel[E]) EndWithError(err error) { c.u.finish(failing(err)) }
 
-// unicast is a ring. Elements from taken up to pushed are in it. The consumer claims those that
-// are there, and takes them without the lock; only if the policy can drop them it takes each with
-// the lock.
+// unicast is a ring that holds the elements from taken up to pushed. The consumer claims all of them
+// at once and then takes them without the lock. If the policy can drop elements, it takes each element
+// with the lock.
 type unicast[E any] struct {
 	pushConfig
-	sizes sizes[E] // their sum is that of all that were pushed
+	sizes sizes[E] // their sum counts all elements that were pushed
 	ctx   context.Context
 	bell  chan struct{} // wakes the consumer
 	room  room
 
-	claimed uint64 // the consumer's own
+	claimed uint64 // the consumer writes it, with the lock
 	taken   atomic.Uint64
-	sized   atomic.Int64 // the sizes of all that was taken
+	sized   atomic.Int64 // the sum of the sizes of all elements that were taken
 
-	mu      sync.Mutex // for what follows
-	ring    []E        // a power of two long, for the sake of the modulo; nil when the consumer has gone
+	mu      sync.Mutex // guards the fields below
+	ring    []E        // its length is a power of two, for a fast modulo; nil when the run is over
 	pushed  uint64
-	seen    uint64 // what taken was when it was last looked at
-	waits   bool   // the consumer does
+	seen    uint64 // the value of taken when push last read it
+	waits   bool   // the consumer waits
 	end     *ending
 	dropped uint64
 }
@@ -168,7 +168,8 @@ func (u *unicast[E]) push(ctx context.Context, e E) error {
 	return nil
 }
 
-// makeRoom does what the policy says if there is no room. It returns why e cannot be delivered.
+// makeRoom applies the policy when there is no room. It returns an error if the element cannot be
+// delivered.
 func (u *unicast[E]) makeRoom(ctx context.Context, size int) error {
 	switch u.policy {
 	case Block:
@@ -192,7 +193,7 @@ func (u *unicast[E]) at(i uint64) *E { return &u.ring[i&uint64(len(u.ring)-1)] }
 
 func (u *unicast[E]) open() bool { return u.ring != nil && u.end == nil }
 
-// full reports whether there is no room for one more.
+// full reports whether there is no room for one more element.
 func (u *unicast[E]) full(size int) bool {
 	if u.sizes.count() && u.fullFor(size) {
 		return true
@@ -205,28 +206,28 @@ func (u *unicast[E]) full(size int) bool {
 }
 
 func (u *unicast[E]) fullFor(size int) bool {
-	held := u.sizes.sum - int(u.sized.Load()) // an element that is being taken counts still
+	held := u.sizes.sum - int(u.sized.Load()) // an element that is being taken still counts
 	return held > 0 && size > u.most-held
 }
 
-// pass notes that the oldest element, at i, has left the ring.
+// pass notes that the oldest element, whose index is i, has left the ring.
 func (u *unicast[E]) pass(i uint64) {
 	if !u.sizes.count() {
 		u.taken.Store(i + 1)
 		return
 	}
 	size := *u.sizes.at(i)
-	u.taken.Store(i + 1) // from now on its place can be taken
+	u.taken.Store(i + 1) // from now on a push can use the place
 	u.sized.Add(int64(size))
 }
 
-// await waits, without the lock, until there is room or the stream has ended. It fails when that
-// cannot be any more, or ctx ends.
+// await waits, without the lock, until there is room or the stream has ended. It returns an error if
+// the run or ctx ends first.
 func (u *unicast[E]) await(ctx context.Context, size int) error {
 	return u.room.await(ctx, u.ctx, &u.mu, func() bool { return u.open() && u.full(size) })
 }
 
-// unlock wakes the consumer if there is something for which it waits.
+// unlock releases the lock and wakes the consumer if it waits and there is something to take.
 func (u *unicast[E]) unlock() {
 	wake := u.waits && (u.pushed != u.claimed || u.end != nil)
 	u.waits = u.waits && !wake
@@ -248,10 +249,10 @@ func (u *unicast[E]) finish(end *ending) {
 func (u *unicast[E]) leave() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.ring = nil // the channel may be kept for long
+	u.ring = nil // the channel may outlive the run
 }
 
-// drain is the consumer's side.
+// drain runs the consumer.
 func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step {
 	defer cork(false)
 	corked := false
@@ -284,8 +285,8 @@ func (u *unicast[E]) drain(sink iteratee.Sink[E], cork func(bool)) iteratee.Step
 	}
 }
 
-// take returns the next element, if there is one; if there will be none, how it has ended. If
-// neither, the bell will ring.
+// take returns the next element if there is one, or the ending if there will be none. Otherwise the bell
+// will ring.
 func (u *unicast[E]) take() (e E, ok bool, end *ending) {
 	if u.policy == DropOldest {
 		u.mu.Lock()
@@ -307,6 +308,7 @@ func (u *unicast[E]) take() (e E, ok bool, end *ending) {
 	return e, true, nil
 }
 
+// claim claims all elements that are there, and returns the ending, if any.
 func (u *unicast[E]) claim() *ending {
 	u.claimed = u.pushed
 	u.waits = u.claimed == u.taken.Load() && u.end == nil

@@ -20,7 +20,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// pushing pushes es and then calls end, all in the function of Unicast.
+// pushing returns a Unicast whose function pushes es and then calls end.
 func pushing(es []int, end func(enumerator.Channel[int]), opts ...enumerator.PushOption) enumerator.Enumerator[int] {
 	return enumerator.Unicast(func(ch enumerator.Channel[int]) {
 		for _, e := range es {
@@ -101,7 +101,7 @@ func TestUnicastFromManyGoroutines(t *testing.T) {
 	hasAllInOrder(t, e, sources)
 }
 
-// Returning from the function does not end the stream: whoever has the channel does.
+// The end of the function does not end the stream. Any holder of the channel can end it.
 func TestUnicastOutlivesItsFunction(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	channels, told := make(chan enumerator.Channel[int], 1), make(chan struct{})
@@ -116,19 +116,19 @@ func TestUnicastOutlivesItsFunction(t *testing.T) {
 		channels <- ch
 	}()
 	busy := enumeratee.Map(func(i int) int {
-		<-told // or the run could be over before the third Push
+		<-told // otherwise the run could be over before the third Push
 		return i
 	})
 	assert.Equal(t, []int{1, 2}, collect(t, enumerator.Through(
 		enumerator.Unicast(func(ch enumerator.Channel[int]) { channels <- ch }), busy)))
 	ch := <-channels
 	assert.ErrorIs(t, context.Cause(ch.Context()), enumerator.ErrStopped)
-	assert.ErrorIs(t, ch.Push(context.Background(), 4), enumerator.ErrStopped, "and it is gone")
+	assert.ErrorIs(t, ch.Push(context.Background(), 4), enumerator.ErrStopped, "the run is over")
 	ch.End()
 }
 
-// An operator that stops the source itself, with a cause of its own, says no less.
-func TestUnicastIsToldWhyItIsStopped(t *testing.T) {
+// An operator that stops the source has a cause of its own, which tells the pusher as much.
+func TestUnicastLearnsWhyItIsStopped(t *testing.T) {
 	for name, of := range map[string]func(enumerator.Enumerator[int]) enumerator.Enumerator[int]{
 		"Buffer": func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 			return enumerator.Through(e, enumeratee.Buffer[int](1))
@@ -159,11 +159,11 @@ func TestUnicastIsToldWhyItIsStopped(t *testing.T) {
 	}
 }
 
-// Each policy with room for two and a consumer that has the first element and waits.
+// Each policy is tried with room for two, and a consumer that keeps the first element and waits.
 func TestUnicastPolicies(t *testing.T) {
 	for policy, c := range map[enumerator.Policy]struct {
 		want    []int
-		errs    []error // of the pushes of 1 to 5
+		errs    []error // the errors of the pushes of 1 to 5
 		dropped uint64
 		err     error
 	}{
@@ -208,23 +208,23 @@ func TestUnicastBlocks(t *testing.T) {
 		}, enumerator.Capacity(3))
 		_, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Take[int](5)), iteratee.ForEach(func(_ context.Context, e int) error {
 			synctest.Wait()
-			assert.Equal(t, e+3, pushed, "as many as there is room for, besides the one in hand")
+			assert.Equal(t, e+3, pushed, "the room is full, and the consumer has one element")
 			return nil
 		}))
 		require.NoError(t, err)
 	})
 }
 
-// A push that waits ends when its own context does, and when the stream has ended.
-func TestUnicastPushThatWaits(t *testing.T) {
+// A waiting push returns when its own context ends, and when the stream ends.
+func TestUnicastWaitingPush(t *testing.T) {
 	full := enumerator.Capacity(1)
 	for name, c := range map[string]struct {
 		act  func(ch enumerator.Channel[int], cancelPush, cancelRun func())
 		push error
 		run  error
 	}{
-		"its context ends":   {func(_ enumerator.Channel[int], cancelPush, _ func()) { cancelPush() }, errBoom, enumerator.ErrSlow},
-		"the run's ends":     {func(_ enumerator.Channel[int], _, cancelRun func()) { cancelRun() }, errCut, errCut},
+		"the context ends":   {func(_ enumerator.Channel[int], cancelPush, _ func()) { cancelPush() }, errBoom, enumerator.ErrSlow},
+		"the run is cut":     {func(_ enumerator.Channel[int], _, cancelRun func()) { cancelRun() }, errCut, errCut},
 		"End":                {func(ch enumerator.Channel[int], _, _ func()) { ch.End() }, enumerator.ErrEnded, nil},
 		"the consumer fails": {func(enumerator.Channel[int], func(), func()) {}, errFull, errFull},
 	} {
@@ -233,7 +233,7 @@ func TestUnicastPushThatWaits(t *testing.T) {
 				ctx, cancelRun := context.WithCancelCause(t.Context())
 				pushCtx, cancelPush := context.WithCancelCause(t.Context())
 				e := enumerator.Unicast(func(ch enumerator.Channel[int]) {
-					for range 2 { // one that the consumer has in hand, one to fill the room
+					for range 2 { // one for the consumer, one to fill the room
 						assert.NoError(t, ch.Push(pushCtx, 1))
 						synctest.Wait()
 					}
@@ -261,12 +261,12 @@ func TestUnicastPushThatWaits(t *testing.T) {
 
 var errCut, errFull = errors.New("the run was cut"), errors.New("the consumer has had enough")
 
-// However the run ends, at each element: the pusher is told, and has ended when the run has.
+// The run ends in each way at each element. The pusher learns of it and ends before the run.
 func TestUnicastAbandoned(t *testing.T) {
 	for k := 1; k <= 5; k++ {
 		for name, c := range map[string]struct {
-			each func(cancel func()) error // at the k-th element
-			want error                     // what the pusher sees
+			each func(cancel func()) error // called at the k-th element
+			want error                     // the error of the push
 		}{
 			"done":    {func(func()) error { return nil }, enumerator.ErrStopped},
 			"error":   {func(func()) error { return errBoom }, errBoom},
@@ -297,7 +297,7 @@ func TestUnicastAbandoned(t *testing.T) {
 				go func() {
 					defer close(over)
 					defer func() { _ = recover() }()
-					defer func() { assert.True(t, returned, "before the run has") }()
+					defer func() { assert.True(t, returned, "the function returns before the run") }()
 					_, _ = enumerator.Run(ctx, e, iteratee.FoldUntil(0, func(_ context.Context, n, e int) (int, bool, error) {
 						if c.each == nil || e != k {
 							return e, false, nil
@@ -327,7 +327,7 @@ func TestUnicastPanics(t *testing.T) {
 				defer func() { got = recover() }()
 				_, _ = seen(t.Context(), enumerator.Unicast(f), 3)
 			}()
-			assert.Same(t, boom, got, "the very value")
+			assert.Same(t, boom, got, "the same value")
 		})
 	}
 	assert.PanicsWithError(t, "enumerator: Unicast: the function has called runtime.Goexit", func() {
@@ -336,7 +336,7 @@ func TestUnicastPanics(t *testing.T) {
 	assert.PanicsWithValue(t, "consumer", func() {
 		e := enumerator.Unicast(func(ch enumerator.Channel[int]) { _ = ch.Push(ch.Context(), 1); <-ch.Context().Done(); panic(boom) })
 		_, _ = enumerator.Run(t.Context(), e, iteratee.Fold(0, func(int, int) int { panic("consumer") }))
-	}, "the first panic is the one that goes on")
+	}, "the first panic reaches the caller")
 }
 
 func TestUnicastEndsWithTheContext(t *testing.T) {
@@ -349,7 +349,7 @@ func TestUnicastEndsWithTheContext(t *testing.T) {
 	}))
 }
 
-func TestUnicastDoesNotStartForAConsumerThatIsDone(t *testing.T) {
+func TestUnicastDoesNotStartForADoneConsumer(t *testing.T) {
 	never := enumerator.Unicast(func(enumerator.Channel[int]) { t.Error("started") })
 	assert.Nil(t, collect(t, enumerator.Through(never, enumeratee.Take[int](0))))
 }
@@ -363,7 +363,8 @@ func TestPushOptions(t *testing.T) {
 		enumerator.DropNewest.String()+" "+enumerator.FailSlow.String()+" "+enumerator.Policy(7).String())
 }
 
-// Each policy with room for sizes of 5 in sum, and a consumer that has the first element and waits.
+// Each policy is tried with room for a sum of sizes of 5, and a consumer that keeps the first element
+// and waits.
 func TestUnicastBySizes(t *testing.T) {
 	length := func(s string) int { return len(s) }
 	in := []string{"first", "aaa", "bb", "c", "", "dddd", "eeeeeee", "f"}

@@ -5,27 +5,27 @@ import (
 	"sync/atomic"
 )
 
-// waiters are the runs that wait for news of a hub. Whoever has news rings: that wakes one of
-// them, and each that is woken wakes two more, so that ringing takes the same time however many
-// there are. It never waits for the lock either: who holds that answers in its place.
+// waiters are the runs that wait for news of a hub. ring wakes one of them, and each one that wakes up
+// wakes two more, so ring takes the same time for any number of waiters. ring does not wait for the
+// lock either: the goroutine that holds the lock does the waking when it unlocks.
 type waiters struct {
-	n    atomic.Int64 // how many there are
-	rung atomic.Bool  // and not answered yet
+	n    atomic.Int64 // the number of waiters in group
+	rung atomic.Bool  // ring was called and not answered yet
 
-	mu    sync.Mutex // for what follows
-	group *group     // nil if there are none
+	mu    sync.Mutex // guards the fields below
+	group *group     // nil if there are no waiters
 }
 
-// waiter is one of them. It is told by its bell; one without a goroutine of its own could be
-// told by a function.
+// waiter is one waiting run. Its bell wakes it.
 type waiter struct {
-	bell  chan bool // holds one signal: whether there are news, or the waiter has left
+	bell  chan bool // holds one signal: true for news, false if the waiter has left
 	left  bool
 	group *group
-	at    int // in the group
+	at    int // the index in group
 }
 
-// group is woken together. Its waiters form a binary heap: those after i are 2i+1 and 2i+2.
+// group is a set of waiters that wake up together. They form a binary heap: waiter i wakes 2i+1 and
+// 2i+2.
 type group struct {
 	waiters []*waiter
 	asleep  atomic.Int64
@@ -33,8 +33,8 @@ type group struct {
 
 var groups = sync.Pool{New: func() any { return new(group) }}
 
-// add has the bell of w rung once, when there are news or w leaves. Those that came before it
-// was added may not ring it. It returns false if w has left.
+// add makes the bell of w ring once, when there is news or w leaves. News that came before add may not
+// ring it. add returns false if w has left.
 func (ws *waiters) add(w *waiter) bool {
 	ws.mu.Lock()
 	defer ws.unlock()
@@ -50,14 +50,15 @@ func (ws *waiters) add(w *waiter) bool {
 	return true
 }
 
-// leave has w wait no longer, now and in future. It can be called by any goroutine.
+// leave removes w for good: a pending wait returns false, and later calls of add fail. Any goroutine may
+// call leave.
 func (ws *waiters) leave(w *waiter) {
 	ws.mu.Lock()
 	defer ws.unlock()
 	w.left = true
 	g := ws.group
 	if g == nil || w.at >= len(g.waiters) || g.waiters[w.at] != w {
-		return // it does not wait, or is about to be woken
+		return // w does not wait, or is about to be woken
 	}
 	last := len(g.waiters) - 1
 	moved := g.waiters[last]
@@ -73,7 +74,7 @@ func (ws *waiters) unlock() {
 	ws.answer()
 }
 
-// ring wakes all.
+// ring wakes all waiters.
 func (ws *waiters) ring() {
 	if ws.n.Load() > 0 {
 		ws.rung.Store(true)
@@ -81,6 +82,7 @@ func (ws *waiters) ring() {
 	}
 }
 
+// answer wakes the waiters if ring was called, unless another goroutine holds the lock.
 func (ws *waiters) answer() {
 	for ws.rung.Load() && ws.mu.TryLock() {
 		ws.rung.Store(false)
@@ -95,8 +97,8 @@ func (ws *waiters) answer() {
 	}
 }
 
-// wait returns when the bell has been rung, and whether that is because of news. If so, others
-// are woken as well.
+// wait returns when the bell rings. It returns true if there is news, after waking others, and false if
+// w has left.
 func (w *waiter) wait() bool {
 	if !<-w.bell {
 		return false

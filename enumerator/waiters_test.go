@@ -7,14 +7,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Each waiter is told once of each ring after it was added, through those that were added before it
-// and with it, and of its leaving if it is not on its way to be told by then.
+// Each waiter hears the first ring after it was added exactly once, through the waiters that were added
+// before it. It hears of its leaving instead if that comes before the ring.
 func TestWaitersAreTheirModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const (
 			out = iota
 			waits
-			rung // to be told by one that was rung before
+			rung // another waiter that was rung will wake it
 			left
 		)
 		var ws waiters
@@ -33,7 +33,7 @@ func TestWaitersAreTheirModel(t *testing.T) {
 			}
 			return n
 		}
-		// hear has one of those wait whose bells have been rung.
+		// hear calls wait for a waiter whose bell has rung.
 		hear := func() bool {
 			var bells []int
 			for i := range all {
@@ -76,7 +76,7 @@ func TestWaitersAreTheirModel(t *testing.T) {
 					}
 				}
 			},
-			"ring, answered by who has the lock": func(*rapid.T) {
+			"ring, answered by the holder of the lock": func(*rapid.T) {
 				ws.mu.Lock()
 				ws.ring()
 				ws.unlock()
@@ -86,7 +86,7 @@ func TestWaitersAreTheirModel(t *testing.T) {
 					}
 				}
 			},
-			"come back": func(t *rapid.T) { // the place of one that was told is free
+			"come back": func(t *rapid.T) { // the place of a waiter that was woken is free
 				i := one()
 				if state[i] != out {
 					t.Skip("it waits")
@@ -102,6 +102,6 @@ func TestWaitersAreTheirModel(t *testing.T) {
 		})
 		for hear() {
 		}
-		assert.Zero(t, count(rung)+count(left), "not told")
+		assert.Zero(t, count(rung)+count(left), "every waiter was woken")
 	})
 }

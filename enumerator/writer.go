@@ -9,18 +9,19 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ErrStopped is what a Write of the function of [FromWriter], or a push into a [Channel],
-// returns when the consumer is done.
+// ErrStopped is the error of a Write in [FromWriter], or of a push into a [Channel], when the consumer
+// is done.
 var ErrStopped = stop.Err
 
-// FromWriter returns the Enumerator of what write writes: each Write is one chunk, a copy.
-// A Write returns when the consumer has answered, so write is never ahead of it. When the
-// consumer is done, Write returns [ErrStopped]; when it has failed, or the context has
-// ended, that error; write should return then, and whatever it returns is dropped. Before
-// that, an error of write ends the run. write runs in the goroutine of the run, and only
-// there may it call Write. It is called once per run.
+// FromWriter returns an Enumerator of the bytes that write writes. It calls write once per run, in the
+// goroutine of the run, and only that goroutine may call Write. Each Write hands on a copy as one
+// chunk and returns when the consumer has answered.
 //
-// It is Play's Enumerator.outputStream, which never waits for the consumer.
+// When the consumer is done, Write returns [ErrStopped]. When the consumer has failed or the context
+// has ended, Write returns that error. write should return then, and its result is ignored. Otherwise
+// an error of write ends the run.
+//
+// Play calls it Enumerator.outputStream.
 func FromWriter(write func(io.Writer) error) Enumerator[[]byte] {
 	return New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		w := &writer{ctx: ctx, sink: sink}

@@ -34,8 +34,8 @@ func TestFromWriter(t *testing.T) {
 		"single bytes":        {write(nil, "a", "b"), []string{"a", "b"}, nil},
 		"none":                {write(nil), nil, nil},
 		"an empty one":        {write(nil, "a", "", "b"), []string{"a", "b"}, nil},
-		"it fails":            {write(errBoom, "a").AndThen(write(nil, "b")), []string{"a"}, errBoom},
-		"it fails at once":    {write(errBoom), nil, errBoom},
+		"write fails":         {write(errBoom, "a").AndThen(write(nil, "b")), []string{"a"}, errBoom},
+		"write fails at once": {write(errBoom), nil, errBoom},
 		"another follows":     {write(nil, "a").AndThen(write(nil, "b")), []string{"a", "b"}, nil},
 		"io.EOF is a failure": {write(io.EOF, "a"), []string{"a"}, io.EOF},
 	} {
@@ -62,11 +62,11 @@ func TestFromWriterCopiesWhatIsWritten(t *testing.T) {
 	assert.Equal(t, []string{"abc", "def", "gh"}, texts(collect(t, e)))
 }
 
-func TestFromWriterTellsHowTheConsumerIs(t *testing.T) {
+func TestFromWriterTellsHowTheConsumerEnded(t *testing.T) {
 	for name, c := range map[string]struct {
-		it     iteratee.Iteratee[[]byte, int]
-		told   error
-		result error
+		consumer iteratee.Iteratee[[]byte, int]
+		told     error
+		result   error
 	}{
 		"done": {iteratee.FoldUntil(0, func(_ context.Context, n int, _ []byte) (int, bool, error) { return n + 1, n == 1, nil }), enumerator.ErrStopped, nil},
 		"failed": {iteratee.FoldM(0, func(_ context.Context, n int, _ []byte) (int, error) {
@@ -87,9 +87,9 @@ func TestFromWriterTellsHowTheConsumerIs(t *testing.T) {
 					assert.Equal(t, err == nil, n == 1)
 					answers = append(answers, err)
 				}
-				return io.ErrClosedPipe // is dropped
+				return io.ErrClosedPipe // is ignored
 			})
-			n, err := enumerator.Run(t.Context(), e, c.it)
+			n, err := enumerator.Run(t.Context(), e, c.consumer)
 			assert.ErrorIs(t, err, c.result)
 			assert.NotErrorIs(t, err, io.ErrClosedPipe)
 			if c.result == nil {

@@ -8,8 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"sync/atomic"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -19,13 +19,11 @@ import (
 //
 //   - recipe: each run starts anew, even while others go on, and does not change the results
 //     of earlier runs.
-//   - done: once consumer is done or has failed, it gives the same answer to each offer, by
-//     Next, Batch or Kept, and consumes nothing.
+//   - done: once consumer is done or has failed, it gives the same answer to each element, and
+//     consumes nothing.
 //   - EOF: consumer ends at EOF. A second EOF changes nothing.
-//   - Batch, Keep: both do what Next does, however the stream is cut. Batch takes nothing once
-//     over is set, and neither keeps nor changes the slice.
-//   - Reset: it makes a new start of a run that has not failed, whichever way the elements came
-//     and will come.
+//   - Offer: [iteratee.Offer] of several elements does the same as Next of each, and neither
+//     keeps nor changes the slice.
 //   - rest: the leftovers are the last elements of the input, or the end of those if they are
 //     slices or strings. Nothing is left over while consumer wants more.
 //   - FlatMap: the next Iteratee gets the leftovers, then the other elements. Done is the
@@ -45,7 +43,7 @@ import (
 // thousand.
 func Test[E, A any](consumer iteratee.Iteratee[E, A], in []E) error {
 	c := &check[E, A]{it: consumer, in: in}
-	if c.isComplete() && c.isRecipe() {
+	if c.isRecipe() {
 		for n := range c.whole.took + 1 {
 			c.stream(in[:n])
 		}
@@ -64,29 +62,6 @@ type check[E, A any] struct {
 	it    iteratee.Iteratee[E, A]
 	in    []E
 	whole outcome[E, A] // of a run over in
-
-	hasBatch, hasKeep, hasReset bool
-}
-
-func (c *check[E, A]) isComplete() bool {
-	ctx, end := iteratee.NewRun(context.Background())
-	defer end()
-	r := c.it.Start(ctx)
-	for _, f := range []struct {
-		name string
-		nil  bool
-	}{
-		{"Next", r.Next == nil}, {"EOF", r.EOF == nil}, {"Rest", r.Rest == nil}, {"Result", r.Result == nil},
-	} {
-		if f.nil {
-			c.Wrong("Start", "%s is not set", f.name)
-		}
-	}
-	if (r.Keep == nil) != (r.Kept == nil) {
-		c.Wrong("Start", "one of Keep and Kept is set without the other")
-	}
-	c.hasBatch, c.hasKeep, c.hasReset = r.Batch != nil, r.Keep != nil, r.Reset != nil
-	return c.Err() == nil
 }
 
 // stream checks the laws on in, a prefix of c.in.
@@ -105,31 +80,12 @@ func (c *check[E, A]) stream(in []E) {
 	same(&c.Report, "recipe", "in a second run", in, want, run(ctx, c.it, in, oneByOne))
 	same(&c.Report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain, c.batchAgain))
 	same(&c.Report, "EOF", "with a second EOF", in, want, run(ctx, c.it, in, oneByOne, c.eofAgain))
-	if c.hasBatch {
-		for size := range len(in) {
-			same(&c.Report, "Batch", fmt.Sprintf("in batches of %d", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))
-		}
-		same(&c.Report, "Batch", "by Next and Batch in turn", in, want, run(ctx, c.it, in, c.mixed))
+	for size := range len(in) {
+		same(&c.Report, "Offer", fmt.Sprintf("offered %d at a time", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))
 	}
-	if c.hasKeep {
-		same(&c.Report, "Keep", "by Keep and Kept", in, want, run(ctx, c.it, in, keepKept, c.keepAgain))
-	}
-	if c.hasReset && want.err == nil {
-		next := c.in[min(1, len(c.in)):]
-		ways := []hand[E]{oneByOne[E]}
-		if c.hasBatch {
-			ways = append(ways, c.batches(max(1, len(c.in))))
-		}
-		if c.hasKeep {
-			ways = append(ways, keepKept[E])
-		}
-		for _, first := range ways {
-			for _, second := range ways {
-				before, after := runs(ctx, c.it, in, first, next, second)
-				same(&c.Report, "Reset", "after it was reset", next, run(ctx, c.it, next, oneByOne), after)
-				same(&c.Report, "Reset", "before it was reset", in, want, before)
-			}
-		}
+	same(&c.Report, "Offer", "by Next and Offer in turn", in, want, run(ctx, c.it, in, c.mixed))
+	if want.err == nil {
+		c.reset(in, want)
 	}
 	c.flatMap(in, want)
 
@@ -179,28 +135,28 @@ func (c *check[E, A]) nextAgain(s iteratee.Sink[E], step iteratee.Step) iteratee
 }
 
 func (c *check[E, A]) batchAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
-	if s.Batch == nil || step.IsCont() || len(c.in) == 0 {
+	if step.IsCont() || len(c.in) == 0 {
 		return step
 	}
-	if _, again := s.Batch(c.in, new(atomic.Bool)); !sameStep(again, step) {
-		c.Wrong("done", "it answers %s, and to a Batch after that %s; it must answer the same again", show(step), show(again))
+	if _, again := iteratee.Offer(s, c.in); !sameStep(again, step) {
+		c.Wrong("done", "it answers %s, and to several elements after that %s; it must answer the same again", show(step), show(again))
 	}
 	return step
 }
 
-func (c *check[E, A]) keepAgain(s iteratee.Sink[E], step iteratee.Step) iteratee.Step {
-	if step.IsCont() {
-		return step
-	}
-	for _, e := range c.in {
-		if !s.Keep(e) {
-			continue
+// reset checks the short cut by which a group need not start a run of its own.
+func (c *check[E, A]) reset(in []E, want outcome[E, A]) {
+	next := c.in[min(1, len(c.in)):]
+	for _, first := range []hand[E]{oneByOne[E], together[E]} {
+		for _, second := range []hand[E]{oneByOne[E], together[E]} {
+			before, after, ok := runs(context.Background(), c.it, in, first, next, second)
+			if !ok {
+				return
+			}
+			same(&c.Report, "recipe", "after it was reset", next, run(context.Background(), c.it, next, oneByOne), after)
+			same(&c.Report, "recipe", "before it was reset", in, want, before)
 		}
-		if again := s.Kept(e); !sameStep(again, step) {
-			c.Wrong("done", "it answers %s, and to %v after that, by Kept, %s; it must answer the same again", show(step), e, show(again))
-		}
 	}
-	return step
 }
 
 // eofAgain sends EOF to a sink that has ended. An adapter that has stopped may then hand on the
@@ -234,22 +190,22 @@ func (c *check[E, A]) batches(size int) hand[E] {
 }
 
 func (c *check[E, A]) batch(s iteratee.Sink[E], es []E) (int, iteratee.Step) {
-	var over atomic.Bool
-	over.Store(true)
-	if n, step := s.Offer(slices.Clone(es), &over); n != 0 || !step.IsCont() {
-		c.Wrong("over", "of %v it has taken %d, and answers %s, though over was set; it must take nothing and answer more", es, n, show(step))
+	var ended fast.Flag
+	ended.Store(true)
+	if n, step := fast.Offer[E, iteratee.Step](s, slices.Clone(es), &ended); n != 0 || !step.IsCont() {
+		c.Wrong("Offer", "of %v it has taken %d, and answers %s, though the context had ended; it must take nothing and answer more", es, n, show(step))
 	}
-	if n, step := s.Offer(nil, nil); n != 0 || !step.IsCont() {
-		c.Wrong("Batch", "of no elements it has taken %d, and answers %s; it must answer more", n, show(step))
+	if n, step := iteratee.Offer(s, nil); n != 0 || !step.IsCont() {
+		c.Wrong("Offer", "of no elements it has taken %d, and answers %s; it must answer more", n, show(step))
 	}
 	given := slices.Clone(es)
-	n, step := s.Offer(given, nil)
+	n, step := iteratee.Offer(s, given)
 	if n < 0 || n > len(es) || step.IsCont() && n != len(es) {
-		c.Wrong("Batch", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
+		c.Wrong("Offer", "of %d elements it has taken %d, and answers %s", len(es), n, show(step))
 		n = len(es)
 	}
 	if !reflect.DeepEqual(given, slices.Clone(es)) {
-		c.Wrong("Batch", "it was given %v, and has changed that to %v", es, given)
+		c.Wrong("Offer", "it was given %v, and has changed that to %v", es, given)
 	}
 	clear(given)
 	return n, step

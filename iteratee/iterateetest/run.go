@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -28,50 +29,50 @@ func run[E, A any](ctx context.Context, consumer iteratee.Iteratee[E, A], in []E
 	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	return drive(consumer.Start(ctx), in, hand, then...)
+	r, step := consumer.Start(ctx)
+	return drive(r, step, in, hand, then...)
 }
 
-// runs runs it over one stream, resets it, and runs it over another.
-func runs[E, A any](ctx context.Context, it iteratee.Iteratee[E, A], one []E, first hand[E], other []E, second hand[E]) (a, b outcome[E, A]) {
+// runs runs consumer over one stream, resets it, and runs it over another. ok is false if it cannot be
+// reset.
+func runs[E, A any](ctx context.Context, consumer iteratee.Iteratee[E, A], one []E, first hand[E], other []E, second hand[E]) (a, b outcome[E, A], ok bool) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()
-	r := it.Start(ctx)
-	a = drive(r, one, first)
-	r.Step = r.Reset()
-	return a, drive(r, other, second)
+	r, step := consumer.Start(ctx)
+	a = drive(r, step, one, first)
+	step, ok = fast.Reset[E, iteratee.Step](r)
+	if !ok {
+		return a, b, false
+	}
+	return a, drive(r, step, other, second), true
 }
 
-func drive[E, A any](r iteratee.Running[E, A], in []E, hand hand[E],
+// drive drives r, which has answered step when it started.
+func drive[E, A any](r iteratee.Running[E, A], step iteratee.Step, in []E, hand hand[E],
 	then ...func(iteratee.Sink[E], iteratee.Step) iteratee.Step) (o outcome[E, A]) {
-	step := r.Step
 	if step.IsCont() {
-		o.took, step = hand(r.Sink, in)
+		o.took, step = hand(r, in)
 	}
 	o.atEOF = step.IsCont()
 	for _, f := range then {
-		step = f(r.Sink, step)
+		step = f(r, step)
 	}
-	o.result, o.err = r.Finish(step)
+	o.result, o.err = iteratee.Finish(r, step)
 	rest := r.Rest()
 	o.rest, o.endsStream = rest.Els(), rest.IsEOF() && !o.atEOF
 	return o
 }
 
-func oneByOne[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
-	s.Batch = nil
-	return s.Offer(es, nil)
+func oneByOne[E any](s iteratee.Sink[E], es []E) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() {
+		step = s.Next(es[n])
+		n++
+	}
+	return n, step
 }
 
-// keepKept is oneByOne by way of Keep and Kept.
-func keepKept[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) {
-	s.Next = func(e E) iteratee.Step {
-		if s.Keep(e) {
-			return s.Kept(e)
-		}
-		return iteratee.StepCont
-	}
-	return oneByOne(s, es)
-}
+// together hands over all elements in one call.
+func together[E any](s iteratee.Sink[E], es []E) (int, iteratee.Step) { return iteratee.Offer(s, es) }
 
 // after is like oneByOne, but calls f after n elements, or when the sink ends before.
 func after[E any](n int, f func()) hand[E] {
