@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/iteratee"
@@ -83,11 +82,24 @@ func Nonce(nonce string) Option {
 	return func(p *page) { p.nonce = nonce }
 }
 
-// Preamble replaces the first chunk, which is 5120 spaces and <html><body>. The
-// empty string sends none: the first message is the first chunk then. It is sent as
-// it is, so it must not hold anything that is not trusted.
+// DefaultPreamble is the first chunk of a page unless [Preamble] replaces it: 5120 spaces
+// and <html><body>. The spaces are for browsers that do not process a page until they have
+// received enough of it.
 //
-// It is the initialChunk of Play's Comet.
+// Play calls it Comet.initialHtmlChunk.
+const DefaultPreamble = spaces1280 + spaces1280 + spaces1280 + spaces1280 + "<html><body>"
+
+const (
+	spaces1280 = spaces320 + spaces320 + spaces320 + spaces320
+	spaces320  = spaces80 + spaces80 + spaces80 + spaces80
+	spaces80   = "                                                                                "
+)
+
+// Preamble replaces the first chunk, which is [DefaultPreamble] otherwise. html is sent
+// unchanged, so it must not contain text from untrusted sources. If html is empty, nothing is
+// sent before the first message.
+//
+// Play calls it initialChunk.
 func Preamble(html string) Option {
 	return func(p *page) { p.preamble = html }
 }
@@ -133,7 +145,7 @@ const maxScratch = 64 << 10
 // the text of each message. function is the one to blame in panics and errors.
 func scripts[E any](function, callback string, encode func([]byte, E) ([]byte, error), opts []Option) enumeratee.Enumeratee[E, []byte] {
 	checkCallback(function, callback)
-	p := page{preamble: strings.Repeat(" ", 5120) + "<html><body>"}
+	p := page{preamble: DefaultPreamble}
 	for _, opt := range opts {
 		opt(&p)
 	}

@@ -62,6 +62,14 @@ func ExamplePreamble() {
 	// 37 bytes: <script>console.log('kiki');</script>
 }
 
+func ExampleDefaultPreamble() {
+	const style = "<style>p { color: green }</style>"
+	show(comet.String("parent.cometMessage", comet.Preamble(comet.DefaultPreamble+style)), "kiki")
+	// Output:
+	// 5165 bytes: <html><body><style>p { color: green }</style>
+	// 45 bytes: <script>parent.cometMessage('kiki');</script>
+}
+
 func ExampleRemoveScripts() {
 	show(comet.String("parent.cometMessage", comet.RemoveScripts(), comet.Preamble("")), "kiki")
 	// Output:

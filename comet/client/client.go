@@ -122,7 +122,7 @@ func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item
 		script := []comet.Option{comet.RemoveScripts(), comet.Nonce(nonce)}
 		beat := comet.Heartbeat(Callback, script...)
 		encode = comet.Messages(Callback, comet.WithPosition(comet.AppendJSON[E]),
-			append(script, comet.Preamble(padding+string(beat)))...) // so the page hears at once that the stream is open
+			append(script, comet.Preamble(comet.DefaultPreamble+string(beat)))...) // so the page hears at once that the stream is open
 		how = []httpadapter.Option{
 			httpadapter.Comet(), httpadapter.Heartbeat(every, beat),
 			httpadapter.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; frame-ancestors 'self'"),
@@ -135,6 +135,3 @@ func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item
 	}
 	return encode, how, true
 }
-
-// padding is the first chunk of package comet.
-var padding = strings.Repeat(" ", 5120) + "<html><body>"
