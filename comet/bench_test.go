@@ -13,11 +13,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-var chunk []byte // kept, so that the compiler cannot leave out the work
+var chunk []byte // global, so that the compiler cannot optimize the work away
 
 func BenchmarkString(b *testing.B) {
 	const message = `Grüße aus Köln! Ann said "it's <b>fine</b>", see https://example.org/a?b=1&c=2 for more.`
-	beside(b, comet.String("parent.cometMessage"), message, "JSEscapeString", func() {
+	compare(b, comet.String("parent.cometMessage"), message, "JSEscapeString", func() {
 		chunk = []byte("<script>parent.cometMessage('" + template.JSEscapeString(message) + "');</script>")
 	})
 }
@@ -30,16 +30,16 @@ func BenchmarkJSON(b *testing.B) {
 		Tags []string `json:"tags"`
 	}
 	m := message{4711, "Ann", "Grüße aus Köln! It's <b>fine</b>.", []string{"a", "b"}}
-	beside(b, comet.JSON[message]("parent.cometMessage"), m, "Marshal", func() {
+	compare(b, comet.JSON[message]("parent.cometMessage"), m, "Marshal", func() {
 		text, err := json.Marshal(m)
 		require.NoError(b, err)
 		chunk = slices.Concat([]byte("<script>parent.cometMessage("), text, []byte(");</script>"))
 	})
 }
 
-// beside measures a message through adapter beside the standard library's nearest
-// way, and reports how many times as long it takes.
-func beside[E any](b *testing.B, adapter enumeratee.Enumeratee[E, []byte], message E, std string, stdWay func()) {
+// compare measures a message through adapter and the nearest equivalent of the standard
+// library, and reports the ratio of their times.
+func compare[E any](b *testing.B, adapter enumeratee.Enumeratee[E, []byte], message E, std string, stdWay func()) {
 	sink, step := adapter.Attach(enumeratee.NewStage(b.Context()), iteratee.Sink[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
 		EOF:  func() iteratee.Step { return iteratee.StepDone },

@@ -16,18 +16,18 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// chunksOf runs messages through t and returns all that comes out.
-func chunksOf[E any](tb testing.TB, t enumeratee.Enumeratee[E, []byte], messages ...E) [][]byte {
+// chunksOf runs messages through adapter and returns its chunks.
+func chunksOf[E any](tb testing.TB, adapter enumeratee.Enumeratee[E, []byte], messages ...E) [][]byte {
 	tb.Helper()
-	chunks, err := enumerator.Run(tb.Context(), enumerator.Through(enumerator.Of(messages...), t), iteratee.Collect[[]byte]())
+	chunks, err := enumerator.Run(tb.Context(), enumerator.Through(enumerator.Of(messages...), adapter), iteratee.Collect[[]byte]())
 	require.NoError(tb, err)
 	return chunks
 }
 
-// browse does with the chunks of a run what a browser does: it parses them as one
-// page, and runs the scripts, each of which must be one call of callback. It returns
-// what the callback was called with. There must be one script element per message,
-// with the nonce if there is one, and nothing else.
+// browse treats the chunks of a run as a browser does: it parses them as one page and runs
+// the scripts. It returns the arguments of the callback. The page must contain one script
+// element per message, with the nonce unless nonce is empty, and nothing else. Each script must
+// be one call of callback.
 func browse(tb testing.TB, callback, nonce string, chunks [][]byte) (*goja.Runtime, []goja.Value) {
 	tb.Helper()
 	for _, chunk := range chunks {
@@ -81,8 +81,8 @@ func browse(tb testing.TB, callback, nonce string, chunks [][]byte) (*goja.Runti
 	return vm, got
 }
 
-// calls returns the dotted path of the function that the script calls, and how many
-// arguments there are, or "" if the script is anything but one such call.
+// calls returns the dotted path of the function that the script calls, and the number of
+// arguments. If the script is anything but one such call, the path is empty.
 func calls(script string) (path string, arguments int) {
 	program, err := goja.Parse("", script)
 	if err != nil || len(program.Body) != 1 {

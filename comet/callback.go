@@ -7,15 +7,14 @@ import (
 	"unicode"
 )
 
-// reserved are ECMAScript's ReservedWords. They can be names of properties, but not
-// of variables.
+// reserved are ECMAScript's ReservedWords. They can name properties, but not variables.
 var reserved = strings.Fields(`await break case catch class const continue debugger
 	default delete do else enum export extends false finally for function if import in
 	instanceof new null return super switch this throw true try typeof var void while
 	with yield`)
 
-// checkCallback panics if callback is not a dotted path of identifiers. It takes no
-// \u escapes, and no space or comment between the names, which JavaScript would.
+// checkCallback panics if callback is not a dotted path of identifiers. Unlike JavaScript, it
+// refuses \u escapes, and spaces and comments between the names.
 func checkCallback(function, callback string) {
 	names := strings.Split(callback, ".")
 	if slices.Contains(reserved, names[0]) || slices.ContainsFunc(names, notIdentifier) {
@@ -40,7 +39,7 @@ func isStart(r rune) bool {
 		unicode.In(r, unicode.L, unicode.Nl, unicode.Other_ID_Start) && !isPattern(r)
 }
 
-// isContinue reports whether r is in ECMAScript's IdentifierPart and not in
+// isContinue reports whether r is in ECMAScript's IdentifierPart, but not in
 // IdentifierStart: the rest of Unicode's ID_Continue, and the two joiners.
 func isContinue(r rune) bool {
 	const zwnj, zwj = '\u200c', '\u200d'
@@ -48,7 +47,7 @@ func isContinue(r rune) bool {
 		unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc, unicode.Other_ID_Continue) && !isPattern(r)
 }
 
-// isPattern reports whether Unicode keeps r out of identifiers whatever else it is.
+// isPattern reports whether Unicode excludes r from identifiers whatever its category.
 func isPattern(r rune) bool {
 	return unicode.In(r, unicode.Pattern_Syntax, unicode.Pattern_White_Space)
 }

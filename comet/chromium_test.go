@@ -20,8 +20,8 @@ import (
 	"github.com/halley-go/halley/internal/browsertest"
 )
 
-// breakouts are what is known to leave a script, by way of the literal, the element or
-// the character set. Each says so to the page if it runs.
+// breakouts are texts that are known to break out of a script by way of the literal, the
+// element or the character set. Each one that runs adds a number to ran of the page.
 var breakouts = []string{
 	`</script><script>parent.ran.add(1)</script>`, `</script ><script>parent.ran.add(2)</script >`, "</script\n><script>parent.ran.add(3)</script\t>",
 	`</script/><script>parent.ran.add(4)</script>`, `</ScRiPt><ScRiPt>parent.ran.add(5)</ScRiPt>`, "</script\x00><script>parent.ran.add(6)</script>",
@@ -41,11 +41,10 @@ var breakouts = []string{
 	"\xed\xa0\x80", "\xed\xb0\x80\xed\xa0\x80", "＜/script＞＜script＞parent.ran.add(45)", "ʼ);parent.ran.add(46)//", "\u202e)';", "\u0085parent.ran.add(47)",
 }
 
-// surrogates are texts of JSON that Go cannot hold as a string.
+// surrogates are JSON texts of strings that a Go string cannot represent.
 var surrogates = []string{`"\ud800"`, `"\udc00\ud800"`, `"\ud83d\ude42"`, `{"\udfff":"\ud800</script>"}`, `["\uD800\u0027"]`}
 
-// A real browser calls the callback once for each message, with that message, and does
-// nothing else.
+// A real browser calls the callback once with each message, and does nothing else.
 func TestChromium(t *testing.T) {
 	browser := browsertest.Start(t)
 	messages := slices.Concat(hostile, breakouts)
@@ -69,7 +68,7 @@ func TestChromium(t *testing.T) {
 		chunks [][]byte
 		want   []any
 		policy string
-		kept   int // script elements that are in the page at the end
+		kept   int // the number of script elements in the page at the end
 	}{
 		"String":               {chunksOf(t, comet.String(callback), messages...), want, "", len(messages)},
 		"JSON strings":         {chunksOf(t, comet.JSON[string](callback), messages...), want, "", len(messages)},
@@ -101,7 +100,7 @@ func TestChromium(t *testing.T) {
 	t.Run("heartbeats", func(t *testing.T) {
 		var chunks [][]byte
 		for _, chunk := range chunksOf(t, comet.String(callback, remove), "a", "b") {
-			chunks = append(chunks, chunk, []byte("\n"), []byte("\n")) // those of httpadapter.Comet
+			chunks = append(chunks, chunk, []byte("\n"), []byte("\n")) // the heartbeats of httpadapter.Comet
 		}
 		page := visit(t, browser, "", chunks)
 		assert.Equal(t, []string{`"a"`, `"b"`}, page.Got)
@@ -114,7 +113,7 @@ func TestChromium(t *testing.T) {
 		assert.Zero(t, page.Scripts)
 	})
 
-	// The test is worth something only if it sees what must not be.
+	// The test must be able to detect violations.
 	t.Run("without the nonce", func(t *testing.T) {
 		assert.Empty(t, visit(t, browser, "script-src 'nonce-other'", chunksOf(t, comet.String(callback, nonce), "a")).Got)
 	})
@@ -125,13 +124,13 @@ func TestChromium(t *testing.T) {
 	})
 }
 
-// visited is what has become of a page in a frame.
+// visited describes a page after it has loaded in a frame.
 type visited struct {
 	Got      []string // JSON of each message
-	Ran      []int    // breakouts
-	Elements []string // other than html, head, body and script
-	Scripts  int
-	Text     string // outside of scripts
+	Ran      []int    // the numbers of the breakouts that ran
+	Elements []string // elements other than html, head, body and script
+	Scripts  int      // the number of script elements
+	Text     string   // the text outside of scripts
 }
 
 func (page visited) requireNothingElse(t *testing.T) {
@@ -141,7 +140,7 @@ func (page visited) requireNothingElse(t *testing.T) {
 	require.Empty(t, page.Text)
 }
 
-// visit loads chunks, as one page, into a frame of another.
+// visit loads chunks as one page into a frame of another page.
 func visit(t *testing.T, browser context.Context, policy string, chunks [][]byte) (page visited) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

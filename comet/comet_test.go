@@ -56,7 +56,7 @@ func TestNoMessages(t *testing.T) {
 	assert.Empty(t, chunksOf(t, comet.String("f", comet.Preamble(""))))
 }
 
-func TestFirstChunkComesBeforeTheFirstMessage(t *testing.T) {
+func TestFirstChunkBeforeFirstMessage(t *testing.T) {
 	var got []string
 	source := enumerator.Generate(func(context.Context) (string, bool, error) {
 		assert.Equal(t, []string{first}, got)
@@ -76,7 +76,7 @@ func TestPreamble(t *testing.T) {
 	for preamble, want := range map[string][]string{
 		"":                          {message},
 		"<html><body>":              {"<html><body>", message},
-		"<!doctype html><p>é & 'x'": {"<!doctype html><p>é & 'x'", message}, // sent as it is
+		"<!doctype html><p>é & 'x'": {"<!doctype html><p>é & 'x'", message}, // sent unchanged
 	} {
 		assert.Equal(t, want, asStrings(chunksOf(t, comet.String("f", comet.Preamble(preamble)), "a")))
 		assert.Equal(t, want, asStrings(chunksOf(t, comet.String("f", comet.Preamble("x"), comet.Preamble(preamble)), "a")))
@@ -106,8 +106,8 @@ func TestNonce(t *testing.T) {
 		func() { comet.Nonce(`a"b`) })
 }
 
-// A consumer that changes the chunks it was handed changes nobody else's.
-func TestRecipe(t *testing.T) {
+// A consumer that changes its chunks does not change those of other runs.
+func TestConcurrentRuns(t *testing.T) {
 	adapter := comet.JSON[string]("f", comet.Nonce("n"))
 	var runs sync.WaitGroup
 	for range 8 {
@@ -126,8 +126,8 @@ func TestRecipe(t *testing.T) {
 	runs.Wait()
 }
 
-// As an adapter before a consumer it does what it does behind a source.
-func TestBeforeAConsumer(t *testing.T) {
+// The adapter works in front of a consumer as it does behind a source.
+func TestTransform(t *testing.T) {
 	got, err := enumerator.Run(t.Context(), enumerator.Of("a", "b"),
 		enumeratee.Transform(comet.String("f"), iteratee.Collect[[]byte]()))
 	require.NoError(t, err)
@@ -137,12 +137,12 @@ func TestBeforeAConsumer(t *testing.T) {
 func TestLeftOver(t *testing.T) {
 	rest := func(consumer iteratee.Iteratee[[]byte, string], opts ...comet.Option) (string, []string) {
 		var chunk string
-		it := iteratee.FlatMap(enumeratee.Transform(comet.String("f", opts...), consumer),
+		all := iteratee.FlatMap(enumeratee.Transform(comet.String("f", opts...), consumer),
 			func(got string) iteratee.Iteratee[string, []string] {
 				chunk = got
 				return iteratee.Collect[string]()
 			})
-		left, err := enumerator.Run(t.Context(), enumerator.Of("a", "b", "c"), it)
+		left, err := enumerator.Run(t.Context(), enumerator.Of("a", "b", "c"), all)
 		require.NoError(t, err)
 		return chunk, left
 	}

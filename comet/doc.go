@@ -1,56 +1,56 @@
 // Package comet turns messages into script chunks for a page that never ends.
 //
-// The page is loaded into a hidden iframe, the "forever iframe": the response stays
-// open, and the browser runs each script element as it comes in. A script calls one
-// function, the callback, with one message; in an iframe that is a function of the
-// page around it, such as parent.cometMessage, which must be of the same origin. It
-// works in every browser that runs scripts, and through proxies that pass chunks on.
+// The browser loads the page into a hidden iframe, the "forever iframe". The response stays
+// open, and the browser runs each script element as it arrives. A script calls one function,
+// the callback, with one message. In an iframe the callback is a function of the surrounding
+// page, such as parent.cometMessage, and both pages must have the same origin. This works in
+// every browser that runs scripts, and through every proxy that does not buffer responses.
 //
-// [String], [JSON] and [Messages] are enumeratees: put one behind a source of messages with
-// enumerator.Through, and serve what comes out with package httpadapter. [NewSocket] is an
-// enumerator, for messages that are sent by calls. Package eventsource, below this one, does
-// the same for browsers that come by EventSource; [WithPosition], [RecordOf], [Cursor] and
-// [LongPoll] are for clients that go on where they were, by whatever transport.
+// [String], [JSON] and [Messages] are Enumeratees: put one behind a source of messages with
+// enumerator.Through, and serve the chunks with package httpadapter. [NewSocket] is an
+// Enumerator for programs that send messages by calling methods. Package comet/eventsource does
+// the same for browsers that connect with EventSource. [WithPosition], [RecordOf], [Cursor] and
+// [LongPoll] let clients resume after the last message that they received, over any transport.
 //
-// # What is sent
+// # Format
 //
-// The first chunk goes out when the adapter is attached, before there is a message:
-// 5120 spaces, for browsers that show nothing of a page until they have seen enough
-// of it, and <html><body>. Then every message is one chunk:
+// The first chunk is [DefaultPreamble]. It is sent when the adapter is attached, before there
+// is a message. Then each message is one chunk, such as one of these:
 //
 //	<script>parent.cometMessage('text');</script>
 //	<script>parent.cometMessage({"a":1});</script>
 //	<script nonce="N">parent.cometMessage('text');</script>
 //
-// There is nothing between the chunks, and nothing at EOF. Each chunk is memory of
-// its own, which the consumer may keep and change.
+// Nothing is sent between the chunks or at EOF. Each chunk is a new slice, which the consumer
+// may keep and change.
 //
-// The response must have the content type [ContentType]. What follows
-// holds for a page that the browser reads as UTF-8.
+// The response must have the content type [ContentType]. The next section holds for a page
+// that the browser reads as UTF-8.
 //
-// # What is safe
+// # Safety
 //
-// Whatever a message holds, its script calls the callback once, with that message
-// and nothing else. It cannot leave its literal or the script element, nor begin a
-// comment: quotes, the backslash, <, >, &, U+2028, U+2029 and ASCII's control
-// characters are escaped, and so not lost either. A byte that is not UTF-8 arrives
-// as U+FFFD, as it does from encoding/json. A message that cannot be encoded ends the run;
-// [Recover] tells clients a gap in its place.
+// Whatever a message contains, its script calls the callback once with that message, and does
+// nothing else. The message cannot end its literal or the script element, and cannot begin a
+// comment: quotes that could end the literal, backslashes, <, >, &, U+2028, U+2029 and the
+// ASCII control characters are escaped, and so they arrive unchanged. A byte that is not UTF-8
+// arrives as U+FFFD, as with encoding/json. A message that cannot be encoded ends the run;
+// [Recover] sends clients a gap in its place.
 //
-// A callback that is not a dotted path of identifiers is refused with a panic when
-// the adapter is made, and so is a nonce that is not base64 text. The [Preamble] is
-// trusted: it must leave the browser where a script element runs. So is the text of an
-// encoder of one's own and of a [Marshaler], as long as it stays in the script element. So
-// is what the callback does: a function that evaluates its argument, or writes it into the page
-// as HTML, undoes all of this.
+// The callback must be a dotted path of identifiers, and the nonce must be base64 text.
+// Anything else panics before a run begins. The rest is trusted:
+//
+//   - The [Preamble] must leave the browser in a place where script elements run.
+//   - The text of a [Marshaler] or a custom encoder may be any JavaScript that does not leave
+//     the script element.
+//   - The callback must not evaluate its argument or insert it into the page as HTML.
 //
 // # Limits
 //
-// The page grows in the browser with every message, unless [RemoveScripts] is given.
-// Nothing is sent while there is no message, and nothing reconnects: a heartbeat is the
-// server's, for which [Heartbeat] is one, and coming back is the page's. JSON
-// that is nested some thousand levels deep is more than browsers take in a script:
-// that call fails, and the next one works.
+// The page grows in the browser with every message, unless [RemoveScripts] is given. The
+// package sends nothing between messages, and the page does not reconnect by itself: the
+// server must send heartbeats, such as [Heartbeat], and the page around the iframe must reload
+// it. Browsers do not accept a script with JSON that is nested some thousand levels
+// deep: that call fails, and the next one works.
 //
-// The format is that of Play's Comet. Unlike there, JSON and callbacks are safe.
+// The format is that of Play's Comet, which does not make JSON and callbacks safe.
 package comet

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// AppendString appends s to dst as a single-quoted JavaScript string, for [Messages].
-// It cannot fail.
+// AppendString appends s to dst as a single-quoted JavaScript string, for [Messages]. Its
+// error is always nil.
 func AppendString(dst []byte, s string) ([]byte, error) {
 	dst = append(dst, '\'')
-	plain := 0 // from here on s has not been appended
+	plain := 0 // s[plain:i] has not been appended yet
 	for i := 0; i < len(s); {
 		r, size := rune(s[i]), 1
 		if r >= utf8.RuneSelf {
@@ -30,19 +30,19 @@ func AppendString(dst []byte, s string) ([]byte, error) {
 	return append(append(dst, s[plain:]...), '\''), nil
 }
 
-// isPlain reports whether r, of that many bytes, can stand in a string as it is.
+// isPlain reports whether r, which took size bytes, needs no escape in a string.
 func isPlain(r rune, size int) bool {
 	switch r {
 	case '\'', '"', '\\', '/', '<', '>', '&', 0x7f, '\u2028', '\u2029':
 		return false
 	case utf8.RuneError:
-		return size > 1 // or it is a byte that is not UTF-8
+		return size > 1 // one byte is not UTF-8
 	}
 	return r >= ' '
 }
 
 func appendEscape(dst []byte, r rune) []byte {
-	const letters = "btn.fr" // of the control characters from 8 on
+	const letters = "btn.fr" // for the control characters from 8 on
 	switch r {
 	case '\'', '"', '\\', '/':
 		return append(dst, '\\', byte(r))
@@ -52,7 +52,7 @@ func appendEscape(dst []byte, r rune) []byte {
 	return appendUnits(dst, r)
 }
 
-// appendUnits appends escapes of the UTF-16 units of r.
+// appendUnits appends the UTF-16 code units of r as escapes.
 func appendUnits(dst []byte, r rune) []byte {
 	const hex = "0123456789abcdef"
 	var units [2]uint16
@@ -62,19 +62,19 @@ func appendUnits(dst []byte, r rune) []byte {
 	return dst
 }
 
-// A Marshaler is a message that writes itself: its text is what the callback is called
-// with, as JavaScript. [JSON] sends it by that. The text is checked as that of [Messages]
-// is, and trusted otherwise.
+// A Marshaler is a message that encodes itself. MarshalComet returns the arguments of the
+// callback, as JavaScript. [JSON] uses it instead of encoding/json. The text is checked and
+// trusted as in [Messages].
 //
-// It is Play's CometMessage.
+// Play calls it CometMessage.
 type Marshaler interface {
 	MarshalComet() ([]byte, error)
 }
 
-// AppendJSON appends v to dst as a JavaScript expression in ASCII that is what JSON.parse
-// would make of the JSON of v, for [Messages]. It is marshalled as json.Marshal does it
-// with a pointer to v, so methods of *E count. If E, *E or what an interface E holds is a
-// [Marshaler], its text is appended, as it is.
+// AppendJSON appends v to dst as JavaScript, for [Messages]: an ASCII expression with the
+// value that JSON.parse would return for the JSON of v. It marshals v as json.Marshal does
+// with a pointer to v, so methods of *E count. If E or *E is a [Marshaler], or if E is an
+// interface type and v contains a Marshaler, AppendJSON appends its text unchanged.
 func AppendJSON[E any](dst []byte, v E) ([]byte, error) {
 	m := marshalers.Get().(*marshaler)
 	defer m.free()
@@ -100,8 +100,7 @@ func AppendJSON[E any](dst []byte, v E) ([]byte, error) {
 	return appendLiteral(dst, bytes.TrimSuffix(m.text.Bytes(), []byte("\n"))), nil
 }
 
-// marshalers are kept, so that neither the JSON of a message nor its way to the encoder
-// takes an allocation.
+// marshalers are reused, so that marshalling a message takes no allocation here.
 var marshalers = sync.Pool{New: func() any {
 	m := &marshaler{}
 	m.json = json.NewEncoder(&m.text)
@@ -111,7 +110,7 @@ var marshalers = sync.Pool{New: func() any {
 type marshaler struct {
 	text bytes.Buffer
 	json *json.Encoder
-	box  any // a pointer, where the message before was of the same type
+	box  any // a *E, reused if the next message is an E too
 }
 
 func (m *marshaler) free() {
@@ -126,11 +125,12 @@ func clearBox[E any](box *E) {
 	*box = zero
 }
 
-// appendLiteral appends JSON as encoding/json has written it, where < > & stand escaped,
-// in ASCII. It changes keys that are __proto__: as such that would set the prototype, as
-// ["__proto__"] it does not.
+// appendLiteral appends in ASCII the JSON text that encoding/json has written, with < > &
+// escaped. It changes the key "__proto__", which would set the prototype, to ["__proto__"],
+// which does not.
 func appendLiteral(dst, text []byte) []byte {
-	str, escaped := -1, false // where in dst the string starts that we are in; after a backslash
+	str := -1        // the start in dst of the current string, or -1 outside of strings
+	escaped := false // by a backslash just before
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text) // U+FFFD for a byte that is not UTF-8
 		text = text[size:]
@@ -157,11 +157,11 @@ func appendLiteral(dst, text []byte) []byte {
 	return dst
 }
 
-// isProto reports whether the JSON string, in which any letter may be escaped, is
+// isProto reports whether the JSON string text, in which any letter may be escaped, is
 // __proto__.
 func isProto(text []byte) bool {
 	if text[1] != '_' && text[1] != '\\' {
-		return false // at no cost for nearly all keys
+		return false // nearly all keys end here
 	}
 	var s string
 	return json.Unmarshal(text, &s) == nil && s == "__proto__"

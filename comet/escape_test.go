@@ -14,7 +14,7 @@ import (
 	"github.com/halley-go/halley/comet"
 )
 
-// hostile are texts that leave a literal, an element or a comment if they can.
+// hostile are texts that could break out of a literal, an element or a comment.
 var hostile = func() []string {
 	texts := []string{
 		"", "kiki", "</script>", "</SCRIPT >", "</script", "<script>", "<script src=//evil>",
@@ -34,7 +34,7 @@ var hostile = func() []string {
 	return texts
 }()
 
-// arrives is s as it arrives: as encoding/json lets it through.
+// arrives returns s as a client gets it: after a round trip through encoding/json.
 func arrives(tb testing.TB, s string) string {
 	text, err := json.Marshal(s)
 	require.NoError(tb, err)
@@ -43,7 +43,7 @@ func arrives(tb testing.TB, s string) string {
 	return back
 }
 
-// literal is what stands between the parentheses of a script chunk.
+// literal returns the text between the parentheses of a script chunk.
 func literal(tb testing.TB, callback string, chunk []byte) string {
 	tb.Helper()
 	text, ok := strings.CutPrefix(string(chunk), "<script>"+callback+"(")
@@ -53,8 +53,8 @@ func literal(tb testing.TB, callback string, chunk []byte) string {
 	return text
 }
 
-// requireInert requires that a literal holds nothing of meaning to an HTML parser
-// in whatever state, and no line end or other control character.
+// requireInert requires that text contains no character that an HTML parser treats specially
+// in any state, and no line end or other control character.
 func requireInert(tb testing.TB, text string) {
 	tb.Helper()
 	require.False(tb, strings.ContainsFunc(text, func(r rune) bool {
@@ -84,7 +84,7 @@ func TestStringArrives(t *testing.T) {
 func TestStringLiteral(t *testing.T) {
 	for message, want := range map[string]string{
 		"":                    `''`,
-		`'"\/`:                `'\'\"\\\/'`, // as in Play
+		`'"\/`:                `'\'\"\\\/'`, // the same as Play's
 		"\b\n\t\f\r":          `'\b\n\t\f\r'`,
 		"</script>":           `'\u003c\/script\u003e'`,
 		"&":                   `'\u0026'`,
@@ -98,8 +98,8 @@ func TestStringLiteral(t *testing.T) {
 	}
 }
 
-// isSame is a function of two values that tells whether JavaScript could tell them
-// apart other than by identity.
+// isSame is a JavaScript function that reports whether two values differ in nothing but
+// identity.
 const isSame = `(function same(a, b) {
 	if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return Object.is(a, b)
 	if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
@@ -107,7 +107,7 @@ const isSame = `(function same(a, b) {
 	return keys.length === others.length && keys.every((key, i) => key === others[i] && same(a[key], b[key]))
 })`
 
-// call calls a function, given by its source, in vm.
+// call calls the function with the source text function in vm.
 func call(tb testing.TB, vm *goja.Runtime, function string, arguments ...goja.Value) goja.Value {
 	tb.Helper()
 	v, err := vm.RunString(function)
@@ -119,8 +119,8 @@ func call(tb testing.TB, vm *goja.Runtime, function string, arguments ...goja.Va
 	return result
 }
 
-// requireJSONArrives requires that JSON.parse and the callback get the same, which
-// it returns as JSON.stringify sees it.
+// requireJSONArrives requires that the callback gets the same values as JSON.parse returns. It
+// returns them as JSON.stringify writes them.
 func requireJSONArrives[E any](tb testing.TB, messages ...E) (got []string) {
 	tb.Helper()
 	const callback = "parent.cometMessage"
@@ -140,7 +140,7 @@ func requireJSONArrives[E any](tb testing.TB, messages ...E) (got []string) {
 	return got
 }
 
-// The comparison is worth something only if it sees the differences that matter.
+// The comparison must be able to detect the differences that matter.
 func TestIsSame(t *testing.T) {
 	for pair, want := range map[string]bool{
 		`{"a": [1, "x", null, {}]}, JSON.parse('{"a": [1, "x", null, {}]}')`: true,
@@ -202,7 +202,7 @@ func TestJSONProto(t *testing.T) {
 		`{"\u005f_proto__":1}`:                                         `{["\u005f_proto__"]:1}`,
 		`{"_\u005Fpr\u006Ft\u006f_\u005f":1}`:                          `{["_\u005Fpr\u006Ft\u006f_\u005f"]:1}`,
 		`{"\u005f\u005f\u0070\u0072\u006f\u0074\u006f\u005f\u005f":1}`: `{["\u005f\u005f\u0070\u0072\u006f\u0074\u006f\u005f\u005f"]:1}`,
-		// These are other keys, or no keys.
+		// These are other keys, or strings that are not keys.
 		`["__proto__","__proto__"]`:                           `["__proto__","__proto__"]`,
 		`{"x":"__proto__"}`:                                   `{"x":"__proto__"}`,
 		`{"\\u005f_proto__":1}`:                               `{"\\u005f_proto__":1}`,
@@ -235,13 +235,13 @@ func TestJSONLiteral(t *testing.T) {
 		{"é", `"\u00e9"`},
 		{"🙂\U000E0001", `"\ud83d\ude42\udb40\udc01"`},
 		{"</script>&\u2028\x7f\x00\xff", `"\u003c/script\u003e\u0026\u2028\u007f\u0000\ufffd"`},
-		{json.RawMessage("\"</script>\xff\u2029\\ud800\""), `"\u003c/script\u003e\ufffd\u2029\ud800"`}, // a lone surrogate is one in JSON too
+		{json.RawMessage("\"</script>\xff\u2029\\ud800\""), `"\u003c/script\u003e\ufffd\u2029\ud800"`}, // a lone surrogate stays one
 		{struct {
 			Name string   `json:"näme"`
 			Tags []string `json:"tags,omitempty"`
 		}{Name: "x"}, `{"n\u00e4me":"x"}`},
 		{json.Number("1e400"), `1e400`},
-		{template.HTML("<b>"), `"\u003cb\u003e"`}, // a string like any other
+		{template.HTML("<b>"), `"\u003cb\u003e"`}, // the same as any other string
 	} {
 		chunks := chunksOf(t, comet.JSON[any]("f"), c.message)
 		assert.Equal(t, c.want, literal(t, "f", chunks[1]))
@@ -255,14 +255,14 @@ func raw(texts ...string) (messages []json.RawMessage) {
 	return messages
 }
 
-// shout has JSON of its own, which leaves escaping to others.
+// shout marshals itself, without escaping.
 type shout string
 
 func (s shout) MarshalJSON() ([]byte, error) {
 	return []byte(`{ "__proto__" : "` + string(s) + `!" }`), nil
 }
 
-// text has a text of its own.
+// text marshals itself as text, without escaping.
 type text string
 
 func (s text) MarshalText() ([]byte, error) { return []byte("<" + s + ">"), nil }

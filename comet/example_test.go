@@ -62,6 +62,14 @@ func ExamplePreamble() {
 	// 37 bytes: <script>console.log('kiki');</script>
 }
 
+func ExampleDefaultPreamble() {
+	const style = "<style>p { color: green }</style>"
+	show(comet.String("parent.cometMessage", comet.Preamble(comet.DefaultPreamble+style)), "kiki")
+	// Output:
+	// 5165 bytes: <html><body><style>p { color: green }</style>
+	// 45 bytes: <script>parent.cometMessage('kiki');</script>
+}
+
 func ExampleRemoveScripts() {
 	show(comet.String("parent.cometMessage", comet.RemoveScripts(), comet.Preamble("")), "kiki")
 	// Output:
@@ -126,8 +134,8 @@ func ExampleWithPosition() {
 }
 
 func ExampleRecordOf() {
-	i := enumerator.Item[string]{Value: "kiki", Position: enumerator.Position{Epoch: 71, Seq: 8}}
-	line, err := json.Marshal(comet.RecordOf(i))
+	item := enumerator.Item[string]{Value: "kiki", Position: enumerator.Position{Epoch: 71, Seq: 8}}
+	line, err := json.Marshal(comet.RecordOf(item))
 	fmt.Printf("%s %v\n", line, err)
 	// Output:
 	// {"id":"1z-8","data":"kiki"} <nil>
@@ -136,7 +144,7 @@ func ExampleRecordOf() {
 func ExampleCursor() {
 	r := httptest.NewRequest("GET", "/stream?lastEventId=1z-8", nil)
 	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
-	r.Header.Set("Last-Event-ID", "1z-b") // the browser has come again
+	r.Header.Set("Last-Event-ID", "1z-b") // the browser has connected again
 	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
 	// Output:
 	// 1z-8
@@ -148,12 +156,12 @@ func ExampleLongPoll() {
 	hub := enumerator.Broadcast[string]()
 	poll := func(after enumerator.Position) (next enumerator.Position) {
 		next = after
-		for i, err := range enumerator.All(ctx, comet.LongPoll(hub, after, time.Millisecond)) {
+		for item, err := range enumerator.All(ctx, comet.LongPoll(hub, after, time.Millisecond)) {
 			if err != nil {
 				log.Fatal(err)
 			}
-			fmt.Printf("%q reset: %v\n", i.Value, i.Reset)
-			next = i.Position
+			fmt.Printf("%q reset: %v\n", item.Value, item.Reset)
+			next = item.Position
 		}
 		fmt.Println("-- answered")
 		return next
@@ -178,7 +186,7 @@ func ExampleLongPoll() {
 func ExampleNewSocket() {
 	stream := comet.NewSocket("parent.cometMessage", func(s *comet.Socket) error {
 		defer s.Close()
-		s.OnDisconnected(func() { fmt.Println("it is over") })
+		s.OnDisconnected(func() { fmt.Println("disconnected") })
 		if err := s.SendMessage("kiki"); err != nil {
 			return err
 		}
@@ -195,7 +203,7 @@ func ExampleNewSocket() {
 	// <html><body>
 	// <script>parent.cometMessage('kiki');</script>
 	// <script>parent.cometMessage({"points":3});</script>
-	// it is over
+	// disconnected
 }
 
 func ExampleHeartbeat() {
@@ -203,7 +211,7 @@ func ExampleHeartbeat() {
 	// Output: <script>document.currentScript.remove();parent.alive();</script>
 }
 
-// The bytes of another server come in any pieces.
+// The bytes of an upstream server arrive in arbitrary pieces.
 func ExampleWholeScripts() {
 	pieces := enumerator.Of([]byte("<html><body><scr"), []byte("ipt>f('kiki');</scrip"), []byte("t><script>f('foo');</script>"))
 	for chunk := range enumerator.All(context.Background(), enumerator.Through(pieces, comet.WholeScripts(1<<20))) {
@@ -216,8 +224,8 @@ func ExampleWholeScripts() {
 
 func ExampleRecover() {
 	encode := comet.Messages("parent.measured", comet.WithPosition(comet.AppendJSON[float64]), comet.Preamble(""))
-	report := func(_ context.Context, err error, i enumerator.Item[float64]) error {
-		fmt.Println(i.Position, err)
+	report := func(_ context.Context, err error, item enumerator.Item[float64]) error {
+		fmt.Println(item.Position, err)
 		return nil // go on
 	}
 	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }

@@ -14,7 +14,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// Whatever the bytes, the browser gets that message and no more.
+// For any bytes, the browser gets that message and nothing else.
 func FuzzString(f *testing.F) {
 	for _, text := range hostile {
 		if len(text) < 1000 {
@@ -26,8 +26,8 @@ func FuzzString(f *testing.F) {
 	})
 }
 
-// Whatever the JSON text, and whatever the strings in a value, the browser gets what
-// JSON.parse would give.
+// For any JSON text and any strings in a value, the browser gets the value that JSON.parse
+// returns.
 func FuzzJSON(f *testing.F) {
 	for _, text := range hostile {
 		if len(text) < 1000 {
@@ -39,8 +39,7 @@ func FuzzJSON(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	// What goja's JSON.parse cannot be asked: it has no lone surrogates, and no
-	// numbers that are too large.
+	// goja's JSON.parse does not support lone surrogates and numbers that are too large.
 	surrogate := regexp.MustCompile(`(?i)\\ud[89a-f]`)
 	f.Fuzz(func(t *testing.T, text string) {
 		requireJSONArrives(t, map[string]string{text: text, "text": text, "__proto__": text})
@@ -52,8 +51,8 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// What is accepted is what JavaScript reads as this very path, letter by letter,
-// but for the two words that it reserves in some places only.
+// A callback is accepted if and only if JavaScript reads it as exactly this path, except for
+// the two words that JavaScript reserves in some places only.
 func FuzzCallback(f *testing.F) {
 	for _, callback := range []string{
 		"f", "parent.cometMessage", "$._", "été.日本語", "a\u200c", "℘", "a·", "this.a", "a.this", "new.target", "import.meta",
@@ -72,8 +71,7 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// Whatever an encoder of its own writes, the message is an error or a script element, and
-// nothing but that.
+// For any text of a custom encoder, the message is an error or exactly one script element.
 func FuzzMessages(f *testing.F) {
 	for _, text := range append(hostile, breakouts...) {
 		if len(text) < 1000 {

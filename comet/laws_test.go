@@ -14,6 +14,6 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 	assert.NoError(t, enumerateetest.TestRest(comet.String("f"), in))
 	assert.NoError(t, enumerateetest.TestRest(comet.JSON[string]("f", comet.Preamble("")), in))
 	assert.NoError(t, enumerateetest.TestRest(comet.Messages("f", func(dst []byte, s string) ([]byte, error) {
-		return append(dst, s...), nil // fails on the third
+		return append(dst, s...), nil // the third message fails
 	}), in))
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// square writes itself, as JavaScript that is no JSON.
+// square marshals itself as JavaScript that is not JSON.
 type square struct{ n int }
 
 func (s square) MarshalComet() ([]byte, error) {
@@ -27,7 +27,7 @@ func (s square) MarshalComet() ([]byte, error) {
 	return fmt.Appendf(nil, "%d*%d", s.n, s.n), nil
 }
 
-// byPointer writes itself where there is a pointer to it.
+// byPointer marshals itself with a pointer method.
 type byPointer struct{ n int }
 
 func (p *byPointer) MarshalComet() ([]byte, error) { return fmt.Appendf(nil, "/*%d*/1", p.n), nil }
@@ -54,8 +54,8 @@ func TestMessages(t *testing.T) {
 	assert.PanicsWithValue(t, "comet: Messages: encode must not be nil", func() { comet.Messages[int]("f", nil) })
 }
 
-// Play's messages are text that is sent as it is.
-func TestMessagesOfReadyText(t *testing.T) {
+// Text that is already JavaScript is sent unchanged, as in Play.
+func TestMessagesOfJavaScript(t *testing.T) {
 	ready := func(dst []byte, text string) ([]byte, error) { return append(dst, text...), nil }
 	for _, text := range []string{"", "1", "'kiki'", `{"a":[1]}`, "1<2", "a<scrip", "1</scrip/", "1<!-x", "<", "'<\\/script>'", "'é'"} {
 		assert.Equal(t, []string{"<script>f(" + text + ");</script>"},
@@ -78,7 +78,7 @@ func TestMarshaler(t *testing.T) {
 	assert.Equal(t, []string{first, "<script>f(/*3*/1);</script>"}, asStrings(chunksOf(t, comet.JSON[byPointer]("f"), byPointer{3})))
 	assert.Equal(t, []string{first, "<script>f(/*3*/1);</script>"}, asStrings(chunksOf(t, comet.JSON[*byPointer]("f"), &byPointer{3})))
 	assert.Equal(t, []string{first, "<script>f([{}]);</script>"}, asStrings(chunksOf(t, comet.JSON[[]square]("f"), []square{{3}})),
-		"within a message it is not asked")
+		"inside a message MarshalComet is not used")
 
 	_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(square{-1}), comet.JSON[square]("f")), iteratee.Ignore[[]byte]())
 	assert.ErrorIs(t, err, errBroken)
@@ -113,10 +113,10 @@ func TestRemoveScripts(t *testing.T) {
 		asStrings(chunksOf(t, comet.JSON[int]("f", comet.Nonce("n"), comet.RemoveScripts()), 1)))
 }
 
-// A message takes one allocation, that of its chunk.
+// A message takes one allocation, for its chunk.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
-		t.Skip("sync.Pool drops what it is given under the race detector")
+		t.Skip("sync.Pool drops values under the race detector")
 	}
 	type message struct {
 		ID   int
@@ -147,12 +147,12 @@ func allocations[E any](t *testing.T, adapter enumeratee.Enumeratee[E, []byte], 
 	return testing.AllocsPerRun(1000, func() { sink.Next(message) })
 }
 
-// What was large once is not kept for ever.
-func TestMemoryOfALargeMessageIsGivenBack(t *testing.T) {
+// The buffer of a large message is not kept.
+func TestLargeBuffersAreFreed(t *testing.T) {
 	const large = 32 << 20
 	live := func() uint64 {
 		runtime.GC()
-		runtime.GC() // empties what sync.Pool has left
+		runtime.GC() // the second one empties sync.Pool
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc

@@ -10,81 +10,85 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Record is what a client gets for an [enumerator.Item], whatever the transport. As JSON
-// it is a line for clients that read NDJSON or poll; [WithPosition] makes arguments of the
-// same three, and package eventsource the fields of an event. docs/comet.md has the table.
+// A Record is an [enumerator.Item] as a client gets it. Its JSON is a line for clients that
+// read NDJSON or poll. Over other transports the same three values are the arguments of a call
+// (see [WithPosition]) or the fields of an event (see package eventsource). docs/comet.md has
+// a table of them.
 type Record struct {
-	Event string `json:"event,omitempty"` // empty for a message, [Gap] or [Reset]
-	ID    string `json:"id"`              // the Position, from which the client goes on
-	Data  any    `json:"data"`            // the message, a [Missed], or nil for a Reset
+	Event string `json:"event,omitempty"` // empty for a message, otherwise [Gap] or [Reset]
+	ID    string `json:"id"`              // the Position after which the client resumes
+	Data  any    `json:"data"`            // the message, a [Missed] for a Gap, nil for a Reset
 }
 
 const (
-	// Gap is the Event of a Record that says that messages were dropped.
+	// Gap is the Event of a Record for messages that were dropped.
 	Gap = "gap"
 
-	// Reset is the Event of a Record that says that what came before it is not known any
-	// more: the client has to get the state of things anew.
+	// Reset is the Event of a Record for a client whose Position is unknown or too old. The
+	// client must load its state anew.
 	Reset = "reset"
 )
 
 // Missed is the Data of a [Gap].
 type Missed struct {
-	From  enumerator.Position `json:"from"`  // of the first message that was dropped
-	Count uint64              `json:"count"` // of those messages
+	From  enumerator.Position `json:"from"`  // the Position of the first dropped message
+	Count uint64              `json:"count"` // the number of dropped messages
 }
 
-// RecordOf returns the Record of an Item. It is for enumeratee.Map, before an adapter that
-// makes JSON.
-func RecordOf[E any](i enumerator.Item[E]) Record {
-	r := notice(i)
+// RecordOf returns the Record of item. It is for enumeratee.Map, before an adapter that makes
+// JSON.
+func RecordOf[E any](item enumerator.Item[E]) Record {
+	r := notice(item)
 	if r.Event == "" {
-		r.Data = i.Value
+		r.Data = item.Value
 	}
 	return r
 }
 
-// notice is the Record of an Item without the value.
-func notice[E any](i enumerator.Item[E]) Record {
+// notice returns the Record of item without its value.
+func notice[E any](item enumerator.Item[E]) Record {
 	switch {
-	case i.Gap.N > 0:
-		return Record{Gap, i.Position.String(), Missed{i.Gap.From, i.Gap.N}}
-	case i.Reset:
-		return Record{Reset, i.Position.String(), nil}
+	case item.Gap.N > 0:
+		return Record{Gap, item.Position.String(), Missed{item.Gap.From, item.Gap.N}}
+	case item.Reset:
+		return Record{Reset, item.Position.String(), nil}
 	}
-	return Record{ID: i.Position.String()}
+	return Record{ID: item.Position.String()}
 }
 
-// WithPosition makes of an encoder for [Messages] one for Items: the callback is called with
-// the message and, as a second argument, its Position as a string; see [Cursor]. A gap or a
-// reset is a call with three arguments, Data, ID and Event of the [Record].
+// WithPosition turns encode, an encoder of values for [Messages], into an encoder of Items. The
+// callback gets the message and, as a second argument, its Position as a string, which the
+// client sends back when it connects again (see [Cursor]). For a gap or a reset the callback
+// gets three arguments: Data, ID and Event of the [Record].
 //
-// encode must write one argument. An error of encode ends the run, unless [Recover] tells a gap in
-// place of the message. WithPosition panics if encode is nil.
+// encode must append exactly one argument. An error of encode ends the run, unless [Recover]
+// sends a gap in place of the message. WithPosition panics if encode is nil.
 func WithPosition[E any](encode func(dst []byte, e E) ([]byte, error)) func([]byte, enumerator.Item[E]) ([]byte, error) {
 	if encode == nil {
 		panic("comet: WithPosition: encode must not be nil")
 	}
-	return func(dst []byte, i enumerator.Item[E]) ([]byte, error) {
-		if i.Gap.N > 0 || i.Reset {
-			r := notice(i)
+	return func(dst []byte, item enumerator.Item[E]) ([]byte, error) {
+		if item.Gap.N > 0 || item.Reset {
+			r := notice(item)
 			dst, err := AppendJSON(dst, r.Data)
 			return fmt.Appendf(dst, ",'%s','%s'", r.ID, r.Event), err
 		}
-		dst, err := encode(dst, i.Value)
+		dst, err := encode(dst, item.Value)
 		if err != nil {
 			return dst, err
 		}
-		dst, err = i.Position.AppendText(append(dst, ",'"...)) // which holds nothing to escape
+		dst, err = item.Position.AppendText(append(dst, ",'"...)) // nothing in it needs an escape
 		return append(dst, '\''), err
 	}
 }
 
-// Cursor returns the Position after which a client wants to go on: the one in its header
-// Last-Event-ID, which EventSource sends when it connects again, or else the one in the
-// parameter lastEventId of its URL, for all other clients and for the first time. It is the
-// zero Position if there is neither. What is not a Position gives one that no hub has, so
-// that the client gets a Reset. The arguments are an http.Header and url.Values.
+// Cursor returns the Position after which a client wants to resume. It is in the header
+// Last-Event-ID, which EventSource sends when it connects again. Without that header it is in
+// the query parameter lastEventId, which all other clients send, and which the first request
+// of an EventSource may have. header is an http.Header, and query is url.Values.
+//
+// Without either, Cursor returns the zero Position. If the text is not a Position, Cursor
+// returns one that no hub has, so that the client gets a Reset.
 func Cursor(header, query interface{ Get(key string) string }) enumerator.Position {
 	text := header.Get("Last-Event-ID")
 	if text == "" {
@@ -92,47 +96,33 @@ func Cursor(header, query interface{ Get(key string) string }) enumerator.Positi
 	}
 	p, err := enumerator.ParsePosition(text)
 	if err != nil {
-		return enumerator.Position{Seq: 1} // of no epoch
+		return enumerator.Position{Seq: 1} // no hub has the epoch 0
 	}
 	return p
 }
 
-// LongPoll returns the Enumerator of the answer to a client that polls: what h has been
-// pushed after the element at after and holds. If there is nothing, it waits for the next
-// element, for as long as wait, and runs out empty if none has come. If there are many, it
-// runs out with the last one that was there when the first was taken. It does not wait if
-// the hub has ended.
+// LongPoll returns the Enumerator of the answer to a client that polls: the elements of hub
+// after the Position after. If there are none, it waits for the next one, and runs out without
+// an Item if wait has passed. It runs out after the last element that hub held when the first
+// was handed on, so the answer ends even while more are pushed. If hub has ended, LongPoll
+// does not wait. If after is the zero Position, the answer is a single Reset with the hub's current
+// Position, without waiting.
 //
-// The client polls again with the Position of the last Item, or if there was none with the
-// same as before, so nothing is lost in between. One without a Position, the zero one, is
-// answered at once with a Reset that has one. LongPoll panics if wait is not positive.
-func LongPoll[E any](h *enumerator.Hub[E], after enumerator.Position, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
+// The client polls again with the Position of the last Item, or with the same Position if the
+// answer was empty. So it misses nothing between polls. LongPoll panics if wait is not
+// positive.
+func LongPoll[E any](hub *enumerator.Hub[E], after enumerator.Position, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
 	if wait <= 0 {
 		panic(fmt.Sprintf("comet: LongPoll: wait must be positive, got %v", wait))
 	}
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		if after == (enumerator.Position{}) {
-			return sink.Next(enumerator.Item[E]{Position: h.Position(), Reset: true})
+			return sink.Next(enumerator.Item[E]{Position: hub.Position(), Reset: true})
 		}
 		ctx, cancel := context.WithTimeoutCause(ctx, wait, errWaited)
 		defer cancel()
 		stop := new(iteratee.Stop).Step()
-		var until enumerator.Position
-		next := sink.Next
-		sink.Batch, sink.Keep, sink.Kept = nil, nil, nil
-		sink.Next = func(i enumerator.Item[E]) iteratee.Step {
-			if until == (enumerator.Position{}) {
-				until = h.Position()
-			}
-			if step := next(i); !step.IsCont() {
-				return step
-			}
-			if i.Position.Seq >= until.Seq {
-				return stop
-			}
-			return iteratee.StepCont
-		}
-		step := h.From(after).Into(ctx, sink)
+		step := hub.From(after).Into(ctx, &polling[E]{Sink: sink, hub: hub, stop: stop})
 		if step == stop || errors.Is(step.Err(), errWaited) {
 			return iteratee.StepCont
 		}
@@ -140,4 +130,26 @@ func LongPoll[E any](h *enumerator.Hub[E], after enumerator.Position, wait time.
 	})
 }
 
-var errWaited = errors.New("comet: LongPoll: waited long enough")
+var errWaited = errors.New("comet: LongPoll: the time to wait has passed")
+
+// polling is the consumer of a LongPoll. It answers stop when it has all elements that were there when the
+// first one came.
+type polling[E any] struct {
+	iteratee.Sink[enumerator.Item[E]]
+	hub   *enumerator.Hub[E]
+	stop  iteratee.Step
+	until enumerator.Position
+}
+
+func (p *polling[E]) Next(item enumerator.Item[E]) iteratee.Step {
+	if p.until == (enumerator.Position{}) {
+		p.until = p.hub.Position()
+	}
+	if step := p.Sink.Next(item); !step.IsCont() {
+		return step
+	}
+	if item.Position.Seq >= p.until.Seq {
+		return p.stop
+	}
+	return iteratee.StepCont
+}

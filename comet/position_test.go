@@ -46,9 +46,9 @@ func TestWithPosition(t *testing.T) {
 	assert.PanicsWithValue(t, "comet: WithPosition: encode must not be nil", func() { comet.WithPosition[int](nil) })
 }
 
-func TestAPositionTakesNoAllocation(t *testing.T) {
+func TestPositionDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
-		t.Skip("sync.Pool drops what it is given under the race detector")
+		t.Skip("sync.Pool drops values under the race detector")
 	}
 	assert.EqualValues(t, 1, allocations(t, comet.Messages("f", comet.WithPosition(comet.AppendJSON[string])), items[1]))
 }
@@ -77,7 +77,7 @@ func TestCursor(t *testing.T) {
 	assert.Equal(t, enumerator.Position{}, comet.Cursor(header(""), query("")))
 	assert.Equal(t, at(36), comet.Cursor(header("1z-10"), url.Values{}))
 	assert.Equal(t, at(36), comet.Cursor(http.Header{}, query("1z-10")))
-	assert.Equal(t, at(36), comet.Cursor(header("1z-10"), query("1z-z")), "the URL is as old as the page")
+	assert.Equal(t, at(36), comet.Cursor(header("1z-10"), query("1z-z")), "the header is newer than the URL")
 	for _, id := range []string{"1", "-", "1z-", "-10", "1Z-10", "1z-10 ", "null", "undefined", "1z-10-1", "\x00"} {
 		assert.Equal(t, foreign, comet.Cursor(header(id), url.Values{}), id)
 	}
@@ -121,7 +121,7 @@ func TestLongPoll(t *testing.T) {
 			}
 		})
 	})
-	t.Run("what is there", func(t *testing.T) {
+	t.Run("elements are held", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := enumerator.Broadcast[string]()
 			start := hub.Position()
@@ -134,7 +134,7 @@ func TestLongPoll(t *testing.T) {
 			assert.Zero(t, took)
 		})
 	})
-	t.Run("nothing comes", func(t *testing.T) {
+	t.Run("no element arrives", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := enumerator.Broadcast[string]()
 			push(hub, "a")
@@ -144,7 +144,7 @@ func TestLongPoll(t *testing.T) {
 			assert.Zero(t, hub.Runs())
 		})
 	})
-	t.Run("something comes", func(t *testing.T) {
+	t.Run("an element arrives", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := enumerator.Broadcast[string]()
 			go func() {
@@ -161,7 +161,7 @@ func TestLongPoll(t *testing.T) {
 			assert.Equal(t, time.Second, took)
 		})
 	})
-	t.Run("a flood", func(t *testing.T) { // there is an end to the answer
+	t.Run("a flood", func(t *testing.T) { // the answer ends nevertheless
 		hub := enumerator.Broadcast[string]()
 		start := hub.Position()
 		push(hub, "a", "b")
@@ -220,7 +220,7 @@ func TestLongPoll(t *testing.T) {
 		assert.Equal(t, "a", first.Value)
 		both, err := enumerator.Run(t.Context(), comet.LongPoll(hub, start, wait).AndThen(enumerator.Of(item{Value: "z"})), iteratee.Collect[item]())
 		require.NoError(t, err)
-		assert.Equal(t, []string{"a", "b", "z"}, values(both), "it stays open for what follows")
+		assert.Equal(t, []string{"a", "b", "z"}, values(both), "the consumer stays open for the next source")
 	})
 	assert.PanicsWithValue(t, "comet: LongPoll: wait must be positive, got 0s",
 		func() { comet.LongPoll(enumerator.Broadcast[int](), enumerator.Position{}, 0) })

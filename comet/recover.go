@@ -10,21 +10,22 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Recover returns the adapter that is encode, and goes on where encode fails on an Item, such as
-// one whose value cannot be marshalled. It calls f with the error and the Item; then it starts
-// encode afresh and hands it a Gap in place of the Item: of one element, with the same Position.
-// So a message that cannot be sent costs that message, and clients do not ask for it again.
+// Recover returns an adapter that does the same as encode, but continues after an Item on which
+// encode fails, such as one whose value cannot be marshalled. It calls f with the error and the
+// Item, restarts encode, and hands it a Gap in place of the Item: a Gap of one element with the
+// same Position. So only that message is lost, and clients do not ask for it again. For messages
+// without a Position see [enumeratee.Recover], which drops a message that fails.
 //
-// f is the place to report it; each run of a hub calls f for the same Item. If f returns an error,
-// that ends the run. A panic of encode is an error too, with its stack in the text. A failure on a
-// Gap or a Reset, or at EOF, ends the run. So do an error of the consumer and the end of the context.
+// f can report the failure. If several runs of a hub use the adapter, each of them calls f with
+// the same Item. An error of f ends the run. A panic of encode counts as an error, with the stack in its text. The run ends if
+// encode fails on a Gap, on a Reset or at EOF, if the consumer fails, or if the context ends.
 //
-// encode must make chunks of an Item as soon as it is handed the Item, as all adapters of this
-// package and of eventsource and ndjson do. A chunk that it hands on when it is attached, such as
-// the first chunk of a page, is handed on once. If the consumer leaves over the chunk of the Gap,
-// the Item is left over. Recover panics if f is nil.
+// encode must make the chunks of an Item as soon as it is handed the Item, as all adapters of
+// this package, eventsource and ndjson do. A chunk that it sends when it is attached, such as
+// the first chunk of a page, is sent only once.
 //
-// For messages without a Position there is [enumeratee.Recover], which drops one that fails.
+// If the consumer leaves over the chunk of the Gap, the Item is left over. Recover panics if f
+// is nil.
 func Recover[E, To any](encode enumeratee.Enumeratee[enumerator.Item[E], To], f func(context.Context, error, enumerator.Item[E]) error) enumeratee.Enumeratee[enumerator.Item[E], To] {
 	if f == nil {
 		panic("comet: Recover: f must not be nil")
@@ -43,16 +44,16 @@ type recovering[E, To any] struct {
 	f        func(context.Context, error, enumerator.Item[E]) error
 	stage    enumeratee.Stage
 	out      iteratee.Outlet[To]
-	attached bool // for the first time
+	attached bool // at least once
 
 	place      enumeratee.Stage // where encode is attached
 	attaching  bool
 	outer      iteratee.Sink[enumerator.Item[E]]
 	inConsumer bool
-	consumer   iteratee.Step // its last answer
+	consumer   iteratee.Step // the consumer's last answer
 	end        iteratee.Step
 
-	replaced iteratee.Input[enumerator.Item[E]] // by a Gap, if that was handed over last
+	replaced iteratee.Input[enumerator.Item[E]] // the last Item, if a Gap has replaced it
 }
 
 func (r *recovering[E, To]) attach() iteratee.Step {
@@ -64,17 +65,17 @@ func (r *recovering[E, To]) attach() iteratee.Step {
 	return r.own(step)
 }
 
-func (r *recovering[E, To]) handOn(to To) iteratee.Step {
+func (r *recovering[E, To]) handOn(e To) iteratee.Step {
 	if r.attaching && r.attached {
-		return iteratee.StepCont // the consumer has it already
+		return iteratee.StepCont // the consumer already has e
 	}
-	r.inConsumer = true // and still is if that panics
-	r.consumer = r.out.Next(to)
+	r.inConsumer = true // stays true if the consumer panics
+	r.consumer = r.out.Next(e)
 	r.inConsumer = false
 	return r.consumer
 }
 
-// own returns the answer of encode, where it stops as that of this adapter.
+// own returns step, with this adapter's Stop in place of encode's.
 func (r *recovering[E, To]) own(step iteratee.Step) iteratee.Step {
 	if step == r.place.Stop() {
 		return r.stage.Stop()
@@ -82,17 +83,17 @@ func (r *recovering[E, To]) own(step iteratee.Step) iteratee.Step {
 	return step
 }
 
-func (r *recovering[E, To]) Next(i enumerator.Item[E]) iteratee.Step {
+func (r *recovering[E, To]) Next(item enumerator.Item[E]) iteratee.Step {
 	if !r.end.IsCont() {
 		return r.end
 	}
 	r.replaced = iteratee.Empty[enumerator.Item[E]]()
-	step := r.offer(i)
+	step := r.offer(item)
 	if step.IsCont() {
 		return step
 	}
-	if step.Err() != nil && r.consumer.Err() == nil && i.Gap.N == 0 && !i.Reset {
-		step = r.tellGap(step.Err(), i)
+	if step.Err() != nil && r.consumer.Err() == nil && item.Gap.N == 0 && !item.Reset {
+		step = r.sendGap(step.Err(), item)
 	}
 	if !step.IsCont() {
 		r.end = r.own(step)
@@ -100,25 +101,26 @@ func (r *recovering[E, To]) Next(i enumerator.Item[E]) iteratee.Step {
 	return r.end
 }
 
-// tellGap hands a Gap to encode in place of i, on which that has failed.
-func (r *recovering[E, To]) tellGap(failure error, i enumerator.Item[E]) iteratee.Step {
+// sendGap hands encode a Gap in place of item, on which it failed with failure.
+func (r *recovering[E, To]) sendGap(failure error, item enumerator.Item[E]) iteratee.Step {
 	ctx := r.stage.Context()
 	if step := iteratee.Cancelled(ctx); !step.IsCont() {
 		return step
 	}
-	if err := r.f(ctx, failure, i); err != nil {
+	if err := r.f(ctx, failure, item); err != nil {
 		return iteratee.StepError(err)
 	}
 	r.place.End()
 	if step := r.attach(); !step.IsCont() {
 		return step
 	}
-	r.replaced = iteratee.El(i)
-	return r.offer(enumerator.Item[E]{Position: i.Position, Gap: enumerator.Gap{From: i.Position, N: 1}})
+	r.replaced = iteratee.El(item)
+	return r.offer(enumerator.Item[E]{Position: item.Position, Gap: enumerator.Gap{From: item.Position, N: 1}})
 }
 
-// offer hands i to encode. A panic of encode is a failure; one of the consumer passes.
-func (r *recovering[E, To]) offer(i enumerator.Item[E]) (step iteratee.Step) {
+// offer hands item to encode. It returns a panic of encode as an error, and does not recover
+// from a panic of the consumer.
+func (r *recovering[E, To]) offer(item enumerator.Item[E]) (step iteratee.Step) {
 	defer func() {
 		if r.inConsumer {
 			return
@@ -131,7 +133,7 @@ func (r *recovering[E, To]) offer(i enumerator.Item[E]) (step iteratee.Step) {
 			step = iteratee.StepError(fmt.Errorf("comet: Recover: panic: %v\n\n%s", v, debug.Stack()))
 		}
 	}()
-	return r.outer.Next(i)
+	return r.outer.Next(item)
 }
 
 func (r *recovering[E, To]) EOF() iteratee.Step {

@@ -18,38 +18,38 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// difficult is a message that may be none.
-type difficult struct{ how string }
+// difficult is a message that may fail to marshal, as kind says.
+type difficult struct{ kind string }
 
 func (d difficult) MarshalJSON() ([]byte, error) {
-	switch d.how {
+	switch d.kind {
 	case "fails":
 		return nil, errBroken
 	case "panics":
 		panic(errBroken)
 	case "panics with text":
 		panic("broken")
-	case "is no JSON":
+	case "invalid JSON":
 		return []byte("{"), nil
 	}
-	return []byte(`"` + d.how + `"`), nil
+	return []byte(`"` + d.kind + `"`), nil
 }
 
 type difficultItem = enumerator.Item[difficult]
 
-func difficultItems(hows ...string) (items []difficultItem) {
-	for n, how := range hows {
-		items = append(items, difficultItem{Value: difficult{how}, Position: at(uint64(n + 1))})
+func difficultItems(kinds ...string) (items []difficultItem) {
+	for n, kind := range kinds {
+		items = append(items, difficultItem{Value: difficult{kind}, Position: at(uint64(n + 1))})
 	}
 	return items
 }
 
-// ignoring is the f of Recover that ends nothing.
+// ignoring is a function for Recover that lets the run go on.
 func ignoring(context.Context, error, difficultItem) error { return nil }
 
-// Each message that cannot be sent is a gap, over each transport.
+// Over each transport, a message that cannot be encoded becomes a gap.
 func TestRecover(t *testing.T) {
-	items := append(difficultItems("fails", "a", "panics", "panics with text", "b", "is no JSON"), difficultItem{Reset: true, Position: at(7)})
+	items := append(difficultItems("fails", "a", "panics", "panics with text", "b", "invalid JSON"), difficultItem{Reset: true, Position: at(7)})
 	for name, c := range map[string]struct {
 		encode enumeratee.Enumeratee[difficultItem, []byte]
 		want   []string
@@ -85,15 +85,15 @@ func TestRecover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var failed []enumerator.Position
-			encode := comet.Recover(c.encode, func(_ context.Context, err error, i difficultItem) error {
+			encode := comet.Recover(c.encode, func(_ context.Context, err error, item difficultItem) error {
 				require.Error(t, err)
-				if how := i.Value.how; how == "fails" || how == "panics" {
+				if kind := item.Value.kind; kind == "fails" || kind == "panics" {
 					assert.ErrorIs(t, err, errBroken)
 				}
-				failed = append(failed, i.Position)
+				failed = append(failed, item.Position)
 				return nil
 			})
-			for range 2 { // each run of the recipe starts afresh
+			for range 2 { // each run starts afresh
 				failed = nil
 				assert.Equal(t, c.want, asStrings(chunksOf(t, encode, items...)))
 				assert.Equal(t, []enumerator.Position{at(1), at(3), at(4), at(6)}, failed)
@@ -102,8 +102,8 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// Recover treats a refusal of WithPosition or Messages as it does a failure of an encoder.
-func TestRecoverFromWhatIsRefused(t *testing.T) {
+// Recover treats a message that WithPosition or Messages refuses like a failure of an encoder.
+func TestRecoverFromRefusals(t *testing.T) {
 	leaves := func(dst []byte, s string) ([]byte, error) { return append(dst, s...), nil }
 	assert.Equal(t, []string{`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`, `<script>f(1,'1z-2');</script>`}, asStrings(
 		chunksOf(t, comet.Recover(comet.Messages("f", comet.WithPosition(leaves), comet.Preamble("")),
@@ -142,7 +142,7 @@ func TestRecoverGivesUp(t *testing.T) {
 }
 
 // Recover does not replace a failure of the consumer, of the context or of f.
-func TestRecoverLetsTheFailuresOfOthersPass(t *testing.T) {
+func TestRecoverPassesOtherFailures(t *testing.T) {
 	none := func(context.Context, error, difficultItem) error { t.Error("called"); return nil }
 	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
 	source := enumerator.FromSlice(difficultItems("a", "b"))
@@ -170,11 +170,11 @@ func TestRecoverKeepsTheLaws(t *testing.T) {
 	in := append(difficultItems("fails", "a", "fails", "b"), difficultItem{Gap: enumerator.Gap{From: at(5), N: 2}, Position: at(6)})
 	assert.NoError(t, enumerateetest.TestRest(comet.Recover(eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), ignoring), in))
 	assert.NoError(t, enumerateetest.TestRest(comet.Recover(comet.Messages("f", comet.WithPosition(comet.AppendJSON[difficult])), ignoring), in))
-	taking := enumeratee.Compose(enumeratee.Take[difficultItem](2), enumeratee.Map(func(i difficultItem) string { return i.Value.how }))
+	taking := enumeratee.Compose(enumeratee.Take[difficultItem](2), enumeratee.Map(func(item difficultItem) string { return item.Value.kind }))
 	assert.NoError(t, enumerateetest.Test(comet.Recover(taking, ignoring), in))
 }
 
-// Messages without a Position can be dropped, and the first chunk goes out once.
+// Messages without a Position can be dropped, and the first chunk is sent once.
 func TestPlainMessagesCanBeDropped(t *testing.T) {
 	drop := func(context.Context, error, iteratee.Input[float64]) error { return nil }
 	in := []float64{math.NaN(), 1, math.Inf(1), 2}
@@ -185,7 +185,7 @@ func TestPlainMessagesCanBeDropped(t *testing.T) {
 	assert.Equal(t, []string{"1\n", "2\n"}, asStrings(chunksOf(t, enumeratee.Recover(ndjson.Encode[float64](), drop), in...)))
 }
 
-// What encode holds open is closed when it has failed, and at the end.
+// The resources of encode are closed when it has failed, and at the end.
 func TestRecoverCloses(t *testing.T) {
 	open, opened := 0, 0
 	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
@@ -200,13 +200,13 @@ func TestRecoverCloses(t *testing.T) {
 	assert.Zero(t, open)
 }
 
-// A message that can be sent costs no more allocations than without Recover.
-func TestRecoverTakesNoAllocation(t *testing.T) {
+// Without a failure, a message takes no more allocations than without Recover.
+func TestRecoverDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
-		t.Skip("sync.Pool drops what it is given under the race detector")
+		t.Skip("sync.Pool drops values under the race detector")
 	}
 	encode := comet.Messages("f", comet.WithPosition(comet.AppendJSON[float64]))
 	f := func(context.Context, error, enumerator.Item[float64]) error { return nil }
-	i := enumerator.Item[float64]{Value: math.Pi, Position: at(1)}
-	assert.Equal(t, allocations(t, encode, i), allocations(t, comet.Recover(encode, f), i))
+	item := enumerator.Item[float64]{Value: math.Pi, Position: at(1)}
+	assert.Equal(t, allocations(t, encode, item), allocations(t, comet.Recover(encode, f), item))
 }

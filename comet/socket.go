@@ -10,37 +10,41 @@ import (
 	"github.com/halley-go/halley/internal/guard"
 )
 
-// NewSocket returns the Enumerator of the chunks of what is sent by way of a [Socket]: the
-// first chunk, and a call of callback for each message, as those of [String] and [JSON].
-// connected is called in each run with a Socket of its own, when the first chunk has been
-// taken, in a goroutine of its own. It may send itself, or keep the Socket for others.
+// NewSocket returns the Enumerator of the script chunks of messages that are sent with a
+// [Socket]. The first chunk is that of [String]. Each message is a call of callback, encoded
+// as in [String] or [JSON].
 //
-// An error that connected returns ends the run, when what was sent before has been taken.
-// That it returns nil does not end it: the stream is open until [Socket.Close] is called, or
-// until the client leaves. The run is not over before connected and all callbacks of
-// [Socket.OnDisconnected] have returned. A panic of one of them reaches its caller.
+// Each run calls connected with a new Socket, after the consumer has taken the first chunk.
+// connected may send messages itself, or hand the Socket to other goroutines. If it returns
+// nil, the stream stays open until [Socket.Close] is called or the client leaves. If it
+// returns an error, the run ends with that error after the messages that were sent before.
 //
-// The queue between holds 256 messages, as that of [enumerator.Unicast] does; when it is full,
-// sending waits. NewSocket panics as [String] does, and if connected is nil.
+// A queue between the Socket and the consumer holds 256 messages, the default
+// [enumerator.Capacity] of [enumerator.Unicast]. While it is full, sending waits.
 //
-// It is Play's Comet for Java, with onConnected and whenConnected.
+// connected runs in a goroutine of its own. The run does not end before connected and all
+// functions of [Socket.OnDisconnected] have returned. A panic in one of them reaches the
+// caller of the run. NewSocket panics if connected is nil, or if callback is not valid for
+// [Messages].
+//
+// Play calls it Comet in its Java API, with onConnected and whenConnected.
 func NewSocket(callback string, connected func(*Socket) error, opts ...Option) enumerator.Enumerator[[]byte] {
 	if connected == nil {
 		panic("comet: NewSocket: connected must not be nil")
 	}
 	calls := enumerator.Unicast(func(channel enumerator.Channel[argument]) {
 		s := &Socket{channel: channel}
-		over := make(chan any, 1) // with the panic of a callback, or nil
+		disconnected := make(chan any, 1) // gets the panic of a function, or nil
 		stop := context.AfterFunc(channel.Context(), func() {
-			guard.Run("comet: Socket.OnDisconnected: a function", s.disconnect, func(panicked any) { over <- panicked })
+			guard.Run("comet: Socket.OnDisconnected: a function", s.disconnect, func(panicked any) { disconnected <- panicked })
 		})
 		returned := false
 		defer func() {
-			if !returned && stop() { // the run ends by the panic
+			if !returned && stop() { // the panic ends the run
 				s.disconnect()
 				return
 			}
-			if v := <-over; v != nil && returned {
+			if v := <-disconnected; v != nil && returned {
 				panic(v)
 			}
 		}()
@@ -53,10 +57,10 @@ func NewSocket(callback string, connected func(*Socket) error, opts ...Option) e
 	return enumerator.Through(calls, scripts("NewSocket", callback, appendArgument, opts))
 }
 
-// argument is of a call that is to be made: a string, or JavaScript.
+// argument is the argument of one call.
 type argument struct {
 	text   string
-	script []byte
+	script []byte // JavaScript, which replaces text if it is not nil
 }
 
 func appendArgument(dst []byte, a argument) ([]byte, error) {
@@ -66,10 +70,10 @@ func appendArgument(dst []byte, a argument) ([]byte, error) {
 	return AppendString(dst, a.text)
 }
 
-// A Socket sends messages to one client. Its methods may be called by several goroutines at
-// once, and when the client has gone. A Socket is made by [NewSocket].
+// A Socket sends messages to one client. [NewSocket] makes it. Its methods may be called by
+// several goroutines at once, and after the client has gone.
 //
-// It is Play's Comet for Java.
+// Play calls it Comet in its Java API.
 type Socket struct {
 	channel enumerator.Channel[argument]
 
@@ -78,17 +82,18 @@ type Socket struct {
 	callbacks []func()
 }
 
-// Context ends when the client has gone, or the stream has ended.
+// Context returns a context that ends when the client has gone or the stream has ended.
 func (s *Socket) Context() context.Context { return s.channel.Context() }
 
-// SendMessage sends message as a string. It waits while the queue is full. An error says
-// that the message will not arrive: the cause of Context when that has ended, and before that
-// enumerator.ErrEnded after Close. Without one the message has been queued; whether it
-// arrives, nobody can tell.
+// SendMessage sends message as a string. It waits while the queue is full. If the message
+// cannot be queued, it returns the cause of [Socket.Context] if that has ended, otherwise
+// [enumerator.ErrEnded] after [Socket.Close]. A nil error means that the message was queued,
+// not that it will arrive.
 func (s *Socket) SendMessage(message string) error { return s.send(argument{text: message}) }
 
-// SendJSON is SendMessage for a message of any type that encoding/json can marshal, or that
-// is a [Marshaler]. One that cannot be marshalled is not sent, and the stream goes on.
+// SendJSON is [Socket.SendMessage] for a message of any type that encoding/json can marshal,
+// or that is a [Marshaler]. If the message cannot be marshalled, SendJSON returns the error,
+// and the stream goes on.
 func (s *Socket) SendJSON(message any) error {
 	text, err := AppendJSON([]byte{}, message)
 	if err == nil {
@@ -102,19 +107,20 @@ func (s *Socket) SendJSON(message any) error {
 
 func (s *Socket) send(a argument) error {
 	ctx := s.Context()
-	if ctx.Err() != nil { // the channel may take a moment to notice
+	if ctx.Err() != nil { // the channel may not have noticed yet
 		return context.Cause(ctx)
 	}
 	return s.channel.Push(ctx, a)
 }
 
-// Close ends the stream when what was sent before has been taken. It does not wait. Only the
-// first call counts.
+// Close ends the stream after the messages that were sent before. It does not wait. Only the
+// first call has an effect.
 func (s *Socket) Close() { s.channel.End() }
 
-// OnDisconnected has f called once when the client has gone or the stream has ended, however
-// that came, before the run is over; f is called at once if that is so already. It is called
-// in a goroutine that is not the run's.
+// OnDisconnected registers f to be called once, when the client has gone or the stream has
+// ended for any reason. Functions are called in the order in which they were registered, in a
+// goroutine other than the run's, and the run waits for them. If the client has already gone
+// or the stream has already ended, OnDisconnected itself calls f.
 func (s *Socket) OnDisconnected(f func()) {
 	s.mu.Lock()
 	gone := s.gone
@@ -134,6 +140,6 @@ func (s *Socket) disconnect() {
 	s.callbacks = nil
 	s.mu.Unlock()
 	for _, f := range slices.Backward(callbacks) {
-		defer f() // in their order, and each though another panics
+		defer f() // in the order of registration, even if another one panics
 	}
 }

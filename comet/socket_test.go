@@ -18,9 +18,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// all runs e and returns what it has made of chunks.
-func all(ctx context.Context, e enumerator.Enumerator[[]byte]) (chunks []string, err error) {
-	_, err = enumerator.Run(ctx, e, iteratee.ForEach(func(_ context.Context, chunk []byte) error {
+// all runs source and returns its chunks.
+func all(ctx context.Context, source enumerator.Enumerator[[]byte]) (chunks []string, err error) {
+	_, err = enumerator.Run(ctx, source, iteratee.ForEach(func(_ context.Context, chunk []byte) error {
 		chunks = append(chunks, string(chunk))
 		return nil
 	}))
@@ -40,7 +40,7 @@ func TestSocket(t *testing.T) {
 		assert.ErrorIs(t, s.SendJSON(square{-1}), errBroken)
 		return nil
 	})
-	for range 2 { // it is a recipe
+	for range 2 { // a source can run several times
 		chunks, err := all(t.Context(), stream)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
@@ -63,7 +63,7 @@ func TestSocket(t *testing.T) {
 		`such as parent.cometMessage, got "f()"`, func() { comet.NewSocket("f()", func(*comet.Socket) error { return nil }) })
 }
 
-// It is kept, and used by others, when the function has returned.
+// Other goroutines can use a Socket after the function has returned.
 func TestSocketStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const senders = 3
@@ -87,7 +87,7 @@ func TestSocketStaysOpen(t *testing.T) {
 	})
 }
 
-func TestSocketAndWhatFollows(t *testing.T) {
+func TestSourceAfterSocket(t *testing.T) {
 	one := comet.NewSocket("f", func(s *comet.Socket) error { defer s.Close(); return s.SendMessage("1") }, comet.Preamble(""))
 	chunks, err := all(t.Context(), one.AndThen(one))
 	require.NoError(t, err)
@@ -122,22 +122,22 @@ func TestSocketAfterClose(t *testing.T) {
 	kept.Close()
 	called := false
 	kept.OnDisconnected(func() { called = true })
-	assert.True(t, called, "it is gone already")
+	assert.True(t, called, "the stream has already ended")
 }
 
-// However the run ends, callbacks are called once and in order, before it is over, and
-// sending fails.
+// However a run ends, functions are called once and in order before the run ends, and sending
+// fails.
 func TestOnDisconnected(t *testing.T) {
 	cancelled := errors.New("cancelled")
 	for name, run := range map[string]func(context.Context, enumerator.Enumerator[[]byte]) error{
-		"the consumer is done": func(ctx context.Context, e enumerator.Enumerator[[]byte]) error {
-			got, err := enumerator.Run(ctx, e, iteratee.TakeUpTo[[]byte](2))
+		"the consumer is done": func(ctx context.Context, source enumerator.Enumerator[[]byte]) error {
+			got, err := enumerator.Run(ctx, source, iteratee.TakeUpTo[[]byte](2))
 			assert.Len(t, got, 2)
 			return err
 		},
-		"the consumer fails": func(ctx context.Context, e enumerator.Enumerator[[]byte]) error {
+		"the consumer fails": func(ctx context.Context, source enumerator.Enumerator[[]byte]) error {
 			n := 0
-			_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(context.Context, []byte) error {
+			_, err := enumerator.Run(ctx, source, iteratee.ForEach(func(context.Context, []byte) error {
 				if n++; n == 2 {
 					return errBroken
 				}
@@ -146,10 +146,10 @@ func TestOnDisconnected(t *testing.T) {
 			assert.ErrorIs(t, err, errBroken)
 			return nil
 		},
-		"the context ends": func(ctx context.Context, e enumerator.Enumerator[[]byte]) error {
+		"the context ends": func(ctx context.Context, source enumerator.Enumerator[[]byte]) error {
 			ctx, cancel := context.WithCancelCause(ctx)
 			go func() { time.Sleep(time.Minute); cancel(cancelled) }()
-			_, err := all(ctx, e)
+			_, err := all(ctx, source)
 			assert.ErrorIs(t, err, cancelled)
 			return nil
 		},
@@ -158,7 +158,7 @@ func TestOnDisconnected(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls []int
 				var failed error
-				// It waits for what a callback does, as one that reads from a queue would.
+				// connected waits for a function of OnDisconnected, as if it read from a queue.
 				err := run(t.Context(), comet.NewSocket("f", func(s *comet.Socket) error {
 					gone := make(chan struct{})
 					s.OnDisconnected(func() { calls = append(calls, 1) })
@@ -176,8 +176,8 @@ func TestOnDisconnected(t *testing.T) {
 	}
 }
 
-// One that only sends finds out by that.
-func TestSocketWaitsForTheConsumer(t *testing.T) {
+// A function that only sends waits for the consumer, and gets an error when it has gone.
+func TestSocketWaitsForConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
 		stream := comet.NewSocket("f", func(s *comet.Socket) error {
@@ -191,7 +191,7 @@ func TestSocketWaitsForTheConsumer(t *testing.T) {
 		taken := 0
 		_, err := enumerator.Run(t.Context(), stream, iteratee.ForEach(func(context.Context, []byte) error {
 			time.Sleep(time.Second)
-			synctest.Wait() // it cannot go on
+			synctest.Wait() // until the sender cannot go on
 			if taken++; taken == 1000 {
 				return errBroken
 			}
@@ -220,5 +220,5 @@ func TestPanicsOfASocket(t *testing.T) {
 			return nil
 		}))
 	})
-	assert.Equal(t, 2, calls, "the others are called too")
+	assert.Equal(t, 2, calls, "the other function is called too")
 }

@@ -7,24 +7,26 @@ import (
 	"github.com/halley-go/halley/internal/whole"
 )
 
-// WholeScripts returns the adapter that hands on a page of script elements in chunks that end
-// between two tags, and never within an element, with their bytes unchanged. It is for a gateway:
-// bytes come from an upstream server in any pieces, and a heartbeat or a script that goes out between
-// two of them must not fall into the middle of another. An element is handed on as soon as it has
-// ended, and text outside of the elements at once.
+// WholeScripts returns the adapter that regroups the bytes of a page of script elements. Its
+// chunks end between two tags, and never within a script element. It does not change the
+// bytes. It is for a gateway: an upstream server's bytes arrive in arbitrary pieces, and a
+// heartbeat or another script between two pieces could fall into the middle of an element.
+// WholeScripts hands on an element as soon as it is complete, and text outside of elements at
+// once.
 //
-// A script element that is not complete at EOF is dropped: browsers do not run it, and bytes that are
-// sent after it would become a part of it. A tag that is not complete is dropped too.
+// A script element that is incomplete at EOF is dropped: browsers do not run it, and bytes
+// sent after it would become a part of it. An incomplete tag is dropped too.
 //
 // An element or a tag of more than limit bytes ends the run with an error that wraps
-// [bufio.ErrTooLong], as soon as that is seen; the elements and the text before it have been handed on by
-// then. So WholeScripts holds no more than limit and the chunk that it is handed. Elements that are
-// within one chunk are handed on as a part of it, and not as a copy.
+// [bufio.ErrTooLong], as soon as it exceeds the limit. The elements and the text before it are
+// handed on first. WholeScripts holds at most limit bytes and the current chunk. It copies
+// bytes only if an element or a tag spans several chunks.
 //
-// WholeScripts knows pages such as this package writes. A page with scripts that hold <!--, or with
-// comments that hold scripts, may be cut elsewhere. If the consumer ends on a chunk,
-// the bytes that follow are left over, and before them what the consumer leaves over. WholeScripts
-// panics if limit is not positive.
+// WholeScripts is for pages of the format that this package writes. Pages with a script that
+// contains <!--, or with a comment that contains a script, may be cut elsewhere.
+//
+// If the consumer ends on a chunk, its leftovers and the bytes after the chunk are left over.
+// WholeScripts panics if limit is not positive.
 func WholeScripts(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	return whole.Chunks(whole.Format{
 		Name:    "comet: WholeScripts",
@@ -33,12 +35,12 @@ func WholeScripts(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	}, limit)
 }
 
-// scanner looks for the ends of script elements, of other tags, and of the text between them.
+// scanner finds the ends of script elements, other tags, and the text between them.
 type scanner struct {
-	limit    int // of a unit, which text has none of
+	limit    int // text is cut into units of at most this size
 	inTag    bool
-	inScript bool   // after the tag that begins an element
-	name     []byte // of the tag, with a slash, and the byte that follows it
+	inScript bool   // the start tag of a script element is complete
+	name     []byte // the name of the tag, with its slash and the byte after it
 }
 
 func (s *scanner) scan(chunk []byte) int {
@@ -62,7 +64,7 @@ func (s *scanner) scan(chunk []byte) int {
 			}
 		case len(s.name) <= len("/script"):
 			s.name = append(s.name, c)
-			switch { // or it is a less-than sign
+			switch { // does the < begin a tag after all?
 			case s.inScript:
 				s.inTag = s.couldBe("/script")
 			case !isTag(s.name[0]):
@@ -77,7 +79,7 @@ func (s *scanner) scan(chunk []byte) int {
 	return -1
 }
 
-// couldBe reports whether the name of the tag is name, or begins like that.
+// couldBe reports whether the name of the tag is name or a prefix of it.
 func (s *scanner) couldBe(name string) bool {
 	return len(s.name) <= len(name) && strings.EqualFold(string(s.name), name[:len(s.name)]) || s.isNamed(name)
 }
@@ -87,7 +89,7 @@ func (s *scanner) isNamed(name string) bool {
 		(len(s.name) == len(name) || strings.IndexByte(" \t\n\f\r/", s.name[len(name)]) >= 0)
 }
 
-// isTag reports whether a tag can begin with a less-than sign and c.
+// isTag reports whether c after a less-than sign begins a tag.
 func isTag(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '/' || c == '!' || c == '?'
 }

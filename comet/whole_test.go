@@ -43,7 +43,7 @@ func TestWholeScripts(t *testing.T) {
 	}
 }
 
-// Pages of this package, cut anywhere and with heartbeats in between, are the same calls.
+// A page of this package, cut anywhere, comes out unchanged, in chunks of whole elements.
 func TestWholeScriptsOfPages(t *testing.T) {
 	messages := []string{"kiki", "</script><script>f('x')", "a<b>c <!-- '", ""}
 	for _, opts := range [][]comet.Option{nil, {comet.Nonce("bm9uY2U="), comet.RemoveScripts(), comet.Preamble("<!DOCTYPE html>")}} {

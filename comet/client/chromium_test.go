@@ -27,8 +27,8 @@ func TestChromium(t *testing.T) {
 	browser := browsertest.Start(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"1000 messages in order":             testOrder,
-		"a server that is started again":     testRestart,
-		"a proxy that cuts":                  testProxy,
+		"a server that restarts":             testRestart,
+		"a proxy that cuts connections":      testProxy,
 		"the frame does not grow":            testGrowth,
 		"nothing is blocked":                 testPolicy,
 		"a silent stream":                    testSilence,
@@ -38,10 +38,10 @@ func TestChromium(t *testing.T) {
 		"delays":                             testDelays,
 		"polls":                              testPoll,
 		"a callback that throws":             testThrow,
-		"an iframe before the page is there": testEarly,
+		"an iframe before the page is ready": testEarly,
 		"streams without positions":          testPlain,
-		"messages that cannot be sent":       testUnsent,
-		"a page to log in":                   testLogin,
+		"messages that cannot be encoded":    testUnsent,
+		"a login page":                       testLogin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -61,7 +61,7 @@ func testOrder(t *testing.T, browser context.Context) {
 		assert.Equal(t, hub.Position().String(), eval[string](p, "streams."+name+".ids[999]"), name)
 		assert.Equal(t, hub.Position().String(), eval[string](p, "streams."+name+".stream.lastEventId"), name)
 	}
-	// What arrives is what was sent, whatever it is.
+	// Any value arrives unchanged.
 	hostile := map[string]any{"text": `</script><script>document.title = 'broken'</script>'"\` + "\u2028\n", "list": []any{nil, true, 1.5}}
 	require.NoError(t, hub.Push(t.Context(), hostile))
 	for _, name := range every {
@@ -84,7 +84,7 @@ func testRestart(t *testing.T, browser context.Context) {
 	s.stop()
 	push(t, hub, n/3, 2*n/3)
 	for _, name := range every {
-		p.until("streams." + name + ".states.length >= 4") // it has tried in vain
+		p.until("streams." + name + ".states.length >= 4") // an attempt has failed
 	}
 	s.start()
 	push(t, hub, 2*n/3, n)
@@ -97,8 +97,8 @@ func testRestart(t *testing.T, browser context.Context) {
 	assert.Equal(t, 1, eval[int](p, "document.querySelectorAll('iframe').length"))
 }
 
-// The proxy buffers nothing and cuts each connection when it is a second old, or two in the
-// long form, while messages are under way.
+// The proxy does not buffer. It cuts each connection after a second, or after two seconds in the
+// long form, while messages are on their way.
 func testProxy(t *testing.T, browser context.Context) {
 	age := time.Second
 	if probe.Long() {
@@ -110,7 +110,7 @@ func testProxy(t *testing.T, browser context.Context) {
 	p := visit(t, browser, proxy.URL)
 	p.connect(every, "{}")
 	eventually(t, func() bool { return hub.Runs() == len(every) })
-	cut := func() bool { // a poll that is cut before its answer is sent again by the browser itself
+	cut := func() bool { // without poll: the browser itself repeats a request that is cut before its answer
 		return eval[bool](p, `['events', 'iframe', 'ndjson'].every(name => streams[name].states.filter(s => s === 'waiting').length >= 3)`)
 	}
 	n := 0
@@ -154,7 +154,7 @@ func testPolicy(t *testing.T, browser context.Context) {
 	}
 	assert.Empty(t, eval[[]string](p, "violations"))
 	assert.Empty(t, p.shown())
-	// The test is worth something only if it sees what must not be.
+	// The test must be able to detect violations.
 	p.do(`document.body.setAttribute('onclick', '1'); console.log('the first message')`)
 	p.requireShown("the first message")
 	p.requireShown("Content Security Policy")
@@ -162,13 +162,12 @@ func testPolicy(t *testing.T, browser context.Context) {
 	p.until("violations.length === 1")
 }
 
-// A stream that is open and says nothing is not taken for a living one, unless its
-// heartbeat is heard.
+// The client does not trust an open stream that is silent, unless it hears a heartbeat.
 func testSilence(t *testing.T, browser context.Context) {
 	silent, hub := hubStage(t, httpadapter.Heartbeat(0, nil))
 	alive, _ := hubStage(t, httpadapter.Heartbeat(100*time.Millisecond, nil))
 	p, q := visit(t, browser, silent.url), visit(t, browser, alive.url)
-	p.connect(every, "{heartbeat: 300, lastEventId: '"+hub.Position().String()+"'}") // or it would miss what comes in between
+	p.connect(every, "{heartbeat: 300, lastEventId: '"+hub.Position().String()+"'}") // or it would miss messages between two connections
 	q.connect(every, "{heartbeat: 1500}")
 	for _, name := range every {
 		p.until("streams." + name + ".states.filter(s => s === 'connecting').length >= 2")
@@ -178,7 +177,7 @@ func testSilence(t *testing.T, browser context.Context) {
 		p.until("streams." + name + ".got.length >= 10")
 		assert.Equal(t, numbers(10), p.got(name), name)
 	}
-	heard := 2000 // ms, which is longer than one heartbeat may be late
+	heard := 2000 // ms, longer than one heartbeat may be late
 	if probe.Long() {
 		heard = 5000
 	}
@@ -186,9 +185,9 @@ func testSilence(t *testing.T, browser context.Context) {
 	for _, name := range every {
 		assert.Equal(t, []string{"open"}, eval[[]string](q, "streams."+name+".states"), name)
 	}
-	assert.Len(t, alive.asked(), len(every)+1, "with the first poll, that has asked for the position")
+	assert.Len(t, alive.asked(), len(every)+1, "one more for the first poll, which asked for the position")
 
-	// Without a heartbeat the silence is not noticed, while another stream comes back twice.
+	// With heartbeat: 0 the client does not notice silence, while another stream reconnects twice.
 	p.do("streams.events.stream.close()")
 	p.connect([]string{"events"}, "{heartbeat: 0}")
 	p.until("streams.events.states.length === 1")
@@ -214,7 +213,7 @@ func testClose(t *testing.T, browser context.Context) {
 	eventually(t, func() bool { return hub.Runs() == 0 })
 	asked := len(s.asked())
 
-	// Closed while it waits to connect again, and by its own callback and listener.
+	// A listener closes the stream as it opens. Below, it is closed while it waits to reconnect.
 	push(t, hub, 10, 20)
 	for _, name := range every {
 		p.do(fmt.Sprintf(`
@@ -249,14 +248,14 @@ func testFallback(t *testing.T, browser context.Context) {
 		assert.Equal(t, numbers(100), p.got("auto"))
 		assert.Equal(t, transport, eval[string](p, "streams.auto.stream.transport"))
 	}
-	for _, p := range []*page{old, recent} { // a relative URL is one of the page
+	for _, p := range []*page{old, recent} { // a relative URL is relative to the page
 		p.do("document.head.appendChild(document.createElement('base')).href = '/'; history.pushState(null, '', '/some/where')")
 		p.connect([]string{"auto"}, "{path: './'}")
 		p.until("streams.auto.states[0] === 'open'")
 	}
 	assert.Equal(t, 2, eval[int](old, "document.querySelectorAll('iframe').length"))
 	assert.Zero(t, eval[int](recent, "document.querySelectorAll('iframe').length"))
-	assert.Equal(t, "halley: there is no transport pigeon", eval[string](recent,
+	assert.Equal(t, "halley: unknown transport pigeon", eval[string](recent,
 		`(() => { try { connect('pigeon') } catch (e) { return e.message } })()`))
 }
 
@@ -289,8 +288,8 @@ func testNotices(t *testing.T, browser context.Context) {
 	assert.Equal(t, "for=poll&transport=poll&lastEventId=1z-ss", s.asked()[len(every)])
 }
 
-// The time between two attempts is drawn from one that doubles, up to the longest, and
-// that begins anew after a connection that was good.
+// The time between two attempts is random below a bound. The bound doubles up to maxDelay, and
+// starts again after a connection that lasted.
 func testDelays(t *testing.T, browser context.Context) {
 	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("for") == "auto" { // a stream that opens and ends
@@ -320,12 +319,12 @@ func testDelays(t *testing.T, browser context.Context) {
 	p.do("delays.length = 0; random = 1; var clock = 0, step = 0; performance.now = () => clock += step")
 	p.connect([]string{"auto"}, "{transport: 'events', minDelay: 500, maxDelay: 30000, heartbeat: 20000}")
 	p.until("delays.length >= 4")
-	assert.Equal(t, []int{500, 1000, 2000, 4000}, eval[[]int](p, "delays.slice(0, 4)"), "it was open, but not for long")
+	assert.Equal(t, []int{500, 1000, 2000, 4000}, eval[[]int](p, "delays.slice(0, 4)"), "the connections opened, but did not last")
 	p.do("step = 20000")
 	p.until("delays.slice(-5).join() === '500,500,500,500,500'")
 }
 
-// A poll without news is no failure, unless it comes back at once.
+// A poll with an empty answer is not a failure, unless the answer comes at once.
 func testPoll(t *testing.T, browser context.Context) {
 	hub := enumerator.Broadcast[any]()
 	s := newStage(t, client.Handler(func(r *http.Request, after enumerator.Position) (items, error) {
@@ -356,10 +355,10 @@ func testThrow(t *testing.T, browser context.Context) {
 	}
 	eventually(t, func() bool {
 		return strings.Count(strings.Join(p.shown(), "\n"), "thrown by the callback") == len(every)
-	}, "each is reported")
+	}, "each error is reported")
 }
 
-// A frame that is loading does not keep the page from having loaded: visit waits for that.
+// A frame that is loading does not delay the load event of the page, for which visit waits.
 func testEarly(t *testing.T, browser context.Context) {
 	s, hub := hubStage(t)
 	p := visit(t, browser, s.url+"/?early")
@@ -370,7 +369,7 @@ func testEarly(t *testing.T, browser context.Context) {
 	assert.Equal(t, "complete", eval[string](p, "document.readyState"))
 }
 
-// The client reads what package comet sends without positions, too.
+// The client also reads streams without positions, such as those of comet.String.
 func testPlain(t *testing.T, browser context.Context) {
 	words := enumerator.Of("kiki", "foo", "</script>")
 	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -397,7 +396,8 @@ func testPlain(t *testing.T, browser context.Context) {
 	}
 }
 
-// The page is told a gap in place of each, gets what follows, and its connection is left alone.
+// The page gets a gap in place of each message that cannot be encoded, then the next messages,
+// over the same connection.
 func testUnsent(t *testing.T, browser context.Context) {
 	s, hub := hubStage(t, httpadapter.Logger(slog.New(slog.DiscardHandler)))
 	p := visit(t, browser, s.url)
@@ -419,14 +419,13 @@ func testUnsent(t *testing.T, browser context.Context) {
 		assert.Equal(t, hub.Position().String(), eval[string](p, "streams."+name+".stream.lastEventId"), name)
 	}
 	asked := strings.Join(s.asked(), " ")
-	for _, name := range every[:3] { // a poll asks again by its nature
+	for _, name := range every[:3] { // without poll, which sends many requests
 		assert.Equal(t, 1, strings.Count(asked, "for="+name), name)
 	}
 }
 
-// A page to log in, to which each request is redirected, is not a stream: nothing of it is taken
-// for a message, and the client waits longer from attempt to attempt. When the stream is back, it
-// goes on.
+// If each request is redirected to a login page, the client takes nothing of the page for a
+// message, and waits longer from attempt to attempt. When the stream is back, the client resumes.
 func testLogin(t *testing.T, browser context.Context) {
 	hub := enumerator.Broadcast[any]()
 	var loggedOut atomic.Bool

@@ -23,8 +23,9 @@ import (
 //go:embed halley.min.js
 var script string
 
-// Script returns the handler of the script, for a script element of a page. The script has a
-// strong ETag, with which a browser asks each time whether it has changed.
+// Script returns the handler that serves the script, for a script element of a page. The
+// response has a strong ETag, so that a browser can ask each time whether the script has
+// changed.
 func Script() http.Handler {
 	sum := sha256.Sum256([]byte(script))
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`
@@ -37,41 +38,44 @@ func Script() http.Handler {
 	})
 }
 
-// Callback is what the scripts of a stream call, for comet.Messages and comet.Heartbeat: a
-// function of the frame that they are in, so that many streams can be open in one page.
+// Callback is the function that the scripts of a stream must call, for [comet.Messages] and
+// [comet.Heartbeat]. It is a property of the iframe that contains the stream, so one page can
+// have many streams open.
 const Callback = "frameElement.halley"
 
-// Handler returns the http.Handler of a stream for the script, over the transport that it asks
-// for in the parameter transport of the URL: events, iframe, ndjson or poll. Without one it is
-// events, for an EventSource without the script. Any other is answered with 400.
+// Handler returns the http.Handler of a stream for the script. The script asks for a transport
+// in the query parameter transport: events, iframe, ndjson or poll. Without the parameter it is
+// events, so an EventSource can read the stream without the script. Any other value is answered
+// with 400.
 //
-// source returns what to send to the client of a request, which is to go on after a Position:
-// hub.From(after) in the simplest case. The Position is that of comet.Cursor, the zero one for a
-// client that has none. Each message is sent as JSON, and so reaches the page as the same value
-// over each transport. A poll has to end soon: where clients use that transport, source
-// returns a comet.LongPoll for it. Errors are those of httpadapter.Handler.
+// source returns the Items for one client, after the Position after, such as hub.From(after).
+// The Position comes from [comet.Cursor], and is the zero Position for a new client. Each message
+// is sent as JSON, so the page gets the same value over each transport. A poll must end soon: if
+// clients use that transport, source must return a [comet.LongPoll] for it. An error of source is
+// answered as in [httpadapter.Handler].
 //
-// A message that cannot be encoded, or that panics as it is encoded, costs that message: each
-// client is told a gap in its place, and goes on after it. It is an error in the log of
-// httpadapter.Logger, once for its Position.
+// A message that cannot be encoded, or that panics while it is encoded, is skipped, and clients
+// get a gap in its place. Handler logs the error to the [httpadapter.Logger], once for each
+// Position.
 //
-// The heartbeat is one that the script hears, every 15 s. The page of a frame runs no scripts
-// but those of the stream, which leave it when they have run. The options are added to this;
-// httpadapter.Heartbeat with a nil chunk says how often. Handler panics if source is nil.
+// Every 15 s Handler sends a heartbeat that the script can hear. The page in an iframe runs only
+// the scripts of the stream, and removes each one as it runs. opts are applied after the
+// options of the transport; [httpadapter.Heartbeat] with a nil chunk changes the time between
+// heartbeats. Handler panics if source is nil.
 func Handler[E any](source func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[E]], error), opts ...httpadapter.Option) http.Handler {
 	if source == nil {
 		panic("comet/client: Handler: source must not be nil")
 	}
 	var unsent reports
-	report := func(ctx context.Context, err error, i enumerator.Item[E]) error {
-		if unsent.isNew(i.Position) {
-			httpadapter.LoggerOf(opts...).ErrorContext(ctx, "comet/client: a message cannot be sent, and clients are told a gap in its place",
-				"position", i.Position.String(), "error", err)
+	report := func(ctx context.Context, err error, item enumerator.Item[E]) error {
+		if unsent.isNew(item.Position) {
+			httpadapter.LoggerOf(opts...).ErrorContext(ctx, "comet/client: cannot encode a message; clients get a gap in its place",
+				"position", item.Position.String(), "error", err)
 		}
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		encode, how, ok := transport[E](r.URL.Query().Get("transport"))
+		encode, options, ok := transport[E](r.URL.Query().Get("transport"))
 		if !ok {
 			http.Error(w, "transport must be events, iframe, ndjson or poll", http.StatusBadRequest)
 			return
@@ -79,62 +83,60 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
 			return enumerator.Through(items, comet.Recover(encode, report)), err
-		}, append(how, opts...)...).ServeHTTP(w, r)
+		}, append(options, opts...)...).ServeHTTP(w, r)
 	})
 }
 
-// reports remembers which messages have been reported, so that each is reported once and not for
-// each client.
+// reports remembers the messages that have been reported, so that each one is reported once and
+// not for each client.
 type reports struct {
 	mu   sync.Mutex
 	done map[enumerator.Position]bool
 }
 
-// most is how many reports are remembered. After that a message can be reported again.
-const most = 1024
+// maxReports is the number of reports that are remembered. After that, a message may be reported
+// again.
+const maxReports = 1024
 
-// isNew reports whether it is called with that Position for the first time. The zero Position,
-// which many messages can have, is always new.
+// isNew reports whether p is new, and remembers p. The zero Position, which many messages can
+// have, is always new.
 func (r *reports) isNew(p enumerator.Position) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done[p] {
 		return false
 	}
-	if r.done == nil || len(r.done) == most {
+	if r.done == nil || len(r.done) == maxReports {
 		r.done = map[enumerator.Position]bool{}
 	}
 	r.done[p] = p != enumerator.Position{}
 	return true
 }
 
-// every is the time between two heartbeats; the script waits a little longer.
-const every = 15 * time.Second
+// heartbeat is the time between two heartbeats. The script waits a little longer.
+const heartbeat = 15 * time.Second
 
-// transport returns what makes chunks for the transport of that name, and how they are sent.
-func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item[E], []byte], how []httpadapter.Option, ok bool) {
+// transport returns the encoder and the options of the transport with that name.
+func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item[E], []byte], opts []httpadapter.Option, ok bool) {
 	switch name {
 	case "", "events":
 		encode = eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[E]))
-		how = []httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(every, []byte(eventsource.HeartbeatEvent))}
+		opts = []httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, []byte(eventsource.HeartbeatEvent))}
 	case "iframe":
 		nonce := rand.Text()
 		script := []comet.Option{comet.RemoveScripts(), comet.Nonce(nonce)}
 		beat := comet.Heartbeat(Callback, script...)
 		encode = comet.Messages(Callback, comet.WithPosition(comet.AppendJSON[E]),
-			append(script, comet.Preamble(padding+string(beat)))...) // so the page hears at once that the stream is open
-		how = []httpadapter.Option{
-			httpadapter.Comet(), httpadapter.Heartbeat(every, beat),
+			append(script, comet.Preamble(comet.DefaultPreamble+string(beat)))...) // the beat tells the page at once that the stream is open
+		opts = []httpadapter.Option{
+			httpadapter.Comet(), httpadapter.Heartbeat(heartbeat, beat),
 			httpadapter.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; frame-ancestors 'self'"),
 		}
 	case "ndjson", "poll":
 		encode = enumeratee.Compose(enumeratee.Map(comet.RecordOf[E]), ndjson.Encode[comet.Record]())
-		how = []httpadapter.Option{httpadapter.NDJSON()}
+		opts = []httpadapter.Option{httpadapter.NDJSON()}
 	default:
 		return encode, nil, false
 	}
-	return encode, how, true
+	return encode, opts, true
 }
-
-// padding is the first chunk of package comet.
-var padding = strings.Repeat(" ", 5120) + "<html><body>"

@@ -51,7 +51,7 @@ func TestScript(t *testing.T) {
 	assert.Equal(t, "nosniff", full.Header.Get("X-Content-Type-Options"))
 	assert.Equal(t, "public, no-cache", full.Header.Get("Cache-Control"))
 	etag := full.Header.Get("ETag")
-	assert.Regexp(t, `^"[\w-]{43}"$`, etag) // a strong one
+	assert.Regexp(t, `^"[\w-]{43}"$`, etag) // a strong ETag
 
 	for _, match := range []string{etag, `"other", ` + etag, "*"} {
 		same := get(http.MethodGet, match)
@@ -67,7 +67,7 @@ func TestScript(t *testing.T) {
 	assert.Equal(t, etag, head.Header.Get("ETag"))
 }
 
-// at is a Position of a hub that is not there.
+// at returns a Position of a hub that does not exist.
 func at(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
 
 var three = enumerator.Of(
@@ -76,8 +76,9 @@ var three = enumerator.Of(
 	item{Gap: enumerator.Gap{From: at(37), N: 1000}, Position: at(1036)},
 )
 
-func always(e items) func(*http.Request, enumerator.Position) (items, error) {
-	return func(*http.Request, enumerator.Position) (items, error) { return e, nil }
+// always returns a function for Handler that returns source for each request.
+func always(source items) func(*http.Request, enumerator.Position) (items, error) {
+	return func(*http.Request, enumerator.Position) (items, error) { return source, nil }
 }
 
 // ask returns the response to a request for a stream, and its body.
@@ -139,7 +140,7 @@ func TestIframe(t *testing.T) {
 	assert.Len(t, nonces, 2, "a nonce is for one response")
 }
 
-// The heartbeat is one that the script hears, as often as asked for.
+// Handler sends a heartbeat that the script can hear, as often as the options say.
 func TestHandlerHeartbeat(t *testing.T) {
 	silence := enumerator.New(func(context.Context, iteratee.Sink[item]) iteratee.Step {
 		time.Sleep(32 * time.Second)
@@ -158,13 +159,13 @@ func TestHandlerHeartbeat(t *testing.T) {
 			return n
 		}
 		t.Run(transport, func(t *testing.T) {
-			none := 0
+			first := 0
 			if transport == "iframe" {
-				none = 1 // that which says that the stream is open
+				first = 1 // the call that tells the page that the stream is open
 			}
-			assert.Equal(t, none+2, beats(t), "after 15 s and 30 s")
-			assert.Equal(t, none+6, beats(t, httpadapter.Heartbeat(5*time.Second, nil)))
-			assert.Equal(t, none, beats(t, httpadapter.Heartbeat(0, nil)))
+			assert.Equal(t, first+2, beats(t), "after 15 s and 30 s")
+			assert.Equal(t, first+6, beats(t, httpadapter.Heartbeat(5*time.Second, nil)))
+			assert.Equal(t, first, beats(t, httpadapter.Heartbeat(0, nil)))
 		})
 	}
 }

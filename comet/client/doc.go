@@ -1,16 +1,16 @@
 // Package client is the browser's side of a stream: a script without dependencies, and the
 // handlers for it.
 //
-// [Script] serves the script, and [Handler] a stream of items, such as those of a hub. In the
-// page,
+// [Script] serves the script. [Handler] serves a stream of Items, such as those of a hub. This
+// page calls a function with each message:
 //
 //	<script src="/halley.js"></script>
 //	<script>
 //	  const stream = halley.connect("/messages", (data, id) => { show(data) })
 //	</script>
 //
-// calls a function with each message. The script connects again when the stream ends or falls
-// silent, goes on after the last message that it has got, and uses a hidden iframe where
-// EventSource is missing. docs/comet.md has its options and events; halley.js is the source
-// and halley.min.js, which go generate makes of it, what is served.
+// The script connects again when the stream ends or falls silent, and resumes after the last
+// message that it received. It uses a hidden iframe in browsers without EventSource. docs/comet.md
+// describes its options and events. Its source is halley.js; go generate makes halley.min.js of
+// it, which [Script] serves.
 package client

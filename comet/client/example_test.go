@@ -15,7 +15,7 @@ import (
 
 // snippet: handler
 
-// news holds the last messages for clients that come again.
+// news holds the last messages for clients that connect again.
 var news = enumerator.Broadcast[string](enumerator.Capacity(1000))
 
 func messages(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[string]], error) {

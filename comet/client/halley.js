@@ -1,20 +1,21 @@
-// Halley's client: messages of a server, as they come. docs/comet.md says how to use it.
-// Pages get halley.min.js, which is made of this file by "go generate".
+// Halley's client receives the messages of a server as they arrive. docs/comet.md says how to
+// use it. Pages load halley.min.js, which "go generate" makes of this file.
 (function () {
   "use strict";
 
   // A transport opens a connection to url and returns the function that closes it. It
   // calls
-  //   link.heard()                    whenever it has heard from the server,
-  //   link.receive(data, id, event)   with each record,
-  //   link.over()                     when the connection has ended or failed,
-  //   link.next(news)                 when it has ended and the next is due at once, if
-  //                                   there was news or it took its time.
+  //   link.heard()                    for every sign of life of the server,
+  //   link.receive(data, id, event)   for each record,
+  //   link.lost()                     when the connection has ended or failed,
+  //   link.next(count)                when an answer with count records is complete. The
+  //                                   next request follows at once, unless an empty answer
+  //                                   came too soon.
   const transports = {
     events(url, link, options) {
       const source = new EventSource(url);
       source.onopen = link.heard;
-      source.onerror = link.over;
+      source.onerror = link.lost;
       source.onmessage = (e) => link.receive(options.parse(e.data), e.lastEventId);
       ["gap", "reset"].forEach((event) =>
         source.addEventListener(event, (e) => link.receive(JSON.parse(e.data), e.lastEventId, event))
@@ -23,9 +24,9 @@
       return () => source.close();
     },
 
-    // The scripts of the stream call frameElement.halley, so each frame has one of its own.
-    // A frame whose stream was cut does not tell; but then one around it has loaded, if it is
-    // a page that was written, in the way that old browsers know as well.
+    // The scripts of the stream call frameElement.halley, so each stream has its own function.
+    // A frame fires no event when its stream is cut, but an outer frame around it fires load if
+    // its page was written with document.write, which old browsers support too.
     iframe(url, link) {
       const outer = document.createElement("iframe");
       outer.style.display = "none";
@@ -38,13 +39,13 @@
         frame.halley = function () {
           (arguments.length ? link.receive : link.heard).apply(null, arguments);
         };
-        const anchor = document.createElement("a"); // of this page, which may have a base
+        const anchor = document.createElement("a"); // resolves url against the base of this page
         anchor.href = url;
         frame.src = anchor.href;
         inside.close();
-        outer.onload = link.over;
+        outer.onload = link.lost;
       };
-      // A page has not loaded before its frames have, and this one may never.
+      // The load event of the page waits for its frames, and this one may never finish.
       if (document.readyState === "complete") add();
       else addEventListener("load", add);
       return () => {
@@ -61,17 +62,17 @@
         let rest = "";
         const read = () =>
           reader.read().then((chunk) => {
-            if (chunk.done) return link.over();
+            if (chunk.done) return link.lost();
             link.heard();
             const lines = (rest + decoder.decode(chunk.value, { stream: true })).split("\n");
             rest = lines.pop();
             receiveLines(lines, link);
-            read(); // not returned: the promises would wait for one another, and be kept
-          }, link.over);
-        if (!response.ok || isPage(response.headers.get("Content-Type"))) return link.over();
+            read(); // not returned, or each promise would keep the next one in memory
+          }, link.lost);
+        if (!response.ok || isPage(response.headers.get("Content-Type"))) return link.lost();
         link.heard();
         read();
-      }, link.over);
+      }, link.lost);
       return () => aborter.abort();
     },
 
@@ -84,20 +85,21 @@
       request.onloadend = () => {
         if (request.status === 200 && !isPage(request.getResponseHeader("Content-Type")))
           link.next(receiveLines(request.responseText.split("\n"), link));
-        else link.over(); // also if the answer was cut
+        else link.lost(); // also if the answer was cut
       };
       request.send();
       return () => request.abort();
     },
   };
 
-  // isPage tells a page, such as one to log in to which the request was redirected, from lines.
+  // isPage reports whether the response is a page instead of lines, such as a login page to which
+  // the request was redirected.
   function isPage(contentType) {
     return /html/i.test(contentType);
   }
 
-  // receiveLines returns how many records there were. A callback that throws is reported,
-  // as it is by the transports that the browser has itself, and the stream goes on.
+  // receiveLines returns the number of records. If a callback throws, the browser reports the
+  // error, as with the other transports, and the stream goes on.
   function receiveLines(lines, link) {
     return lines.filter((line) => {
       try {
@@ -125,9 +127,9 @@
       options
     );
     const name = options.transport !== "auto" ? options.transport : window.EventSource ? "events" : "iframe";
-    if (!transports[name]) throw new TypeError("halley: there is no transport " + name);
+    if (!transports[name]) throw new TypeError("halley: unknown transport " + name);
 
-    // A node is what can be listened to in every browser.
+    // A node is an event target in every browser.
     const stream = document.createComment("");
     stream.transport = name;
     stream.lastEventId = options.lastEventId || "";
@@ -137,11 +139,11 @@
       become("closed");
     };
 
-    const stable = 10000; // ms, after which a connection was a good one
-    let current; // link, which is the one that counts
-    let disconnect; // closes its connection
+    const stable = 10000; // ms after which a connection resets attempts
+    let current; // the link of the current connection
+    let disconnect; // closes the current connection
     let attempts = 0;
-    let timer; // of the silence, or of the time between two connections
+    let timer; // for silence, or for the next attempt
 
     const tell = (type, data) =>
       stream.dispatchEvent(new MessageEvent(type, { data: data, lastEventId: stream.lastEventId }));
@@ -161,14 +163,14 @@
       const start = performance.now();
       let opened;
       const link = (current = {});
-      // What an earlier connection still has to say does not count.
+      // Calls for an earlier connection are ignored.
       const define = (name, f) =>
         (link[name] = function () {
           if (current === link) f.apply(null, arguments);
         });
       const watch = () => {
         clearTimeout(timer);
-        if (options.heartbeat) timer = setTimeout(link.over, options.heartbeat);
+        if (options.heartbeat) timer = setTimeout(link.lost, options.heartbeat);
       };
       define("heard", () => {
         watch();
@@ -182,18 +184,18 @@
         if (event) tell(event, data);
         else callback(data, id);
       });
-      define("over", () => {
+      define("lost", () => {
         hangUp();
         if (opened && performance.now() - start > stable) attempts = 0;
-        const most = Math.min(options.maxDelay, options.minDelay * Math.pow(2, attempts++));
+        const bound = Math.min(options.maxDelay, options.minDelay * Math.pow(2, attempts++));
         timer = setTimeout(() => {
           open();
           become("connecting");
-        }, Math.random() * most);
+        }, Math.random() * bound);
         become("waiting");
       });
-      define("next", (news) => {
-        if (!news && performance.now() - start < options.minDelay) return link.over();
+      define("next", (count) => {
+        if (!count && performance.now() - start < options.minDelay) return link.lost();
         hangUp();
         attempts = 0;
         open();

@@ -21,14 +21,14 @@ import (
 	"github.com/halley-go/halley/httpadapter"
 )
 
-// html is a page whose policy lets nothing run or load that the client does not need.
+// html is a page for policy, which allows only what the client needs.
 const html = `<!DOCTYPE html>
 <html lang="en"><head><title>a page</title><link rel="icon" href="data:,">
 <script nonce="page">
 	if (location.search === '?old') delete window.EventSource;
 	var streams = {}, violations = [];
 	document.addEventListener('securitypolicyviolation', function(e) { violations.push(e.violatedDirective); });
-	// connect opens a stream, and keeps what it tells in streams[name].
+	// connect opens a stream, and records its messages and events in streams[name].
 	function connect(name, options) {
 		options = Object.assign({transport: name, minDelay: 10, maxDelay: 100}, options);
 		var log = streams[name] = {got: [], ids: [], states: [], told: []};
@@ -49,11 +49,10 @@ const html = `<!DOCTYPE html>
 
 const policy = "default-src 'none'; script-src 'nonce-page'; connect-src 'self'; frame-src 'self'; img-src data:"
 
-// every transport of the client.
+// every is the list of the client's transports.
 var every = []string{"events", "iframe", "ndjson", "poll"}
 
-// A stage is a server with the page, the script and a stream, which can be stopped and
-// started again.
+// A stage is a server of the page, the script and a stream. It can be stopped and started again.
 type stage struct {
 	t    *testing.T
 	mux  *http.ServeMux
@@ -63,7 +62,7 @@ type stage struct {
 	done chan struct{}
 
 	mu       sync.Mutex
-	requests []string // for streams
+	requests []string // the queries of the requests for streams
 }
 
 func newStage(t *testing.T, stream http.Handler) *stage {
@@ -98,7 +97,7 @@ func (s *stage) start() {
 	}()
 }
 
-// stop closes all connections, as the end of a process does.
+// stop closes all connections, as if the process had ended.
 func (s *stage) stop() {
 	_ = s.srv.Close()
 	<-s.done
@@ -111,7 +110,7 @@ func (s *stage) asked() []string {
 	return slices.Clone(s.requests)
 }
 
-// hubStage has a stream of what is pushed into a hub.
+// hubStage returns a stage with the stream of a hub, and the hub.
 func hubStage(t *testing.T, opts ...httpadapter.Option) (*stage, *enumerator.Hub[any]) {
 	hub := enumerator.Broadcast[any](enumerator.Capacity(20_000))
 	return newStage(t, client.Handler(func(r *http.Request, after enumerator.Position) (items, error) {
@@ -122,16 +121,16 @@ func hubStage(t *testing.T, opts ...httpadapter.Option) (*stage, *enumerator.Hub
 	}, opts...)), hub
 }
 
-// push pushes the numbers from from up to before to.
-func push(t *testing.T, hub *enumerator.Hub[any], from, to int) {
-	for n := from; n < to; n++ {
+// push pushes the numbers from start to end-1.
+func push(t *testing.T, hub *enumerator.Hub[any], start, end int) {
+	for n := start; n < end; n++ {
 		require.NoError(t, hub.Push(t.Context(), n))
 	}
 }
 
-// numbers is what the page gets of that.
-func numbers(to int) []int {
-	ns := make([]int, to)
+// numbers returns the numbers from 0 to count-1.
+func numbers(count int) []int {
+	ns := make([]int, count)
 	for n := range ns {
 		ns[n] = n
 	}
@@ -143,7 +142,7 @@ func eventually(t *testing.T, condition func() bool, message ...any) {
 	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond, message...)
 }
 
-// A page is in a tab of its own.
+// A page is a browser tab.
 type page struct {
 	t     *testing.T
 	ctx   context.Context
@@ -195,12 +194,12 @@ func (p *page) until(condition string) {
 	}
 }
 
-// state is what there is to know of the streams, in short.
+// state returns a short description of the streams.
 func (p *page) state() string {
 	return eval[string](p, `JSON.stringify(streams, (k, v) => k === 'stream' ? v.state : Array.isArray(v) && v.length > 30 ? v.length : v)`)
 }
 
-// connect opens a stream over each of the transports.
+// connect opens a stream over each transport.
 func (p *page) connect(transports []string, options string) {
 	p.t.Helper()
 	for _, name := range transports {
@@ -208,19 +207,20 @@ func (p *page) connect(transports []string, options string) {
 	}
 }
 
-// got returns the messages that have come over a transport.
+// got returns the messages that have arrived over a transport.
 func (p *page) got(name string) []int {
 	p.t.Helper()
 	return eval[[]int](p, "streams."+name+".got")
 }
 
+// shown returns the lines of the console.
 func (p *page) shown() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.console)
 }
 
-// requireShown waits until the console has shown what contains text.
+// requireShown waits until a line of the console contains text.
 func (p *page) requireShown(text string) {
 	p.t.Helper()
 	eventually(p.t, func() bool {

@@ -19,17 +19,17 @@ import (
 	"github.com/halley-go/halley/httpadapter"
 )
 
-// panicking is a message that panics as it is encoded, by each encoder.
+// panicking is a message with which every encoder panics.
 type panicking struct{}
 
 func (panicking) MarshalJSON() ([]byte, error) { panic("as it is encoded") }
 
-// failing is a message that fails with its text.
+// failing is a message that fails to marshal, with its text as the error.
 type failing string
 
 func (f failing) MarshalJSON() ([]byte, error) { return nil, errors.New(string(f)) }
 
-// recursive is a message without an end.
+// recursive is a message that contains itself.
 type recursive struct{ Next *recursive }
 
 func endless() *recursive {
@@ -38,12 +38,12 @@ func endless() *recursive {
 	return r
 }
 
-// unsent are messages that no transport can send.
+// unsent are messages that cannot be encoded for any transport.
 var unsent = []any{math.NaN(), make(chan int), func() {}, panicking{}, failing("as it fails"), endless(), map[string]any{"deep": []any{math.Inf(1)}}}
 
-// A message that cannot be sent costs one message: each client is told a gap in its place, gets
-// what follows, and does not come back for it. It is logged once.
-func TestMessagesThatCannotBeSent(t *testing.T) {
+// A message that cannot be encoded costs only that message: each client gets a gap in its place,
+// then the next messages, and does not ask for it again. It is logged once.
+func TestMessagesThatCannotBeEncoded(t *testing.T) {
 	hub := enumerator.Broadcast[any]()
 	start := hub.Position()
 	push := func(message any) { require.NoError(t, hub.Push(t.Context(), message)) }
@@ -89,7 +89,7 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 		assert.Contains(t, body, "first", name)
 		assert.Contains(t, body, "last", name)
 		assert.Contains(t, body, id(len(unsent)+2), name)
-		for range 3 { // it has the first message only
+		for range 3 { // the client has only the first message
 			res, body := ask(t, handler, "/?transport="+name+"&lastEventId="+id(1))
 			assert.Equal(t, http.StatusOK, res.StatusCode, name)
 			assert.Contains(t, body, "last", name)
@@ -101,7 +101,7 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	assert.Len(t, lines, len(unsent))
 	for n, line := range lines {
-		assert.Contains(t, line, `level=ERROR msg="comet/client: a message cannot be sent, and clients are told a gap in its place" position=`+id(n+2))
+		assert.Contains(t, line, `level=ERROR msg="comet/client: cannot encode a message; clients get a gap in its place" position=`+id(n+2))
 	}
 	assert.Contains(t, lines[0], "unsupported value: NaN")
 	assert.Contains(t, lines[3], "as it is encoded")
@@ -109,7 +109,7 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 	assert.Contains(t, lines[4], "as it fails")
 }
 
-// withoutScriptTags leaves out of a page what differs from response to response.
+// withoutScriptTags removes the script tags of a page, which differ between responses.
 func withoutScriptTags(page string) string {
 	var calls []string
 	for part := range strings.SplitSeq(page, "<script") {
@@ -119,13 +119,13 @@ func withoutScriptTags(page string) string {
 	return strings.Join(calls, "")
 }
 
-// logs can be written to by several handlers at once.
+// logs is a log for several handlers at once.
 type logs struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-// logger returns a logger of errors.
+// logger returns a logger that writes errors to l.
 func (l *logs) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelError}))
 }
@@ -142,8 +142,8 @@ func (l *logs) String() string {
 	return l.text.String()
 }
 
-// Many clients at once make one line of the log.
-func TestReportOfManyClients(t *testing.T) {
+// A message is logged once even if many clients ask for it at once.
+func TestReportWithManyClients(t *testing.T) {
 	hub := enumerator.Broadcast[any]()
 	start := hub.Position()
 	require.NoError(t, hub.Push(t.Context(), math.NaN()))
@@ -163,8 +163,8 @@ func TestReportOfManyClients(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"))
 }
 
-// A source without Positions cannot tell a message from another, so each is reported; and what is
-// remembered has a bound.
+// Without Positions, messages cannot be told apart, so each one is reported. The number of
+// remembered reports is bounded.
 func TestReportsAreBounded(t *testing.T) {
 	var log logs
 	n, seq := 0, uint64(0)

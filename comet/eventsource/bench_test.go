@@ -14,9 +14,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-var chunk []byte // kept, so that the compiler cannot leave out the work
+var chunk []byte // global, so that the compiler cannot optimize the work away
 
-// An event beside the same text from fmt.
+// BenchmarkEncode compares an event with the same text from fmt.
 func BenchmarkEncode(b *testing.B) {
 	e := eventsource.Event{Name: "move", ID: "5-4711", Data: `{"who":"Ann","text":"Grüße aus Köln!"}`}
 	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(b.Context()), iteratee.Sink[[]byte]{
@@ -25,12 +25,12 @@ func BenchmarkEncode(b *testing.B) {
 		Rest: iteratee.Empty[[]byte],
 	})
 	require.True(b, step.IsCont())
-	beside(b, "Appendf", func() {
+	compare(b, "Appendf", func() {
 		chunk = fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", e.Name, e.ID, e.Data)
 	}, func() { sink.Next(e) })
 }
 
-// A stream of 100 events in chunks of 4 KiB, beside the scanning of its lines.
+// BenchmarkDecode compares a stream of 100 events in chunks of 4 KiB with scanning its lines.
 func BenchmarkDecode(b *testing.B) {
 	text := strings.Repeat("event: move\nid: 5-4711\n"+`data: {"who":"Ann","text":"Grüße aus Köln!"}`+"\n\n", 100)
 	chunks := cut(text, 4096)
@@ -41,7 +41,7 @@ func BenchmarkDecode(b *testing.B) {
 		Rest: iteratee.Empty[eventsource.Event],
 	})
 	require.True(b, step.IsCont())
-	beside(b, "Scanner", func() {
+	compare(b, "Scanner", func() {
 		for s := bufio.NewScanner(bytes.NewReader([]byte(text))); s.Scan(); {
 			n += len(s.Text())
 		}
@@ -52,7 +52,8 @@ func BenchmarkDecode(b *testing.B) {
 	})
 }
 
-func beside(b *testing.B, std string, stdWay, ours func()) {
+// compare measures ours and stdWay, and reports the ratio of their times.
+func compare(b *testing.B, std string, stdWay, ours func()) {
 	perOp := func(b *testing.B, f func()) float64 {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -19,19 +19,19 @@ import (
 	"github.com/halley-go/halley/internal/browsertest"
 )
 
-// What a real browser makes of a stream is what Decode makes of it, be it written by hand
-// or by Encode of whatever can be sent.
+// A real browser and Decode read the same events from a stream, whether it is written by hand or
+// by Encode.
 func TestChromium(t *testing.T) {
 	browser := browsertest.Start(t)
 	var written []string
 	for _, c := range streams {
-		if !strings.HasPrefix(c.in, "\ufeff\n") { // Chromium takes that LF for a part of the line after it
+		if !strings.HasPrefix(c.in, "\ufeff\n") { // Chromium adds that LF to the next line
 			written = append(written, c.in)
 		}
 	}
 	random := rapid.Custom(func(t *rapid.T) string {
 		e := eventsource.Event{Name: anyText().Draw(t, "name"), ID: anyText().Draw(t, "id"), Data: anyText().Draw(t, "data"), Comment: anyText().Draw(t, "comment")}
-		text, _ := e.AppendText(nil) // nothing, if it is refused
+		text, _ := e.AppendText(nil) // empty if the event is refused
 		return string(text)
 	})
 	for seed := range 20 {
@@ -44,7 +44,7 @@ func TestChromium(t *testing.T) {
 
 	streams := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/stream" { // the page, and its icon
+		if r.URL.Path != "/stream" { // the page and its icon
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			return
 		}
@@ -53,7 +53,7 @@ func TestChromium(t *testing.T) {
 		case stream := <-streams:
 			io.WriteString(w, stream)
 		default:
-			w.WriteHeader(http.StatusNoContent) // do not come back
+			w.WriteHeader(http.StatusNoContent) // do not connect again
 		}
 	}))
 	defer server.Close()
@@ -79,18 +79,18 @@ func TestChromium(t *testing.T) {
 
 		streams <- stream
 		_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`{
-			window.over = false;
+			window.ended = false;
 			window.got = [];
 			const source = new EventSource('stream');
 			for (const name of `+string(listen)+`) {
 				if (name !== 'error') source.addEventListener(name, e => got.push({Name: e.type, ID: e.lastEventId, Data: e.data}));
 			}
-			source.onerror = () => { source.close(); over = true; }; // it ends, and would come back
+			source.onerror = () => { source.close(); ended = true; }; // or it would connect again
 		}`))
 		require.NoError(t, err)
 		var got string
 		require.Eventually(t, func() bool {
-			got, err = chromedp.Run(ctx, chromedp.Evaluate[string](`over ? JSON.stringify(got) : ''`))
+			got, err = chromedp.Run(ctx, chromedp.Evaluate[string](`ended ? JSON.stringify(got) : ''`))
 			return err != nil || got != ""
 		}, 30*time.Second, time.Millisecond)
 		require.NoError(t, err)

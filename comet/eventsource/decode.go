@@ -16,32 +16,31 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Decode returns the adapter that hands on the events of a stream of bytes for which a
-// browser would call listeners, as soon as the line end after each has come. Lines end
-// with LF, CR or CR LF. A byte order mark before all is skipped, and bytes that are not
-// UTF-8 are replaced by U+FFFD. Fields that the HTML standard does not know, or whose value
-// it does not allow, are ignored, and so are comments. An event that is not complete at EOF
-// is dropped.
+// Decode returns the adapter that parses the bytes of an event stream. It hands on the events
+// for which a browser would call listeners, each as soon as its blank line has arrived. Lines
+// end with LF, CR or CR LF. A byte order mark at the beginning is skipped, and bytes that are
+// not UTF-8 are replaced with U+FFFD. Comments are ignored, and so are fields with a name or a
+// value that the HTML standard does not allow.
 //
-// Every event has as its ID the last one that the stream has set, and as its Retry the last
-// time that was asked for: what to connect again with. ResetID and RetryAtOnce say that these
-// were set to nothing and to 0. So [Encode] writes events from which Decode makes the same
-// ones again. The strings of an event are memory of their own.
+// Each event has the ID and the Retry that the stream has set last, since a client connects
+// again with these. ResetID means that the last id was set to the empty string, and RetryAtOnce
+// that the last retry was 0. If [Encode] writes the events, Decode reads the same events again.
+// The strings of an event do not share memory with the chunks.
 //
-// A line of more than limit bytes, or one that together with the data before it is of more,
-// ends the run with an error that wraps [bufio.ErrTooLong], as soon as that is seen: Decode
-// holds no more than a small multiple of limit.
+// An event that is incomplete at EOF is dropped. If a line, together with the data lines before
+// it in the event, has more than limit bytes, the run ends with an error that wraps
+// [bufio.ErrTooLong], as soon as the limit is exceeded. Decode holds at most a small multiple of
+// limit.
 //
-// If the consumer ends on an event, the bytes after the line end that completed it are left
-// over; an event that it leaves over is not. Decode panics if limit is not positive.
-//
-// It is the reading side of Play's EventSource, which has none.
+// If the consumer ends on an event, the bytes after the line end that completed the event are
+// left over. An event that the consumer leaves over is lost. Decode panics if limit is not
+// positive.
 func Decode(limit int) enumeratee.Enumeratee[[]byte, Event] { return decode("Decode", limit, false) }
 
-// DecodeAll is [Decode] that also hands on, with NoData set, what only changes the ID or
-// asks for a Retry. A client that connects again has to know of those too, and so has a
-// program that passes the events on. A Retry counts as soon as its line has ended, so
-// DecodeAll hands it on at EOF, though the event that it stands in is dropped.
+// DecodeAll is [Decode], but also hands on events without data that change the ID or set a Retry.
+// Their NoData is set. Clients that connect again need these events, and so do programs that
+// forward the stream. A Retry takes effect as soon as its line has ended, so DecodeAll hands it
+// on at EOF even if its event is incomplete.
 func DecodeAll(limit int) enumeratee.Enumeratee[[]byte, Event] {
 	return decode("DecodeAll", limit, true)
 }
@@ -56,8 +55,8 @@ func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, 
 	})
 }
 
-// decoder is one attachment. The names of its fields are the standard's words, where it
-// has any.
+// decoder is the state of one attachment. Its fields have the names of the HTML standard where
+// there are any.
 type decoder struct {
 	cancelled func() iteratee.Step
 	stop      iteratee.Step
@@ -65,30 +64,30 @@ type decoder struct {
 	limit     int
 	all       bool
 
-	line    []byte // one that chunks before have begun
-	inLine  bool   // past the byte order mark, if there was one
-	afterCR bool   // an LF belongs to the line before
+	line    []byte // an incomplete line of earlier chunks
+	inLine  bool   // past the place of the byte order mark
+	afterCR bool   // an LF now would belong to the previous line end
 
 	eventType  string
 	data       []byte // each line with an LF
-	idBuffer   lastID // becomes the last event id with the end of the event
+	idBuffer   lastID // becomes id at the end of the event
 	id         lastID
 	retry      time.Duration
-	atOnce     bool // retry is a 0 that was asked for
-	retryAsked bool // by this event
+	atOnce     bool // the stream has set retry to 0
+	retryAsked bool // this event has set retry
 
 	end  iteratee.Step
-	left []byte // what follows the event on which the consumer ended
+	left []byte // the bytes after the event on which the consumer ended
 }
 
-// lastID is the last event id, which a stream can set to nothing.
+// lastID is the last event id. A stream can set it to the empty string.
 type lastID struct {
 	text string
 	set  bool
 }
 
 func (d *decoder) Next(chunk []byte) iteratee.Step {
-	lf := -1 // the next one in chunk, or its length; looked for once per LF, not once per line
+	lf := -1 // index of the next LF, or len(chunk); searched for once per LF, not once per line
 	for at := 0; at < len(chunk) && d.end.IsCont(); {
 		if lf < at {
 			if lf = bytes.IndexByte(chunk[at:], '\n'); lf < 0 {
@@ -122,7 +121,7 @@ func (d *decoder) Next(chunk []byte) iteratee.Step {
 		case chunk[n] == '\n':
 		case at == len(chunk):
 			d.afterCR = true
-		case lf == at: // it is not left over
+		case lf == at: // the LF of a CR LF is not left over
 			at++
 		}
 		if d.end.IsCont() {
@@ -182,7 +181,7 @@ func (d *decoder) dispatch() {
 	}
 }
 
-// state returns an event of what a client has to know when it connects again.
+// state returns an event with the values that a client needs to connect again.
 func (d *decoder) state() Event {
 	return Event{
 		ID: d.id.text, ResetID: d.id == lastID{set: true},
@@ -190,24 +189,24 @@ func (d *decoder) state() Event {
 	}
 }
 
-// parseRetry is what a number of milliseconds, all digits, stands for.
+// parseRetry parses a number of milliseconds, which must be all digits.
 func parseRetry(value string) (_ time.Duration, ok bool) {
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false
 	}
-	const most = math.MaxInt64 / int64(time.Millisecond)
+	const maxMS = math.MaxInt64 / int64(time.Millisecond)
 	ms, err := strconv.ParseInt(value, 10, 64)
-	if err != nil { // it is too large
-		ms = most
+	if err != nil { // too large
+		ms = maxMS
 	}
-	return time.Duration(min(ms, most)) * time.Millisecond, true
+	return time.Duration(min(ms, maxMS)) * time.Millisecond, true
 }
 
-// toString decodes UTF-8 as the standard does it. To do so field by field comes to the same
-// as before all, since no byte of ASCII is a part of what is not UTF-8.
+// toString decodes UTF-8 as the HTML standard does. Decoding each field gives the same result
+// as decoding the whole stream, since an ASCII byte is never part of an invalid sequence.
 func toString(b []byte) string {
 	if !utf8.Valid(b) {
-		b, _ = unicode.UTF8.NewDecoder().Bytes(b) // cannot fail: it replaces
+		b, _ = unicode.UTF8.NewDecoder().Bytes(b) // never fails: it replaces
 	}
 	return string(b)
 }

@@ -27,12 +27,12 @@ var ctx = context.Background()
 
 type events = []eventsource.Event
 
-// streams are such with the events that they make.
+// streams are event streams with the events that Decode reads from them.
 var streams = map[string]struct {
 	in   string
 	want events
 }{
-	// The standard's examples.
+	// The examples of the HTML standard.
 	"three messages": {
 		"data: This is the first message.\n\ndata: This is the second message, it\ndata: has two lines.\n\ndata: This is the third message.\n\n",
 		events{{Data: "This is the first message."}, {Data: "This is the second message, it\nhas two lines."}, {Data: "This is the third message."}},
@@ -106,7 +106,7 @@ func TestDecodeAll(t *testing.T) {
 	}
 }
 
-// An event is handed on with the CR that may be half of its end.
+// An event is handed on at a CR, without waiting for the LF that may follow.
 func TestDecodeDoesNotWait(t *testing.T) {
 	var got events
 	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.ForEach(func(_ context.Context, e eventsource.Event) error {
@@ -125,9 +125,9 @@ func TestLeftOver(t *testing.T) {
 		for _, chunk := range chunks {
 			in = append(in, []byte(chunk))
 		}
-		it := iteratee.FlatMap(enumeratee.Transform(eventsource.Decode(100), iteratee.Head[eventsource.Event]()),
+		all := iteratee.FlatMap(enumeratee.Transform(eventsource.Decode(100), iteratee.Head[eventsource.Event]()),
 			func(*eventsource.Event) iteratee.Iteratee[[]byte, []byte] { return iteratee.Consume[byte]() })
-		left, err := enumerator.Run(ctx, enumerator.FromSlice(in), it)
+		left, err := enumerator.Run(ctx, enumerator.FromSlice(in), all)
 		require.NoError(t, err)
 		return string(left)
 	}
@@ -175,8 +175,8 @@ func TestLimit(t *testing.T) {
 	assert.PanicsWithValue(t, "comet/eventsource: DecodeAll: limit must be positive, got -1", func() { eventsource.DecodeAll(-1) })
 }
 
-// A source may use its memory again.
-func TestDecodeKeepsNothingOfAChunk(t *testing.T) {
+// A source may reuse the memory of a chunk.
+func TestDecodeDoesNotKeepChunks(t *testing.T) {
 	var got events
 	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.ForEach(func(_ context.Context, e eventsource.Event) error {
 		got = append(got, e)
@@ -190,10 +190,10 @@ func TestDecodeKeepsNothingOfAChunk(t *testing.T) {
 	assert.Equal(t, events{{Name: "abc", ID: "def", Data: "ghi\njkl"}}, got)
 }
 
-// cut cuts s into chunks of size bytes, the last one maybe less.
+// cut cuts s into chunks of size bytes. The last one may be shorter.
 func cut(s string, size int) [][]byte { return slices.Collect(slices.Chunk([]byte(s), size)) }
 
-// anyText draws strings that are likely to be trouble.
+// anyText draws strings that are likely to cause trouble.
 func anyText() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.StringOf(rapid.SampledFrom([]rune("\r\n\r\n: ad\x00\ufeffé"))),
@@ -203,13 +203,13 @@ func anyText() *rapid.Generator[string] {
 	)
 }
 
-// What is sent is what arrives, whatever it holds and however it is cut.
+// Decode reads the events that Encode writes, whatever they contain and however they are cut.
 func TestRoundTrip(t *testing.T) {
 	lineEnd := regexp.MustCompile(`\r\n?`)
 	rapid.Check(t, func(t *rapid.T) {
 		oneLine := rapid.Map(anyText(), func(s string) string { return strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(s) })
 		var in, want events
-		var state eventsource.Event // of the client
+		var state eventsource.Event // the client's last ID and Retry
 		for range rapid.IntRange(0, 5).Draw(t, "events") {
 			e := eventsource.Event{
 				Name: oneLine.Draw(t, "name"), ID: oneLine.Draw(t, "id"), Comment: anyText().Draw(t, "comment"),
@@ -249,7 +249,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// requireSameWhenWritten requires that what Encode makes of events is decoded to the same.
+// requireSameWhenWritten requires that decode reads the events want when Encode writes them.
 func requireSameWhenWritten(t require.TestingT, want events, decode func(int) enumeratee.Enumeratee[[]byte, eventsource.Event]) {
 	chunks, err := through(eventsource.Encode(), want...)
 	require.NoError(t, err)
@@ -258,8 +258,8 @@ func requireSameWhenWritten(t require.TestingT, want events, decode func(int) en
 	require.Equal(t, want, got)
 }
 
-// What has been decoded can be written: nothing of it is lost, nor of what a client has to
-// know when it connects again.
+// Decoded events can be written again without losing anything that a client needs, including the
+// values with which it connects again.
 func TestDecodedEventsCanBeWritten(t *testing.T) {
 	for name, c := range streams {
 		t.Run(name, func(t *testing.T) {
@@ -280,13 +280,13 @@ func TestDecodedEventsCanBeWritten(t *testing.T) {
 func decoded(s string) string {
 	s, err := unicode.UTF8.NewDecoder().String(s)
 	if err != nil {
-		panic(err) // it replaces what is malformed
+		panic(err) // impossible: the decoder replaces malformed bytes
 	}
 	return s
 }
 
-// Whatever the fields hold, there is one event, or an error.
-func TestNothingIsForged(t *testing.T) {
+// Whatever the fields contain, the result is one event or an error.
+func TestEventsCannotBeForged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := eventsource.Event{
 			Name: anyText().Draw(t, "name"), ID: anyText().Draw(t, "id"), Data: anyText().Draw(t, "data"), Comment: anyText().Draw(t, "comment"),
@@ -304,15 +304,15 @@ func TestNothingIsForged(t *testing.T) {
 	})
 }
 
-// model is the standard's algorithm on a stream that is there as a whole.
+// model is the algorithm of the HTML standard, for a complete stream.
 func model(stream []byte) (got events) {
 	text := strings.TrimPrefix(decoded(string(stream)), "\ufeff")
 	lines := regexp.MustCompile(`\r\n|\r|\n`).Split(text, -1)
 	var name, data string
-	var id, last *string // nil until there is one
+	var id, last *string // nil until the stream sets one
 	var retry *time.Duration
 	var asked bool
-	tell := func(e eventsource.Event) {
+	add := func(e eventsource.Event) {
 		if last != nil {
 			e.ID, e.ResetID = *last, *last == ""
 		}
@@ -326,9 +326,9 @@ func model(stream []byte) (got events) {
 			news := asked || (id == nil) != (last == nil) || id != nil && *id != *last
 			last, asked = id, false
 			if data != "" {
-				tell(eventsource.Event{Name: name, Data: strings.TrimSuffix(data, "\n")})
+				add(eventsource.Event{Name: name, Data: strings.TrimSuffix(data, "\n")})
 			} else if news {
-				tell(eventsource.Event{NoData: true})
+				add(eventsource.Event{NoData: true})
 			}
 			name, data = "", ""
 			continue
@@ -346,9 +346,9 @@ func model(stream []byte) (got events) {
 		case "retry":
 			if regexp.MustCompile(`^[0-9]+$`).MatchString(m[2]) {
 				ms, err := strconv.ParseInt(m[2], 10, 64)
-				const most = math.MaxInt64 / 1_000_000
-				if err != nil || ms > most {
-					ms = most
+				const maxMS = math.MaxInt64 / 1_000_000
+				if err != nil || ms > maxMS {
+					ms = maxMS
 				}
 				d := time.Duration(ms) * time.Millisecond
 				retry, asked = &d, true
@@ -356,13 +356,13 @@ func model(stream []byte) (got events) {
 		}
 	}
 	if asked {
-		tell(eventsource.Event{NoData: true})
+		add(eventsource.Event{NoData: true})
 	}
 	return got
 }
 
-// Whatever the bytes, and however they are cut, the events are those of the standard, and
-// can be written again. With a limit they are the first of them.
+// For any bytes, cut anywhere, the events are those of the HTML standard, and they can be written
+// again. With a limit, the result is a prefix of them.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		"data:a\n\n", "\ufeffdata: a\r\rdata\r\n\r\n", "id:1\n\nid\nretry:10\n\nevent:x\ndata:\xff\n\n", ": x\n\n\n\ndata:a", "id:a\x00\n\nretry:99999999999999999999\n\n",
@@ -388,7 +388,7 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, oneErr == nil, err == nil)
 		require.True(t, len(one) <= len(got) && slices.Equal(one, got[:len(one)]))
 		for _, e := range one {
-			require.LessOrEqual(t, len(e.Data), 3*(int(limit)+1), "U+FFFD is longer than what it replaces")
+			require.LessOrEqual(t, len(e.Data), 3*(int(limit)+1), "U+FFFD is longer than the byte that it replaces")
 		}
 	})
 }

@@ -12,59 +12,62 @@ const (
 	// ContentType is the content type of an event stream.
 	ContentType = "text/event-stream; charset=utf-8"
 
-	// Heartbeat is an empty comment, which keeps an idle connection open. Clients ignore it. It
-	// has one line end: a blank line would end an event, and some clients dispatch an empty one.
+	// Heartbeat is an empty comment, which keeps an idle connection open. Clients ignore it. No
+	// blank line follows it, since a blank line would end an event, and some clients dispatch an
+	// empty one.
 	//
-	// Play's EventSource.keepAlive sends a blank line too.
+	// Play calls it EventSource.keepAlive, and sends a blank line too.
 	Heartbeat = ":\n"
 
-	// HeartbeatEvent is an event named heartbeat without text. Unlike [Heartbeat], a page can
-	// listen for it, and so notice when a stream has gone silent: the script of package client
-	// does. It leaves the last id as it is.
+	// HeartbeatEvent is an event named heartbeat with empty data. A page can listen for it, unlike
+	// [Heartbeat], and so notice that a stream has fallen silent. The script of package client
+	// does so. The event does not change the last id.
 	HeartbeatEvent = "event: heartbeat\ndata:\n\n"
 )
 
-// An Event is what is sent to the listeners of a client, or tells a client something. The
-// zero Event is a message without text.
+// An Event is one event of a stream. It carries data for the listeners of a client, settings for
+// the client, or both. The zero Event is a message with empty data.
 //
-// It is Play's EventSource.Event, which knows neither Retry nor, in Play 2.x, Comment.
+// Play calls it EventSource.Event, without Retry and, in Play 2.x, without Comment.
 type Event struct {
-	// Name says which listeners are called; those of message if it is empty.
+	// Name is the type of the event, whose listeners are called. If it is empty, the type is
+	// message.
 	Name string
 
-	// ID is what the client says it has seen when it connects again, in the header
-	// Last-Event-ID. If it is empty, that stays what it was, unless ResetID is set.
+	// ID becomes the last id of the client, which it sends in the header Last-Event-ID when it
+	// connects again. If ID is empty, the last id does not change, unless ResetID is set.
 	ID string
 
 	// ResetID makes the client forget the last id, so that it sends no Last-Event-ID. It is
-	// an id field without a value.
+	// sent as an id field without a value.
 	ResetID bool
 
-	// Retry is how long the client is to wait before it connects again, if not 0. It is
-	// sent in milliseconds, rounded up.
+	// Retry is the time that the client waits before it connects again. It is sent in
+	// milliseconds, rounded up. Zero does not change it.
 	Retry time.Duration
 
-	// RetryAtOnce tells the client not to wait before it connects again. It is a retry of 0.
+	// RetryAtOnce makes the client connect again without waiting. It is sent as a retry of 0.
 	RetryAtOnce bool
 
 	// Data is the text for the listeners.
 	Data string
 
-	// NoData says that no listener is called: the event is for its other fields.
+	// NoData sends the event without data, so that no listener is called.
 	NoData bool
 
 	// Comment is not delivered to listeners. It is visible only in the stream itself.
 	Comment string
 }
 
-// AppendText appends the event as it stands in a stream. A blank line ends it, unless it is
-// nothing but a comment; an event with NoData set and nothing else appends nothing.
+// AppendText implements [encoding.TextAppender]: it appends the event in the format of an event
+// stream. The event ends with a blank line, unless it consists of a comment only. If NoData is
+// set and all other fields are zero, nothing is appended.
 //
-// It fails, and appends nothing, if Name or ID holds CR or LF, if ID holds NUL, if Retry is
-// negative, or if a flag contradicts a field: NoData and Data, ResetID and ID, RetryAtOnce
-// and Retry.
+// AppendText returns an error and appends nothing if Name or ID contains CR or LF, if ID
+// contains NUL, if Retry is negative, or if a flag contradicts a field: NoData and Data,
+// ResetID and ID, RetryAtOnce and Retry.
 //
-// It is Play's Event.formatted, which lets events be forged.
+// Play calls it Event.formatted, where a line end can forge an event.
 func (e Event) AppendText(b []byte) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return b, err
@@ -99,7 +102,7 @@ func (e Event) AppendText(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// check returns why the event cannot be sent, or nil.
+// check returns an error if the event cannot be sent.
 func (e Event) check() error {
 	switch {
 	case strings.ContainsAny(e.Name, "\r\n"):
@@ -118,7 +121,7 @@ func (e Event) check() error {
 	return nil
 }
 
-// appendLines appends each line of text, which end with LF, CR or CR LF, as a field.
+// appendLines appends each line of text as a field. Lines end with LF, CR or CR LF.
 func appendLines(b []byte, field, text string) []byte {
 	for {
 		b = append(b, field...)

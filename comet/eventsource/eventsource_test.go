@@ -18,10 +18,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// through runs es through t and returns all that comes out.
-func through[From, To any](t enumeratee.Enumeratee[From, To], es ...From) ([]To, error) {
+// through runs es through adapter and returns the elements that adapter hands on.
+func through[From, To any](adapter enumeratee.Enumeratee[From, To], es ...From) ([]To, error) {
 	var got []To
-	for e, err := range enumerator.All(ctx, enumerator.Through(enumerator.FromSlice(es), t)) {
+	for e, err := range enumerator.All(ctx, enumerator.Through(enumerator.FromSlice(es), adapter)) {
 		if err != nil {
 			return got, err
 		}
@@ -30,10 +30,10 @@ func through[From, To any](t enumeratee.Enumeratee[From, To], es ...From) ([]To,
 	return got, nil
 }
 
-// textOf is what t makes of messages, in one piece.
-func textOf[E any](tb testing.TB, t enumeratee.Enumeratee[E, []byte], messages ...E) string {
+// textOf returns the chunks that adapter makes of messages, in one piece.
+func textOf[E any](tb testing.TB, adapter enumeratee.Enumeratee[E, []byte], messages ...E) string {
 	tb.Helper()
-	chunks, err := through(t, messages...)
+	chunks, err := through(adapter, messages...)
 	require.NoError(tb, err)
 	require.Len(tb, chunks, len(messages))
 	var text string
@@ -43,7 +43,7 @@ func textOf[E any](tb testing.TB, t enumeratee.Enumeratee[E, []byte], messages .
 	return text
 }
 
-// These are Play's, as its current version formats them.
+// The first events have the format of Play's current version.
 func TestFormat(t *testing.T) {
 	for _, c := range []struct {
 		event eventsource.Event
@@ -61,7 +61,7 @@ func TestFormat(t *testing.T) {
 		{eventsource.Event{Data: "\n\r\r\n\n"}, "data: \ndata: \ndata: \ndata: \ndata: \n\n"},
 		{eventsource.Event{Name: "baz", ID: "bar", Data: "foo", Comment: "comment\nline 2"}, "event: baz\nid: bar\ndata: foo\n: comment\n: line 2\n\n"},
 
-		// These are not in Play.
+		// Play does not have these.
 		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, "event: n\nid: i\nretry: 3000\ndata: d\n: c\n\n"},
 		{eventsource.Event{NoData: true}, ""},
 		{eventsource.Event{NoData: true, Comment: "hi"}, ": hi\n"},
@@ -85,7 +85,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeSent(t *testing.T) {
+func TestInvalidEvents(t *testing.T) {
 	for want, events := range map[string][]eventsource.Event{
 		"the name of an event must not hold a line end": {{Name: "a\nb"}, {Name: "\r"}, {Name: "a\r\ndata: b"}, {Name: "a\n\n", NoData: true}},
 		"the id of an event must hold neither":          {{ID: "1\n"}, {ID: "\r1"}, {ID: "1\r\n\r\ndata: forged"}, {ID: "\x00"}, {ID: "1\x002"}},
@@ -112,7 +112,7 @@ func TestString(t *testing.T) {
 	assert.Equal(t, "data: foo\n\ndata: bar\n\ndata: \n\n", textOf(t, eventsource.String(), "foo", "bar", ""))
 	chunks, err := through(eventsource.String())
 	require.NoError(t, err)
-	assert.Empty(t, chunks, "nothing goes out before the first message")
+	assert.Empty(t, chunks, "nothing is sent before the first message")
 }
 
 func TestJSON(t *testing.T) {
@@ -125,7 +125,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestMessages(t *testing.T) {
-	// As with Play's extractors, a pair gives its first part as the name.
+	// As with Play's extractors, the first part of a pair is the name.
 	pair := func(p [2]string) (eventsource.Event, error) {
 		if p[0] == "" {
 			return eventsource.Event{}, errBroken
@@ -141,9 +141,8 @@ func TestMessages(t *testing.T) {
 
 var errBroken = errors.New("broken")
 
-// No client takes a heartbeat, or another comment, for the end of an event, wherever between
-// two lines it comes.
-func TestCommentsEndNoEvent(t *testing.T) {
+// A heartbeat or another comment does not end an event, wherever it stands between two lines.
+func TestCommentsDoNotEndEvents(t *testing.T) {
 	assert.Equal(t, ":\n", eventsource.Heartbeat)
 	comment, err := eventsource.Event{NoData: true, Comment: "two\nlines"}.AppendText(nil)
 	require.NoError(t, err)
@@ -155,8 +154,8 @@ func TestCommentsEndNoEvent(t *testing.T) {
 	}
 }
 
-// A consumer that changes the chunks it was handed changes nobody else's.
-func TestRecipe(t *testing.T) {
+// A consumer that changes its chunks does not change those of other runs.
+func TestConcurrentRuns(t *testing.T) {
 	encode, decode := eventsource.String(), eventsource.Decode(100)
 	var runs sync.WaitGroup
 	for range 8 {
@@ -187,7 +186,7 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 	assert.NoError(t, enumerateetest.Test(eventsource.DecodeAll(8), append(in, []byte("data: 56789\n"))))
 }
 
-// An event takes one allocation, that of its chunk.
+// An event takes one allocation, for its chunk.
 func TestAllocations(t *testing.T) {
 	var chunk []byte
 	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(t.Context()), iteratee.Sink[[]byte]{

@@ -12,7 +12,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// show prints what adapter makes of messages.
+// show prints the chunks that adapter makes of messages.
 func show[E any](adapter enumeratee.Enumeratee[E, []byte], messages ...E) {
 	stream := enumerator.Through(enumerator.Of(messages...), adapter)
 	for chunk, err := range enumerator.All(context.Background(), stream) {
@@ -134,7 +134,7 @@ func ExampleWithPosition() {
 	// data: {"from":"1z-9","count":3}
 }
 
-// The events that FromString and FromJSON make can be changed before they are sent.
+// The events of FromString and FromJSON can be changed before they are sent.
 func ExampleFromJSON() {
 	type move struct {
 		X int `json:"x"`
@@ -155,7 +155,7 @@ func ExampleFromString() {
 	// Output: kiki <nil>
 }
 
-// The bytes of another server come in any pieces.
+// The bytes of an upstream server arrive in arbitrary pieces.
 func ExampleWholeEvents() {
 	pieces := enumerator.Of([]byte("data: ki"), []byte("ki\n\ndata: two\nda"), []byte("ta: lines\n\ndata: cut sho"))
 	for chunk, err := range enumerator.All(context.Background(), enumerator.Through(pieces, eventsource.WholeEvents(1<<20))) {

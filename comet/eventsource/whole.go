@@ -9,22 +9,23 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// WholeEvents returns the adapter that hands on an event stream in chunks of whole events, with
-// their bytes unchanged. It is for a gateway: bytes come from an upstream server in any pieces,
-// and a heartbeat or an event that goes out between two of them must not fall into the middle of
-// an event. An event is handed on as soon as it has ended, and so is a comment between two events.
+// WholeEvents returns the adapter that regroups the bytes of an event stream into chunks of
+// whole events. It does not change the bytes. It is for a gateway: an upstream server's bytes
+// arrive in arbitrary pieces, and a heartbeat or another event between two pieces could fall
+// into the middle of an event. WholeEvents hands on an event, or a comment between two events,
+// as soon as it is complete.
 //
-// An event that is not complete at EOF is dropped, as clients do with it: bytes that are sent
-// after it would become a part of it. A byte order mark before all is dropped too, since it is one
-// only at the beginning, and a heartbeat can be sent before it.
+// An event that is incomplete at EOF is dropped, as clients drop it: bytes sent after it would
+// become a part of it. A byte order mark at the beginning is dropped too, since a heartbeat can
+// be sent before it, and it is a mark only at the very beginning of a stream.
 //
-// An event of more than limit bytes, with the comments in it, ends the run with an error that
-// wraps [bufio.ErrTooLong], as soon as that is seen; the events before it have been handed on by
-// then. So WholeEvents holds no more than limit and the chunk that it is handed. Events that are within
-// one chunk are handed on as a part of it, and not as a copy.
+// An event of more than limit bytes, including comments in it, ends the run with an error that
+// wraps [bufio.ErrTooLong], as soon as it exceeds the limit. The events before it are handed on
+// first. WholeEvents holds at most limit bytes and the current chunk. After the first chunk it
+// copies bytes only if an event spans several chunks.
 //
-// If the consumer ends on a chunk, the bytes that follow are left over, and before them what the
-// consumer leaves over. WholeEvents panics if limit is not positive.
+// If the consumer ends on a chunk, its leftovers and the bytes after the chunk are left over.
+// WholeEvents panics if limit is not positive.
 func WholeEvents(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	events := whole.Chunks(whole.Format{
 		Name:    "comet/eventsource: WholeEvents",
@@ -34,12 +35,12 @@ func WholeEvents(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	return enumeratee.Compose(withoutMark, events)
 }
 
-// scanner looks for the ends of events, and of comments between them.
+// scanner finds the ends of events and of comments between them.
 type scanner struct {
-	inEvent bool // a field has come
+	inEvent bool // the event has a field
 	inLine  bool // the line is not empty
-	comment bool // and begins with a colon
-	afterCR bool // an LF belongs to the line before
+	comment bool // the line begins with a colon
+	afterCR bool // an LF now would belong to the previous line end
 }
 
 func (s *scanner) scan(chunk []byte) int {

@@ -59,7 +59,7 @@ func TestWholeEvents(t *testing.T) {
 }
 
 func TestWholeEventsLimit(t *testing.T) {
-	for stream, want := range map[string]string{ // what fits
+	for stream, want := range map[string]string{ // the part within the limit
 		"data:56789\n\ndata:56789\n\n":     "data:56789\n\ndata:56789\n\n",
 		"data:a\n\ndata:567890\n\n":        "data:a\n\n",
 		"data:a\n\n5678901234567":          "data:a\n\n",
@@ -81,22 +81,22 @@ func TestWholeEventsLimit(t *testing.T) {
 	assert.PanicsWithValue(t, "comet/eventsource: WholeEvents: limit must be positive, got 0", func() { eventsource.WholeEvents(0) })
 }
 
-// All bytes that have not been consumed are left over, also a part of an event.
+// All bytes that have not been consumed are left over, including a part of an event.
 func TestWholeEventsLeftOver(t *testing.T) {
 	for _, n := range []int{1, 3, 9} {
 		first := enumeratee.Transform(eventsource.WholeEvents(100), enumeratee.Transform(chunks.Take[byte](n), iteratee.Consume[byte]()))
-		it := iteratee.FlatMap(first, func(got []byte) iteratee.Iteratee[[]byte, []byte] {
+		all := iteratee.FlatMap(first, func(got []byte) iteratee.Iteratee[[]byte, []byte] {
 			assert.Equal(t, "data: a\n\n"[:n], string(got))
 			return iteratee.Consume[byte]()
 		})
-		left, err := enumerator.Run(ctx, enumerator.Of([]byte("dat"), []byte("a: a\n\nid"), []byte(": 1\n\n")), it)
+		left, err := enumerator.Run(ctx, enumerator.Of([]byte("dat"), []byte("a: a\n\nid"), []byte(": 1\n\n")), all)
 		require.NoError(t, err)
 		assert.Equal(t, "data: a\n\n"[n:]+"id: 1\n\n", string(left))
 	}
 }
 
-// A source may use its memory again when WholeEvents has been handed a chunk.
-func TestWholeEventsKeepsNothingOfAChunk(t *testing.T) {
+// A source may reuse the memory of a chunk after WholeEvents has received it.
+func TestWholeEventsDoesNotKeepChunks(t *testing.T) {
 	var got []byte
 	sink, _ := eventsource.WholeEvents(100).Attach(enumeratee.NewStage(ctx), iteratee.Sink[[]byte]{
 		Next: func(chunk []byte) iteratee.Step { got = append(got, chunk...); return iteratee.StepCont },
@@ -112,8 +112,8 @@ func TestWholeEventsKeepsNothingOfAChunk(t *testing.T) {
 	assert.Equal(t, strings.TrimPrefix(stream, "\ufeff"), string(got))
 }
 
-// Whatever the bytes, and however they are cut: they are handed on as they are, up to an event
-// that is not complete, and an event between any two chunks changes no other.
+// For any bytes, cut anywhere, WholeEvents hands on the same bytes up to an incomplete event, and
+// an event between any two chunks does not change the others.
 func FuzzWholeEvents(f *testing.F) {
 	for _, c := range streams {
 		f.Add([]byte(c.in), uint8(0))

@@ -25,11 +25,11 @@ import (
 //     if its consumer is still open. EOF never reaches the consumer, and has no effect after
 //     the end of the consumer.
 //   - output: a consumer that ends early gets the first elements of the whole output.
-//   - short cut: it has none of those of its consumer, unless it has its Next as well. Its Batch
-//     takes no element after the one during which over was set.
+//   - Offer: offered several elements at once, it takes no element after the one during which the
+//     context has ended.
 //   - Transform: attached to a consumer by [enumeratee.Transform], it keeps the laws that
-//     [iterateetest.Test] checks. So it is a recipe, Batch does what Next does, and the
-//     leftovers are the end of the input.
+//     [iterateetest.Test] checks. So it is a recipe, and the leftovers are the end of the
+//     input.
 //   - Through: attached to a source by [enumerator.Through], it makes the same elements from
 //     the same number of elements of the source. A source that follows finds the consumer
 //     open.
@@ -51,10 +51,9 @@ func Test[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) erro
 	for n := range len(in) + 1 {
 		c.stops(in[:n])
 	}
-	c.shortCuts()
 	if c.Err() == nil { // otherwise the other checks would report the same again
 		c.all = c.attach(in, &consumer[To]{})
-		c.overInBatch()
+		c.endInOffer()
 		for k := range len(c.all.got) + 1 {
 			for _, to := range consumers[To](k) {
 				c.transform(to)

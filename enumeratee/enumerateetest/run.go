@@ -3,11 +3,10 @@ package enumerateetest
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
-	"unsafe"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/report"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -17,6 +16,7 @@ type consumer[To any] struct {
 	last   int           // the number of the element with which it ends, 0 for never
 	end    iteratee.Step // its answer then
 	leaves bool          // whether it leaves that element over
+	taken  func(n int)   // if set, is called with the number of each element
 
 	got    []To
 	nexts  int
@@ -24,99 +24,68 @@ type consumer[To any] struct {
 	answer iteratee.Step
 }
 
-func (c *consumer[To]) sink() iteratee.Sink[To] {
-	return iteratee.Sink[To]{
-		Next: func(e To) iteratee.Step {
-			c.nexts++
-			if c.answer.IsCont() {
-				if c.got = append(c.got, e); len(c.got) == c.last {
-					c.answer = c.end
-				}
-			}
-			return c.answer
-		},
-		EOF: func() iteratee.Step {
-			c.eofs++
-			return iteratee.StepDone
-		},
-		Rest: func() iteratee.Input[To] {
-			if c.leaves && !c.answer.IsCont() {
-				return iteratee.El(c.got[c.last-1])
-			}
-			return iteratee.Empty[To]()
-		},
-	}
-}
-
-// shortCuts attaches t to a consumer that has every short cut. One of those must not go around a Next
-// of the adapter's own: no stream tells that where the adapter only looks on.
-func (c *check[From, To]) shortCuts() {
-	ctx, end := iteratee.NewRun(context.Background())
-	defer end()
-	stage := enumeratee.NewStage(ctx)
-	defer stage.End()
-
-	inner := (&consumer[To]{}).sink()
-	inner.Batch = func([]To, *atomic.Bool) (int, iteratee.Step) { return 0, iteratee.StepDone }
-	inner.Keep = func(To) bool { return true }
-	inner.Kept = func(To) iteratee.Step { return iteratee.StepDone }
-	inner.Reset = func() iteratee.Step { return iteratee.StepDone }
-	outer, step := c.t.Attach(stage, inner)
-	if !step.IsCont() || sameFunc(outer.Next, inner.Next) {
-		return
-	}
-	for _, cut := range []struct {
-		name string
-		same bool
-	}{
-		{"Batch", sameFunc(outer.Batch, inner.Batch)},
-		{"Keep", sameFunc(outer.Kept, inner.Kept) && sameFunc(outer.Keep, inner.Keep)},
-		{"Reset", sameFunc(outer.Reset, inner.Reset)},
-	} {
-		if cut.same {
-			c.Wrong("short cut "+cut.name, "its Next is not that of its consumer, and its %s is: that goes around Next; it must be cleared, or made to do what Next does", cut.name)
+func (c *consumer[To]) Next(e To) iteratee.Step {
+	c.nexts++
+	if c.answer.IsCont() {
+		if c.got = append(c.got, e); len(c.got) == c.last {
+			c.answer = c.end
+		}
+		if c.taken != nil {
+			c.taken(len(c.got))
 		}
 	}
+	return c.answer
 }
 
-// overInBatch sets over while a Batch hands on each element.
-func (c *check[From, To]) overInBatch() {
+func (c *consumer[To]) EOF() iteratee.Step {
+	c.eofs++
+	return iteratee.StepDone
+}
+
+func (c *consumer[To]) Rest() iteratee.Input[To] {
+	if c.leaves && !c.answer.IsCont() {
+		return iteratee.El(c.got[c.last-1])
+	}
+	return iteratee.Empty[To]()
+}
+
+// Batch is a short cut that an adapter must not take instead of its own Next.
+func (c *consumer[To]) Batch(es []To, ended *fast.Flag) (n int, step iteratee.Step) {
+	for n < len(es) && step.IsCont() && !ended.Load() {
+		step = c.Next(es[n])
+		n++
+	}
+	return n, step
+}
+
+// endInOffer ends the context while the adapter, which was offered several elements at once, hands on each
+// element.
+func (c *check[From, To]) endInOffer() {
 	for k, at := range c.all.handed {
 		if at == 0 {
 			continue // not while it was handed an element
 		}
-		if n := c.batch(k + 1); n > at {
-			c.Wrong("short cut Batch", "over %v it has taken %d elements, though over was set during the element %d; it must look at over before each", c.in, n, at)
+		if n := c.offer(k + 1); n > at {
+			c.Wrong("Offer", "over %v it has taken %d elements, though the context had ended during the element %d; it must look before each", c.in, n, at)
 		}
 	}
 }
 
-// batch has t take c.in in one Batch, during which over is set with the last element that is handed
-// on. It returns how many t has taken, 0 if it has no Batch.
-func (c *check[From, To]) batch(last int) (n int) {
+// offer offers c.in to the adapter at once. The context ends with the last element that is handed on. It
+// returns the number of elements that the adapter has taken, 0 if it has no way to take several at once.
+func (c *check[From, To]) offer(last int) (n int) {
 	ctx, end := iteratee.NewRun(context.Background())
 	defer end()
 	stage := enumeratee.NewStage(ctx)
 	defer stage.End()
 
-	var over atomic.Bool
-	to := &consumer[To]{}
-	inner := to.sink()
-	next := inner.Next
-	inner.Next = func(e To) iteratee.Step {
-		over.Store(over.Load() || len(to.got)+1 == last)
-		return next(e)
-	}
-	if outer, step := c.t.Attach(stage, inner); step.IsCont() && outer.Batch != nil {
-		n, _ = outer.Batch(c.in, &over)
+	var ended fast.Flag
+	inner := &consumer[To]{taken: func(n int) { ended.Store(ended.Load() || n == last) }}
+	outer, step := c.t.Attach(stage, inner)
+	if b, ok := outer.(fast.Batcher[From, iteratee.Step]); ok && step.IsCont() {
+		n, _ = b.Batch(c.in, &ended)
 	}
 	return n
-}
-
-// sameFunc reports whether f and g are one value: not only the same code, but the same closure.
-func sameFunc(f, g any) bool {
-	closure := func(f any) unsafe.Pointer { return (*[2]unsafe.Pointer)(unsafe.Pointer(&f))[1] }
-	return closure(f) == closure(g)
 }
 
 // attached is the outcome of a run in which the kit itself drove the adapter.
@@ -136,11 +105,7 @@ func (c *check[From, To]) attach(in []From, to *consumer[To]) (a attached[From, 
 	stage := enumeratee.NewStage(ctx)
 	defer stage.End()
 
-	sink, step := c.t.Attach(stage, to.sink())
-	if sink.Next == nil || sink.EOF == nil || sink.Rest == nil {
-		c.Wrong("Attach", "Next, EOF or Rest of the adapter is not set")
-		return a
-	}
+	sink, step := c.t.Attach(stage, to)
 	at := 0
 	look := func(when string, step iteratee.Step) {
 		for len(a.handed) < len(to.got) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -44,15 +45,22 @@ type consumer[E any] struct {
 var errGaveUp = fmt.Errorf("enumeratortest: the source does not stop: it has given %d elements too many", patience)
 
 func (c *consumer[E]) sink() iteratee.Sink[E] {
-	s := iteratee.Sink[E]{Next: c.next, EOF: c.eof, Rest: iteratee.Empty[E]}
 	if c.by == byBatch {
-		one := s
-		s.Batch = one.Offer
+		return batching[E]{c}
 	}
-	return s
+	return c
 }
 
-func (c *consumer[E]) next(e E) iteratee.Step {
+// batching is a consumer that can take several elements at once.
+type batching[E any] struct{ *consumer[E] }
+
+func (b batching[E]) Batch(es []E, ended *fast.Flag) (n int, step iteratee.Step) {
+	return fast.Offer[E, iteratee.Step](b.consumer, es, ended)
+}
+
+func (c *consumer[E]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }
+
+func (c *consumer[E]) Next(e E) iteratee.Step {
 	if !c.answer.IsCont() {
 		c.late++
 	} else {
@@ -73,7 +81,7 @@ func (c *consumer[E]) next(e E) iteratee.Step {
 	return c.answer
 }
 
-func (c *consumer[E]) eof() iteratee.Step {
+func (c *consumer[E]) EOF() iteratee.Step {
 	c.eofs++
 	if c.answer.IsCont() {
 		c.answer = iteratee.StepDone

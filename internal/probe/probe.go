@@ -49,20 +49,31 @@ type Counted[E, A any] struct {
 
 // Iteratee returns the counting Iteratee.
 func (c *Counted[E, A]) Iteratee() iteratee.Iteratee[E, A] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[E, A] {
-		r := c.It.Start(ctx)
-		next, eof := r.Next, r.EOF
-		r.Batch, r.Keep = nil, nil
-		r.Next = func(e E) iteratee.Step { c.Nexts.Add(1); return next(e) }
-		r.EOF = func() iteratee.Step { c.EOFs.Add(1); return eof() }
-		return r
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[E, A], iteratee.Step) {
+		r, step := c.It.Start(ctx)
+		return &counting[E, A]{r, c}, step
 	})
+}
+
+type counting[E, A any] struct {
+	iteratee.Running[E, A]
+	calls *Counted[E, A]
+}
+
+func (c *counting[E, A]) Next(e E) iteratee.Step {
+	c.calls.Nexts.Add(1)
+	return c.Running.Next(e)
+}
+
+func (c *counting[E, A]) EOF() iteratee.Step {
+	c.calls.EOFs.Add(1)
+	return c.Running.EOF()
 }
 
 // Corks returns an Iteratee that notes each element, and "cork" or "uncork" whenever the source
 // changes that by [iteratee.Cork].
 func Corks[E any](note func(string)) iteratee.Iteratee[E, struct{}] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[E, struct{}] {
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[E, struct{}], iteratee.Step) {
 		last := false
 		iteratee.OnCork(ctx, func(corked bool) {
 			if corked != last {

@@ -1,4 +1,4 @@
-// Package whole regroups a stream of bytes so that its chunks end where units of it end, such as
+// Package whole regroups a stream of bytes so that its chunks end at the ends of units, such as
 // lines.
 package whole
 
@@ -12,28 +12,29 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Scanner looks for the ends of units. It is called with the bytes that follow those of its
-// last call, up to the end that it returned then, and returns where the first unit in them ends,
-// or -1 if none does.
+// A Scanner returns the length of the first unit in chunk, or -1 if no unit ends in it. If it
+// returns a length, its next call gets the bytes after that unit; otherwise its next call gets
+// the bytes after chunk. So the first unit of a chunk may have begun in earlier ones.
 type Scanner func(chunk []byte) int
 
-// A Format says what the units of a stream are.
+// A Format describes the units of a stream.
 type Format struct {
-	Name    string         // of the adapter, with its package, for errors and panics
-	Unit    string         // the name of a unit
-	Scanner func() Scanner // returns one for each attachment
+	Name    string         // the adapter's name, with its package, for errors and panics
+	Unit    string         // the name of a unit, for errors
+	Scanner func() Scanner // returns a Scanner for one attachment
 
-	// End completes a unit that is not complete at EOF. If it is empty, that unit is dropped.
+	// End completes a unit that is incomplete at EOF. If End is empty, the unit is dropped.
 	End string
 }
 
-// Chunks returns the adapter that hands on the bytes of a stream in chunks that end with a unit. It
-// hands on the bytes of a chunk that complete units, with the unit that earlier chunks have begun
-// before them. Units that lie within one chunk are a part of it, and not a copy.
+// Chunks returns the adapter that regroups the bytes of a stream into chunks that end with a
+// unit. From each chunk it hands on the bytes up to the end of the last complete unit, after
+// the bytes that it has kept from earlier chunks. It copies bytes only if a unit spans several
+// chunks.
 //
-// A unit of more than limit bytes ends the run with an error that wraps bufio.ErrTooLong, when the units before
-// it have been handed on. If the consumer ends on a chunk, the bytes that follow are left over, after
-// those that the consumer leaves over. Chunks panics if limit is not positive.
+// A unit of more than limit bytes ends the run with an error that wraps bufio.ErrTooLong, after
+// the units before it. If the consumer ends on a chunk, its leftovers and the bytes after the
+// chunk are left over. Chunks panics if limit is not positive.
 func Chunks(f Format, limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("%s: limit must be positive, got %d", f.Name, limit))
@@ -51,10 +52,10 @@ type chunks struct {
 	limit int
 	scan  Scanner
 
-	begun []byte // a unit that chunks before have begun
+	begun []byte // an incomplete unit of earlier chunks
 	end   iteratee.Step
-	after []byte // what follows the chunk on which the consumer has ended
-	added string // to that chunk
+	after []byte // the bytes after the chunk on which the consumer ended
+	added string // the End that was added to the last chunk
 }
 
 func (c *chunks) Next(chunk []byte) iteratee.Step {
@@ -81,8 +82,8 @@ func (c *chunks) Next(chunk []byte) iteratee.Step {
 	return c.end
 }
 
-// split returns how many bytes of chunk belong to units that end in it, and whether the one that
-// follows fits the limit so far.
+// split returns how many bytes of chunk belong to units that end in it, and whether the next
+// unit is within the limit so far.
 func (c *chunks) split(chunk []byte) (whole int, fits bool) {
 	begun := len(c.begun)
 	for {

@@ -1,4 +1,4 @@
-// The program minify makes halley.min.js of halley.js, beside it.
+// Minify makes halley.min.js of halley.js, in the same folder.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// folder of the two files, from this one.
+// folder contains both files. It is relative to the folder of this program.
 const folder = "../.."
 
 func main() {
@@ -25,8 +25,8 @@ func main() {
 	}
 }
 
-// minify returns the script of a file without what browsers do not need. It is an error
-// if browsers of 2016 could not run it.
+// minify returns the minified script of file, for browsers of 2016. Syntax that cannot be
+// converted for them is an error.
 func minify(file string) ([]byte, error) {
 	source, err := os.ReadFile(file)
 	if err != nil {

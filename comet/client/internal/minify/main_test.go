@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheMinifiedScriptIsThatOfTheSource(t *testing.T) {
+func TestMinifiedScriptIsUpToDate(t *testing.T) {
 	want, err := minify(filepath.Join(folder, "halley.js"))
 	if err != nil {
 		t.Fatal(err)
@@ -17,11 +17,11 @@ func TestTheMinifiedScriptIsThatOfTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, got) {
-		t.Error("halley.min.js is not what is made of halley.js: run go generate ./comet/client")
+		t.Error("halley.min.js is out of date: run go generate ./comet/client")
 	}
 }
 
-func TestMistakesAreErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "wrong.js")
 	if err := os.WriteFile(file, []byte("(function () {\n  let x = ;\n})();"), 0o666); err != nil {
 		t.Fatal(err)
