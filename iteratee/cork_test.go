@@ -95,7 +95,7 @@ func TestCork(t *testing.T) {
 		"in a context that the consumer has derived": {
 			pairs(3),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {
-				return iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+				return iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
 					return corked(note).Start(context.WithValue(ctx, new(int), "value"))
 				})
 			},
@@ -114,21 +114,17 @@ func TestCork(t *testing.T) {
 		"not another run in the consumer": {
 			enumerator.Of(7),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {
-				return iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
-					r := corked(note).Start(ctx)
-					return iteratee.Running[int, struct{}]{
-						Sink: iteratee.Sink[int]{
-							Next: func(e int) iteratee.Step {
-								if _, err := enumerator.Run(ctx, pairs(2), iteratee.Ignore[int]()); err != nil {
-									return iteratee.StepError(err)
-								}
-								return r.Next(e)
-							},
-							EOF:  r.EOF,
-							Rest: r.Rest,
+				return iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
+					r, step := corked(note).Start(ctx)
+					return iteratee.WithResult(iteratee.Funcs[int]{
+						Next: func(e int) iteratee.Step {
+							if _, err := enumerator.Run(ctx, pairs(2), iteratee.Ignore[int]()); err != nil {
+								return iteratee.StepError(err)
+							}
+							return r.Next(e)
 						},
-						Result: r.Result,
-					}
+						EOF: r.EOF,
+					}.Sink(), r.Result), step
 				})
 			},
 			[]string{"7"}},
@@ -152,7 +148,8 @@ func TestCork(t *testing.T) {
 			corked, []string{"1", "2"}},
 		"not the goroutine of Unicast": {
 			enumerator.Unicast(func(c enumerator.Channel[int]) {
-				_ = pairs(2).Into(c.Context(), iteratee.Ignore[int]().Start(c.Context()).Sink)
+				ignore, _ := iteratee.Ignore[int]().Start(c.Context())
+				_ = pairs(2).Into(c.Context(), ignore)
 				_ = c.Push(c.Context(), 7)
 				c.End()
 			}),
@@ -200,7 +197,7 @@ func ExampleCork() {
 	})
 
 	// A consumer that writes what comes together in one line.
-	lines := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+	lines := iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
 		var line []int
 		held := false
 		end := func() {
@@ -237,7 +234,7 @@ func ExampleOnCork() {
 	}
 	close(numbers)
 
-	write := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
+	write := iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
 		w, held := bufio.NewWriter(packets{}), false
 		iteratee.OnCork(ctx, func(corked bool) {
 			if held = corked; !held {

@@ -139,25 +139,26 @@ func ExampleError() {
 
 func ExampleNew() {
 	// The longest of the elements, which Fold could do as well.
-	longest := iteratee.New(func(context.Context) iteratee.Running[string, string] {
-		var best string // made for each run
-		return iteratee.Running[string, string]{
-			Sink: iteratee.Sink[string]{
-				Next: func(e string) iteratee.Step {
-					if len(e) > len(best) {
-						best = e
-					}
-					return iteratee.StepCont
-				},
-				EOF:  func() iteratee.Step { return iteratee.StepDone },
-				Rest: iteratee.Empty[string],
-			},
-			Result: func() (string, error) { return best, nil },
-		}
+	longest := iteratee.New(func(context.Context) (iteratee.Running[string, string], iteratee.Step) {
+		return &longestOf{}, iteratee.StepCont // made for each run
 	})
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a", "ccc", "bb"), longest))
 	// Output: ccc <nil>
 }
+
+// longestOf is one run of the Iteratee in ExampleNew.
+type longestOf struct{ best string }
+
+func (l *longestOf) Next(e string) iteratee.Step {
+	if len(e) > len(l.best) {
+		l.best = e
+	}
+	return iteratee.StepCont
+}
+
+func (l *longestOf) EOF() iteratee.Step           { return iteratee.StepDone }
+func (l *longestOf) Rest() iteratee.Input[string] { return iteratee.Empty[string]() }
+func (l *longestOf) Result() (string, error)      { return l.best, nil }
 
 func ExampleFoldUntil() {
 	// The sum up to the first that is more than 2, which counts.
@@ -284,7 +285,7 @@ func ExampleAdvance() {
 	ctx := context.Background()
 	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
 	half := iteratee.Advance(ctx, sum, func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2}, nil)
+		_, step := iteratee.Offer(sink, []int{1, 2})
 		return step
 	})
 	fmt.Println(enumerator.Run(ctx, enumerator.Of(3), half))
@@ -302,9 +303,9 @@ func ExampleResume() {
 	// Ten times the result of an iteratee that is done without any input, else the iteratee itself.
 	tenfold := func(it iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, int], error) {
-			r := it.Start(ctx)
-			if r.Step != iteratee.StepDone {
-				return iteratee.Resume(r, r.Step), nil
+			r, step := it.Start(ctx)
+			if step != iteratee.StepDone {
+				return iteratee.Resume(r, step), nil
 			}
 			a, err := r.Result()
 			return iteratee.Done(10*a, r.Rest()), err
@@ -321,14 +322,12 @@ func ExampleResume() {
 func ExampleRounds() {
 	// What Repeat does, but the results are shown as they come.
 	two := iteratee.TakeUpTo[int](2)
-	shown := iteratee.New(func(ctx context.Context) iteratee.Running[int, struct{}] {
-		return iteratee.Running[int, struct{}]{
-			Sink: iteratee.Rounds(ctx, two, iteratee.StepDone, func(es []int) iteratee.Step {
-				fmt.Println(es)
-				return iteratee.StepCont
-			}),
-			Result: func() (struct{}, error) { return struct{}{}, nil },
-		}
+	shown := iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
+		rounds := iteratee.Rounds(ctx, two, iteratee.StepDone, func(es []int) iteratee.Step {
+			fmt.Println(es)
+			return iteratee.StepCont
+		})
+		return iteratee.WithResult(rounds, func() (struct{}, error) { return struct{}{}, nil }), iteratee.StepCont
 	})
 	_, err := enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), shown)
 	fmt.Println(err)
@@ -342,12 +341,11 @@ func ExampleNewRun() {
 	// Driving an iteratee by hand.
 	ctx, end := iteratee.NewRun(context.Background())
 	defer end()
-	r := iteratee.Collect[int]().Start(ctx)
-	step := r.Step
+	r, step := iteratee.Collect[int]().Start(ctx)
 	for e := 1; e <= 3 && step.IsCont(); e++ {
 		step = r.Next(e)
 	}
-	fmt.Println(r.Finish(step))
+	fmt.Println(iteratee.Finish(r, step))
 	// Output: [1 2 3] <nil>
 }
 
@@ -377,46 +375,40 @@ func ExampleEls() {
 	// true
 }
 
-// orElse is first or, if that fails, second.
-func orElse(first, second enumerator.Enumerator[int]) enumerator.Enumerator[int] {
-	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		own, end := iteratee.Part(ctx, nil) // its failure is not that of the run
-		defer end()
-		if step := first.Into(own, sink); step.Err() == nil {
-			return step
-		}
-		return second.Into(ctx, sink)
-	})
+func ExampleFuncs() {
+	// A consumer of a stream, as closures.
+	total := 0
+	sink := iteratee.Funcs[int]{Next: func(e int) iteratee.Step {
+		total += e
+		return iteratee.StepCont
+	}}.Sink()
+	step := enumerator.Of(1, 2, 3).Into(context.Background(), sink)
+	fmt.Println(total, step.IsCont(), sink.EOF() == iteratee.StepDone)
+	// Output: 6 true true
 }
 
-// A source that is followed by another if it fails. The consumer may be busy then, since
-// Buffer runs it in a goroutine of its own; it keeps its context.
-func ExamplePart() {
-	fails := enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errors.New("cut off") })
-	first := enumerator.Through(enumerator.Of(1).AndThen(fails), enumeratee.BufferOrFail[int](9))
-	sum, err := enumerator.Run(context.Background(), orElse(first, enumerator.Of(2)), iteratee.FoldM(0,
-		func(ctx context.Context, sum, e int) (int, error) { return e, ctx.Err() }))
-	fmt.Println(sum, err)
+func ExampleOffer() {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	run, _ := iteratee.TakeUpTo[int](2).Start(ctx)
+	n, step := iteratee.Offer(run, []int{1, 2, 3})
+	fmt.Println(n, step == iteratee.StepDone)
+	fmt.Println(iteratee.Finish(run, step))
+	// Output:
+	// 2 true
+	// [1 2] <nil>
+}
+
+func ExampleWithResult() {
+	// The number of elements.
+	count := iteratee.New(func(context.Context) (iteratee.Running[string, int], iteratee.Step) {
+		n := 0
+		sink := iteratee.Funcs[string]{Next: func(string) iteratee.Step {
+			n++
+			return iteratee.StepCont
+		}}.Sink()
+		return iteratee.WithResult(sink, func() (int, error) { return n, nil }), iteratee.StepCont
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a", "b"), count))
 	// Output: 2 <nil>
-}
-
-// An adapter that is told to fail by a signal while its consumer, in a goroutine of its own,
-// waits for its context.
-func ExampleFail() {
-	alarm := make(chan struct{})
-	watched := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
-		go func() {
-			<-alarm
-			iteratee.Fail(stage.Context(), errors.New("fire"))
-		}()
-		return enumeratee.Buffer[int](9).Attach(stage, inner)
-	})
-	_, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(1), watched),
-		iteratee.ForEach(func(ctx context.Context, e int) error {
-			close(alarm)
-			<-ctx.Done()
-			return context.Cause(ctx)
-		}))
-	fmt.Println(err)
-	// Output: fire
 }

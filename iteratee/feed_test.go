@@ -44,11 +44,9 @@ func TestFeedOfEOF(t *testing.T) {
 	saysSo := partOf(iteratee.IsEmpty[int]())
 	then := func(it part) func(any) part { return func(any) part { return it } }
 	inRounds := func(it part) part {
-		return iteratee.New(func(ctx context.Context) iteratee.Running[int, any] {
-			return iteratee.Running[int, any]{
-				Sink:   iteratee.Rounds(ctx, it, iteratee.StepDone, func(any) iteratee.Step { return iteratee.StepCont }),
-				Result: func() (any, error) { return nil, nil },
-			}
+		return iteratee.New(func(ctx context.Context) (iteratee.Running[int, any], iteratee.Step) {
+			rounds := iteratee.Rounds(ctx, it, iteratee.StepDone, func(any) iteratee.Step { return iteratee.StepCont })
+			return iteratee.WithResult(rounds, func() (any, error) { return nil, nil }), iteratee.StepCont
 		})
 	}
 	opaque := func(it part) part { return iteratee.New(it.Start) }
@@ -109,8 +107,8 @@ func failsAtEOF() part {
 func TestFeedOfAFailure(t *testing.T) {
 	for name, it := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
 		fed := iteratee.Feed(t.Context(), it, iteratee.El(1))
-		r := fed.Start(t.Context())
-		assert.ErrorIs(t, r.Step.Err(), errBoom, name)
+		r, step := fed.Start(t.Context())
+		assert.ErrorIs(t, step.Err(), errBoom, name)
 		assert.Equal(t, []int{1}, r.Rest().Els(), name)
 	}
 	var seen []int
@@ -123,7 +121,7 @@ func TestFeedOfAFailure(t *testing.T) {
 
 func TestAdvance(t *testing.T) {
 	half := iteratee.Advance(t.Context(), iteratee.Fold(0, add), func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2}, nil)
+		_, step := iteratee.Offer(sink, []int{1, 2})
 		return step
 	})
 	assert.Equal(t, 10, run(t, half, 3, 4))
@@ -193,8 +191,7 @@ func TestAdvanceKeepsTheContextOfItsStart(t *testing.T) {
 
 func TestResume(t *testing.T) {
 	start := func(it ints, es ...int) ints {
-		r := it.Start(t.Context())
-		step := r.Step
+		r, step := it.Start(t.Context())
 		for _, e := range es {
 			require.True(t, step.IsCont())
 			step = r.Next(e)
@@ -220,9 +217,9 @@ func TestResumeInPlaceOfFolding(t *testing.T) {
 	// Play's flatFold: what to go on with depends on the state as it is now.
 	tenfold := func(it ints) ints {
 		return iteratee.Defer(func(ctx context.Context) (ints, error) {
-			r := it.Start(ctx)
-			if r.Step.IsCont() || r.Step.Err() != nil {
-				return iteratee.Resume(r, r.Step), nil
+			r, step := it.Start(ctx)
+			if step.IsCont() || step.Err() != nil {
+				return iteratee.Resume(r, step), nil
 			}
 			a, err := r.Result()
 			return iteratee.Done(10*a, r.Rest()), err
@@ -275,9 +272,9 @@ func TestRounds(t *testing.T) {
 					return c.emit(len(got.emitted))
 				})
 				if !batch {
-					sink.Batch = nil
+					sink = struct{ iteratee.Sink[int] }{sink} // hides the short cut
 				}
-				got.n, got.step = sink.Offer(c.in, nil)
+				got.n, got.step = iteratee.Offer(sink, c.in)
 				got.rest = sink.Rest().Els()
 				check := func(want result) {
 					assert.Equal(t, want.emitted, got.emitted)
@@ -298,7 +295,7 @@ func TestRounds(t *testing.T) {
 func TestRoundsFail(t *testing.T) {
 	emit := func(int) iteratee.Step { return iteratee.StepCont }
 	sink := iteratee.Rounds(t.Context(), iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), iteratee.StepDone, emit)
-	_, step := sink.Offer([]int{1, 2, 3}, nil)
+	_, step := iteratee.Offer(sink, []int{1, 2, 3})
 	assert.ErrorIs(t, step.Err(), errBoom)
 	assert.Equal(t, []int{2}, sink.Rest().Els(), "what it was handed and did not consume")
 
@@ -313,14 +310,14 @@ func TestRoundsFail(t *testing.T) {
 // What waits to be offered is offered as long as the context has not ended.
 func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
 	left := func() iteratee.Iteratee[int, int] { return iteratee.Done(0, iteratee.Els(1, 2, 3, 4, 5)) }
-	for name, start := range map[string]func(context.Context, iteratee.Iteratee[int, int]) iteratee.Running[int, int]{
-		"FlatMap": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+	for name, start := range map[string]func(context.Context, iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step){
+		"FlatMap": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
 			return iteratee.FlatMap(left(), func(int) iteratee.Iteratee[int, int] { return it }).Start(ctx)
 		},
-		"Feed": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+		"Feed": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
 			return iteratee.Feed(ctx, it, iteratee.Els(1, 2, 3, 4, 5)).Start(ctx)
 		},
-		"Rounds": func(ctx context.Context, it iteratee.Iteratee[int, int]) iteratee.Running[int, int] {
+		"Rounds": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
 			first := true
 			round := iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, int], error) {
 				if first {
@@ -329,14 +326,12 @@ func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
 				}
 				return it, nil
 			})
-			r := iteratee.Running[int, int]{
-				Sink:   iteratee.Rounds(ctx, round, iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepCont }),
-				Result: func() (int, error) { return 0, nil },
-			}
+			rounds := iteratee.Rounds(ctx, round, iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepCont })
+			var step iteratee.Step
 			for e := range 6 {
-				r.Step = r.Next(e)
+				step = rounds.Next(e)
 			}
-			return r
+			return iteratee.WithResult(rounds, func() (int, error) { return 0, nil }), step
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,13 +340,13 @@ func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
 			ctx, end := iteratee.NewRun(cancelled)
 			defer end()
 			var got []int
-			r := start(ctx, iteratee.Fold(0, func(_, e int) int {
+			r, step := start(ctx, iteratee.Fold(0, func(_, e int) int {
 				if got = append(got, e); e == 3 {
 					cancel(errBoom)
 				}
 				return e
 			}))
-			_, err := r.Finish(r.Step)
+			_, err := iteratee.Finish(r, step)
 			assert.ErrorIs(t, err, errBoom)
 			assert.Equal(t, 3, got[len(got)-1])
 		})

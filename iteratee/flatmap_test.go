@@ -61,7 +61,7 @@ func TestFlatMapDoesNotCallFAfterAFailure(t *testing.T) {
 }
 
 func TestFlatMapKeepsTheInputThatFailed(t *testing.T) {
-	r := iteratee.FlatMap(head(), func(int) ints { return iteratee.Error[int, int](errBoom, iteratee.El(5)) }).Start(t.Context())
+	r, _ := iteratee.FlatMap(head(), func(int) ints { return iteratee.Error[int, int](errBoom, iteratee.El(5)) }).Start(t.Context())
 	step := r.Next(1)
 	assert.ErrorIs(t, step.Err(), errBoom)
 	assert.Equal(t, []int{5}, r.Rest().Els())

@@ -51,6 +51,23 @@ func (i Iteratee[E, A]) Start(ctx context.Context) (Running[E, A], Step) {
 	panic("iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor")
 }
 
+// WithResult returns the run that is sink and ends with the result of result. It is for an Iteratee made of a
+// Sink, such as that of [Funcs] or [Rounds].
+func WithResult[E, A any](sink Sink[E], result func() (A, error)) Running[E, A] {
+	return &withResult[E, A]{sink, result}
+}
+
+type withResult[E, A any] struct {
+	Sink[E]
+	result func() (A, error)
+}
+
+func (w *withResult[E, A]) Result() (A, error) { return w.result() }
+
+func (w *withResult[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
+	return fast.Offer[E, Step](w.Sink, es, ended)
+}
+
 // Finish ends a run whose last answer is step: it sends EOF if the run wants more, and returns the
 // result, or the error with which the run has failed. A run that wants input even after EOF fails with
 // [ErrDivergent].

@@ -188,8 +188,8 @@ func TestContSeesEachInput(t *testing.T) {
 func TestDivergence(t *testing.T) {
 	var never func(iteratee.Input[int]) iteratee.Iteratee[int, int]
 	never = func(iteratee.Input[int]) iteratee.Iteratee[int, int] { return iteratee.Cont(never) }
-	rude := iteratee.New(func(context.Context) iteratee.Running[int, int] {
-		return iteratee.Running[int, int]{Sink: iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]())}
+	rude := iteratee.New(func(context.Context) (iteratee.Running[int, int], iteratee.Step) {
+		return iteratee.WithResult(iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]()), func() (int, error) { return 0, nil }), iteratee.StepCont
 	})
 	for name, it := range map[string]iteratee.Iteratee[int, int]{
 		"pure":             iteratee.Cont(never),

@@ -141,8 +141,8 @@ func init() {
 		"Resume": func(t *rapid.T, depth int) part {
 			it := aPart(t, depth-1)
 			return iteratee.Defer(func(ctx context.Context) (part, error) {
-				r := it.Start(ctx)
-				return iteratee.Resume(r, r.Step), nil
+				r, step := it.Start(ctx)
+				return iteratee.Resume(r, step), nil
 			})
 		},
 	}
@@ -150,31 +150,28 @@ func init() {
 
 // lookAhead ends with the first n elements, or with those up to EOF, and leaves all of them over.
 func lookAhead(n int) iteratee.Iteratee[int, []int] {
-	return iteratee.New(func(context.Context) iteratee.Running[int, []int] {
+	return iteratee.New(func(context.Context) (iteratee.Running[int, []int], iteratee.Step) {
 		var seen []int
 		end := iteratee.StepCont
-		return iteratee.Running[int, []int]{
-			Sink: iteratee.Sink[int]{
-				Next: func(e int) iteratee.Step {
-					if end.IsCont() {
-						if seen = append(seen, e); len(seen) == n {
-							end = iteratee.StepDone
-						}
+		return iteratee.WithResult(iteratee.Funcs[int]{
+			Next: func(e int) iteratee.Step {
+				if end.IsCont() {
+					if seen = append(seen, e); len(seen) == n {
+						end = iteratee.StepDone
 					}
-					return end
-				},
-				EOF: func() iteratee.Step { end = iteratee.StepDone; return end },
-				Rest: func() (in iteratee.Input[int]) {
-					for _, e := range seen {
-						if !end.IsCont() {
-							in = in.Then(iteratee.El(e))
-						}
-					}
-					return in
-				},
+				}
+				return end
 			},
-			Result: func() ([]int, error) { return seen, nil },
-		}
+			EOF: func() iteratee.Step { end = iteratee.StepDone; return end },
+			Rest: func() (in iteratee.Input[int]) {
+				for _, e := range seen {
+					if !end.IsCont() {
+						in = in.Then(iteratee.El(e))
+					}
+				}
+				return in
+			},
+		}.Sink(), func() ([]int, error) { return seen, nil }), iteratee.StepCont
 	})
 }
 

@@ -19,8 +19,8 @@ func failures() map[string]struct {
 	in   []int
 	rest []int
 } {
-	rude := iteratee.New(func(context.Context) iteratee.Running[int, int] {
-		return iteratee.Running[int, int]{Sink: iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]())}
+	rude := iteratee.New(func(context.Context) (iteratee.Running[int, int], iteratee.Step) {
+		return iteratee.WithResult(iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]()), func() (int, error) { return 0, nil }), iteratee.StepCont
 	})
 	return map[string]struct {
 		it   ints
@@ -141,7 +141,7 @@ func TestRecoverDoesNotRecoverFromCancellation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			it := recovered(t, iteratee.FoldM(0, func(context.Context, int, int) (int, error) { cancel(errBoom); return 0, nil }))
-			r := it.Start(ctx)
+			r, _ := it.Start(ctx)
 			assert.True(t, r.Next(1).IsCont())
 			assert.ErrorIs(t, r.Next(2).Err(), errBoom)
 		})

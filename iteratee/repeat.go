@@ -20,21 +20,14 @@ var ErrNoProgress = errors.New("iteratee: repeated iteratee is done without havi
 // Play calls it Iteratee.repeat, which runs for ever in that case.
 func Repeat[E, A any](consumer Iteratee[E, A]) Iteratee[E, []A] {
 	return New(func(ctx context.Context) (Running[E, []A], Step) {
-		r := &repeat[E, A]{rounds: rounds[E, A]{ctx: scope.PartOf(ctx), consumer: consumer, done: StepDone}}
-		r.emit = func(a A) Step {
-			r.results = append(r.results, a)
+		var results []A
+		rounds := Rounds(ctx, consumer, StepDone, func(a A) Step {
+			results = append(results, a)
 			return StepCont
-		}
-		return r, StepCont
+		})
+		return WithResult(rounds, func() ([]A, error) { return results, nil }), StepCont
 	})
 }
-
-type repeat[E, A any] struct {
-	rounds[E, A]
-	results []A
-}
-
-func (r *repeat[E, A]) Result() ([]A, error) { return r.results, nil }
 
 // Rounds returns a Sink that runs consumer again and again and hands each result to emit, until emit
 // answers something else than [StepCont] or EOF comes. Then the Sink answers that or, at EOF, done, which

@@ -23,9 +23,9 @@ func failure[E, A any](t *testing.T, it iteratee.Iteratee[E, A], es ...E) error 
 // atEOF is what it leaves over if EOF comes at once.
 func atEOF[E, A any](t *testing.T, it iteratee.Iteratee[E, A]) iteratee.Input[E] {
 	t.Helper()
-	r := it.Start(t.Context())
-	require.True(t, r.Step.IsCont())
-	_, err := r.Finish(r.Step)
+	r, step := it.Start(t.Context())
+	require.True(t, step.IsCont())
+	_, err := iteratee.Finish(r, step)
 	require.NoError(t, err)
 	return r.Rest()
 }
@@ -61,7 +61,7 @@ func TestFoldUntilAsksForNoMoreThanItNeeds(t *testing.T) {
 func TestFoldUntilStopsAtTheFirstError(t *testing.T) {
 	for _, stop := range []bool{false, true} { // an error counts for more
 		var seen []int
-		r := iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) {
+		r, _ := iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) {
 			seen = append(seen, e)
 			if e == 2 {
 				return 0, stop, errBoom
@@ -82,7 +82,7 @@ func TestFoldUntilSeesNothingAfterCancel(t *testing.T) {
 	var seen []int
 	// A source that does not look at the context, so that only the fold can.
 	careless := enumerator.New(func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2, 3}, nil)
+		_, step := iteratee.Offer(sink, []int{1, 2, 3})
 		return step
 	})
 	_, err := enumerator.Run(ctx, careless, iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) {

@@ -16,16 +16,13 @@ func ExampleTest() {
 
 func ExampleTest_broken() {
 	// It takes the first element, but also each later one that is offered.
-	first := iteratee.New(func(context.Context) iteratee.Running[string, string] {
+	first := iteratee.New(func(context.Context) (iteratee.Running[string, string], iteratee.Step) {
 		var got string
-		return iteratee.Running[string, string]{
-			Sink: iteratee.Sink[string]{
-				Next: func(s string) iteratee.Step { got = s; return iteratee.StepDone },
-				EOF:  func() iteratee.Step { return iteratee.StepDone },
-				Rest: iteratee.Empty[string],
-			},
-			Result: func() (string, error) { return got, nil },
-		}
+		sink := iteratee.Funcs[string]{Next: func(s string) iteratee.Step {
+			got = s
+			return iteratee.StepDone
+		}}.Sink()
+		return iteratee.WithResult(sink, func() (string, error) { return got, nil }), iteratee.StepCont
 	})
 	fmt.Println(iterateetest.Test(first, []string{"a", "b"}))
 	// Output:

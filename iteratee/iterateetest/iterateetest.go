@@ -78,7 +78,8 @@ func (c *check[E, A]) stream(in []E) {
 		c.Wrong("rest", "over %v it leaves over an EOF that it was not handed", in)
 	}
 	same(&c.Report, "recipe", "in a second run", in, want, run(ctx, c.it, in, oneByOne))
-	same(&c.Report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain, c.batchAgain))
+	same(&c.Report, "done", "offered more after its end", in, want, run(ctx, c.it, in, oneByOne, c.nextAgain))
+	same(&c.Report, "done", "offered several more after its end", in, want, run(ctx, c.it, in, oneByOne, c.batchAgain))
 	same(&c.Report, "EOF", "with a second EOF", in, want, run(ctx, c.it, in, oneByOne, c.eofAgain))
 	for size := range len(in) {
 		same(&c.Report, "Offer", fmt.Sprintf("offered %d at a time", size+1), in, want, run(ctx, c.it, in, c.batches(size+1)))

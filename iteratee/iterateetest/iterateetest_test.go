@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
@@ -34,9 +34,9 @@ func (t *taking) next(e int) iteratee.Step {
 	return t.end
 }
 
-func (t *taking) batch(es []int, over *atomic.Bool) (int, iteratee.Step) {
+func (t *taking) batch(es []int, ended *fast.Flag) (int, iteratee.Step) {
 	for i, e := range es {
-		if over.Load() {
+		if ended.Load() {
 			return i, iteratee.StepCont
 		}
 		if step := t.next(e); !step.IsCont() {
@@ -58,25 +58,61 @@ func (t *taking) left() (in iteratee.Input[int]) {
 	return in
 }
 
-func (t *taking) running() iteratee.Running[int, []int] {
-	return iteratee.Running[int, []int]{
-		Sink:   iteratee.Sink[int]{Next: t.next, EOF: t.eof, Rest: t.left, Batch: t.batch},
-		Result: func() ([]int, error) { return t.got, nil },
+func (t *taking) running() *running {
+	return &running{next: t.next, eof: t.eof, rest: t.left, batch: t.batch, result: func() ([]int, error) { return t.got, nil }}
+}
+
+// running is a run of functions that a test can replace.
+type running struct {
+	next   func(int) iteratee.Step
+	eof    func() iteratee.Step
+	rest   func() iteratee.Input[int]
+	batch  func([]int, *fast.Flag) (int, iteratee.Step) // nil for none
+	reset  func() iteratee.Step                         // nil for none
+	result func() ([]int, error)
+	step   iteratee.Step
+}
+
+func (r *running) Next(e int) iteratee.Step  { return r.next(e) }
+func (r *running) EOF() iteratee.Step        { return r.eof() }
+func (r *running) Rest() iteratee.Input[int] { return r.rest() }
+func (r *running) Result() ([]int, error)    { return r.result() }
+
+func (r *running) Reset(fast.Key) (step iteratee.Step, ok bool) {
+	if r.reset == nil {
+		return step, false
 	}
+	return r.reset(), true
+}
+
+// batching is a running that has its batch as a short cut.
+type batching struct{ *running }
+
+func (b batching) Batch(es []int, ended *fast.Flag) (int, iteratee.Step) { return b.batch(es, ended) }
+
+func (r *running) start() (iteratee.Running[int, []int], iteratee.Step) {
+	if r.batch == nil {
+		return r, r.step
+	}
+	return batching{r}, r.step
+}
+
+// made returns the Iteratee whose runs f makes.
+func made(f func(context.Context) *running) iteratee.Iteratee[int, []int] {
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[int, []int], iteratee.Step) { return f(ctx).start() })
 }
 
 // take returns taking with change applied in each run.
-func take(n int, change func(*taking, *iteratee.Running[int, []int])) iteratee.Iteratee[int, []int] {
-	return iteratee.New(func(context.Context) iteratee.Running[int, []int] {
+func take(n int, change func(*taking, *running)) iteratee.Iteratee[int, []int] {
+	return made(func(context.Context) *running {
 		t := &taking{n: n}
 		r := t.running()
-		change(t, &r)
+		change(t, r)
 		return r
 	})
 }
 
 func TestBrokenIteratees(t *testing.T) {
-	type running = iteratee.Running[int, []int]
 	shared, reset := &taking{n: 2}, &taking{n: 2}
 	counts := map[int]int{}
 	var never func(iteratee.Input[int]) iteratee.Iteratee[int, []int]
@@ -87,10 +123,10 @@ func TestBrokenIteratees(t *testing.T) {
 		want string
 	}{
 		"shares its state": {
-			iteratee.New(func(context.Context) running { return shared.running() }),
+			made(func(context.Context) *running { return shared.running() }),
 			"recipe: over [1 2 3 4] it takes 3, ends with [1 2], leaves over [3]; in another run it takes 1"},
 		"shares its state and resets it": {
-			iteratee.New(func(context.Context) running {
+			made(func(context.Context) *running {
 				*reset = taking{n: 2}
 				return reset.running()
 			}),
@@ -102,16 +138,10 @@ func TestBrokenIteratees(t *testing.T) {
 			iteratee.Map(iteratee.Fold(counts, func(counts map[int]int, e int) map[int]int { counts[e]++; return counts }),
 				func(counts map[int]int) []int { return []int{counts[1], counts[2]} }),
 			"recipe: "},
-		"sets no Rest": {
-			take(2, func(_ *taking, r *running) { r.Rest = nil }),
-			"Start: Rest is not set"},
-		"sets Keep alone": {
-			take(2, func(_ *taking, r *running) { r.Keep = func(int) bool { return true } }),
-			"Start: one of Keep and Kept is set without the other"},
 		"changes its mind after done": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = nil
-				r.Next = func(e int) iteratee.Step {
+				r.batch = nil
+				r.next = func(e int) iteratee.Step {
 					if !t.end.IsCont() {
 						return iteratee.StepCont
 					}
@@ -121,7 +151,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"done: it answers done, and to 1 after that more; it must answer the same again"},
 		"consumes after done": {
 			take(2, func(t *taking, r *running) {
-				r.Next = func(e int) iteratee.Step {
+				r.next = func(e int) iteratee.Step {
 					if !t.end.IsCont() {
 						t.got = append(t.got, e)
 					}
@@ -131,7 +161,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"done: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; offered more after its end it takes 3, ends with [1 2 1"},
 		"leaves over an element offered after done": {
 			take(2, func(t *taking, r *running) {
-				r.Next = func(e int) iteratee.Step {
+				r.next = func(e int) iteratee.Step {
 					if !t.end.IsCont() {
 						t.rest = []int{e}
 					}
@@ -141,65 +171,65 @@ func TestBrokenIteratees(t *testing.T) {
 			"done: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; offered more after its end it takes 3, ends with [1 2], leaves over [4]"},
 		"consumes a Batch after done": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
 					if !t.end.IsCont() {
 						t.got = append(t.got, es...)
 					}
-					return t.batch(es, over)
+					return t.batch(es, ended)
 				}
 			}),
 			"done: "},
 		"does not reset": {
-			take(2, func(_ *taking, r *running) { r.Reset = func() iteratee.Step { return iteratee.StepCont } }),
-			"Reset: over [2 3 4] it takes 3, ends with [2 3], leaves over [4]; after it was reset it takes 1, ends with []"},
+			take(2, func(_ *taking, r *running) { r.reset = func() iteratee.Step { return iteratee.StepCont } }),
+			"recipe: over [2 3 4] it takes 3, ends with [2 3], leaves over [4]; after it was reset it takes 1, ends with []"},
 		"does not reset elements of a Batch": {
-			iteratee.New(func(context.Context) running {
+			made(func(context.Context) *running {
 				var got, batched []int
-				one := iteratee.Sink[int]{Next: func(e int) iteratee.Step { batched = append(batched, e); return iteratee.StepCont }}
-				return running{
-					Sink: iteratee.Sink[int]{
-						Next:  func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
-						EOF:   func() iteratee.Step { return iteratee.StepDone },
-						Rest:  iteratee.Empty[int],
-						Batch: one.Offer,
-						Reset: func() iteratee.Step { got = nil; return iteratee.StepCont },
+				return &running{
+					next: func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
+					eof:  func() iteratee.Step { return iteratee.StepDone },
+					rest: iteratee.Empty[int],
+					batch: func(es []int, ended *fast.Flag) (n int, _ iteratee.Step) {
+						for ; n < len(es) && !ended.Load(); n++ {
+							batched = append(batched, es[n])
+						}
+						return n, iteratee.StepCont
 					},
-					Result: func() ([]int, error) {
+					reset: func() iteratee.Step { got = nil; return iteratee.StepCont },
+					result: func() ([]int, error) {
 						all := slices.Concat(got, batched)
 						slices.Sort(all)
 						return all, nil
 					},
 				}
 			}),
-			"Reset: over [2 3 4] it takes 3 and EOF, ends with [2 3 4]; after it was reset it takes 3 and EOF, ends with [1 2 3 4]"},
+			"recipe: over [2 3 4] it takes 3 and EOF, ends with [2 3 4]; after it was reset it takes 3 and EOF, ends with [1 2 3 4]"},
 		"shares results when reset": {
-			iteratee.New(func(context.Context) running {
+			made(func(context.Context) *running {
 				var got []int
-				return running{
-					Sink: iteratee.Sink[int]{
-						Next:  func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
-						EOF:   func() iteratee.Step { return iteratee.StepDone },
-						Rest:  iteratee.Empty[int],
-						Reset: func() iteratee.Step { got = got[:0]; return iteratee.StepCont },
-					},
-					Result: func() ([]int, error) { return got, nil },
+				return &running{
+					next:   func(e int) iteratee.Step { got = append(got, e); return iteratee.StepCont },
+					eof:    func() iteratee.Step { return iteratee.StepDone },
+					rest:   iteratee.Empty[int],
+					reset:  func() iteratee.Step { got = got[:0]; return iteratee.StepCont },
+					result: func() ([]int, error) { return got, nil },
 				}
 			}),
-			"Reset: over [1] it takes 1 and EOF, ends with [1]; before it was reset it takes 1 and EOF, ends with [2]"},
+			"recipe: over [1] it takes 1 and EOF, ends with [1]; before it was reset it takes 1 and EOF, ends with [2]"},
 		"wants more after EOF": {
-			take(9, func(_ *taking, r *running) { r.EOF = func() iteratee.Step { return iteratee.StepCont } }),
+			take(9, func(_ *taking, r *running) { r.eof = func() iteratee.Step { return iteratee.StepCont } }),
 			"EOF: after [] and EOF it wants more input; it must be done then, or fail"},
 		"wants more after EOF, in the pure form": {
 			iteratee.Cont(never),
 			"EOF: after [] and EOF it wants more input"},
 		"changes at a second EOF": {
 			take(2, func(t *taking, r *running) {
-				r.EOF = func() iteratee.Step { t.got = append(t.got, 0); return t.eof() }
+				r.eof = func() iteratee.Step { t.got = append(t.got, 0); return t.eof() }
 			}),
 			"EOF: over [] it takes 0 and EOF, ends with [0]; with a second EOF it takes 0 and EOF, ends with [0 0]"},
 		"fails at a second EOF": {
 			take(2, func(t *taking, r *running) {
-				r.EOF = func() iteratee.Step {
+				r.eof = func() iteratee.Step {
 					if !t.end.IsCont() {
 						return iteratee.StepError(errors.New("closed"))
 					}
@@ -209,7 +239,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"EOF: over [] it takes 0 and EOF, ends with []; with a second EOF it takes 0 and EOF, fails (closed)"},
 		"wants more at a second EOF": {
 			take(2, func(t *taking, r *running) {
-				r.EOF = func() iteratee.Step {
+				r.eof = func() iteratee.Step {
 					if !t.end.IsCont() {
 						return iteratee.StepCont
 					}
@@ -219,79 +249,62 @@ func TestBrokenIteratees(t *testing.T) {
 			"EOF: it answers done, and to EOF after that more; it must answer done"},
 		"forgets to stop in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					if over.Load() {
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					if ended.Load() {
 						return 0, iteratee.StepCont
 					}
 					t.got = append(t.got, es...)
 					return len(es), iteratee.StepCont
 				}
 			}),
-			"Batch: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; in batches of 1 it takes 3 and EOF, ends with [1 2 3]"},
+			"Offer: over [1 2 3] it takes 3, ends with [1 2], leaves over [3]; offered 1 at a time it takes 3 and EOF, ends with [1 2 3]"},
 		"counts wrong in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					n, step := t.batch(es, over)
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					n, step := t.batch(es, ended)
 					return min(n, 1), step
 				}
 			}),
-			"Batch: of 2 elements it has taken 1, and answers more"},
+			"Offer: of 2 elements it has taken 1, and answers more"},
 		"does not count the last in Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					n, step := t.batch(es, over)
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					n, step := t.batch(es, ended)
 					if !step.IsCont() {
 						n--
 					}
 					return n, step
 				}
 			}),
-			"in batches of 1 it takes 2, ends with [1 2], leaves over [3]"},
-		"does not look at over": {
+			"offered 1 at a time it takes 2, ends with [1 2], leaves over [3]"},
+		"does not look at the flag": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, _ *atomic.Bool) (int, iteratee.Step) { return t.batch(es, new(atomic.Bool)) }
+				r.batch = func(es []int, _ *fast.Flag) (int, iteratee.Step) { return t.batch(es, new(fast.Flag)) }
 			}),
-			"over: of [1] it has taken 1, and answers more, though over was set"},
-		"consumes by Kept after done": {
-			take(2, func(t *taking, r *running) {
-				r.Batch = nil
-				r.Keep = func(int) bool { return true }
-				r.Kept = func(e int) iteratee.Step {
-					if !t.end.IsCont() {
-						return iteratee.StepCont
-					}
-					return t.next(e)
-				}
-			}),
-			"done: it answers done, and to 1 after that, by Kept, more; it must answer the same again"},
+			"Offer: of [1] it has taken 1, and answers more, though the context had ended"},
 		"keeps the Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					if len(t.got) == 0 && len(es) == 2 && !over.Load() {
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					if len(t.got) == 0 && len(es) == 2 && !ended.Load() {
 						t.got = es
 						return 2, iteratee.StepCont
 					}
-					return t.batch(es, over)
+					return t.batch(es, ended)
 				}
 			}),
-			"in batches of 2 it takes 2 and EOF, ends with [0 0]"},
+			"offered 2 at a time it takes 2 and EOF, ends with [0 0]"},
 		"changes the Batch": {
 			take(2, func(t *taking, r *running) {
-				r.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					n, step := t.batch(es, over)
+				r.batch = func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					n, step := t.batch(es, ended)
 					slices.Reverse(es)
 					return n, step
 				}
 			}),
-			"Batch: it was given [1 2], and has changed that to [2 1]"},
-		"keeps other elements than Next": {
-			take(2, func(t *taking, r *running) {
-				r.Keep, r.Kept = func(e int) bool { return e > 1 }, t.next
-			}),
-			"Keep: over [1] it takes 1 and EOF, ends with [1]; by Keep and Kept it takes 1 and EOF, ends with []"},
+			"Offer: it was given [1 2], and has changed that to [2 1]"},
 		"leaves over an element that it was not handed": {
 			take(2, func(t *taking, r *running) {
-				r.Rest = func() iteratee.Input[int] {
+				r.rest = func() iteratee.Input[int] {
 					if t.end.IsCont() {
 						return iteratee.Empty[int]()
 					}
@@ -301,7 +314,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"rest: it was handed [] and leaves over [7], which is not the end of that"},
 		"leaves over another element than the last": {
 			take(2, func(t *taking, r *running) {
-				r.Rest = func() iteratee.Input[int] {
+				r.rest = func() iteratee.Input[int] {
 					if t.end.IsCont() || len(t.got) < 2 {
 						return iteratee.Empty[int]()
 					}
@@ -311,7 +324,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"rest: it was handed [1 2] and leaves over [1], which is not the end of that"},
 		"leaves over an element while it wants more": {
 			take(2, func(t *taking, r *running) {
-				r.Rest = func() iteratee.Input[int] {
+				r.rest = func() iteratee.Input[int] {
 					if t.end.IsCont() {
 						return iteratee.El(t.n)
 					}
@@ -321,7 +334,7 @@ func TestBrokenIteratees(t *testing.T) {
 			"rest: after [] it wants more and leaves over [2]; it must leave nothing until it is done"},
 		"leaves over an EOF": {
 			take(2, func(t *taking, r *running) {
-				r.Rest = func() iteratee.Input[int] {
+				r.rest = func() iteratee.Input[int] {
 					if t.end.IsCont() {
 						return iteratee.Empty[int]()
 					}
@@ -330,10 +343,10 @@ func TestBrokenIteratees(t *testing.T) {
 			}),
 			"rest: over [1 2 3] it leaves over an EOF that it was not handed"},
 		"hides the cause when the context ends": {
-			iteratee.New(func(ctx context.Context) running {
+			made(func(ctx context.Context) *running {
 				t := &taking{n: 2}
 				r := t.running()
-				r.Next = func(e int) iteratee.Step {
+				r.next = func(e int) iteratee.Step {
 					if ctx.Err() != nil && t.end.IsCont() {
 						t.end = iteratee.StepError(errors.New("out of luck"))
 					}
@@ -343,10 +356,10 @@ func TestBrokenIteratees(t *testing.T) {
 			}),
 			"cancel: over [1 2 3 4] it takes 3, ends with [1 2], leaves over [3]; when the context ends after [] it takes 1, fails (out of luck); it must do as ever or fail with the cause"},
 		"ends early with the context": {
-			iteratee.New(func(ctx context.Context) running {
+			made(func(ctx context.Context) *running {
 				t := &taking{n: 2}
 				r := t.running()
-				r.Next = func(e int) iteratee.Step {
+				r.next = func(e int) iteratee.Step {
 					if ctx.Err() != nil {
 						t.end = iteratee.StepDone
 					}
@@ -363,16 +376,13 @@ func TestBrokenIteratees(t *testing.T) {
 }
 
 func TestCorrectIteratees(t *testing.T) {
-	same := func(*taking, *iteratee.Running[int, []int]) {}
+	same := func(*taking, *running) {}
 	for name, it := range map[string]iteratee.Iteratee[int, []int]{
 		"with Batch":    take(2, same),
-		"without Batch": take(2, func(_ *taking, r *iteratee.Running[int, []int]) { r.Batch = nil }),
-		"with Keep": take(2, func(t *taking, r *iteratee.Running[int, []int]) {
-			r.Keep, r.Kept = func(int) bool { return true }, t.next
-		}),
-		"done at its start": take(2, func(t *taking, r *iteratee.Running[int, []int]) {
+		"without Batch": take(2, func(_ *taking, r *running) { r.batch = nil }),
+		"done at its start": take(2, func(t *taking, r *running) {
 			t.end = iteratee.StepDone
-			r.Step = t.end
+			r.step = t.end
 		}),
 		"failed": iteratee.Error[int, []int](errors.New("boom"), iteratee.Empty[int]()),
 		"fails with an element": iteratee.FlatMap(iteratee.Head[int](), func(e *int) iteratee.Iteratee[int, []int] {
@@ -396,32 +406,30 @@ func TestCorrectIteratees(t *testing.T) {
 func TestPartsOfChunks(t *testing.T) {
 	// bytes ends with the first n bytes, and leaves over the other bytes of the chunk or more.
 	bytes := func(n, extra int) iteratee.Iteratee[string, string] {
-		return iteratee.New(func(context.Context) iteratee.Running[string, string] {
+		return iteratee.New(func(context.Context) (iteratee.Running[string, string], iteratee.Step) {
 			var got, rest string
 			var end iteratee.Step
-			return iteratee.Running[string, string]{
-				Sink: iteratee.Sink[string]{
-					Next: func(s string) iteratee.Step {
-						if end.IsCont() {
-							if got += s; len(got) >= n {
-								got, rest, end = got[:n], got[n-extra:], iteratee.StepDone
-							}
+			sink := iteratee.Funcs[string]{
+				Next: func(s string) iteratee.Step {
+					if end.IsCont() {
+						if got += s; len(got) >= n {
+							got, rest, end = got[:n], got[n-extra:], iteratee.StepDone
 						}
-						return end
-					},
-					EOF: func() iteratee.Step {
-						end = iteratee.StepDone
-						return end
-					},
-					Rest: func() iteratee.Input[string] {
-						if rest == "" {
-							return iteratee.Empty[string]()
-						}
-						return iteratee.El(rest)
-					},
+					}
+					return end
 				},
-				Result: func() (string, error) { return got, nil },
-			}
+				EOF: func() iteratee.Step {
+					end = iteratee.StepDone
+					return end
+				},
+				Rest: func() iteratee.Input[string] {
+					if rest == "" {
+						return iteratee.Empty[string]()
+					}
+					return iteratee.El(rest)
+				},
+			}.Sink()
+			return iteratee.WithResult(sink, func() (string, error) { return got, nil }), end
 		})
 	}
 	assert.NoError(t, iterateetest.Test(bytes(3, 0), []string{"ab", "cde", "f"}))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -60,7 +61,7 @@ func TestAtEndIsCalledThoughAnotherPanics(t *testing.T) {
 }
 
 func TestAtEndPanicsWithoutARun(t *testing.T) {
-	const advice = "iteratee: AtEnd: the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun"
+	const advice = "iteratee: AtEnd: the context does not come from a run; to drive an Iteratee by hand, make one with NewRun"
 	assert.PanicsWithValue(t, advice, func() { iteratee.AtEnd(t.Context(), func() { t.Error("called") }) })
 }
 
@@ -165,15 +166,17 @@ func TestFail(t *testing.T) {
 		t.Cleanup(end)
 		var c contexts
 		c.run = run
-		part, endPart := iteratee.Part(run, nil)
-		t.Cleanup(endPart)
+		part := scope.NewPart(run, nil)
+		t.Cleanup(part.End)
 		c.part = part
-		c.ofPart, endPart = iteratee.Part(run, part)
-		t.Cleanup(endPart)
-		c.sub, end = iteratee.NewSubrun(run)
-		t.Cleanup(end)
+		ofPart := scope.NewPart(run, part)
+		t.Cleanup(ofPart.End)
+		c.ofPart = ofPart
+		sub := scope.NewWithin(run, true)
+		t.Cleanup(sub.End)
+		c.sub = sub
 		c.derived = context.WithValue(run, errBoom, nil)
-		c.failable, end = iteratee.Failable(c.derived)
+		c.failable, end = scope.Failable(c.derived)
 		t.Cleanup(end)
 		return c
 	}
@@ -225,8 +228,8 @@ func TestFail(t *testing.T) {
 						ctx.Done()
 					}
 				}
-				iteratee.Fail(tt.which(c), errBoom)
-				iteratee.Fail(tt.which(c), context.Canceled) // the first counts
+				scope.Fail(tt.which(c), errBoom)
+				scope.Fail(tt.which(c), context.Canceled) // the first counts
 				for i, ctx := range tt.ended(c) {
 					assert.Equal(t, errBoom, context.Cause(ctx), "%d", i)
 					assert.ErrorIs(t, ctx.Err(), context.Canceled, "%d", i)
@@ -246,16 +249,16 @@ func TestFailOfWhatWasStopped(t *testing.T) {
 	run, end := iteratee.NewRun(t.Context())
 	defer end()
 	own, cancelOwn := context.WithCancel(run)
-	part, endPart := iteratee.Part(own, run)
-	defer endPart()
+	part := scope.NewPart(own, run)
+	defer part.End()
 	cancelOwn()
-	iteratee.Fail(part, errBoom)
+	scope.Fail(part, errBoom)
 	assert.NoError(t, run.Err(), "to be stopped is no failure")
 
 	run, end = iteratee.NewRun(outer)
 	defer end()
 	cancel(io.EOF)
-	iteratee.Fail(run, errBoom)
+	scope.Fail(run, errBoom)
 	assert.Equal(t, io.EOF, context.Cause(run))
 }
 
@@ -277,8 +280,8 @@ func TestAContextThatIsWaitedForLateHasEnded(t *testing.T) {
 	type key struct{}
 	parent := context.WithValue(t.Context(), key{}, "value")
 	run, end := iteratee.NewRun(parent)
-	part, endPart := iteratee.Part(run, nil)
-	endPart()
+	part := scope.NewPart(run, nil)
+	part.End()
 	assert.NoError(t, run.Err())
 	end()
 	for name, ctx := range map[string]context.Context{"run": run, "part": part} {
