@@ -7,8 +7,8 @@ import (
 )
 
 // Defer returns an Enumerator that calls build in each run and runs the source that build returns.
-// An error of build ends the run. If the context ends during build, the source is not started, so
-// build should give [iteratee.AtEnd] a function that closes what build has opened.
+// An error of build ends the run. If the context ends during build, the source is not started. So
+// build should use [iteratee.AtEnd] to close everything that it has opened.
 //
 // Play flattens a future source instead. ReactiveX calls it Defer.
 func Defer[E any](build func(context.Context) (Enumerator[E], error)) Enumerator[E] {

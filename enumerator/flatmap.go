@@ -68,18 +68,18 @@ func (f *flattening[From, To]) EOF() iteratee.Step {
 
 func (f *flattening[From, To]) Rest() iteratee.Input[From] { return iteratee.Empty[From]() }
 
-// FlatMapConcurrent is [FlatMap] with up to limit sources of f side by side. Elements are given as they
-// come. Those of each source keep their order. FlatMapConcurrent runs out when source and all sources
-// of f have run out. EOF of a source of f ends only that one. A failure of any source stops the others
-// and ends the run at once.
+// FlatMapConcurrent is [FlatMap] with up to limit inner sources side by side. An inner source is a
+// source that f returns. Elements are given as they come, and those of each inner source keep their
+// order. FlatMapConcurrent runs out when source and all inner sources have run out. EOF of an inner
+// source ends only that source. A failure of any source stops the others and ends the run at once.
 //
-// While limit sources of f run, source is not asked for an element, so its failure is noticed only
+// While limit inner sources run, source is not asked for an element, so its failure is noticed only
 // when one of them has run out. With a limit of 1 this is FlatMap. math.MaxInt means no limit.
 //
-// source and each source of f run in a goroutine of their own, and the consumer in the goroutine of the
-// run. They end as with [Interleave]. f is called in the goroutine of source, which waits for f. If it
-// takes long to make a source, f should return a [Defer]. FlatMapConcurrent panics if limit is not
-// positive.
+// source and each inner source run in a goroutine of their own, and the consumer in the goroutine of
+// the run. They end like the sources of [Interleave]. f is called in the goroutine of source, which
+// waits for f. If it takes long to make an inner source, f should return a [Defer]. FlatMapConcurrent
+// panics if limit is not positive.
 //
 // ReactiveX calls it FlatMap, and the limit maxConcurrent.
 func FlatMapConcurrent[From, To any](limit int, source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
@@ -100,15 +100,17 @@ func FlatMapConcurrent[From, To any](limit int, source Enumerator[From], f func(
 }
 
 // SwitchMap returns an Enumerator that calls f with each element of source and gives the elements of
-// the source that f has returned for the latest element. Each element of source stops the source of
-// the element before. The next one starts when the stopped one has returned. SwitchMap runs out when
-// source and the last source of f have run out. EOF of a source of f ends only that one. A failure of
-// any source ends the run. A source that was stopped does not fail if its error says only that.
+// the latest inner source. An inner source is a source that f returns. Each element of source stops the
+// inner source before. The next one starts when the stopped one has returned. SwitchMap runs out when
+// source and the last inner source have run out. EOF of an inner source ends only that source. A
+// failure of any source ends the run. If a stopped inner source returns an error that means only that
+// it was stopped, this is not a failure.
 //
-// source runs in a goroutine of its own, as do the sources of f, and the consumer in the goroutine of
-// the run. They end as with [Interleave]. f is called in the goroutine of the source that it returns,
-// once the source before has returned. f is not called for an element that is no longer the latest by
-// then. source is asked for the next element when all sources of f but the latest have returned.
+// source and the inner source each run in a goroutine of their own, and the consumer in the goroutine
+// of the run. They end like the sources of [Interleave]. f is called in the goroutine of the inner
+// source, once the inner source before has returned. f is not called for an element that is no longer
+// the latest by then. source is asked for the next element when all inner sources but the latest have
+// returned.
 //
 // ReactiveX calls it SwitchMap.
 func SwitchMap[From, To any](source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {

@@ -21,8 +21,8 @@ func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 
 // Trailing returns an adapter that hands on all elements of the stream unchanged, then those of source.
 // source starts when the stream has run out or an adapter before this one has stopped. It does not
-// start if the consumer is done already. Elements of the stream that the consumer leaves over are left
-// over. If the consumer leaves over elements of source, they are dropped.
+// start if the consumer is done already. If the consumer leaves over elements of the stream, the
+// adapter leaves them over too. If the consumer leaves over elements of source, they are dropped.
 //
 // Play calls it Enumeratee.trailing.
 func Trailing[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {

@@ -10,8 +10,8 @@ import (
 // PatchPanel returns an Enumerator of the elements of the source that was patched in last. Each run
 // calls patch once. patch calls patchIn to switch to another source.
 //
-// patchIn stops the source before at once: the consumer gets no more of its elements, except one that
-// it is being handed at that moment. The new source starts when the stopped one has returned. patchIn
+// patchIn stops the previous source at once: the consumer gets no more of its elements, except one that
+// is being handed over at that moment. The new source starts when the stopped one has returned. patchIn
 // does not wait for that, so any goroutine may call it, as may functions of the consumer and of the
 // source itself. It reports whether the source was taken.
 //
@@ -23,7 +23,7 @@ import (
 // the run waits for it.
 //
 // patch and the source each run in a goroutine of their own, and the consumer in the goroutine of the
-// run. They end as with [Interleave].
+// run. They end like the sources of [Interleave].
 //
 // Play calls it Concurrent.patchPanel.
 func PatchPanel[E any](patch func(ctx context.Context, patchIn func(Enumerator[E]) bool) error) Enumerator[E] {

@@ -7,8 +7,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Policy says what a push does when there is no room: when the consumer of [Unicast] or a run of a
-// [Hub] is as many elements behind as are held.
+// A Policy says what a push does when there is no room because the consumer of [Unicast] or a run of a
+// [Hub] is too far behind.
 type Policy int
 
 const (

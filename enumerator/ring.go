@@ -12,7 +12,7 @@ import (
 )
 
 // ring holds the last elements that were pushed. A goroutine that pushes, attaches or detaches holds
-// the lock. A goroutine that reads needs no lock, and nobody waits for it unless the policy is Block.
+// the lock. A goroutine that reads needs no lock, and no push waits for it unless the policy is Block.
 type ring[E any] struct {
 	pushConfig
 	sizes sizes[E]

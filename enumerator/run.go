@@ -11,8 +11,8 @@ import (
 )
 
 // Run drives consumer with the elements of source, sends EOF when source has run out, and returns the
-// result of consumer. When consumer is done, Run stops source. Run uses the goroutine of the caller
-// and returns when everything is over.
+// result of consumer. When consumer is done, Run stops source at once. Run uses the goroutine of the
+// caller and returns when everything is over.
 //
 // An error of the source, of an adapter or of the consumer ends the run, and Run returns it. When the
 // context ends, Run returns context.Cause(ctx), also if a function that it has called returns

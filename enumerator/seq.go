@@ -48,10 +48,10 @@ func FromSeq2[E any](seq iter.Seq2[E, error]) Enumerator[E] {
 	})
 }
 
-// All returns the elements of source for a range loop. Each pair has a nil error, but if the run
-// fails, a last pair follows with the zero value and the error. Leaving the loop ends the run and
-// closes whatever source has opened. An error of closing is dropped then, because the loop is over.
-// Everything runs in the goroutine of the loop. The sequence can be used as often as source can.
+// All returns the elements of source for a range loop. The error of each pair is nil, except that a
+// failed run ends with a pair of the zero value and the error. Leaving the loop ends the run and closes
+// whatever source has opened. An error of closing is dropped then, because the loop is over. Everything
+// runs in the goroutine of the loop. The sequence can be used as often as source can.
 func All[E any](ctx context.Context, source Enumerator[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		left := false // whether the loop was left

@@ -82,19 +82,21 @@ var errUnicastPanic = errors.New("enumerator: Unicast: the function panicked")
 // Play calls it Channel too.
 type Channel[E any] struct{ u *unicast[E] }
 
-// Context ends when the run is over and no pushed element can be delivered. Its cause is the error of the
-// run, or [ErrStopped] if there is none.
+// Context returns a context that ends when the run is over. Elements that are pushed later cannot be
+// delivered. The cause is the error of the run, or [ErrStopped] if there is none.
 func (c Channel[E]) Context() context.Context { return c.u.ctx }
 
-// Push hands over e. If Push returns an error, e will not be delivered. If Push returns nil and the run
-// ends later, e may not be delivered either.
+// Push hands over e. If it returns an error, e will not be delivered. If it returns nil, e can still be
+// lost when the run ends before the consumer has got e.
 //
 // After the end, Push returns [ErrEnded]. After the run, it returns the cause of [Channel.Context]. If
-// there is no room, the policy decides. Under [Block], Push waits for room until the run is over or
-// ended or ctx ends, and returns the cause of ctx in that case. The consumer must not push into its own
-// run under this policy, because it would wait for itself. Under the other policies Push does not wait.
-// Under [FailSlow] it returns [ErrSlow], and the run fails with ErrSlow as well. [Channel.Dropped]
-// counts the elements that the others drop.
+// there is no room, the policy decides:
+//
+//   - Block: Push waits until there is room, the stream is ended, the run is over or ctx ends. In the
+//     last case it returns the cause of ctx. The consumer must not push into its own run, because it
+//     would wait for itself.
+//   - DropOldest, DropNewest: Push returns nil, and [Channel.Dropped] counts the dropped elements.
+//   - FailSlow: Push returns [ErrSlow], and the run fails with ErrSlow as well.
 func (c Channel[E]) Push(ctx context.Context, e E) error { return c.u.push(ctx, e) }
 
 // Dropped returns the number of elements that the policy has dropped.
@@ -115,8 +117,8 @@ func (c Channel[E]) EOFAndEnd() { c.u.finish(&ending{eof: true}) }
 func (c Channel[E]) EndWithError(err error) { c.u.finish(failing(err)) }
 
 // unicast is a ring that holds the elements from taken up to pushed. The consumer claims all of them
-// at once and then takes them without the lock. If the policy can drop elements, it takes each element
-// with the lock.
+// at once and then takes them without the lock. Under the policy DropOldest, a push can drop elements
+// of the ring, so the consumer takes each element with the lock.
 type unicast[E any] struct {
 	pushConfig
 	sizes sizes[E] // their sum counts all elements that were pushed
