@@ -210,7 +210,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 }
 
 // Streams, WebSockets and uploads may last longer than the timeouts of the server.
-func TestOutlivesTheTimeoutsOfTheServer(t *testing.T) {
+func TestOutlivesServerTimeouts(t *testing.T) {
 	server := serve(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond })
 	ctx, cancel := context.WithTimeout(t.Context(), waitAtMost)
 	defer cancel()

@@ -25,7 +25,7 @@ func protect(h http.Handler, hosts ...string) http.Handler {
 		case !isFor(r, hosts):
 			http.Error(w, fmt.Sprintf("the host %q is not served here; add it with the flag -host", r.Host), http.StatusMisdirectedRequest)
 		case !isLink(r) && origins.Check(asPost(r)) != nil:
-			http.Error(w, "pages of other origins cannot use this", http.StatusForbidden)
+			http.Error(w, "requests from pages of other origins are refused", http.StatusForbidden)
 		case r.Method != http.MethodPost && r.ContentLength != 0:
 			// Error closes the connection. Otherwise the server would wait for the body.
 			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "only a POST may have a body here"})
