@@ -32,7 +32,7 @@ var Source embed.FS
 
 // snippet: room
 
-// A Message is a message that somebody has posted.
+// A Message is a posted message.
 type Message struct {
 	At   time.Time `json:"at"`
 	Name string    `json:"name"`
