@@ -15,8 +15,8 @@ import (
 
 // snippet: readme
 
-// clock streams the time to the page around it, ten times a second, as calls of the
-// page's function tick, for as long as the browser stays.
+// clock runs in a hidden iframe. Ten times a second it calls the function tick of the page
+// around the iframe, with the time, until the browser leaves.
 func clock(*http.Request) (enumerator.Enumerator[[]byte], error) {
 	ticks := enumerator.Interval(100 * time.Millisecond)
 	show := enumeratee.Map(func(t time.Time) string { return t.Format("15:04:05.0") })
@@ -28,7 +28,7 @@ var clockHandler = httpadapter.Handler(clock, httpadapter.Comet())
 
 // end snippet
 
-// A stream of script chunks, as the README shows it.
+// The README shows this stream of script chunks.
 func Example() {
 	server := httptest.NewServer(clockHandler)
 	defer server.Close()
@@ -40,7 +40,7 @@ func Example() {
 	defer response.Body.Close()
 	fmt.Println(response.Status, response.Header.Get("Content-Type"))
 
-	// The first two scripts of a page that never ends.
+	// Read the first two scripts. The page never ends.
 	for body, n := bufio.NewReader(response.Body), 0; n < 2; n++ {
 		chunk, err := body.ReadString(';')
 		if err != nil {

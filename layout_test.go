@@ -18,9 +18,9 @@ import (
 
 const module = "github.com/halley-go/halley"
 
-// mayImport is the dependency table of docs/architecture.md: what each package may
-// import besides the standard library, tests left out. A package that is not listed
-// fails the test, so that it gets its place.
+// mayImport is the dependency table of docs/architecture.md: the packages that each package
+// may import besides the standard library. It does not bind tests. A package that is not in
+// the table fails the test.
 var mayImport = map[string][]string{
 	".":                           {},
 	"iteratee":                    {"internal/stop", "internal/cork"},
@@ -61,7 +61,7 @@ func TestImportsFollowTheDependencyTable(t *testing.T) {
 		if d.IsDir() {
 			_, nested := os.Stat(filepath.Join(file, "go.mod"))
 			if file != "." && (nested == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-				return fs.SkipDir // another module, or no packages
+				return fs.SkipDir // another module, or a folder without packages
 			}
 			return nil
 		}
@@ -70,7 +70,7 @@ func TestImportsFollowTheDependencyTable(t *testing.T) {
 		}
 		rule := ruleFor(filepath.ToSlash(filepath.Dir(file)))
 		allowed, ok := mayImport[rule]
-		if !assert.True(t, ok, "%s: its package has no place in the dependency table", file) {
+		if !assert.True(t, ok, "%s: its package is not in the dependency table", file) {
 			return nil
 		}
 		seen[rule] = true
@@ -83,7 +83,7 @@ func TestImportsFollowTheDependencyTable(t *testing.T) {
 			switch {
 			case isOwn:
 				assert.True(t, slices.Contains(allowed, ruleFor(own)), "%s imports %s", file, own)
-			case strings.Contains(strings.Split(name, "/")[0], "."): // not of the standard library
+			case strings.Contains(strings.Split(name, "/")[0], "."): // not in the standard library
 				assert.True(t, slices.ContainsFunc(allowed, func(pattern string) bool {
 					prefix, isPrefix := strings.CutSuffix(pattern, "*")
 					return pattern == name || isPrefix && strings.HasPrefix(name, prefix)
@@ -94,11 +94,11 @@ func TestImportsFollowTheDependencyTable(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for rule := range mayImport {
-		assert.True(t, seen[rule], "the table names %s, which is not there", rule)
+		assert.True(t, seen[rule], "the table names %s, which does not exist", rule)
 	}
 }
 
-// ruleFor is the row of the table for a package: the examples share one.
+// ruleFor returns the row of the table for a package. All examples share one row.
 func ruleFor(dir string) string {
 	if strings.HasPrefix(dir, "examples/") {
 		return "examples/*"

@@ -29,7 +29,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// The code of comet.md that is not part of an example.
+// This file holds the code of comet.md that is not part of an example.
 
 func Example_json() {
 	// snippet: json
@@ -70,7 +70,7 @@ var ticks = comet.Messages("parent.chart.add", appendTick)
 
 type Celsius float64
 
-// MarshalComet makes it a comet.Marshaler.
+// MarshalComet implements comet.Marshaler.
 func (c Celsius) MarshalComet() ([]byte, error) {
 	return fmt.Appendf(nil, "parent.degrees(%g)", c), nil
 }
@@ -96,7 +96,7 @@ func TestEncoders(t *testing.T) {
 
 // counting sends a number each second, until the client leaves.
 var counting = comet.NewSocket("parent.cometMessage", func(s *comet.Socket) error {
-	s.OnDisconnected(func() { log.Print("one less") })
+	s.OnDisconnected(func() { log.Print("a client has left") })
 	clock := time.NewTicker(time.Second)
 	defer clock.Stop()
 	for n := 1; ; n++ {
@@ -134,11 +134,11 @@ var chatHandler = httpadapter.Handler(chat, httpadapter.EventStream())
 
 // snippet: read
 
-// read prints the messages of a stream, and returns the last id, to go on from there.
+// read prints the messages of a stream and returns the last id, for resuming.
 func read(ctx context.Context, response *http.Response) (lastID string, err error) {
 	const limit = 1 << 20 // bytes of one event
 
-	// With a media type, a page to log in is an error. Without, it is a stream of no events.
+	// With a media type, a login page is an error. Without one, it is a stream without events.
 	body := httpadapter.Response(response, "text/event-stream")
 	events := enumerator.Through(body, eventsource.Decode(limit))
 	for e, err := range enumerator.All(ctx, events) {
@@ -174,7 +174,7 @@ func Example_read() {
 
 // snippet: gateway
 
-// gateway hands on the events of another server.
+// gateway passes on the events of another server.
 func gateway(r *http.Request) (stream enumerator.Enumerator[[]byte], err error) {
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, upstream, nil)
 	if err != nil {
@@ -215,7 +215,7 @@ func Example_gateway() {
 
 // snippet: transports
 
-// hub holds the last messages for clients that come again.
+// hub holds the last messages for clients that reconnect.
 var hub = enumerator.Broadcast[string](enumerator.Capacity(1000))
 
 type (
@@ -244,7 +244,7 @@ func poll(r request) (chunks, error) {
 	return enumerator.Through(items, records), nil
 }
 
-// records makes a line of each item. With ndjson.EncodeSeq it is a JSON text sequence.
+// records turns each item into a line of JSON. Use ndjson.EncodeSeq for a JSON text sequence.
 var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.Encode[comet.Record]())
 
 // end snippet

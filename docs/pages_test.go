@@ -1,20 +1,21 @@
-// Package docs_test keeps the pages of this folder and the README true: their code
-// is that of files that are compiled and tested, and their links lead somewhere.
+// Package docs_test checks the pages of this folder and the README. Their code is cut
+// from files that are compiled and tested, and their links point to existing files.
 //
-// A page names the code of a fence in a comment right before it, by the file's path
-// in the repository and the name of a region in it:
+// A comment right before a fence names its code, by the path of a file in the repository
+// and the name of a region in that file:
 //
 //	<!-- snippet: examples/comet/helper/helper.go#stream -->
 //
-// The file marks the region by lines of their own, as // or <!-- --> comments:
+// In the file, two comments mark the region, each on a line of its own. They are // or
+// <!-- --> comments:
 //
 //	// snippet: stream
 //	// end snippet
 //
-// A region also ends before a line that is indented less than its first: one that
-// begins in a function needs no end, which could not stand after "// Output:".
+// A region also ends before a line that is indented less than its first line. So a region
+// in a function needs no end mark, which could not follow "// Output:".
 //
-// After a change of the file, "go test ./docs -update" writes it to the pages.
+// After a change of the file, run "go test ./docs -update" to update the pages.
 package docs_test
 
 import (
@@ -32,7 +33,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the code of the regions to the pages")
+var update = flag.Bool("update", false, "update the code in the pages")
 
 const root = ".." // of the repository
 
@@ -54,7 +55,7 @@ func TestCode(t *testing.T) {
 				require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
 				return
 			}
-			require.Equal(t, want, string(page), "the code has changed; go test ./docs -update brings the page up to date")
+			require.Equal(t, want, string(page), "the code has changed; update the page with go test ./docs -update")
 		})
 	}
 }
@@ -65,12 +66,12 @@ func TestLinks(t *testing.T) {
 			page, err := os.ReadFile(name)
 			require.NoError(t, err)
 			for _, link := range links(string(page)) {
-				to, err := url.Parse(link)
-				if !assert.NoError(t, err) || to.IsAbs() || to.Host != "" || to.Path == "" {
+				target, err := url.Parse(link)
+				if !assert.NoError(t, err) || target.IsAbs() || target.Host != "" || target.Path == "" {
 					continue
 				}
-				assert.False(t, strings.HasPrefix(to.Path, "/"), "%s: a link in the repository is relative", link)
-				_, err = os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(to.Path)))
+				assert.False(t, strings.HasPrefix(target.Path, "/"), "%s: a link within the repository must be relative", link)
+				_, err = os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(target.Path)))
 				assert.NoError(t, err, link)
 			}
 		})
@@ -83,7 +84,7 @@ var (
 	border = regexp.MustCompile(`^\s*(?://|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
 )
 
-// weave returns the page with the code that its marks name.
+// weave returns page with the current code in each marked fence.
 func weave(page string, region func(file, name string) ([]string, error)) (string, error) {
 	lines := strings.Split(page, "\n")
 	var out []string
@@ -134,8 +135,8 @@ func readRegion(file, name string) ([]string, error) {
 	return lines, nil
 }
 
-// cut returns the lines of a region, without the indent of the first and without
-// blank lines around them.
+// cut returns the lines of the region name of text. It removes the indent of the first line
+// from each of them, and the blank lines around the region.
 func cut(text, name string) ([]string, error) {
 	var region []string
 	found, in, indent := false, false, ""
@@ -143,7 +144,7 @@ func cut(text, name string) ([]string, error) {
 		m := border.FindStringSubmatch(line)
 		switch {
 		case m != nil && m[2] == name && found:
-			return nil, fmt.Errorf("line %d: there is a snippet %s above already", i+1, name)
+			return nil, fmt.Errorf("line %d: snippet %s is already defined above", i+1, name)
 		case m != nil && m[2] == name:
 			found, in = true, true
 		case m != nil && m[2] != "" && in:
@@ -167,7 +168,7 @@ func cut(text, name string) ([]string, error) {
 	}
 	lines := strings.Trim(strings.Join(region, "\n"), "\n")
 	if lines == "" {
-		return nil, fmt.Errorf("there is no snippet %s, or nothing in it", name)
+		return nil, fmt.Errorf("snippet %s is missing or empty", name)
 	}
 	return strings.Split(lines, "\n"), nil
 }
@@ -177,13 +178,13 @@ var (
 	link = regexp.MustCompile(`\]\(\s*<?([^)\s>]+)|(?m:^\s*\[[^\]]+\]:\s*(\S+))|(?:src|href)="([^"]+)"`)
 )
 
-// links returns where the links of a page lead, those in its code left out.
+// links returns the targets of the links of page, except those in code.
 func links(page string) []string {
-	var to []string
+	var targets []string
 	for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(page, ""), -1) {
-		to = append(to, m[1]+m[2]+m[3]) // one of them
+		targets = append(targets, m[1]+m[2]+m[3]) // two of them are empty
 	}
-	return to
+	return targets
 }
 
 func TestWeave(t *testing.T) {
@@ -253,13 +254,13 @@ func Example() {
 		assert.Equal(t, want, got)
 	}
 	_, err := cut(text, "empty")
-	assert.ErrorContains(t, err, "there is no snippet empty, or nothing in it")
+	assert.ErrorContains(t, err, "snippet empty is missing or empty")
 	for text, want := range map[string]string{
-		"// snippet: other\nx\n// end snippet":                                 "there is no snippet one",
+		"// snippet: other\nx\n// end snippet":                                 "snippet one is missing or empty",
 		"// snippet: one\nx":                                                   "snippet one has no end",
 		"// snippet: one\nx\n// snippet: two\ny\n// end snippet":               "line 3: snippet two begins",
-		"// snippet: one\nx\n// end snippet\n// snippet: one":                  "line 4: there is a snippet one above",
-		"// the snippet: one\nx := \"// snippet: one\"\n\tx()\n// end snippet": "there is no snippet one",
+		"// snippet: one\nx\n// end snippet\n// snippet: one":                  "line 4: snippet one is already defined above",
+		"// the snippet: one\nx := \"// snippet: one\"\n\tx()\n// end snippet": "snippet one is missing or empty",
 	} {
 		_, err := cut(text, "one")
 		assert.ErrorContains(t, err, want, text)

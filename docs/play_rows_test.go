@@ -27,15 +27,15 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// These are the rows of play.md that put several operations together, or say how one of ours
-// differs from Play's where no test of its package says it.
+// These tests check rows of play.md that combine several operations, or that state a difference
+// from Play that no test of the package checks.
 
 var errBoom = errors.New("boom")
 
-func collect[E any](t *testing.T, e enumerator.Enumerator[E]) []E {
-	es, err := enumerator.Run(t.Context(), e, iteratee.Collect[E]())
+func collect[E any](t *testing.T, source enumerator.Enumerator[E]) []E {
+	elements, err := enumerator.Run(t.Context(), source, iteratee.Collect[E]())
 	require.NoError(t, err)
-	return es
+	return elements
 }
 
 // Input.map
@@ -60,21 +60,21 @@ func TestPlayInputMap(t *testing.T) {
 // Iteratee.consume of strings
 func TestPlayConsumeStrings(t *testing.T) {
 	consume := iteratee.Map(iteratee.Collect[string](), func(all []string) string { return strings.Join(all, "") })
-	for want, e := range map[string]enumerator.Enumerator[string]{
+	for want, source := range map[string]enumerator.Enumerator[string]{
 		"":                         enumerator.Empty[string](),
 		"GuillaumeSadekPeterErwan": enumerator.Of("Guillaume", "Sadek", "Peter", "Erwan"),
 	} {
-		got, err := enumerator.Run(t.Context(), e, consume)
+		got, err := enumerator.Run(t.Context(), source, consume)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
 }
 
-// it.flatMapInput(f) and its kin
+// it.flatMapInput(f) and similar operations
 func TestPlayFlatMapInput(t *testing.T) {
-	waiting := func(it iteratee.Iteratee[int, []int]) iteratee.Iteratee[int, []int] {
+	waiting := func(consumer iteratee.Iteratee[int, []int]) iteratee.Iteratee[int, []int] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, []int], error) {
-			r := it.Start(ctx)
+			r := consumer.Start(ctx)
 			if r.Step.IsCont() {
 				return iteratee.Resume(r, r.Step), nil
 			}
@@ -94,9 +94,9 @@ func TestPlayFlatMapInput(t *testing.T) {
 // it.recover(pf) does not act on the end of the context.
 func TestPlayRecover(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	e := enumerator.Generate(func(context.Context) (int, bool, error) { cancel(errBoom); return 1, true, nil })
+	source := enumerator.Generate(func(context.Context) (int, bool, error) { cancel(errBoom); return 1, true, nil })
 	fails := iteratee.ForEach(func(ctx context.Context, _ int) error { return context.Cause(ctx) })
-	_, err := enumerator.Run(ctx, e, iteratee.Recover(fails, func(error) (struct{}, error) { t.Error("recovered"); return struct{}{}, nil }))
+	_, err := enumerator.Run(ctx, source, iteratee.Recover(fails, func(error) (struct{}, error) { t.Error("recovered"); return struct{}{}, nil }))
 	assert.Equal(t, errBoom, err)
 }
 
@@ -132,7 +132,7 @@ func TestPlayFromCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
-			e := enumerator.FromCallback(
+			source := enumerator.FromCallback(
 				func(_ context.Context, first bool) (int, bool, error) {
 					calls = append(calls, "next")
 					return 1, first, nil
@@ -140,15 +140,15 @@ func TestPlayFromCallback(t *testing.T) {
 				func() { calls = append(calls, "complete") },
 				func(err error) { calls = append(calls, err.Error()) },
 			)
-			_, _ = enumerator.Run(t.Context(), e, c.consumer)
+			_, _ = enumerator.Run(t.Context(), source, c.consumer)
 			assert.Equal(t, c.want, calls)
 		})
 	}
 }
 
-// Enumerator.outputStream(a), of which others write to the stream
+// Enumerator.outputStream(a), with another goroutine that writes to the stream
 func TestPlayOutputStream(t *testing.T) {
-	e := enumerator.FromReadCloser(func(context.Context) (io.ReadCloser, error) {
+	source := enumerator.FromReadCloser(func(context.Context) (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() {
 			for _, s := range []string{"FOO", "bar"} {
@@ -160,8 +160,8 @@ func TestPlayOutputStream(t *testing.T) {
 		}()
 		return r, nil
 	}, 8192)
-	assert.Equal(t, "FOObar", string(bytes.Join(collect(t, e), nil)))
-	one, err := enumerator.Run(t.Context(), e, iteratee.Head[[]byte]())
+	assert.Equal(t, "FOObar", string(bytes.Join(collect(t, source), nil)))
+	one, err := enumerator.Run(t.Context(), source, iteratee.Head[[]byte]())
 	require.NoError(t, err)
 	assert.Equal(t, "FOO", string(*one))
 }
@@ -178,7 +178,7 @@ func TestPlayBroadcast(t *testing.T) {
 	hub.EndWithError(errBoom) // the first end counts
 	assert.Empty(t, collect(t, hub.Live()))
 
-	// A run that is behind: by default it loses elements, and is told; under Block a push waits for it.
+	// A run falls behind. By default it loses elements and is told so. Under Block, a push waits for it.
 	for policy, want := range map[enumerator.Policy]error{enumerator.DropOldest: enumerator.ErrLost, enumerator.Block: nil} {
 		synctest.Test(t, func(t *testing.T) {
 			hub := enumerator.Broadcast[int](enumerator.Capacity(2), enumerator.WhenFull(policy))
@@ -230,10 +230,10 @@ func TestPlayCloseShared(t *testing.T) {
 	})
 }
 
-// Concurrent.patchPanel: a panel that is kept open for others
+// Concurrent.patchPanel: a panel that stays open for other goroutines
 func TestPlayPatchPanel(t *testing.T) {
 	panels := make(chan func(enumerator.Enumerator[int]) bool)
-	e := enumerator.PatchPanel(func(ctx context.Context, patchIn func(enumerator.Enumerator[int]) bool) error {
+	source := enumerator.PatchPanel(func(ctx context.Context, patchIn func(enumerator.Enumerator[int]) bool) error {
 		panels <- patchIn
 		<-ctx.Done()
 		return nil
@@ -241,7 +241,7 @@ func TestPlayPatchPanel(t *testing.T) {
 	var got []int
 	var err error
 	var running sync.WaitGroup
-	running.Go(func() { got, err = enumerator.Run(t.Context(), e, iteratee.Collect[int]()) })
+	running.Go(func() { got, err = enumerator.Run(t.Context(), source, iteratee.Collect[int]()) })
 	patchIn := <-panels
 	assert.True(t, patchIn(enumerator.Of(1, 2).AndThen(enumerator.FromInput(iteratee.EOF[int]()))))
 	running.Wait()
@@ -289,7 +289,7 @@ func TestPlayCharsets(t *testing.T) {
 	}
 	for _, c := range []struct{ name, text, bytes string }{
 		{"UTF-8", "€", "\xe2\x82\xac"},
-		{"UTF-16", "€", "\xfe\xff\x20\xac"}, // as Java itself; Play writes no mark
+		{"UTF-16", "€", "\xfe\xff\x20\xac"}, // like Java; Play writes no mark
 		{"UTF-16BE", "€", "\x20\xac"},
 		{"UTF-16LE", "€", "\xac\x20"},
 		{"US-ASCII", "a", "a"},
@@ -309,7 +309,7 @@ func TestPlayCharsets(t *testing.T) {
 		assert.Equal(t, c.bytes, string(got), "%s, %q", c.name, c.text)
 	}
 
-	// Names that it does not know, and one for which it has no encoding.
+	// Names that IANA.Encoding does not know, and one without an encoding.
 	for _, name := range []string{"no such name", "UTF8", "ASCII", "Cp1252"} {
 		_, err := ianaindex.IANA.Encoding(name)
 		assert.Error(t, err, name)
@@ -317,7 +317,7 @@ func TestPlayCharsets(t *testing.T) {
 	enc, err := ianaindex.IANA.Encoding("UTF-32")
 	assert.NoError(t, err)
 	assert.Nil(t, enc)
-	// The names of browsers mean something else.
+	// In browsers, these names have other meanings.
 	for name, meaning := range map[string]string{"UTF-16": "utf-16le", "US-ASCII": "windows-1252", "ISO-8859-1": "windows-1252"} {
 		enc, err := htmlindex.Get(name)
 		require.NoError(t, err)
@@ -327,14 +327,14 @@ func TestPlayCharsets(t *testing.T) {
 	}
 }
 
-// promiseToProcessor(promise) and iterateeToProcessor(it): what is pushed goes in at the consumer.
+// promiseToProcessor(promise) and iterateeToProcessor(it): pushed elements enter at the consumer.
 func TestPlayProcessors(t *testing.T) {
-	first := func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
-		return enumerator.Through(e, enumeratee.Take[int](1))
+	first := func(source enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+		return enumerator.Through(source, enumeratee.Take[int](1))
 	}
-	whole := func(e enumerator.Enumerator[int]) enumerator.Enumerator[[]int] {
+	whole := func(source enumerator.Enumerator[int]) enumerator.Enumerator[[]int] {
 		return enumerator.Defer(func(ctx context.Context) (none enumerator.Enumerator[[]int], err error) {
-			all, err := enumerator.Run(ctx, e, iteratee.Collect[int]())
+			all, err := enumerator.Run(ctx, source, iteratee.Collect[int]())
 			return enumerator.Of(all), err
 		})
 	}
@@ -366,7 +366,7 @@ func TestPlayProcessors(t *testing.T) {
 
 // Enumerator.imperative and Enumerator.pushee
 func TestPlayPushEnumerators(t *testing.T) {
-	// A push before there is a consumer is for those who come later, and do not say Live.
+	// A consumer that comes later gets an element that was pushed before, unless it uses Live.
 	hub := enumerator.Broadcast[int]()
 	require.NoError(t, hub.Push(t.Context(), 1))
 	hub.EOFAndEnd()
@@ -390,10 +390,11 @@ func TestPlayPushEnumerators(t *testing.T) {
 	assert.Equal(t, []int{1}, collect(t, closed.AndThen(enumerator.Of(9))))
 }
 
-// parse.maxLength(n, parser): MaxLength reads up to n, MaxBytes nothing if the length is declared.
+// parse.maxLength(n, parser): MaxLength reads up to n bytes. MaxBytes reads nothing if the
+// declared length exceeds n.
 func TestPlayMaxLength(t *testing.T) {
 	declared := func() *http.Request {
-		return httptest.NewRequest(http.MethodPost, "/", strings.NewReader("more than it"))
+		return httptest.NewRequest(http.MethodPost, "/", strings.NewReader("too long"))
 	}
 	read := 0
 	parser := iteratee.ForEach(func(_ context.Context, chunk []byte) error { read += len(chunk); return nil })
@@ -413,13 +414,13 @@ func TestPlayMaxLength(t *testing.T) {
 	}
 }
 
-// status(code, InputStream): a stream with another status than 200
+// status(code, InputStream): a stream with a status other than 200
 func TestPlayStatus(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := enumerator.FromReadCloser(func(context.Context) (io.ReadCloser, error) {
+		source := enumerator.FromReadCloser(func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("hello")), nil
 		}, 8192)
-		assert.NoError(t, httpadapter.Serve(created{w}, r, e))
+		assert.NoError(t, httpadapter.Serve(created{w}, r, source))
 	}))
 	defer server.Close()
 	response, err := server.Client().Get(server.URL)
@@ -435,7 +436,7 @@ func (c created) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 type none = struct{}
 
-// (Done((), EOF), Enumerator(message) >>> eof), by which Play's chat refuses somebody
+// (Done((), EOF), Enumerator(message) >>> eof), with which Play's chat refuses a user
 func TestPlayRefusalByMessage(t *testing.T) {
 	server := httptest.NewServer(websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, none], enumerator.Enumerator[string], error) {
 		return iteratee.Ignore[string](), enumerator.Of("This username is already used"), nil
@@ -464,7 +465,7 @@ func TestPlayOnClose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mapped, closed int
-			over := make(chan struct{})
+			ended := make(chan struct{})
 			handler := websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, none], enumerator.Enumerator[string], error) {
 				onMessage := iteratee.ForEach(func(_ context.Context, message string) error {
 					if message == "bad" {
@@ -476,12 +477,12 @@ func TestPlayOnClose(t *testing.T) {
 				return enumeratee.Transform(enumeratee.OnDone[string](func() { closed++ }), in), enumerator.Never[string](), nil
 			})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer close(over)
+				defer close(ended)
 				handler.ServeHTTP(w, r)
 			}))
 			defer server.Close()
 			leave(dial(t, server))
-			<-over
+			<-ended
 			assert.Equal(t, 1, closed)
 			assert.Equal(t, name == "closed", mapped == 1)
 		})

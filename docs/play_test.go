@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPlay keeps play.md true: what it names is there, where its links say, and
-// nothing is missing.
+// TestPlay checks play.md: its names exist, its links point to their declarations, and no
+// name is missing.
 func TestPlay(t *testing.T) {
 	page, err := os.ReadFile("play.md")
 	require.NoError(t, err)
@@ -35,12 +35,13 @@ func TestPlay(t *testing.T) {
 	}
 }
 
-// declarations are what packages declare: package.Name and package.Type.Name, methods and fields.
+// declarations are the exported names of packages: package.Name, and package.Type.Name for
+// methods and fields.
 type declarations map[string]declaration
 
 type declaration struct {
-	file   string // where, in the repository
-	listed bool   // must be in the tables: a function, a method or a variable
+	file   string // its path in the repository
+	listed bool   // whether it must be in the tables: a function, a method or a variable
 }
 
 func (d declarations) addFolder(t *testing.T, folder string, listed bool) {
@@ -91,7 +92,7 @@ func (d declarations) addFile(file string, source *ast.File, listed bool) {
 	}
 }
 
-// typeName is T of a receiver T, *T, T[E] or T[E, A].
+// typeName returns T for a receiver of type T, *T, T[E] or T[E, A].
 func typeName(receiver ast.Expr) string {
 	switch t := receiver.(type) {
 	case *ast.StarExpr:
@@ -124,7 +125,7 @@ func members(t ast.Expr) (names []string) {
 	return names
 }
 
-// headers are those of a table of Play's operations, and of one of ours.
+// headers are the two allowed header rows: of tables of Play's operations, and of Halley's own.
 var headers = [][]string{
 	{"Play", "Halley", "How it differs"},
 	{"Halley", "Known from", "What it does"},
@@ -135,7 +136,7 @@ var (
 	inlineCode = regexp.MustCompile("`[^`]*`")
 )
 
-// checkTables returns what is wrong with a page of tables.
+// checkTables returns the problems of a page of tables.
 func checkTables(page string, api declarations) (problems []string) {
 	var packages []string
 	for name := range api {
@@ -209,7 +210,7 @@ func checkTables(page string, api declarations) (problems []string) {
 	return problems
 }
 
-// cells of a row, in which \| is a bar and not a border.
+// cells returns the cells of row. Within a cell, a bar is written as \|.
 func cells(row string) []string {
 	const bar = "\x00"
 	row = strings.ReplaceAll(strings.TrimSpace(row), `\|`, bar)
@@ -250,7 +251,7 @@ func TestCheckTables(t *testing.T) {
 			assert.Equal(t, want, problems[0])
 		}
 	}
-	// Prose and the other columns do not count.
+	// Names in prose and in the other columns do not count.
 	assert.Equal(t, []string{"flow.Flow.Then is in no table"}, checkTables(head+
 		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.ErrShort`](../flow/take.go) | see [`flow.Flow.Then`](../flow/flow.go) |\n"+
 		"\n[`flow.Flow.Then`](../flow/flow.go)\n", api))

@@ -58,7 +58,7 @@ func TestBrowser(t *testing.T) {
 			}
 			scripts, err := chromedp.Run(tab.ctx, chromedp.Evaluate[int](`frames[0].document.scripts.length`))
 			require.NoError(t, err)
-			require.Zero(t, scripts, "the scripts that have run are removed")
+			require.Zero(t, scripts, "scripts remove themselves")
 			tab.checkConsole(t)
 		}
 		require.EqualValues(t, 2, server.open.Load())
@@ -130,7 +130,7 @@ func TestUploadInABrowser(t *testing.T) {
 	server.checkOpen(t, 0)
 	tab.checkConsole(t)
 
-	// Refused, for this client has as many streams as it may.
+	// Refused, because this client has as many streams as the limit allows.
 	for range 20 {
 		get(t, server.addr, "/upload/stream?id=another")
 	}
@@ -139,7 +139,7 @@ func TestUploadInABrowser(t *testing.T) {
 	state("The upload has failed.")
 }
 
-// The chart draws over each technique, and goes on where it was when that changes.
+// The chart draws over each transport, and resumes when the transport changes.
 func TestChart(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
@@ -171,7 +171,7 @@ func TestChart(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// Tabs of both chats talk in one room; two come late, and one is cut off for a while.
+// Tabs of both chats talk in one room. Two tabs join late, and one loses its connection.
 func TestChat(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
@@ -190,7 +190,7 @@ func TestChat(t *testing.T) {
 		tab.until(t, "document.querySelector('[name=text]').value === ''")
 	}
 	var want []string
-	run := rand.Text() // is in what is said here: the room may hold messages of another run
+	run := rand.Text() // marks the messages of this run: the room may hold messages of another run
 	checkHeard := func(tabs ...*tab) {
 		t.Helper()
 		for _, tab := range tabs {
@@ -235,7 +235,7 @@ func TestChat(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// A browser that is gone says nothing any more; its streams end nevertheless.
+// The streams of a killed browser end.
 func TestKilledBrowser(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
@@ -247,7 +247,7 @@ func TestKilledBrowser(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// A tab is a page that has been opened, and what its console has shown since.
+// A tab is an open page with the messages of its console.
 type tab struct {
 	ctx   context.Context
 	close func()
@@ -272,7 +272,7 @@ func open(t *testing.T, browser context.Context, server *testServer, path string
 			tab.mu.Unlock()
 		}
 	}()
-	// It does not wait for the example to load: the clock never has.
+	// Do not wait until the example has loaded: the clock never finishes loading.
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.Navigate(server.URL+"/"),
 		chromedp.Click(chromedp.CSS(`a[href="`+path+`"]`)),
@@ -280,8 +280,8 @@ func open(t *testing.T, browser context.Context, server *testServer, path string
 	return tab
 }
 
-// checkConsole waits until the console has shown so many messages, and checks that
-// it has shown these and nothing else.
+// checkConsole waits until the console has shown as many messages as want has, and checks that
+// it has shown exactly these.
 func (tab *tab) checkConsole(t *testing.T, want ...string) {
 	shown := func() []string {
 		tab.mu.Lock()
@@ -289,10 +289,10 @@ func (tab *tab) checkConsole(t *testing.T, want ...string) {
 		return slices.Clone(tab.console)
 	}
 	assert.Eventually(t, func() bool { return len(shown()) >= len(want) }, waitAtMost, 10*time.Millisecond)
-	// What comes after all that the page has said shows that it is all.
-	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`console.log('that is all')`))
+	// Log a last message: it arrives after all messages of the page.
+	_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](`console.log('end of test')`))
 	require.NoError(t, err)
-	want = append(want, "log: that is all")
+	want = append(want, "log: end of test")
 	assert.Eventually(t, func() bool { return slices.Contains(shown(), want[len(want)-1]) }, waitAtMost, 10*time.Millisecond)
 	require.Equal(t, want, shown())
 }

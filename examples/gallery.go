@@ -24,14 +24,14 @@ import (
 
 // An example is one entry of the gallery.
 type example struct {
-	Path    string // where it is served, and its folder
+	Path    string // its path in the URL, and its folder
 	Title   string
 	About   string
 	Handler http.Handler // serves Path and what is below it
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples. Both chats are in one room.
+// examples returns all examples. Both chats share one room.
 func examples() []example {
 	room := chat.NewRoom()
 	return []example{
@@ -42,42 +42,42 @@ func examples() []example {
 		},
 		{
 			"comet/helper", "The Comet helper",
-			"The same three messages, and comet.String writes the tags. The page stays blank: its console shows kiki, foo and bar.",
+			"The same three messages, in tags that comet.String writes. The page stays blank: its console shows kiki, foo and bar.",
 			helper.Handler(), helper.Source,
 		},
 		{
 			"comet/iframe", "The forever iframe",
-			"A page with a hidden iframe, whose script tags call a function of the page.",
+			"A page with a hidden iframe. The script tags in the iframe call a function of the page.",
 			iframe.Handler(), iframe.Source,
 		},
 		{
 			"comet/clock", "A live clock",
-			"Ten ticks a second, for as long as the page is open. Open it twice: each page has a stream of its own.",
+			"Ten ticks a second while the page is open. Open it twice: each page has its own stream.",
 			clock.Handler(), clock.Source,
 		},
 		{
 			"chart", "A live chart",
-			"The load of the server, drawn as it comes: as scripts in an iframe, server-sent events or lines of JSON.",
+			"The load of the server, drawn live. It arrives as scripts in an iframe, server-sent events or lines of JSON.",
 			chart.Handler(), chart.Source,
 		},
 		{
 			"chat", "A chat room",
-			"Several browsers talk. Whoever comes late gets the last messages; whoever was cut off gets those in between.",
+			"Several browsers talk. One that joins late gets the last messages, and one that lost its connection gets the messages it missed.",
 			chat.Handler(room), chat.Source,
 		},
 		{
 			"wschat", "A chat over WebSocket",
-			"Messages come and go over one connection, in the same room: what is said in one chat is heard in the other.",
+			"Messages come and go over one connection. Both chats share one room.",
 			wschat.Handler(room), wschat.Source,
 		},
 		{
 			"rx", "Live prices with RxGo",
-			"A simulated market, and what operators of RxGo make of its trades: the price when it has settled, and the average of each second.",
+			"A simulated market, and two lines that RxGo operators compute from its trades: the settled price, and the average of each second.",
 			rx.Handler(), rx.Source,
 		},
 		{
 			"upload", "An upload with progress",
-			"The server hashes a file as it arrives, keeps nothing of it, and says over a second stream how much it has got.",
+			"The server hashes a file as it arrives and does not store it. A second stream reports how much the server has received.",
 			upload.Handler(), upload.Source,
 		},
 	}
@@ -88,15 +88,15 @@ var files embed.FS
 
 var pages = template.Must(template.ParseFS(files, "*.html"))
 
-// gallery serves the index, the examples and their source. All links are
-// relative, so it also works behind a proxy that adds a prefix.
+// gallery serves the index, the examples and their source. All links are relative, so it
+// also works behind a proxy that adds a prefix.
 func gallery() http.Handler {
 	examples := examples()
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page("index.html", examples))
 	mux.Handle("GET /style.css", asset("style.css"))
 	mux.Handle("GET /icon.svg", asset("icon.svg"))
-	mux.Handle("GET /favicon.ico", asset("icon.svg")) // asked for by pages that name none
+	mux.Handle("GET /favicon.ico", asset("icon.svg")) // for pages without an icon link
 	for _, e := range examples {
 		mux.Handle("/"+e.Path, e.Handler)
 		mux.Handle("/"+e.Path+"/", e.Handler)
@@ -114,14 +114,14 @@ func asset(name string) http.Handler {
 func page(name string, data any) http.Handler {
 	var html strings.Builder
 	if err := pages.ExecuteTemplate(&html, name, data); err != nil {
-		panic(err) // the templates and what they show are part of the program
+		panic(err) // the templates and their data are part of the program
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, name, time.Time{}, strings.NewReader(html.String()))
 	})
 }
 
-// source is what the page of an example's source shows.
+// source is the data of the page that shows the source of an example.
 type source struct {
 	example
 	Root  string // the way back to the index
@@ -133,7 +133,7 @@ type file struct {
 	Parts []part
 }
 
-// A part of a file is a comment or what stands between two.
+// A part of a file is a comment, or the text between two comments.
 type part struct {
 	Comment bool
 	Text    string
@@ -159,7 +159,7 @@ func sourceOf(e example) source {
 	return s
 }
 
-// split cuts Go source into its comments and the rest.
+// split splits Go source into comments and the text between them.
 func split(src []byte) []part {
 	var (
 		s     scanner.Scanner
@@ -172,9 +172,9 @@ func split(src []byte) []part {
 		pos, tok, text := s.Scan()
 		switch tok {
 		case token.COMMENT:
-			at := file.Offset(pos)
-			parts = append(parts, part{Text: string(src[done:at])}, part{Comment: true, Text: text})
-			done = at + len(text)
+			start := file.Offset(pos)
+			parts = append(parts, part{Text: string(src[done:start])}, part{Comment: true, Text: text})
+			done = start + len(text)
 		case token.EOF:
 			return append(parts, part{Text: string(src[done:])})
 		}

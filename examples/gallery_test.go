@@ -19,7 +19,7 @@ import (
 
 var inMemory = sync.OnceValue(gallery)
 
-// request returns what the gallery answers, in memory. It is not for streams
+// request returns the response of a gallery in memory. It does not return for a stream
 // without an end.
 func request(method, target string) *http.Response {
 	w := httptest.NewRecorder()
@@ -45,7 +45,7 @@ func TestIndex(t *testing.T) {
 	assert.NotContains(t, index, "<script")
 }
 
-// The page of a source shows the files as they are.
+// A source page shows the files unchanged.
 func TestSource(t *testing.T) {
 	for _, e := range examples() {
 		t.Run(e.Path, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Every link of every page leads somewhere, also below a prefix.
+// Every link of every page works, even below a prefix.
 func TestLinks(t *testing.T) {
 	const prefix = "/some/prefix"
 	proxy := http.StripPrefix(prefix, gallery())
@@ -79,24 +79,24 @@ func TestLinks(t *testing.T) {
 	seen := map[string]bool{}
 	todo := []string{prefix + "/"}
 	for len(todo) > 0 {
-		at := todo[0]
+		target := todo[0]
 		todo = todo[1:]
-		if seen[at] || strings.HasSuffix(at, "/clock/stream") || strings.HasSuffix(at, "/rx/stream") { // which do not end
+		if seen[target] || strings.HasSuffix(target, "/clock/stream") || strings.HasSuffix(target, "/rx/stream") { // streams without an end
 			continue
 		}
-		seen[at] = true
+		seen[target] = true
 		w := httptest.NewRecorder()
-		proxy.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil))
-		if !assert.Equal(t, http.StatusOK, w.Code, at) || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		proxy.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+		if !assert.Equal(t, http.StatusOK, w.Code, target) || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			continue
 		}
-		base, err := url.Parse(at)
+		base, err := url.Parse(target)
 		require.NoError(t, err)
 		for _, m := range link.FindAllStringSubmatch(w.Body.String(), -1) {
-			to, err := base.Parse(m[1])
+			linked, err := base.Parse(m[1])
 			require.NoError(t, err)
-			if to.Host == "" {
-				todo = append(todo, to.Path)
+			if linked.Host == "" {
+				todo = append(todo, linked.Path)
 			}
 		}
 	}

@@ -1,10 +1,10 @@
-// The program examples serves a gallery of what can be done with Halley:
+// The program examples serves a gallery of examples of Halley:
 //
 //	go run ./examples
 //
-// It listens on 127.0.0.1:9000 (-addr changes that) until it gets an interrupt. It answers
-// requests for the loopback addresses, for localhost, for the address of the connection and
-// for the host in -addr; -host names others, such as that of a proxy in front.
+// It listens on 127.0.0.1:9000 until it gets an interrupt; -addr changes the address. It
+// answers requests for the loopback addresses, for localhost, for the address of the connection
+// and for the host in -addr. -host adds another name, such as that of a proxy in front.
 package main
 
 import (
@@ -25,53 +25,53 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:9000", "`address` to listen on; port 0 takes a free one")
+	addr := flag.String("addr", "127.0.0.1:9000", "`address` to listen on; port 0 chooses a free port")
 	var hosts []string
-	flag.Func("host", "`name` that the gallery is served under besides localhost and its address; may be repeated", func(name string) error {
+	flag.Func("host", "another `name` of the gallery, besides localhost and its address; may be repeated", func(name string) error {
 		hosts = append(hosts, name)
 		return nil
 	})
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second one ends the program at once
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := run(ctx, *addr, hosts, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "examples:", err)
 		os.Exit(1)
 	}
 }
 
-// patience is how long the end waits for connections that do not end by themselves.
+// patience is how long a shutdown waits for connections that do not end by themselves.
 var patience = time.Second
 
-// newServer returns the server of h, which must be started once.
+// newServer returns a server for h.
 func newServer(h http.Handler) *http.Server {
 	// snippet: drain
 
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       10 * time.Second, // a body that no handler reads ends, too
-		WriteTimeout:      30 * time.Second, // streams and uploads set deadlines of their own
+		ReadTimeout:       10 * time.Second, // for bodies that no handler reads
+		WriteTimeout:      30 * time.Second, // streams and uploads set their own deadlines
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 
-		// A browser sends all its uploads over one connection. By default the window of the
-		// connection is no larger than that of a stream, so one upload that is not read stops
-		// all others. The ping notices a client that has vanished.
+		// A browser sends all its uploads over one connection. By default, the window of the
+		// connection is no larger than the window of a stream, so one unread upload stops all
+		// others. The ping notices a client that has vanished.
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerConnection: 16 << 20,
 			MaxReceiveBufferPerStream:     256 << 10,
 			SendPingTimeout:               30 * time.Second,
 		},
 	}
-	httpadapter.Drain(server) // or Shutdown would wait for streams that have no end
+	httpadapter.Drain(server) // otherwise Shutdown would wait for streams without an end
 
 	// end snippet
 	return server
 }
 
-// run serves the gallery until ctx ends, and with it the streams that are open.
+// run serves the gallery until ctx ends. Then it ends the open streams and returns.
 func run(ctx context.Context, addr string, hosts []string, out io.Writer) error {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -80,7 +80,7 @@ func run(ctx context.Context, addr string, hosts []string, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Open http://%s/ (Ctrl-C ends)\n", listener.Addr())
+	fmt.Fprintf(out, "Open http://%s/ (Ctrl-C to stop)\n", listener.Addr())
 
 	for _, addr := range []string{addr, listener.Addr().String()} {
 		host, _, _ := net.SplitHostPort(addr)
@@ -88,7 +88,7 @@ func run(ctx context.Context, addr string, hosts []string, out io.Writer) error 
 	}
 	handler := protect(gallery(), hosts...)
 
-	// Shutdown knows nothing of WebSockets, so their handlers are counted.
+	// Shutdown does not wait for the handlers of WebSockets, so count all handlers.
 	var running sync.WaitGroup
 	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.Add(1)
@@ -104,8 +104,8 @@ func run(ctx context.Context, addr string, hosts []string, out io.Writer) error 
 	case <-ctx.Done():
 	}
 
-	// The streams end now, and the WebSockets are closed. What Shutdown may have to wait for
-	// then are connections that browsers have opened in advance.
+	// Shutdown ends the streams and closes the WebSockets. It may also have to wait for
+	// connections that browsers have opened in advance.
 	bounded, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {

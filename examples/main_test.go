@@ -23,7 +23,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// beMain makes the test binary the program.
+// beMain is the environment variable with which the test binary runs as the program.
 const beMain = "HALLEY_EXAMPLES_MAIN"
 
 func TestMain(m *testing.M) {
@@ -58,12 +58,12 @@ func TestEndsOnSignal(t *testing.T) {
 				ended <- program.Wait()
 				close(ended)
 			}()
-			require.NoError(t, err, "it ended before it listened: %s", &stderr)
+			require.NoError(t, err, "the program ended before it listened: %s", &stderr)
 			found := address.FindStringSubmatch(line)
 			require.NotNil(t, found, "the address to open, in %q", line)
 
-			// Two streams, and a connection that asks for nothing, as browsers
-			// open in advance.
+			// Open two streams, and a connection without a request, as browsers do in
+			// advance.
 			for range 2 {
 				stream := get(t, found[1], "/comet/clock/stream")
 				for range 3 {
@@ -81,13 +81,13 @@ func TestEndsOnSignal(t *testing.T) {
 				require.NoError(t, err, "%s", &stderr)
 				require.Empty(t, stderr.String())
 			case <-time.After(waitAtMost):
-				require.Fail(t, "it is still running")
+				require.Fail(t, "the program is still running")
 			}
 		})
 	}
 }
 
-// The streams end because the program ends, not because its patience does.
+// The streams end because the program ends them, before its patience ends.
 func TestEndsStreams(t *testing.T) {
 	defer func(before time.Duration) { patience = before }(patience)
 	patience = time.Minute
@@ -108,7 +108,7 @@ func TestEndsStreams(t *testing.T) {
 	case err := <-ended:
 		require.NoError(t, err)
 	case <-time.After(waitAtMost):
-		require.Fail(t, "it is still running")
+		require.Fail(t, "the program is still running")
 	}
 	for err == nil {
 		_, err = stream.chunk()
@@ -116,7 +116,7 @@ func TestEndsStreams(t *testing.T) {
 	require.Equal(t, io.EOF, err, "a complete response")
 }
 
-// So do the WebSockets, in good order.
+// The WebSockets are closed with a code, before the patience ends.
 func TestEndsSockets(t *testing.T) {
 	defer func(before time.Duration) { patience = before }(patience)
 	patience = time.Minute
@@ -134,14 +134,14 @@ func TestEndsSockets(t *testing.T) {
 	defer conn.CloseNow()
 	cancel()
 	for err == nil {
-		_, _, err = conn.Read(bounded) // what was said before
+		_, _, err = conn.Read(bounded) // earlier messages
 	}
 	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(err))
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
 	case <-bounded.Done():
-		require.Fail(t, "it is still running")
+		require.Fail(t, "the program is still running")
 	}
 }
 
@@ -159,7 +159,7 @@ func TestBadAddress(t *testing.T) {
 	require.Error(t, run(t.Context(), "127.0.0.1:99999", nil, io.Discard))
 }
 
-// The names that -host gives are served, too.
+// The names given by -host are served.
 func TestServesHosts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -182,7 +182,7 @@ func TestServesHosts(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// A server that is copied from here has bounds in each direction.
+// The server, which users may copy, has timeouts in both directions.
 func TestServerHasBounds(t *testing.T) {
 	server := newServer(nil)
 	assert.Positive(t, server.ReadHeaderTimeout)
@@ -196,7 +196,7 @@ func TestServerHasBounds(t *testing.T) {
 	assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, res.StatusCode)
 }
 
-// A connection that asks for nothing more is closed.
+// A connection without another request is closed.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	addr := serve(t, func(s *http.Server) { s.IdleTimeout = time.Millisecond }).addr
 	conn, err := net.Dial("tcp", addr)
@@ -209,8 +209,8 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	require.NoError(t, err, "the end of the connection")
 }
 
-// Streams, WebSockets and uploads take longer than the server gives a request.
-func TestOutlivesTheTimeoutsOfTheServer(t *testing.T) {
+// Streams, WebSockets and uploads may last longer than the timeouts of the server.
+func TestOutlivesServerTimeouts(t *testing.T) {
 	server := serve(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond })
 	ctx, cancel := context.WithTimeout(t.Context(), waitAtMost)
 	defer cancel()
@@ -230,7 +230,7 @@ func TestOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 
 	ticks := get(t, server.addr, "/comet/clock/stream")
-	for range 4 { // which takes longer than the timeouts
+	for range 4 { // this takes longer than the timeouts
 		_, err := ticks.chunk()
 		require.NoError(t, err)
 	}
@@ -247,14 +247,14 @@ func TestOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// On HTTP/2 an upload that the server does not read leaves room for others of the same browser.
+// On HTTP/2, an upload that the server does not read leaves room for others on its connection.
 func TestAnUnreadUploadLeavesRoomForOthers(t *testing.T) {
-	over := make(chan struct{})
+	release := make(chan struct{})
 	handler := gallery()
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unread" {
-			<-over
+			<-release
 			return
 		}
 		handler.ServeHTTP(w, r)
@@ -285,7 +285,7 @@ func TestAnUnreadUploadLeavesRoomForOthers(t *testing.T) {
 		select {
 		case <-filled:
 		case <-ctx.Done():
-			require.Fail(t, "the server takes too little of what is not read")
+			require.Fail(t, "the server takes too little of the unread uploads")
 		}
 	}
 	head := "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
@@ -295,11 +295,11 @@ func TestAnUnreadUploadLeavesRoomForOthers(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, res.StatusCode)
 		res.Body.Close()
 	}
-	close(over)
+	close(release)
 	all.Wait()
 }
 
-// zeros are n bytes. They tell when so many of them have been read that a window is full.
+// zeros is a reader of n zero bytes. It sends to filled when full of them have been read.
 type zeros struct {
 	n, full int
 	read    int

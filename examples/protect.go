@@ -13,22 +13,22 @@ import (
 
 // protect returns a handler that passes requests on to h and refuses these:
 //
-//   - A request for a host that is not served here. Served are hosts, localhost, the loopback
-//     addresses and the address of the connection. A site can let its own name lead to this
-//     machine (DNS rebinding); to the browser its pages then have the origin of the gallery.
-//   - A request from a page of another origin, whatever the method. A link to a page passes.
-//   - A request with a body that is not a POST. No handler reads such a body.
+//   - A request for a foreign host, which is any except hosts, localhost, the loopback addresses
+//     and the address of the connection. A site can make its name resolve to this machine (DNS
+//     rebinding). The browser then takes the gallery for a part of that site.
+//   - A request with any method from a page of another origin. Links to pages are allowed.
+//   - A request with a body, unless the method is POST. No handler reads such a body.
 func protect(h http.Handler, hosts ...string) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !isFor(r, hosts):
-			http.Error(w, fmt.Sprintf("the host %q is not served here; the flag -host adds one", r.Host), http.StatusMisdirectedRequest)
+			http.Error(w, fmt.Sprintf("the host %q is not served here; add it with the flag -host", r.Host), http.StatusMisdirectedRequest)
 		case !isLink(r) && origins.Check(asPost(r)) != nil:
-			http.Error(w, "not for pages of other origins", http.StatusForbidden)
+			http.Error(w, "requests from pages of other origins are refused", http.StatusForbidden)
 		case r.Method != http.MethodPost && r.ContentLength != 0:
-			// Error has the connection closed: the server would wait for the body otherwise.
-			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "only a POST has a body here"})
+			// Error closes the connection. Otherwise the server would wait for the body.
+			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "only a POST may have a body here"})
 		default:
 			h.ServeHTTP(w, r)
 		}
@@ -51,18 +51,17 @@ func isFor(r *http.Request, hosts []string) bool {
 	return err == nil && (addr.Unmap().IsLoopback() || addr.Unmap() == local(r))
 }
 
-// local returns the address to which the client of r is connected, or the zero one if that
-// is not known.
+// local returns the local address of the connection of r, or the zero Addr if it is unknown.
 func local(r *http.Request) netip.Addr {
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
 		return netip.Addr{}
 	}
-	at, _ := netip.ParseAddrPort(addr.String())
-	return at.Addr().Unmap().WithZone("")
+	addrPort, _ := netip.ParseAddrPort(addr.String())
+	return addrPort.Addr().Unmap().WithZone("")
 }
 
-// isLink reports whether the browser says that a link or the address bar has led to r.
+// isLink reports whether r comes from a link or the address bar, according to the browser.
 func isLink(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"

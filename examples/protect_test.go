@@ -22,12 +22,12 @@ import (
 // A route is a method and a path that the gallery serves.
 type route struct {
 	method, path string
-	streams      int // how many of them one client may have open; 0 if it ends by itself
+	streams      int // how many of them one client may have open; 0 if the response ends by itself
 }
 
 func (r route) String() string { return r.method + " " + r.path }
 
-// routes are all of them.
+// routes returns all routes.
 func routes() []route {
 	all := []route{
 		{http.MethodGet, "/", 0},
@@ -65,8 +65,8 @@ func routes() []route {
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "QUERY"}
 
-// ask sends a request over a connection of its own, with lines in its head and the
-// beginning of its body, and returns the response.
+// ask sends a request over a new connection and returns the response. The head of the request
+// has the given lines. body may be the beginning of a body.
 func ask(t *testing.T, dialer *net.Dialer, addr string, r route, lines []string, body string) *http.Response {
 	t.Helper()
 	conn, err := dialer.Dial("tcp", addr)
@@ -89,11 +89,10 @@ type closing struct {
 
 var plain = &net.Dialer{}
 
-// upgrade is what the head of a request for a WebSocket holds.
+// upgrade holds the header lines of a request for a WebSocket.
 var upgrade = []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="}
 
-// proper is what the head of r holds for r to be answered as it should be, but for Host, and
-// its body.
+// proper returns the header lines, except Host, and the body of a correct request for r.
 func (r route) proper() (lines []string, body string) {
 	switch r.path {
 	case "/wschat/socket":
@@ -130,8 +129,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// A site whose name leads to this machine gets nothing, though its pages are of the origin
-// that it asks.
+// A site whose name resolves to this machine gets nothing, even though its pages have the
+// origin of the request.
 func TestForeignHosts(t *testing.T) {
 	addr := serve(t).addr
 	_, port, err := net.SplitHostPort(addr)
@@ -200,7 +199,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// Pages of other origins can link to the gallery, and no more.
+// Pages of other origins can only link to the gallery.
 func TestForeignOrigins(t *testing.T) {
 	server := serve(t)
 	for name, origin := range map[string][]string{
@@ -239,8 +238,8 @@ func TestForeignOrigins(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// A client that has announced a body gets its answer before it has sent all of it.
-func TestBodiesThatDoNotCome(t *testing.T) {
+// A client that has announced a body gets the response before it has sent the whole body.
+func TestIncompleteBodies(t *testing.T) {
 	server := serve(t, func(s *http.Server) { s.ReadTimeout = time.Hour })
 	for _, body := range []string{"Content-Length: 100\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
 		framing, begun, _ := strings.Cut(body, "\r\n\r\n")
@@ -251,7 +250,7 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 	}
 }
 
-// A body is not asked for, unless it is a message or a file.
+// The server asks for a body only if it is a message or a file.
 func TestBodies(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -260,7 +259,7 @@ func TestBodies(t *testing.T) {
 	for framing, body := range map[string]string{
 		"Content-Length: 2000000000":          begun,
 		"Transfer-Encoding: chunked":          fmt.Sprintf("%x\r\n%s\r\n", len(begun), begun),
-		"Content-Length: 2000000000\r\nE: no": "", // nothing of it has come
+		"Content-Length: 2000000000\r\nE: no": "", // the body has not begun
 	} {
 		for _, r := range routes() {
 			for _, method := range methods {
@@ -283,7 +282,7 @@ func TestBodies(t *testing.T) {
 		}
 		for path, contentType := range map[string]string{"/chat/messages": "application/x-www-form-urlencoded", "/upload/file": "multipart/form-data; boundary=XX"} {
 			if framing == "Transfer-Encoding: chunked" {
-				continue // it has not been too much yet
+				continue // the body is not too large yet
 			}
 			res := ask(t, plain, server.addr, route{http.MethodPost, path, 0}, []string{"Host: " + server.addr, "Content-Type: " + contentType, framing}, body)
 			assert.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode, path)
@@ -301,7 +300,7 @@ type unread struct{ n int }
 func (b *unread) Read(p []byte) (int, error) { b.n += len(p); return len(p), nil }
 func (*unread) Close() error                 { return nil }
 
-// The handlers themselves do not read what they have no use for, either.
+// The handlers do not read bodies that they do not use.
 func TestHandlersDoNotReadBodies(t *testing.T) {
 	handler := gallery()
 	gone, cancel := context.WithCancel(t.Context())
@@ -322,8 +321,8 @@ func TestHandlersDoNotReadBodies(t *testing.T) {
 	}
 }
 
-// One client can have so many streams of each kind, and leaves the others to the next.
-func TestManyStreams(t *testing.T) {
+// The number of streams of each kind is limited for one client. Another client still gets some.
+func TestStreamLimits(t *testing.T) {
 	server := serve(t)
 	other := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	if conn, err := other.Dial("tcp", server.addr); err != nil {
@@ -331,7 +330,7 @@ func TestManyStreams(t *testing.T) {
 	} else {
 		conn.Close()
 	}
-	// A stream begins with its first message, and later without one.
+	// With a message in the room, a stream begins at once.
 	post := route{http.MethodPost, "/chat/messages", 0}
 	lines, body := post.proper()
 	require.Equal(t, http.StatusNoContent, ask(t, plain, server.addr, post, append(lines, "Host: "+server.addr), body).StatusCode)
@@ -342,7 +341,7 @@ func TestManyStreams(t *testing.T) {
 		t.Run(r.String(), func(t *testing.T) {
 			open := func(dialer *net.Dialer) *http.Response {
 				lines, body := r.proper()
-				if r.method == http.MethodPost { // the server asks for the file, and has to wait for it
+				if r.method == http.MethodPost { // the server asks for the file and waits for it
 					lines, body = append(lines, "Expect: 100-continue"), ""
 				}
 				return ask(t, dialer, server.addr, r, append(lines, "Host: "+server.addr), body)
@@ -373,9 +372,9 @@ func TestManyStreams(t *testing.T) {
 	}
 }
 
-// A client that posts without a pause is told to wait, over either chat and over both
-// together; another is heard.
-func TestOnePosterOfMany(t *testing.T) {
+// A client that posts without a pause is told to wait, in either chat and in both together.
+// Posts of another client are taken.
+func TestPostsWithoutAPause(t *testing.T) {
 	server := serve(t)
 	post := route{http.MethodPost, "/chat/messages", 0}
 	lines, body := post.proper()
@@ -393,14 +392,14 @@ func TestOnePosterOfMany(t *testing.T) {
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, "ws://"+server.addr+"/wschat/socket", nil)
 	require.NoError(t, err)
-	told := ""
+	answer := ""
 	for range 30 {
 		require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"name":"kiki","text":"foo"}`)))
 	}
-	for !strings.Contains(told, "too many messages") {
+	for !strings.Contains(answer, "too many messages") {
 		_, message, err := conn.Read(ctx)
 		require.NoError(t, err)
-		told = string(message)
+		answer = string(message)
 	}
 	require.NoError(t, conn.Close(websocket.StatusNormalClosure, ""))
 	other := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}

@@ -67,7 +67,7 @@ func TestClockStream(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, padding, first)
 		seen := map[string]bool{}
-		for len(seen) < 5 { // a tick that comes late can show the same tenth as the next
+		for len(seen) < 5 { // a late tick can have the same tenth of a second as the next
 			chunk, err := stream.chunk()
 			require.NoError(t, err)
 			require.Regexp(t, `^<script>document\.currentScript\.remove\(\);parent\.clockChanged\('\d\d:\d\d:\d\d\.\d'\);</script>$`, chunk)
@@ -104,15 +104,15 @@ func TestPriceStream(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// testServer serves the gallery, and counts the streams, sockets and uploads that are open.
+// testServer serves the gallery, and counts the open streams, sockets and uploads.
 type testServer struct {
 	*httptest.Server
 	addr string
 	open atomic.Int64 // streams, sockets and uploads
 }
 
-// waitAtMost is how long a test waits for what must happen. Chromium alone can take five
-// seconds to close the connections of a tab that has been closed while it loads.
+// waitAtMost is how long a test waits for an event. Chromium alone can take five seconds to
+// close the connections of a tab that was closed while it was loading.
 const waitAtMost = 30 * time.Second
 
 func (s *testServer) checkOpen(t *testing.T, want int64) {
@@ -137,13 +137,13 @@ func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	s.Start()
 	t.Cleanup(func() {
 		s.Close()
-		s.checkOpen(t, 0) // it does not wait for WebSockets
+		s.checkOpen(t, 0) // Close does not wait for WebSockets
 	})
 	s.addr = s.Listener.Addr().String()
 	return s
 }
 
-// A rawResponse is a response whose chunks are still to be seen.
+// A rawResponse is a response with its chunk boundaries.
 type rawResponse struct {
 	conn   net.Conn
 	text   *textproto.Reader
@@ -183,7 +183,7 @@ func (r *rawResponse) chunk() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	data := make([]byte, n+2) // and its line end
+	data := make([]byte, n+2) // and the line end
 	if _, err := io.ReadFull(r.text.R, data); err != nil {
 		return "", fmt.Errorf("reading a chunk: %w", err)
 	}

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The stream about an upload says what has arrived, while the rest has not.
+// The stream of an upload reports the bytes received before the upload is complete.
 func TestUploadStream(t *testing.T) {
 	server := serve(t)
 	type progress struct {
 		Received, Total int64
 		Name, SHA256    string
-		Over, Failed    bool
+		Ended, Failed   bool
 	}
 	watch := func(id string) (next func(wanted func(progress) bool) progress, end func()) {
 		stream := get(t, server.addr, "/upload/stream?id="+id)
@@ -63,7 +63,7 @@ func TestUploadStream(t *testing.T) {
 		require.NoError(t, err)
 		return conn
 	}
-	near := func(p progress) bool { return p.Received > half-8<<10 } // what may be a boundary is held back
+	near := func(p progress) bool { return p.Received > half-8<<10 } // bytes that may begin a boundary are held back
 
 	next, end := watch("one")
 	require.Equal(t, progress{}, next(func(progress) bool { return true }), "nothing yet")
@@ -71,10 +71,10 @@ func TestUploadStream(t *testing.T) {
 	p := next(near)
 	require.LessOrEqual(t, p.Received, int64(half))
 	require.EqualValues(t, len(head)+2*half+len(tail), p.Total)
-	require.False(t, p.Over)
+	require.False(t, p.Ended)
 	_, err := io.WriteString(conn, zeros+tail)
 	require.NoError(t, err)
-	p = next(func(p progress) bool { return p.Over })
+	p = next(func(p progress) bool { return p.Ended })
 	sum := sha256.Sum256(make([]byte, 2*half))
 	require.Equal(t, progress{2 * half, p.Total, "zeros.bin", hex.EncodeToString(sum[:]), true, false}, p)
 	end()
@@ -86,7 +86,7 @@ func TestUploadStream(t *testing.T) {
 	conn = begin("two")
 	next(near)
 	conn.Close() // with half of it sent
-	require.True(t, next(func(p progress) bool { return p.Over }).Failed)
+	require.True(t, next(func(p progress) bool { return p.Ended }).Failed)
 	end()
 
 	conn = begin("nobody")

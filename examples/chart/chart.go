@@ -1,8 +1,8 @@
-// Package chart draws the load of the server as it changes, in every page that is open.
+// Package chart draws the load of the server, live, in every open page.
 //
-// The load is measured once for all: enumerator.Share runs one source for any number of
-// visitors, and stops it when the last has left. client.Handler sends the points over the
-// technique that the script of package client asks for: script tags in an iframe,
+// The load is measured once for all pages: enumerator.Share runs one source for any number
+// of visitors, and stops it when the last visitor leaves. client.Handler sends the points
+// over the transport that the script of package client asks for: script tags in an iframe,
 // server-sent events, or lines of JSON.
 package chart
 
@@ -29,12 +29,12 @@ var Source embed.FS
 
 // snippet: stream
 
-// A point of the chart.
+// A point is a point of the chart.
 type point struct {
 	At   int64   `json:"at"`   // in ms since 1970
-	Load float64 `json:"load"` // the share of its time for which the processor was busy
+	Load float64 `json:"load"` // the fraction of time for which the processors were busy
 
-	busy, total float64 // what was counted up to then
+	busy, total float64 // the processor times up to At
 }
 
 var points = enumerator.Share(
@@ -42,12 +42,12 @@ var points = enumerator.Share(
 		enumerator.Interval(250*time.Millisecond),
 		enumeratee.ScanLeft(point{}, next),
 	),
-	enumerator.WhenFull(enumerator.DropOldest), // or one slow visitor would hold up all others
+	enumerator.WhenFull(enumerator.DropOldest), // otherwise a slow visitor would hold up all others
 )
 
-// next is the point at now, after last.
+// next returns the point at time now. The point before it is last.
 func next(last point, now time.Time) point {
-	busy, total := processor()
+	busy, total := processorTime()
 	p := point{At: now.UnixMilli(), busy: busy, total: total, Load: last.Load}
 	if total > last.total {
 		p.Load = min(max((busy-last.busy)/(total-last.total), 0), 1)
@@ -55,7 +55,8 @@ func next(last point, now time.Time) point {
 	return p
 }
 
-// stream is for one visitor: the last minute at first, and what has been missed later on.
+// stream returns the points for one visitor. A new visitor gets the last minute first, and one
+// that reconnects the points that it missed.
 func stream(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[point]], error) {
 	if after == (enumerator.Position{}) {
 		return points.Last(240), nil
@@ -72,23 +73,23 @@ func Handler() http.Handler {
 	mux.Handle("GET /chart/halley.js", client.Script())
 	mux.Handle("GET /chart/stream", client.Handler(stream,
 		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
-		httpadapter.MaxDuration(time.Hour), // the script comes back, and goes on where it was
+		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
 	))
 	return mux
 }
 
 // end snippet
 
-// processor returns for how long the processors were busy, and how long in all: those of
-// the machine on Linux, and elsewhere what this program has had of them.
-func processor() (busy, total float64) {
+// processorTime returns the busy time and the total time of the processors. These are times
+// of the machine on Linux, and of this program elsewhere.
+func processorTime() (busy, total float64) {
 	stat, err := os.ReadFile("/proc/stat")
 	first, _, _ := strings.Cut(string(stat), "\n")
 	fields := strings.Fields(first)
 	if err != nil || len(fields) < 9 {
-		return ofProgram()
+		return programTime()
 	}
-	const idle, ioWait, steal = 4, 5, 8 // what follows those is a part of user and nice
+	const idle, ioWait, steal = 4, 5, 8 // the fields after steal are part of user and nice
 	for i, field := range fields[1 : steal+1] {
 		ticks, _ := strconv.ParseFloat(field, 64)
 		total += ticks
@@ -99,7 +100,7 @@ func processor() (busy, total float64) {
 	return busy, total
 }
 
-func ofProgram() (busy, total float64) {
+func programTime() (busy, total float64) {
 	samples := []metrics.Sample{{Name: "/cpu/classes/idle:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}}
 	metrics.Read(samples)
 	total = samples[1].Value.Float64()

@@ -30,16 +30,16 @@ func TestNext(t *testing.T) {
 		}
 	})
 	last := point{Load: 0.5, total: 1e18}
-	assert.Equal(t, 0.5, next(last, time.Now()).Load, "nothing was counted since")
+	assert.Equal(t, 0.5, next(last, time.Now()).Load, "no time has passed since")
 }
 
-func TestOfProgram(t *testing.T) {
-	busy, total := ofProgram()
+func TestProgramTime(t *testing.T) {
+	busy, total := programTime()
 	assert.GreaterOrEqual(t, busy, 0.0)
 	assert.GreaterOrEqual(t, total, busy)
 }
 
-// A visitor gets the points in order, and who comes again those after the one it had.
+// A visitor gets the points in order. One that reconnects gets the points after its last.
 func TestStream(t *testing.T) {
 	take := func(after enumerator.Position, n int) []enumerator.Item[point] {
 		e, err := stream(nil, after)

@@ -1,9 +1,9 @@
 // Package chat is a chat room.
 //
-// A [Room] is a hub: what is posted goes to everybody who is there, and who comes later
-// gets the last messages first. It knows nothing of how messages travel. Here they come by
-// form, and leave by the techniques of package client; in package wschat they do both by
-// WebSocket.
+// A [Room] is a hub: it sends each message to all clients in the room. A client that joins
+// later gets the last messages first. The Room does not depend on a transport. Here, messages
+// arrive by form and leave by the transports of package client. In package wschat, they arrive
+// and leave by WebSocket.
 package chat
 
 import (
@@ -32,21 +32,21 @@ var Source embed.FS
 
 // snippet: room
 
-// A Message is what somebody has said.
+// A Message is a posted message.
 type Message struct {
 	At   time.Time `json:"at"`
 	Name string    `json:"name"`
 	Text string    `json:"text"`
 }
 
-// A Room is where people talk. It holds the last 100 messages. Its methods may be called
-// by several goroutines at once. A Room is made by [NewRoom].
+// A Room passes messages on and holds the last 100 of them. Its methods may be called by
+// several goroutines at once. [NewRoom] makes a Room.
 type Room struct {
 	hub *enumerator.Hub[Message]
 
 	mu      sync.Mutex
-	busy    time.Time            // when all messages have had their pauses
-	posters map[string]time.Time // when those of each poster have had theirs
+	busy    time.Time            // when the pauses of all messages are over
+	posters map[string]time.Time // when those of each poster's messages are over
 }
 
 // NewRoom returns an empty Room.
@@ -59,49 +59,50 @@ const (
 	maxText = 1000 // characters
 )
 
-// A pace is how fast messages may come: burst of them at once, and another after each pause.
+// A pace allows burst messages at once, and another message after each pause.
 type pace struct {
 	burst int
 	pause time.Duration
 }
 
 var (
-	ofOne = pace{20, 200 * time.Millisecond}
-	ofAll = pace{200, 20 * time.Millisecond} // ten times as fast: no poster can keep out all others
+	posterPace = pace{20, 200 * time.Millisecond}
+	roomPace   = pace{200, 20 * time.Millisecond} // ten times as fast, so that no poster can keep out the others
 )
 
-// The pages show what these say.
+// The pages show the texts of these errors.
 var (
 	// ErrLength is the error of a post whose name or text is empty or too long.
 	ErrLength = fmt.Errorf("a name has 1 to %d characters, and a message 1 to %d", maxName, maxText)
 
-	// ErrBusy is the error of a post while too many come at once.
+	// ErrBusy is the error of a post when too many messages come at once.
 	ErrBusy = errors.New("too many messages at once")
 )
 
-// Post sends a message to everybody. Spaces around name and text do not count. The poster is
-// an address, for example: each has a pace of its own, and all of them have one together.
+// Post sends a message to all clients, without the spaces around name and text. poster
+// identifies the sender, for example by address. Post limits the pace of each poster, and of
+// all posters together.
 func (r *Room) Post(ctx context.Context, poster, name, text string) error {
 	m := Message{Name: strings.TrimSpace(name), Text: strings.TrimSpace(text)}
 	if m.Name == "" || m.Text == "" || utf8.RuneCountInString(m.Name) > maxName || utf8.RuneCountInString(m.Text) > maxText {
 		return ErrLength
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock() // after the push: messages are in the order of their times
+	defer r.mu.Unlock() // after the push, so that messages are ordered by time
 	m.At = time.Now()
-	own, ownFits := ofOne.add(r.posters[poster], m.At)
-	all, allFit := ofAll.add(r.busy, m.At)
+	own, ownFits := posterPace.add(r.posters[poster], m.At)
+	all, allFit := roomPace.add(r.busy, m.At)
 	if !ownFits || !allFit {
 		return ErrBusy
 	}
-	// Only those that have posted within the last seconds are left: the pace of all bounds them.
+	// Keep only the posters of the last seconds. The pace of the room bounds their number.
 	maps.DeleteFunc(r.posters, func(_ string, busy time.Time) bool { return !busy.After(m.At) })
 	r.posters[poster], r.busy = own, all
 	return r.hub.Push(ctx, m)
 }
 
-// add returns until when the messages are busy after one more, and whether it may come now.
-// busy is until when they were before.
+// add adds the pause of a message at now to busy, the end of all earlier pauses. It returns the
+// new end, and whether the pace allows the message.
 func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
 	if busy.Before(now) {
 		busy = now
@@ -110,8 +111,8 @@ func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
 	return until, until.Sub(now) <= time.Duration(p.burst)*p.pause
 }
 
-// Messages returns what is said in the Room after a Position; for the zero one, who has
-// just come, the messages that the Room holds come first.
+// Messages returns the messages of the Room after a Position. The zero Position is for a client
+// that has just joined: the messages that the Room holds come first.
 func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[Message]] {
 	if after == (enumerator.Position{}) {
 		return r.hub.Last(100)
@@ -135,14 +136,14 @@ func Handler(room *Room) http.Handler {
 	mux.Handle("GET /chat/halley.js", client.Script())
 	mux.Handle("GET /chat/stream", client.Handler(stream,
 		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
-		httpadapter.MaxDuration(time.Hour), // the script comes back, and goes on where it was
+		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
 	))
 	// Forms of other sites cannot post here.
 	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(room)))
 	return mux
 }
 
-// post takes what the form of the page sends.
+// post handles the form of the page.
 func post(room *Room) http.Handler {
 	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
 		err := room.Post(r.Context(), visitor.Address(r), form.Get("name"), form.Get("text"))

@@ -19,8 +19,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// said returns the first n items of what the room says after a Position.
-func said(t *testing.T, room *Room, after enumerator.Position, n int) []enumerator.Item[Message] {
+// messages returns the first n messages of room after a Position.
+func messages(t *testing.T, room *Room, after enumerator.Position, n int) []enumerator.Item[Message] {
 	t.Helper()
 	items, err := enumerator.Run(t.Context(), enumerator.Through(room.Messages(after), enumeratee.Take[enumerator.Item[Message]](n)),
 		iteratee.Collect[enumerator.Item[Message]]())
@@ -32,17 +32,17 @@ func TestRoom(t *testing.T) {
 	room := NewRoom()
 	require.NoError(t, room.Post(t.Context(), "one", " kiki ", " foo\n"))
 	require.NoError(t, room.Post(t.Context(), "one", strings.Repeat("ä", maxName), strings.Repeat("<", maxText)))
-	items := said(t, room, enumerator.Position{}, 2)
+	items := messages(t, room, enumerator.Position{}, 2)
 	assert.Equal(t, "kiki", items[0].Value.Name)
 	assert.Equal(t, "foo", items[0].Value.Text)
 	assert.Equal(t, strings.Repeat("ä", maxName), items[1].Value.Name)
-	assert.Equal(t, items[1:], said(t, room, items[0].Position, 1))
+	assert.Equal(t, items[1:], messages(t, room, items[0].Position, 1))
 
 	for _, post := range [][2]string{{"", "text"}, {"name", ""}, {" ", "text"}, {"name", "\n"},
 		{strings.Repeat("ä", maxName+1), "text"}, {"name", strings.Repeat("a", maxText+1)}} {
 		assert.ErrorIs(t, room.Post(t.Context(), "one", post[0], post[1]), ErrLength)
 	}
-	assert.Equal(t, items, said(t, room, enumerator.Position{}, 2), "nothing else was said")
+	assert.Equal(t, items, messages(t, room, enumerator.Position{}, 2), "no other message was posted")
 }
 
 func TestRoomHoldsTheLastMessages(t *testing.T) {
@@ -50,9 +50,9 @@ func TestRoomHoldsTheLastMessages(t *testing.T) {
 		room := NewRoom()
 		for n := range 150 {
 			require.NoError(t, room.Post(t.Context(), "one", "kiki", fmt.Sprint(n)))
-			time.Sleep(ofOne.pause)
+			time.Sleep(posterPace.pause)
 		}
-		items := said(t, room, enumerator.Position{}, 100)
+		items := messages(t, room, enumerator.Position{}, 100)
 		assert.Equal(t, "50", items[0].Value.Text)
 		assert.Equal(t, "149", items[99].Value.Text)
 	})
@@ -68,20 +68,20 @@ func TestRoomIsBusy(t *testing.T) {
 			return n
 		}
 		for _, poster := range []string{"one", "two"} {
-			assert.Equal(t, ofOne.burst, posted(poster))
+			assert.Equal(t, posterPace.burst, posted(poster))
 			assert.ErrorIs(t, room.Post(t.Context(), poster, "kiki", "foo"), ErrBusy)
 		}
-		time.Sleep(ofOne.pause)
+		time.Sleep(posterPace.pause)
 		assert.Equal(t, 1, posted("one"))
-		time.Sleep(ofOne.pause)
+		time.Sleep(posterPace.pause)
 		assert.Equal(t, 1, posted("one"))
 		assert.Equal(t, 2, posted("two"))
 		time.Sleep(time.Hour)
-		assert.Equal(t, ofOne.burst, posted("one"))
+		assert.Equal(t, posterPace.burst, posted("one"))
 	})
 }
 
-// However many post, the room is as busy as it can be, and remembers few of them.
+// With any number of posters, the room takes messages at its full pace and remembers few posters.
 func TestManyPosters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := NewRoom()
@@ -94,9 +94,9 @@ func TestManyPosters(t *testing.T) {
 			most = max(most, len(room.posters))
 			time.Sleep(time.Millisecond)
 		}
-		assert.InDelta(t, ofAll.burst+int(time.Since(start)/ofAll.pause), posted, 1)
-		assert.LessOrEqual(t, most, ofAll.burst+int(ofOne.pause/ofAll.pause)+1)
-		assert.Equal(t, "foo", said(t, room, enumerator.Position{}, 1)[0].Value.Text)
+		assert.InDelta(t, roomPace.burst+int(time.Since(start)/roomPace.pause), posted, 1)
+		assert.LessOrEqual(t, most, roomPace.burst+int(posterPace.pause/roomPace.pause)+1)
+		assert.Equal(t, "foo", messages(t, room, enumerator.Position{}, 1)[0].Value.Text)
 	})
 }
 
@@ -130,7 +130,7 @@ func TestPost(t *testing.T) {
 	}
 	form := url.Values{"name": {"kiki"}, "text": {"a & b"}}.Encode()
 	assert.Equal(t, http.StatusNoContent, post(form).StatusCode)
-	assert.Equal(t, "a & b", said(t, room, enumerator.Position{}, 1)[0].Value.Text)
+	assert.Equal(t, "a & b", messages(t, room, enumerator.Position{}, 1)[0].Value.Text)
 	assert.Equal(t, http.StatusNoContent, post(form, "Sec-Fetch-Site", "same-origin").StatusCode)
 
 	assert.Equal(t, http.StatusForbidden, post(form, "Sec-Fetch-Site", "cross-site").StatusCode)
@@ -139,7 +139,7 @@ func TestPost(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, post("name=%zz&text=foo").StatusCode)
 	assert.Equal(t, http.StatusRequestEntityTooLarge, post("name=kiki&text="+strings.Repeat("a", 20<<10)).StatusCode)
 	var busy *http.Response
-	for range ofOne.burst + 1 {
+	for range posterPace.burst + 1 {
 		if r := post(form); r.StatusCode != http.StatusNoContent {
 			busy = r
 		}

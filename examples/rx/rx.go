@@ -1,9 +1,9 @@
-// Package rx is a live feed of prices, through operators of RxGo.
+// Package rx is a live feed of prices that uses operators of RxGo.
 //
-// The trades of a page are one source, which three chains of RxGo's operators share: one
-// without an operator, which shows all trades; one that waits until the price has settled;
-// and one for the average of each second. When the browser leaves, all of it ends, with every
-// goroutine of RxGo.
+// The trades of a page are one source. Three chains of RxGo operators share it: one without
+// an operator, for all trades; one that waits until the price has settled; and one for the
+// average of each second. When the browser leaves, everything ends, including all goroutines
+// of RxGo.
 package rx
 
 import (
@@ -28,7 +28,7 @@ import (
 //go:embed rx.go rx.html
 var Source embed.FS
 
-// trades are the prices of a simulated market, in bursts.
+// trades is the source of the prices of a simulated market. They come in bursts.
 var trades = enumerator.UnfoldM(100.0, func(ctx context.Context, price float64) (float64, float64, bool, error) {
 	pause := time.Duration(20+rand.IntN(60)) * time.Millisecond
 	if rand.IntN(12) == 0 {
@@ -43,7 +43,7 @@ var trades = enumerator.UnfoldM(100.0, func(ctx context.Context, price float64) 
 	return price, price, true, nil
 })
 
-// A point is what the page gets: a price, and on which of its lines.
+// A point is a price and the name of its line in the chart.
 type point struct {
 	Line  string  `json:"line"`
 	Price float64 `json:"price"`

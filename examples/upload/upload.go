@@ -1,13 +1,12 @@
-// Package upload shows how far an upload is while it arrives.
+// Package upload shows the progress of an upload while it arrives.
 //
-// The page opens two connections. Over the one it sends the form. Over the other, a
-// forever iframe, the server tells it ten times a second how much it has got. One stream in
-// both directions would do as well, but browsers do not read an answer before they have
-// sent all of the question.
+// The page opens two connections. Over one it sends the form. Over the other, a forever
+// iframe, the server reports ten times a second how much it has received. One connection
+// would be enough if browsers read a response before they have sent the whole request.
 //
-// The file goes through an Iteratee, chunk by chunk, which counts and hashes it and keeps
-// nothing: a file of a gigabyte takes as little memory as one of a kilobyte. A server that
-// is slow holds up the browser.
+// The file goes chunk by chunk through an Iteratee that counts and hashes it and stores
+// nothing. So a file of a gigabyte takes as little memory as one of a kilobyte. A slow server
+// slows down the browser.
 package upload
 
 import (
@@ -32,7 +31,7 @@ import (
 //go:embed upload.go upload.html
 var Source embed.FS
 
-// Handler serves the page, takes its uploads, and tells it of them.
+// Handler serves the page, receives its uploads, and reports their progress.
 func Handler() http.Handler {
 	s := &uploads{byID: map[string]*upload{}}
 	mux := http.NewServeMux()
@@ -44,13 +43,13 @@ func Handler() http.Handler {
 		http.HandlerFunc(s.receive),
 		httpadapter.Limit(200), httpadapter.LimitPerKey(20, visitor.Address),
 	)))
-	// The id comes from the URL alone: r.FormValue would read a body, too, and write it to disk.
+	// The id comes from the URL only. r.FormValue would also read a body, and write it to disk.
 	mux.Handle("GET /upload/stream", httpadapter.Handler(
 		func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			return s.watch(r.URL.Query().Get("id")), nil
 		},
 		httpadapter.Comet(), httpadapter.Limit(200), httpadapter.LimitPerKey(20, visitor.Address),
-		httpadapter.MaxDuration(2*longest), // also if nobody sends a file
+		httpadapter.MaxDuration(2*longest), // even if nobody sends a file
 	))
 	return mux
 }
@@ -62,17 +61,16 @@ const (
 	longest            = time.Hour
 )
 
-// receive takes an upload. What goes wrong has a status of its own, and Error answers
-// with it.
+// receive handles an upload. Each error has a status, with which httpadapter.Error answers.
 func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
-	// The answer comes after the file, and so can be later than http.Server.WriteTimeout allows.
+	// The answer comes after the file, which can take longer than http.Server.WriteTimeout.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longest + time.Minute))
 	u := s.find(r.URL.Query().Get("id"))
 	u.change(func(p *progress) { p.Total = r.ContentLength })
 
 	form, err := httpadapter.Parse(r, httpadapter.Multipart(maxValues, u.digest),
 		httpadapter.Writer(w), httpadapter.MaxBytes(maxFile), httpadapter.BodyTimeout(longest))
-	u.change(func(p *progress) { p.Over, p.Failed = true, err != nil || len(form.Files) == 0 })
+	u.change(func(p *progress) { p.Ended, p.Failed = true, err != nil || len(form.Files) == 0 })
 	if err != nil {
 		httpadapter.Error(w, r, err)
 		return
@@ -80,7 +78,7 @@ func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// digest returns what a file goes through.
+// digest returns an Iteratee that counts and hashes the chunks of a file.
 func (u *upload) digest(file httpadapter.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
 	sum := sha256.New()
 	count := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
@@ -98,15 +96,15 @@ func (u *upload) digest(file httpadapter.FilePart) (iteratee.Iteratee[[]byte, st
 
 // snippet: watch
 
-// watch returns the stream about an upload: how it stands ten times a second, and how it
-// has ended. The upload is known as long as somebody watches it.
+// watch returns the stream of the progress of an upload, ten times a second and at its end.
+// The upload is known while somebody watches it.
 func (s *uploads) watch(id string) enumerator.Enumerator[[]byte] {
 	return enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
 		u := s.add(id)
-		standing := enumeratee.Map(func(time.Time) progress { return u.now() })
-		running := enumeratee.TakeWhile(func(p progress) bool { return !p.Over })
-		updates := enumerator.Through(enumerator.Interval(100*time.Millisecond), enumeratee.Compose(standing, running))
-		last := enumerator.Unfold(false, func(told bool) (progress, bool, bool) { return u.now(), true, !told })
+		current := enumeratee.Map(func(time.Time) progress { return u.now() })
+		running := enumeratee.TakeWhile(func(p progress) bool { return !p.Ended })
+		updates := enumerator.Through(enumerator.Interval(100*time.Millisecond), enumeratee.Compose(current, running))
+		last := enumerator.Unfold(false, func(sent bool) (progress, bool, bool) { return u.now(), true, !sent })
 		return enumerator.OnDoneEnumerating(
 			enumerator.Through(updates.AndThen(last), comet.JSON[progress]("parent.uploadProgress", comet.RemoveScripts())),
 			func() error { s.remove(id, u); return nil },
@@ -116,13 +114,13 @@ func (s *uploads) watch(id string) enumerator.Enumerator[[]byte] {
 
 // end snippet
 
-// progress is how an upload stands, as the page is told.
+// progress is the state of an upload, as the page gets it.
 type progress struct {
 	Received int64  `json:"received"`
-	Total    int64  `json:"total"` // of the whole form; -1 if the browser does not say
+	Total    int64  `json:"total"` // size of the whole form; -1 if it is unknown
 	Name     string `json:"name"`
 	SHA256   string `json:"sha256"`
-	Over     bool   `json:"over"`
+	Ended    bool   `json:"ended"`
 	Failed   bool   `json:"failed"`
 }
 
@@ -143,7 +141,7 @@ func (u *upload) now() progress {
 	return u.progress
 }
 
-// uploads are those that are being watched.
+// uploads holds the uploads that somebody watches.
 type uploads struct {
 	mu   sync.Mutex
 	byID map[string]*upload
@@ -157,7 +155,7 @@ func (s *uploads) add(id string) *upload {
 	return u
 }
 
-// find returns an upload that nobody watches if id is not known.
+// find returns the upload of id. If id is unknown, it returns an upload that nobody watches.
 func (s *uploads) find(id string) *upload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +165,7 @@ func (s *uploads) find(id string) *upload {
 	return &upload{}
 }
 
-// remove forgets u, unless somebody else has begun to watch that id.
+// remove removes u, unless somebody else has begun to watch id.
 func (s *uploads) remove(id string, u *upload) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

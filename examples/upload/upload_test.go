@@ -11,7 +11,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A page that watches again is not forgotten when its first stream ends.
+// An upload that is watched again is not removed when its first stream ends.
 func TestWatchedAgain(t *testing.T) {
 	s := &uploads{byID: map[string]*upload{}}
 	again := iteratee.ForEach(func(context.Context, []byte) error {

@@ -1,5 +1,5 @@
-// Package visitor tells the visitors of the examples apart, so that one of them cannot take
-// what is there for all.
+// Package visitor identifies the visitors of the examples, so that limits can apply to each of
+// them.
 package visitor
 
 import (
@@ -8,11 +8,11 @@ import (
 )
 
 // Address returns the address of the client of r, as a key for httpadapter.LimitPerKey and
-// the like. Of an IPv6 address it returns the network, the first 64 bits, since one client
-// has all the addresses in it. If RemoteAddr is not an address and a port, as on a Unix
-// socket, Address returns it as it is.
+// similar limits. For an IPv6 address it returns the network, which is the first 64 bits,
+// because one client can use all addresses of its network. If RemoteAddr is not an address
+// and a port, as on a Unix socket, Address returns RemoteAddr unchanged.
 //
-// Behind a proxy all clients have the address of the proxy.
+// Behind a proxy, all clients have the address of the proxy.
 func Address(r *http.Request) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

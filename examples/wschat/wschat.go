@@ -1,8 +1,8 @@
 // Package wschat is the chat of package chat over WebSocket.
 //
-// The room is the same; only how messages travel differs. One connection takes what its
-// client posts, and brings what everybody says. What it brings are the records that other
-// techniques have too, so a client that comes again goes on where it was.
+// The room is the same; only the transport differs. One connection carries the posts of its
+// client and the messages of the room. The messages are the same records as on the other
+// transports, so a client that reconnects resumes where it was.
 package wschat
 
 import (
@@ -28,7 +28,7 @@ var Source embed.FS
 
 // snippet: handler
 
-// Handler serves the page, and the WebSocket into room.
+// Handler serves the page, and the WebSocket for room.
 func Handler(room *chat.Room) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /wschat", func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func Handler(room *chat.Room) http.Handler {
 	return mux
 }
 
-// A post is what a client sends.
+// A post is a message from a client.
 type post struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
@@ -57,10 +57,10 @@ type post struct {
 
 // snippet: join
 
-// join returns the Iteratee of the posts of a poster, and the Enumerator of the records for
-// its client: the messages of the room after a Position, and an answer to each post.
+// join returns an Iteratee for the posts of a poster, and an Enumerator of the records for its
+// client: the messages of the room after a Position, and an answer to each post.
 func join(room *chat.Room, poster string, after enumerator.Position) (iteratee.Iteratee[post, struct{}], enumerator.Enumerator[comet.Record]) {
-	// A client that does not read its answers is not read either: nothing piles up.
+	// The channel has no buffer: if a client does not read its answers, its posts wait.
 	answers := make(chan comet.Record)
 	in := enumeratee.Transform(
 		enumeratee.MapM(func(ctx context.Context, p post) (comet.Record, error) {
@@ -68,14 +68,14 @@ func join(room *chat.Room, poster string, after enumerator.Position) (iteratee.I
 		}),
 		iteratee.ToChan(answers),
 	)
-	said := enumerator.Through(room.Messages(after), enumeratee.Map(comet.RecordOf[chat.Message]))
-	return in, enumerator.Interleave(said, enumerator.FromChan(answers))
+	messages := enumerator.Through(room.Messages(after), enumeratee.Map(comet.RecordOf[chat.Message]))
+	return in, enumerator.Interleave(messages, enumerator.FromChan(answers))
 }
 
 // end snippet
 
-// answer tells a client what became of its post, which is nothing if all went well. That
-// the room is closed ends the connection.
+// answer returns the answer to a post that ended with err: the text of ErrLength or ErrBusy, or
+// an empty text for success. Any other error, as when the room is closed, ends the connection.
 func answer(err error) (comet.Record, error) {
 	switch {
 	case err == nil:

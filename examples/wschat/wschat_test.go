@@ -54,14 +54,14 @@ func (c client) say(name, text string) {
 	require.NoError(c, wsjson.Write(c.ctx, c.conn, post{name, text}))
 }
 
-// A record is a comet.Record with a message.
+// A record is a decoded comet.Record.
 type record struct {
 	Event, ID string
 	Data      any
 }
 
-// told is what somebody has said in this record.
-func (r record) told() string {
+// message returns the name and the text of the message in r.
+func (r record) message() string {
 	m, _ := r.Data.(map[string]any)
 	name, _ := m["name"].(string)
 	text, _ := m["text"].(string)
@@ -73,15 +73,15 @@ func (c client) record() (r record) {
 	return r
 }
 
-// records returns the next n records: the messages, and the data of the answers. Which
-// comes first is not certain.
+// records reads n records. It returns the messages and the data of the answers, which can
+// arrive in any order.
 func (c client) records(n int) (messages []string, answers []any) {
 	for range n {
 		if r := c.record(); r.Event == "answer" {
-			assert.Empty(c, r.ID, "an answer is not to go on from")
+			assert.Empty(c, r.ID, "a client cannot resume after an answer")
 			answers = append(answers, r.Data)
 		} else {
-			messages = append(messages, r.told())
+			messages = append(messages, r.message())
 		}
 	}
 	return messages, answers
@@ -95,7 +95,7 @@ func (c client) closed() coder.StatusCode {
 	}
 }
 
-// Everybody gets what is said, over whichever technique, and each the answers to its own posts.
+// Every client gets the messages of all transports, and the answers to its own posts.
 func TestChat(t *testing.T) {
 	room := chat.NewRoom()
 	s := serve(t, room)
@@ -117,7 +117,7 @@ func TestChat(t *testing.T) {
 
 	rest, answers := one.records(2)
 	assert.Equal(t, messages[2:], rest)
-	assert.Empty(t, answers, "those are for the other")
+	assert.Empty(t, answers, "the answers belong to the other client")
 
 	require.NoError(t, one.conn.Close(coder.StatusNormalClosure, ""))
 	two.say("two", "alone")
@@ -132,10 +132,10 @@ func TestGoesOnWhereItWas(t *testing.T) {
 		require.NoError(t, room.Post(t.Context(), "another", "kiki", text))
 	}
 	c := dial(t, s, "")
-	assert.Equal(t, "kiki: one", c.record().told())
+	assert.Equal(t, "kiki: one", c.record().message())
 	at := c.record().ID
 
-	assert.Equal(t, "kiki: three", dial(t, s, "?lastEventId="+at).record().told())
+	assert.Equal(t, "kiki: three", dial(t, s, "?lastEventId="+at).record().message())
 
 	for _, unknown := range []string{"1z-1", "%00"} { // as after a restart of the server
 		c := dial(t, s, "?lastEventId="+unknown)
@@ -145,7 +145,7 @@ func TestGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// Who does not keep up is told how much it has missed.
+// A client that does not keep up is told how many messages it has missed.
 func TestGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := chat.NewRoom()
@@ -177,7 +177,7 @@ func TestGap(t *testing.T) {
 	})
 }
 
-// Too many posts are answered as such, and those that follow later are taken again.
+// Posts beyond the pace are answered with ErrBusy. Later posts are taken again.
 func TestBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := chat.NewRoom()
@@ -212,7 +212,7 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// A client that does not read what it gets is not read either.
+// The posts of a client that does not read are not read either.
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -254,10 +254,10 @@ func TestRefuses(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, res.StatusCode)
 
 	_, err = answer(errors.New("closed"))
-	assert.EqualError(t, err, "closed", "which ends the connection")
+	assert.EqualError(t, err, "closed", "the error ends the connection")
 }
 
-// The largest message that the room takes fits, however it is written.
+// The largest post that the room takes fits into a message, even with escapes for all characters.
 func TestLargestPost(t *testing.T) {
 	c := dial(t, serve(t, chat.NewRoom()), "")
 	largest := `{"name":"` + strings.Repeat(`\ud83d\ude00`, 30) + `","text":"` + strings.Repeat(`\ud83d\ude00`, 1000) + `"}`

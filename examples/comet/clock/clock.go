@@ -1,8 +1,8 @@
 // Package clock is a live clock: a stream without an end.
 //
-// The source ticks ten times a second, one adapter writes the time as text, the
-// next makes a script tag of the text. Every request that runs the stream has
-// ticks of its own. When a browser leaves, its run ends, and its ticker with it.
+// The source ticks ten times a second. One adapter formats the time as text, and the
+// next makes a script tag of the text. Each request runs the stream with its own
+// ticker. When a browser leaves, its run ends and its ticker stops.
 package clock
 
 import (
@@ -28,7 +28,7 @@ var stream = enumerator.Through(
 	enumerator.Interval(100*time.Millisecond),
 	enumeratee.Compose(
 		enumeratee.Map(func(now time.Time) string { return now.Format("15:04:05.0") }),
-		// The iframe would grow without end if the tags stayed in it.
+		// If the tags stayed in the iframe, it would grow for ever.
 		comet.String("parent.clockChanged", comet.RemoveScripts()),
 	),
 )

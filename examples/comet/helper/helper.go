@@ -1,9 +1,9 @@
-// Package helper is Comet with its Enumeratee: comet.String turns each message into
-// a script tag that calls a function with it.
+// Package helper is Comet with an Enumeratee: comet.String turns each message into a
+// script tag that calls a function with the message.
 //
-// The message is escaped: whatever it holds, it stays one string in the script. The
-// first chunk is 5120 spaces and the start of a page, for browsers that show and
-// run nothing before they have got so much.
+// The message is escaped, so any text stays one string in the script. The first chunk
+// is 5120 spaces and the start of a page, for browsers that show and run nothing
+// before they have received that much.
 package helper
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // snippet: stream
 
-// The stream is a recipe: every request that runs it gets all three messages.
+// The stream is a recipe. Each request runs it and gets all three messages.
 var stream = enumerator.Through(
 	enumerator.Of("kiki", "foo", "bar"),
 	comet.String("console.log"),

@@ -1,8 +1,8 @@
-// Package iframe is the forever iframe: a page that is complete, with a hidden
-// iframe in it that never has to be.
+// Package iframe is the forever iframe: a complete page with a hidden iframe that can
+// go on loading for ever.
 //
-// The stream goes to the iframe. Its script tags run there, and call a function of
-// the page around it, which the iframe knows as parent. The page is iframe.html.
+// The stream is loaded into the iframe. Its script tags run there and call a function
+// of the page around the iframe, which they reach as parent. The page is iframe.html.
 package iframe
 
 import (

@@ -1,12 +1,11 @@
 // Package manual is Comet by hand: an Enumerator of script tags.
 //
-// A browser runs a script as soon as its end tag has arrived, while the rest of
-// the page is still to come. So a response that is sent little by little, one
-// script tag at a time, lets the server call functions in the browser. That is all
-// there is to Comet.
+// A browser runs a script as soon as its end tag arrives, before the rest of the
+// page is there. So a response that is sent piece by piece, one script tag at a
+// time, lets the server call functions in the browser. This is all of Comet.
 //
-// Nothing is escaped here: the tags are constants. A message that holds what
-// somebody has typed needs more care, which package helper takes.
+// Nothing is escaped here, because the tags are constants. A message with text from
+// a user must be escaped: package helper shows how.
 package manual
 
 import (
@@ -20,7 +19,7 @@ import (
 
 // snippet: stream
 
-// A response is made of bytes. The adapter makes them of the tags, one by one.
+// A response consists of bytes. The adapter converts each tag to bytes.
 var stream = enumerator.Through(
 	enumerator.Of(
 		`<script>console.log('kiki')</script>`,
@@ -39,8 +38,8 @@ var Source embed.FS
 
 // snippet: handler
 
-// Handler serves the stream. Each element is sent as soon as there is one, as one
-// chunk of the response.
+// Handler serves the stream. Each element is sent as soon as it is made, as one chunk
+// of the response.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /comet/manual", httpadapter.Handler(
