@@ -40,11 +40,9 @@ func BenchmarkJSON(b *testing.B) {
 // compare measures a message through adapter and the nearest equivalent of the standard
 // library, and reports the ratio of their times.
 func compare[E any](b *testing.B, adapter enumeratee.Enumeratee[E, []byte], message E, std string, stdWay func()) {
-	sink, step := adapter.Attach(enumeratee.NewStage(b.Context()), iteratee.Sink[[]byte]{
+	sink, step := adapter.Attach(enumeratee.NewStage(b.Context()), iteratee.Funcs[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[[]byte],
-	})
+	}.Sink())
 	require.True(b, step.IsCont())
 	perOp := func(b *testing.B, f func()) float64 {
 		b.ReportAllocs()

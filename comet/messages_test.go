@@ -138,11 +138,9 @@ func TestAllocations(t *testing.T) {
 func allocations[E any](t *testing.T, adapter enumeratee.Enumeratee[E, []byte], message E) float64 {
 	run, end := iteratee.NewRun(t.Context())
 	defer end()
-	sink, step := adapter.Attach(enumeratee.NewStage(run), iteratee.Sink[[]byte]{
+	sink, step := adapter.Attach(enumeratee.NewStage(run), iteratee.Funcs[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[[]byte],
-	})
+	}.Sink())
 	require.True(t, step.IsCont())
 	return testing.AllocsPerRun(1000, func() { sink.Next(message) })
 }
@@ -157,7 +155,8 @@ func TestLargeBuffersAreFreed(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	sink, _ := comet.String("f").Attach(enumeratee.NewStage(t.Context()), iteratee.Ignore[[]byte]().Start(t.Context()).Sink)
+	ignore, _ := iteratee.Ignore[[]byte]().Start(t.Context())
+	sink, _ := comet.String("f").Attach(enumeratee.NewStage(t.Context()), ignore)
 	sink.Next("small")
 	before := live()
 	sink.Next(strings.Repeat("x", large))

@@ -189,11 +189,11 @@ func TestPlainMessagesCanBeDropped(t *testing.T) {
 func TestRecoverCloses(t *testing.T) {
 	open, opened := 0, 0
 	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
-	encode := enumeratee.Compose(enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[difficultItem]) (iteratee.Sink[difficultItem], iteratee.Step) {
+	encode := enumeratee.Compose(enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[difficultItem]) (iteratee.Sink[difficultItem], iteratee.Step) {
 		open, opened = open+1, opened+1
 		assert.Equal(t, 1, open)
 		stage.AtEnd(func() { open-- })
-		return iteratee.Sink[difficultItem]{Next: inner.Next, EOF: stage.EOF, Rest: inner.Rest}, iteratee.StepCont
+		return enumeratee.PassAlong[difficultItem]().Attach(stage, out)
 	}), records)
 	chunksOf(t, comet.Recover(encode, ignoring), difficultItems("fails", "a", "panics")...)
 	assert.Equal(t, 3, opened)

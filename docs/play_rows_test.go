@@ -74,9 +74,9 @@ func TestPlayConsumeStrings(t *testing.T) {
 func TestPlayFlatMapInput(t *testing.T) {
 	waiting := func(consumer iteratee.Iteratee[int, []int]) iteratee.Iteratee[int, []int] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, []int], error) {
-			r := consumer.Start(ctx)
-			if r.Step.IsCont() {
-				return iteratee.Resume(r, r.Step), nil
+			r, step := consumer.Start(ctx)
+			if step.IsCont() {
+				return iteratee.Resume(r, step), nil
 			}
 			return iteratee.Done([]int{-1}, iteratee.Empty[int]()), nil
 		})

@@ -139,7 +139,7 @@ func TestTheCauseIsNotLost(t *testing.T) {
 			return enumeratee.MapConcurrent(2, func(ctx context.Context, e int) (int, error) { return e, wait(ctx) })
 		}),
 		"Async": adapter(func(wait func(context.Context) error) enumeratee.Enumeratee[int, int] {
-			return enumeratee.Async(func(ctx context.Context, _ <-chan int, _ iteratee.Sink[int]) iteratee.Step {
+			return enumeratee.Async(func(ctx context.Context, _ <-chan int, _ iteratee.Outlet[int]) iteratee.Step {
 				return iteratee.StepError(wait(ctx))
 			})
 		}),

@@ -19,11 +19,9 @@ var chunk []byte // global, so that the compiler cannot optimize the work away
 // BenchmarkEncode compares an event with the same text from fmt.
 func BenchmarkEncode(b *testing.B) {
 	e := eventsource.Event{Name: "move", ID: "5-4711", Data: `{"who":"Ann","text":"Grüße aus Köln!"}`}
-	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(b.Context()), iteratee.Sink[[]byte]{
+	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(b.Context()), iteratee.Funcs[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[[]byte],
-	})
+	}.Sink())
 	require.True(b, step.IsCont())
 	compare(b, "Appendf", func() {
 		chunk = fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", e.Name, e.ID, e.Data)
@@ -35,11 +33,9 @@ func BenchmarkDecode(b *testing.B) {
 	text := strings.Repeat("event: move\nid: 5-4711\n"+`data: {"who":"Ann","text":"Grüße aus Köln!"}`+"\n\n", 100)
 	chunks := cut(text, 4096)
 	n := 0
-	sink, step := eventsource.Decode(1<<20).Attach(enumeratee.NewStage(b.Context()), iteratee.Sink[eventsource.Event]{
+	sink, step := eventsource.Decode(1<<20).Attach(enumeratee.NewStage(b.Context()), iteratee.Funcs[eventsource.Event]{
 		Next: func(e eventsource.Event) iteratee.Step { n += len(e.Data); return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[eventsource.Event],
-	})
+	}.Sink())
 	require.True(b, step.IsCont())
 	compare(b, "Scanner", func() {
 		for s := bufio.NewScanner(bytes.NewReader([]byte(text))); s.Scan(); {

@@ -109,10 +109,10 @@ func TestDecodeAll(t *testing.T) {
 // An event is handed on at a CR, without waiting for the LF that may follow.
 func TestDecodeDoesNotWait(t *testing.T) {
 	var got events
-	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.ForEach(func(_ context.Context, e eventsource.Event) error {
+	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.Funcs[eventsource.Event]{Next: func(e eventsource.Event) iteratee.Step {
 		got = append(got, e)
-		return nil
-	}).Start(ctx).Sink)
+		return iteratee.StepCont
+	}}.Sink())
 	for i, chunk := range []string{"data:a\r\n\r", "\ndata:b\n\n", "data:c\r", "\r"} {
 		sink.Next([]byte(chunk))
 		assert.Len(t, got, []int{1, 2, 2, 3}[i])
@@ -178,10 +178,10 @@ func TestLimit(t *testing.T) {
 // A source may reuse the memory of a chunk.
 func TestDecodeDoesNotKeepChunks(t *testing.T) {
 	var got events
-	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.ForEach(func(_ context.Context, e eventsource.Event) error {
+	sink, _ := eventsource.Decode(100).Attach(enumeratee.NewStage(ctx), iteratee.Funcs[eventsource.Event]{Next: func(e eventsource.Event) iteratee.Step {
 		got = append(got, e)
-		return nil
-	}).Start(ctx).Sink)
+		return iteratee.StepCont
+	}}.Sink())
 	memory := make([]byte, 7)
 	for _, chunk := range cut("event:abc\nid:def\ndata:ghi\ndata:jkl\n\n", len(memory)) {
 		sink.Next(memory[:copy(memory, chunk)])

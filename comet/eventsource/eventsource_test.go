@@ -189,11 +189,9 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 // An event takes one allocation, for its chunk.
 func TestAllocations(t *testing.T) {
 	var chunk []byte
-	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(t.Context()), iteratee.Sink[[]byte]{
+	sink, step := eventsource.Encode().Attach(enumeratee.NewStage(t.Context()), iteratee.Funcs[[]byte]{
 		Next: func(c []byte) iteratee.Step { chunk = c; return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[[]byte],
-	})
+	}.Sink())
 	require.True(t, step.IsCont())
 	e := eventsource.Event{Name: "name", ID: "4711", Retry: time.Second, Data: "one\ntwo", Comment: "a comment"}
 	assert.EqualValues(t, 1, testing.AllocsPerRun(1000, func() { sink.Next(e) }))

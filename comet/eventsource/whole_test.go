@@ -98,11 +98,9 @@ func TestWholeEventsLeftOver(t *testing.T) {
 // A source may reuse the memory of a chunk after WholeEvents has received it.
 func TestWholeEventsDoesNotKeepChunks(t *testing.T) {
 	var got []byte
-	sink, _ := eventsource.WholeEvents(100).Attach(enumeratee.NewStage(ctx), iteratee.Sink[[]byte]{
+	sink, _ := eventsource.WholeEvents(100).Attach(enumeratee.NewStage(ctx), iteratee.Funcs[[]byte]{
 		Next: func(chunk []byte) iteratee.Step { got = append(got, chunk...); return iteratee.StepCont },
-		EOF:  func() iteratee.Step { return iteratee.StepDone },
-		Rest: iteratee.Empty[[]byte],
-	})
+	}.Sink())
 	const stream = "\ufeffevent: abc\nid: def\ndata: ghi\n\ndata: jkl\n\n"
 	memory := make([]byte, 7)
 	for _, chunk := range cut(stream, len(memory)) {

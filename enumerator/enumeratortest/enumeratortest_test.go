@@ -14,6 +14,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/enumeratortest"
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -128,11 +129,11 @@ func TestBrokenEnumerators(t *testing.T) {
 			"stop: after [1] the consumer answers an error (the consumer of the test has failed), and it answers an error (boom); it must answer the same"},
 		"ignores done of a Batch": {
 			enumerator.New(func(ctx context.Context, to sink) iteratee.Step {
-				if to.Batch == nil {
+				if _, ok := to.(fast.Batcher[int, iteratee.Step]); !ok {
 					return enumerator.Of(1, 2, 3).Into(ctx, to)
 				}
-				to.Offer([]int{1, 2}, nil)
-				_, step := to.Offer([]int{3}, nil)
+				iteratee.Offer(to, []int{1, 2})
+				_, step := iteratee.Offer(to, []int{3})
 				return step
 			}),
 			"stop: after [1] the consumer answers done, and it offers more"},

@@ -499,7 +499,7 @@ func TestBurstsReachTheConsumer(t *testing.T) {
 		defer iteratee.Cork(ctx)(false)
 		return sink.Next(1)
 	})
-	consumer := iteratee.New(func(ctx context.Context) iteratee.Running[int, []int] {
+	consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[int, []int], iteratee.Step) {
 		iteratee.OnCork(ctx, func(bool) { corks++ })
 		return iteratee.Collect[int]().Start(ctx)
 	})
