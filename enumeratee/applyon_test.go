@@ -82,7 +82,7 @@ func TestApplyOnKeepsTheFailureOfTheConsumer(t *testing.T) {
 	failing := iteratee.FoldM(0, func(context.Context, int, int) (int, error) { return 0, errBoom })
 	var ended iteratee.Step
 	rest, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3), iteratee.FlatMap(enumeratee.ApplyOn(enumeratee.PassAlong[int](), failing), func(inner iteratee.Iteratee[int, int]) iteratee.Iteratee[int, []int] {
-		ended = inner.Start(t.Context()).Step
+		_, ended = inner.Start(t.Context())
 		return iteratee.Collect[int]()
 	}))
 	require.NoError(t, err, "its failure is its own")

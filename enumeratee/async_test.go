@@ -20,7 +20,7 @@ import (
 
 // relay changes nothing, in a goroutine of its own.
 func relay() tee {
-	return enumeratee.Async(func(ctx context.Context, in <-chan int, out iteratee.Sink[int]) iteratee.Step {
+	return enumeratee.Async(func(ctx context.Context, in <-chan int, out iteratee.Outlet[int]) iteratee.Step {
 		for {
 			select {
 			case <-ctx.Done():
@@ -161,7 +161,7 @@ func TestAsyncEndsWithTheRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 	}
 	bubble("its loop fails", func(t *testing.T) {
-		failing := enumeratee.Async(func(_ context.Context, in <-chan int, out iteratee.Sink[int]) iteratee.Step {
+		failing := enumeratee.Async(func(_ context.Context, in <-chan int, out iteratee.Outlet[int]) iteratee.Step {
 			out.Next(<-in)
 			return iteratee.StepError(errBoom)
 		})
@@ -216,7 +216,7 @@ func failing() enumerator.Enumerator[int] {
 
 func TestAsyncLeavesOverWhatItsLoopDidNotReceive(t *testing.T) {
 	gone := make(chan struct{})
-	two := enumeratee.Async(func(_ context.Context, in <-chan int, out iteratee.Sink[int]) iteratee.Step {
+	two := enumeratee.Async(func(_ context.Context, in <-chan int, out iteratee.Outlet[int]) iteratee.Step {
 		defer close(gone)
 		out.Next(<-in)
 		out.Next(<-in)

@@ -308,9 +308,9 @@ func TestTransformSendsEOFOnce(t *testing.T) {
 }
 
 func TestTransformOfWhatIsDoneAttachesNothing(t *testing.T) {
-	attached := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
+	attached := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
 		t.Error("attached")
-		return inner, iteratee.StepCont
+		return enumeratee.PassAlong[int]().Attach(stage, out)
 	})
 	got, rest := split(t, attached, iteratee.Done(5, iteratee.Empty[int]()), 1, 2)
 	assert.Equal(t, 5, got)

@@ -9,7 +9,7 @@ import (
 
 func ExampleAsync() {
 	// The loop hands on what it wants when it wants: here only the last element, at the end.
-	last := enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Sink[string]) iteratee.Step {
+	last := enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Outlet[string]) iteratee.Step {
 		var held string
 		for {
 			select {

@@ -88,21 +88,26 @@ func ExampleTransform() {
 	// Output: [1 2] [3 4] <nil>
 }
 
+// twice is an adapter that hands on each element twice. Its Stage has EOF, as it holds nothing.
+type twice struct {
+	enumeratee.Stage
+	out iteratee.Outlet[string]
+}
+
+func (t twice) Next(e string) iteratee.Step {
+	if step := t.out.Next(e); !step.IsCont() {
+		return step
+	}
+	return t.out.Next(e)
+}
+
+func (t twice) Rest() iteratee.Input[string] { return iteratee.Empty[string]() } // it gives nothing back
+
 func ExampleNew() {
-	// Every element twice.
-	twice := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[string]) (iteratee.Sink[string], iteratee.Step) {
-		return iteratee.Sink[string]{
-			Next: func(e string) iteratee.Step {
-				if step := inner.Next(e); !step.IsCont() {
-					return step
-				}
-				return inner.Next(e)
-			},
-			EOF:  stage.EOF,              // it holds nothing
-			Rest: iteratee.Empty[string], // nor gives anything back
-		}, iteratee.StepCont
+	doubled := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[string]) (iteratee.Sink[string], iteratee.Step) {
+		return twice{stage, out}, iteratee.StepCont
 	})
-	show(twice, "hip", "hurray")
+	show(doubled, "hip", "hurray")
 	// Output: [hip hip hurray hurray]
 }
 
@@ -259,10 +264,10 @@ func ExampleCompose6() {
 
 func ExampleStage_AtEnd() {
 	// An adapter that says when it is opened and closed.
-	logged := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
+	logged := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
 		fmt.Println("open")
 		stage.AtEnd(func() { fmt.Println("close") })
-		return enumeratee.PassAlong[int]().Attach(stage, inner)
+		return enumeratee.PassAlong[int]().Attach(stage, out)
 	})
 	show(logged, 1, 2)
 	// Output:
@@ -271,29 +276,36 @@ func ExampleStage_AtEnd() {
 	// [1 2]
 }
 
+// words is an adapter that hands on the words of each line.
+type words struct {
+	enumeratee.Stage
+	out       iteratee.Outlet[string]
+	cancelled func() iteratee.Step
+	end       iteratee.Step
+}
+
+func (w *words) Next(line string) iteratee.Step {
+	for word := range strings.FieldsSeq(line) {
+		if !w.end.IsCont() {
+			break
+		}
+		if w.end = w.out.Next(word); w.end.IsCont() {
+			w.end = w.cancelled()
+		}
+	}
+	return w.end
+}
+
+func (w *words) Rest() iteratee.Input[string] { return iteratee.Empty[string]() }
+
 // An adapter that makes several elements of one ends between them when the context of the run ends.
 func ExampleStage_Cancelled() {
-	words := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[string]) (iteratee.Sink[string], iteratee.Step) {
-		cancelled, end := stage.Cancelled(), iteratee.StepCont
-		return iteratee.Sink[string]{
-			Next: func(line string) iteratee.Step {
-				for word := range strings.FieldsSeq(line) {
-					if !end.IsCont() {
-						break
-					}
-					if end = inner.Next(word); end.IsCont() {
-						end = cancelled()
-					}
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: iteratee.Empty[string],
-		}, iteratee.StepCont
+	split := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[string]) (iteratee.Sink[string], iteratee.Step) {
+		return &words{Stage: stage, out: out, cancelled: stage.Cancelled()}, iteratee.StepCont
 	})
 
 	ctx, cancel := context.WithCancelCause(context.Background())
-	lines := enumerator.Through(enumerator.Of("to be or not to be"), words)
+	lines := enumerator.Through(enumerator.Of("to be or not to be"), split)
 	_, err := enumerator.Run(ctx, lines, iteratee.ForEach(func(_ context.Context, word string) error {
 		fmt.Println(word)
 		if word == "or" {

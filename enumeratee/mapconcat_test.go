@@ -137,7 +137,7 @@ func TestMapInputMSeesNothingAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	calls := 0
 	careless := enumerator.New(func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		_, step := sink.Offer([]int{1, 2, 3}, nil)
+		_, step := iteratee.Offer(sink, []int{1, 2, 3})
 		return step
 	})
 	_, err := enumerator.Run(ctx, enumerator.Through(careless, enumeratee.MapInputM(func(_ context.Context, in iteratee.Input[int]) (iteratee.Input[int], error) {

@@ -91,8 +91,8 @@ func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				driven, done := false, make(chan struct{})
-				slow := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[int]) (iteratee.Sink[int], iteratee.Step) {
-					return iteratee.Sink[int]{
+				slow := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
+					return iteratee.Funcs[int]{
 						Next: func(e int) iteratee.Step {
 							driven = true
 							defer func() { driven = false }()
@@ -100,14 +100,14 @@ func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 								close(done)
 								time.Sleep(time.Second)
 							}
-							return inner.Next(e)
+							return out.Next(e)
 						},
 						EOF: func() iteratee.Step {
 							assert.False(t, driven, "by another")
 							return stage.EOF()
 						},
-						Rest: inner.Rest,
-					}, iteratee.StepCont
+						Rest: out.Rest,
+					}.Sink(), iteratee.StepCont
 				})
 				first := iteratee.FoldUntil(0, func(_ context.Context, _, e int) (int, bool, error) {
 					<-done

@@ -131,7 +131,7 @@ func stuckConsumer() iteratee.Iteratee[int, struct{}] {
 
 // derived is it with a context made of that of the run when it is started.
 func derived[A any](it iteratee.Iteratee[int, A]) iteratee.Iteratee[int, A] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[int, A] {
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[int, A], iteratee.Step) {
 		own, cancel := context.WithCancel(ctx)
 		iteratee.AtEnd(ctx, cancel)
 		return it.Start(own)

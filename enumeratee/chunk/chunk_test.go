@@ -320,7 +320,8 @@ func TestAdaptersEndOnceAndStayEnded(t *testing.T) {
 			assert.EqualValues(t, 1, consumer.EOFs.Load(), "only Transform passes EOF on")
 
 			stage := enumeratee.NewStage(t.Context())
-			sink, step := tr.Attach(stage, all().Start(t.Context()).Sink)
+			running, _ := all().Start(t.Context())
+			sink, step := tr.Attach(stage, running)
 			for n := 1; step.IsCont() && n < 9; n++ {
 				assert.Empty(t, sink.Rest().Els(), "no leftovers before the end")
 				step = sink.Next([]int{n, 0})

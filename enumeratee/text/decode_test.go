@@ -183,7 +183,8 @@ func TestMalformedInputIsFoundAtOnce(t *testing.T) {
 			continue
 		}
 		stage := enumeratee.NewStage(t.Context())
-		sink, _ := text.Decode(e, text.Fail).Attach(stage, iteratee.Ignore[string]().Start(t.Context()).Sink)
+		consumer, _ := iteratee.Ignore[string]().Start(t.Context())
+		sink, _ := text.Decode(e, text.Fail).Attach(stage, consumer)
 		start, err := e.NewEncoder().Bytes([]byte("a"))
 		require.NoError(t, err)
 		require.True(t, sink.Next(start).IsCont())

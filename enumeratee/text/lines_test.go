@@ -78,7 +78,8 @@ func TestLinesThatAreTooLong(t *testing.T) {
 func TestALineThatIsTooLongIsFoundAtOnce(t *testing.T) {
 	ctx, end := iteratee.NewRun(t.Context())
 	defer end()
-	sink, _ := text.Lines(3).Attach(enumeratee.NewStage(ctx), iteratee.Ignore[[]byte]().Start(ctx).Sink)
+	consumer, _ := iteratee.Ignore[[]byte]().Start(ctx)
+	sink, _ := text.Lines(3).Attach(enumeratee.NewStage(ctx), consumer)
 	assert.True(t, sink.Next([]byte("abc")).IsCont())
 	assert.True(t, sink.Next([]byte("\r")).IsCont(), "the CR may be a part of the line ending")
 	assert.True(t, sink.Next(nil).IsCont())

@@ -170,7 +170,8 @@ func attached[From, To any](t *testing.T, tr enumeratee.Enumeratee[From, To], f 
 	call := iteratee.ForEach(func(_ context.Context, e To) error { f(e); return nil })
 	ctx, end := iteratee.NewRun(t.Context())
 	t.Cleanup(end)
-	sink, _ := tr.Attach(enumeratee.NewStage(ctx), call.Start(ctx).Sink)
+	consumer, _ := call.Start(ctx)
+	sink, _ := tr.Attach(enumeratee.NewStage(ctx), consumer)
 	return sink
 }
 

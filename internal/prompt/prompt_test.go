@@ -91,19 +91,20 @@ func TestOffer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				got := 0
-				fold := iteratee.Fold(0, func(_, e int) int {
+				fold, _ := iteratee.Fold(0, func(_, e int) int {
 					if got = e; e == last {
 						cancel(errBoom)
 						synctest.Wait()
 					}
 					return 0
 				}).Start(ctx)
+				var out iteratee.Outlet[int] = fold
 				if !batch {
-					fold.Batch = nil
+					out = struct{ iteratee.Outlet[int] }{fold}
 				}
 				ask := prompt.Ask(ctx)
 				defer ask.Forget()
-				n, step := prompt.Offer(&ask, fold.Sink, es)
+				n, step := prompt.Offer(&ask, out, es)
 				if last == 0 {
 					assert.Equal(t, len(es), n, name)
 					assert.True(t, step.IsCont(), name)
@@ -121,8 +122,8 @@ func TestOfferToAConsumerThatEnds(t *testing.T) {
 	es := make([]int, 100)
 	for last := 1; last <= len(es); last++ {
 		ask := prompt.Ask(t.Context())
-		taking := iteratee.TakeUpTo[int](last).Start(t.Context())
-		n, step := prompt.Offer(&ask, taking.Sink, es)
+		taking, _ := iteratee.TakeUpTo[int](last).Start(t.Context())
+		n, step := prompt.Offer(&ask, taking, es)
 		assert.Equal(t, last, n)
 		assert.Equal(t, iteratee.StepDone, step)
 		ask.Forget()
