@@ -71,9 +71,9 @@ func records(n int) []record {
 }
 
 func ours[E any](e enumerator.Enumerator[E], f func(int, E) int) contender {
-	it := iteratee.Fold(0, f)
+	consumer := iteratee.Fold(0, f)
 	return contender{halley, func() int {
-		a, err := enumerator.Run(context.Background(), e, it)
+		a, err := enumerator.Run(context.Background(), e, consumer)
 		must(err)
 		return a
 	}}

@@ -104,7 +104,7 @@ func through(adapter enumeratee.Enumeratee[string, string], b *busy) iteratee.It
 	return enumeratee.Transform(adapter, busyWith[string](b))
 }
 
-// consumers holds consumers by what is between the messages and the busy function.
+// consumers holds consumers, by the part between the messages and the busy function.
 var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 	"nothing": busyWith[string],
 	"MapM": func(b *busy) iteratee.Iteratee[string, struct{}] {

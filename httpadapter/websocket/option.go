@@ -27,7 +27,7 @@ func newConfig(opts []Option) config {
 
 // Origins allows cross-origin browser connections. By default only pages from the requested
 // host may connect. Each pattern is matched by path.Match against a host, or against
-// scheme://host if it has a scheme. Clients that send no Origin header, which are not browsers, are
+// scheme://host if it has a scheme. Clients that send no Origin header (i.e. not browsers) are
 // always allowed.
 func Origins(patterns ...string) Option {
 	return func(c *config) { c.accept.OriginPatterns = patterns }

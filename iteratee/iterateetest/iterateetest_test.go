@@ -364,7 +364,7 @@ func TestBrokenIteratees(t *testing.T) {
 
 func TestCorrectIteratees(t *testing.T) {
 	same := func(*taking, *iteratee.Running[int, []int]) {}
-	for name, it := range map[string]iteratee.Iteratee[int, []int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, []int]{
 		"with Batch":    take(2, same),
 		"without Batch": take(2, func(_ *taking, r *iteratee.Running[int, []int]) { r.Batch = nil }),
 		"with Keep": take(2, func(t *taking, r *iteratee.Running[int, []int]) {
@@ -387,7 +387,7 @@ func TestCorrectIteratees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				in := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 5).Draw(t, "in")
-				assert.NoError(t, iterateetest.Test(it, in))
+				assert.NoError(t, iterateetest.Test(consumer, in))
 			})
 		})
 	}
