@@ -12,14 +12,14 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// mapConcurrent calls f for up to four elements at once. The loop has an errgroup, and a
-// slice for all of the results; it adds them up when it has the last.
+// mapConcurrent calls f for up to four elements at once. The loop has an errgroup and a
+// slice of all results, which it folds at the end.
 func mapConcurrent(ordered bool, elements int, f func(int) int) func(float64, string) (int, []contender, error) {
 	const limit = 4
-	toTheEnd := func(_ context.Context, e int) (int, error) { return f(e), nil }
-	fold, through, rillMap := add, enumeratee.MapConcurrentUnordered(limit, toTheEnd), rill.Map[int, int]
+	call := func(_ context.Context, e int) (int, error) { return f(e), nil }
+	fold, through, rillMap := add, enumeratee.MapConcurrentUnordered(limit, call), rill.Map[int, int]
 	if ordered {
-		fold, through, rillMap = mix, enumeratee.MapConcurrent(limit, toTheEnd), rill.OrderedMap[int, int]
+		fold, through, rillMap = mix, enumeratee.MapConcurrent(limit, call), rill.OrderedMap[int, int]
 	}
 	return func(size float64, _ string) (int, []contender, error) {
 		es := ints(scaled(elements, size))

@@ -1,19 +1,18 @@
 // Bench does the same work with this toolkit, with a loop written by hand, with
-// iter.Seq, with channels and with four other libraries, and prints what each costs:
+// iter.Seq, with channels and with four other libraries, and prints the cost of each:
 //
 //	go run .                # all jobs, about two minutes
-//	go run . -job flatten   # the jobs whose name contains that
+//	go run . -job flatten   # the jobs whose name contains "flatten"
 //	go run . -markdown      # as in docs/performance.md
 //
-// Every contender of a job must give the same answer as the loop. They call the same
-// functions, which are held in variables so that no compiler can inline them, and each
+// Each contender of a job must give the same answer as the loop. All call the same
+// functions, which are held in variables so that the compiler cannot inline them. Each
 // library is used as its own documentation shows, in its fastest ordinary form.
 //
-// A round runs every contender in turn, again and again for a while, and divides its
-// time by this toolkit's in the same round. The ratio shown is the median of all rounds,
-// so that what else the machine does is shared by both, and the time shown is the median
-// too. Allocations are those of the whole process while the contender runs, its other
-// goroutines included.
+// A round runs each contender in turn, repeatedly for a while, and divides its time by
+// this toolkit's time in the same round, so that other load on the machine affects both.
+// The table shows the medians of the ratios and of the times of all rounds. Allocations
+// are those of the whole process while the contender runs, including other goroutines.
 package main
 
 import (
@@ -29,9 +28,9 @@ import (
 // Names of the contenders, which are the columns of the table.
 const (
 	halley    = "Halley"
-	loop      = "loop" // the standard library's own, where it has one
+	loop      = "loop" // or the standard library's function, if there is one
 	seq       = "iter.Seq"
-	channels  = "channels" // of 64, and a goroutine per stage
+	channels  = "channels" // with a buffer of 64, and a goroutine per stage
 	roLib     = "ro"
 	rillLib   = "rill"
 	goStreams = "go-streams"
@@ -43,10 +42,10 @@ var columns = []string{halley, loop, seq, channels, roLib, rillLib, goStreams, r
 // A job is one piece of work that several contenders can do.
 type job struct {
 	name string
-	unit string // what the figures are per
+	unit string // of work, for the figures
 
-	// prepare makes what the contenders work on, size times as much as usual, and
-	// says how many units of it a run handles. It may keep files in dir.
+	// prepare makes the input of the contenders, of size times the usual amount, and
+	// returns the number of units of a run. It may keep files in dir.
 	prepare func(size float64, dir string) (units int, contenders []contender, err error)
 }
 
@@ -56,9 +55,9 @@ type contender struct {
 }
 
 func main() {
-	rounds := flag.Int("rounds", 21, "how often every contender is measured")
+	rounds := flag.Int("rounds", 21, "the number of measurements of each contender")
 	only := flag.String("job", "", "run only the jobs whose name contains this")
-	size := flag.Float64("size", 1, "how much work, as a multiple of the usual")
+	size := flag.Float64("size", 1, "the amount of work, as a multiple of the usual")
 	markdown := flag.Bool("markdown", false, "print a markdown table")
 	flag.Parse()
 	log.SetFlags(0)

@@ -22,7 +22,7 @@ func TestAllContendersAnswerTheSame(t *testing.T) {
 			units, contenders, err := j.prepare(small, t.TempDir())
 			require.NoError(t, err)
 			assert.Positive(t, units)
-			assert.Equal(t, halley, contenders[0].name, "the ratios are to it")
+			assert.Equal(t, halley, contenders[0].name, "the ratios are relative to it")
 			want := contenders[0].run()
 			assert.NotZero(t, want)
 			for _, c := range contenders {
@@ -50,7 +50,7 @@ func TestTable(t *testing.T) {
 	assert.Equal(t, []string{"take 10 of an endless source", "ns per run"}, rows[0][:2])
 	for _, row := range rows {
 		assert.Len(t, row, 2+len(columns))
-		assert.Equal(t, "-", row[2+slices.Index(columns, goStreams)], "it cannot do that")
+		assert.Equal(t, "-", row[2+slices.Index(columns, goStreams)], "go-streams has no Take")
 	}
 	assert.Equal(t, "1.0", rows[2][2])
 
@@ -85,7 +85,7 @@ func TestFigure(t *testing.T) {
 }
 
 func TestMedian(t *testing.T) {
-	is := func(f figures) float64 { return f.ns }
-	assert.Equal(t, 2.0, median([]figures{{ns: 9}, {ns: 1}, {ns: 2}}, is))
-	assert.Equal(t, 3.0, median([]figures{{ns: 9}, {ns: 1}, {ns: 2}, {ns: 4}}, is))
+	ns := func(f figures) float64 { return f.ns }
+	assert.Equal(t, 2.0, median([]figures{{ns: 9}, {ns: 1}, {ns: 2}}, ns))
+	assert.Equal(t, 3.0, median([]figures{{ns: 9}, {ns: 1}, {ns: 2}, {ns: 4}}, ns))
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// figures are what one contender costs, per unit of the job.
+// figures are the costs of one contender per unit of the job.
 type figures struct {
 	ns, allocs float64
-	ratio      float64 // of ns to this toolkit's
+	ratio      float64 // of ns to this toolkit's ns
 }
 
-// check runs every contender once and compares the answers.
+// check runs each contender once and compares the answers.
 func check(contenders []contender) error {
 	want := contenders[0].run()
 	for _, c := range contenders[1:] {
@@ -24,7 +24,7 @@ func check(contenders []contender) error {
 	return nil
 }
 
-// measure returns the medians of so many rounds. The first contender is this toolkit.
+// measure returns the medians of all rounds. The first contender is this toolkit.
 func measure(contenders []contender, units, rounds int) map[string]figures {
 	all := map[string][]figures{}
 	for round := range rounds {
@@ -49,12 +49,12 @@ func measure(contenders []contender, units, rounds int) map[string]figures {
 	return medians
 }
 
-// once runs c for at least this long, so that short runs can be timed.
+// atLeast is the shortest time that once takes, so that short runs can be timed.
 const atLeast = 20 * time.Millisecond
 
 func once(c contender, units, round int) figures {
 	goroutines := runtime.NumGoroutine()
-	runtime.GC() // nobody pays for what another has left
+	runtime.GC() // so that c does not pay for the garbage of others
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	runs, elapsed := 0, time.Duration(0)
@@ -76,12 +76,12 @@ func once(c contender, units, round int) figures {
 	return figures{ns: float64(elapsed.Nanoseconds()) / n, allocs: float64(after.Mallocs-before.Mallocs) / n}
 }
 
-// depths is how many places there are for a word in a line of the cache.
+// depths is the number of words in a line of the cache.
 const depths = 8
 
-// atDepth calls f with n frames of three words more on the stack. Where these begin in a
-// line of the cache decides how fast a large element is copied, by a factor of two: a
-// contender is not to be lucky or unlucky with that.
+// atDepth calls f with n more frames of three words on the stack. A large element is
+// copied up to twice as fast if its place in a line of the cache is good. With several
+// depths, no contender has luck with that.
 func atDepth(n int, f func()) {
 	var descend func(int)
 	descend = func(n int) {
@@ -94,18 +94,18 @@ func atDepth(n int, f func()) {
 	descend(n)
 }
 
-// settle waits until what a contender has started and cancelled has ended, so that it
-// does not disturb the next one.
+// settle waits until the goroutines of a contender have ended, so that they do not disturb
+// the next one.
 func settle(goroutines int) {
 	for deadline := time.Now().Add(time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-func median(fs []figures, of func(figures) float64) float64 {
+func median(fs []figures, value func(figures) float64) float64 {
 	var vs []float64
 	for _, f := range fs {
-		vs = append(vs, of(f))
+		vs = append(vs, value(f))
 	}
 	slices.Sort(vs)
 	return (vs[(len(vs)-1)/2] + vs[len(vs)/2]) / 2

@@ -10,7 +10,7 @@ import (
 	"github.com/samber/ro"
 )
 
-// What people write themselves for iter.Seq and for channels.
+// The stages that users write themselves for iter.Seq and for channels.
 
 func mapSeq[A, B any](es iter.Seq[A], f func(A) B) iter.Seq[B] {
 	return func(yield func(B) bool) {
@@ -39,7 +39,7 @@ func foldSeq[E, A any](es iter.Seq[E], a A, f func(A, E) A) A {
 	return a
 }
 
-// stage starts a goroutine that sends and then closes the channel it sends to.
+// stage starts a goroutine that calls send with a channel and then closes it.
 func stage[E any](send func(out chan<- E)) <-chan E {
 	out := make(chan E, 64)
 	go func() {
@@ -82,7 +82,7 @@ func foldChan[E, A any](in <-chan E, a A, f func(A, E) A) A {
 	return a
 }
 
-// What the libraries need around a function of ours.
+// The code that the libraries need around a function.
 
 // lastOf runs an Observable of one element.
 func lastOf(o ro.Observable[int]) int {
@@ -107,7 +107,7 @@ func sliceStreams[E any](es []E) *extension.ChanSource {
 	return extension.NewChanSource(in)
 }
 
-// foldStreams reads the last flow's channel: a Fold flow would hand on every step.
+// foldStreams reads the last flow's channel, since a Fold flow would emit each step.
 func foldStreams[E any](in <-chan any, a int, f func(int, E) int) int {
 	for e := range in {
 		a = f(a, e.(E))
@@ -115,7 +115,7 @@ func foldStreams[E any](in <-chan any, a int, f func(int, E) int) int {
 	return a
 }
 
-// buffered makes RxGo about twice as fast as its default, channels without a buffer.
+// buffered makes RxGo about twice as fast as by default, with channels without a buffer.
 var buffered = rxgo.WithBufferedChannel(64)
 
 // sliceRx sends to a channel, which is faster than rxgo.Just, Range and Defer.
@@ -138,7 +138,7 @@ func filterRx[E any](keep func(E) bool) rxgo.Predicate {
 	return func(e any) bool { return keep(e.(E)) }
 }
 
-// foldRx is a Reduce that starts with a: RxGo's own starts with nil.
+// foldRx is a Reduce that starts with a. RxGo's own starts with nil.
 func foldRx[E any](in rxgo.Observable, a int, f func(int, E) int) int {
 	item, err := in.Reduce(func(_ context.Context, acc, e any) (any, error) {
 		if acc == nil {

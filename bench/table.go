@@ -29,8 +29,8 @@ func rowsOf(j job, results map[string]figures) [][]string {
 	return rows
 }
 
-// figure writes v with two digits, or without decimals if it is large. A run allocates
-// a little whatever it does: less than one in 200 elements is none per element.
+// figure formats v with two digits, or without decimals if it is large. Each run
+// allocates a little, so less than one in 200 elements counts as 0 per element.
 func figure(v float64) string {
 	switch {
 	case v < 0.005:

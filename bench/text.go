@@ -24,7 +24,7 @@ const (
 )
 
 var (
-	// Tallies count elements in billions, and add up their bytes.
+	// The tallies add up the bytes of the elements, and a billion for each.
 	tallyBytes  = func(a int, line []byte) int { return a + 1_000_000_000 + len(line) }
 	tallyString = func(a int, line string) int { return a + 1_000_000_000 + len(line) }
 	tallyMatch  = func(a int, m text.MatchInfo) int {
@@ -35,7 +35,7 @@ var (
 	}
 )
 
-// randomText is the same for every run of the program. Its lines have 63 bytes on
+// randomText returns the same text in each run of the program. Its lines have 63 bytes on
 // average.
 func randomText(n int) []byte {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 \n"
@@ -47,7 +47,7 @@ func randomText(n int) []byte {
 	return b
 }
 
-// lines has no loop but the one over bufio.Scanner. Who hands a line to another
+// lines has a loop over bufio.Scanner. The contenders that send a line to another
 // goroutine must copy it.
 func lines(size float64, dir string) (int, []contender, error) {
 	file := filepath.Join(dir, "text")
@@ -110,11 +110,11 @@ func lines(size float64, dir string) (int, []contender, error) {
 	}, nil
 }
 
-// search leaves out everybody who has no search: they would call bytes.Index too.
+// search leaves out the contenders without a search, which would call bytes.Index too.
 func search(size float64, _ string) (int, []contender, error) {
 	content := randomText(scaled(textSize, size))
 	for at := chunkSize / 2; at+len(pattern) < len(content); at += chunkSize + chunkSize/32 {
-		copy(content[at:], pattern) // anywhere in its chunk, and across two now and then
+		copy(content[at:], pattern) // at different places in a chunk, and sometimes across two
 	}
 	source := enumerator.Through(enumerator.FromSlice(slices.Collect(slices.Chunk(content, chunkSize))), text.Search([]byte(pattern)))
 	return len(content) >> 10, []contender{

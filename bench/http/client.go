@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// A message begins with mark and its number, and mark is in nothing else that a server
-// sends.
+// A message begins with mark and its number. Servers send mark nowhere else.
 const (
 	mark   = '#'
 	digits = 8
@@ -24,7 +23,7 @@ func message(n, size int) string {
 
 const request = "GET /events?stream=messages HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
 
-// clients are so many connections, read by whoever waits.
+// clients are the connections to a server, which await reads.
 type clients struct {
 	epoll    int
 	all      []client
@@ -34,9 +33,9 @@ type clients struct {
 
 type client struct {
 	fd     int
-	last   int // number of the message that came last
-	number int // that is being read
-	digits int // that are missing in it
+	last   int // the number of the last message
+	number int // the number that is being read
+	digits int // the digits of number that are missing
 }
 
 func connect(n, port int) (*clients, error) {
@@ -46,7 +45,7 @@ func connect(n, port int) (*clients, error) {
 	}
 	cs := &clients{epoll: epoll, buf: make([]byte, 64<<10)}
 	for i := range n {
-		time.Sleep(200 * time.Microsecond) // they do not all come at once
+		time.Sleep(200 * time.Microsecond) // so that they do not all connect at once
 		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return cs, err
@@ -55,7 +54,7 @@ func connect(n, port int) (*clients, error) {
 		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port}); err != nil {
 			return cs, err
 		}
-		// To be reset at the end, so that nothing is left of it.
+		// Closing the connection resets it, so that it does not linger.
 		if err := syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}); err != nil {
 			return cs, err
 		}
@@ -76,8 +75,8 @@ func (cs *clients) close() {
 	_ = syscall.Close(cs.epoll)
 }
 
-// await reads until each has got message n, and notes when it came. It reports how many
-// have not got it in time.
+// await reads until each client has got message n, and notes the times of arrival. It returns
+// the number of clients that have not got it in time.
 func (cs *clients) await(n int, timeout time.Duration) (missing int, err error) {
 	cs.arrivals = cs.arrivals[:0]
 	for _, c := range cs.all {
@@ -120,7 +119,7 @@ func (cs *clients) await(n int, timeout time.Duration) (missing int, err error) 
 	return 0, nil
 }
 
-// take looks for messages in what was read, which may begin and end anywhere.
+// take looks for messages in b, which may begin and end anywhere in a message.
 func (c *client) take(b []byte) error {
 	for len(b) > 0 {
 		if c.digits == 0 {

@@ -18,14 +18,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A contender is a handler, and what sends a message to all who listen to it.
+// A contender makes a handler, and a function that sends a message to all its streams.
 type contender struct {
 	name string
 	make func() (http.Handler, func(data string))
 }
 
-// The first is what the ratios are to: a loop that does what Halley does, but for the room,
-// which is for 256 messages there. The other two loops do less.
+// The ratios are relative to the first: a loop that does the same as Halley, except that
+// Halley has room for 256 messages. The other two loops do less.
 var contenders = []contender{
 	{"loop", loopOf(10*time.Second, 15*time.Second, 64)},
 	{"loop without heartbeats, room for 16", loopOf(10*time.Second, 0, 16)},
@@ -47,8 +47,8 @@ func newHalley() (http.Handler, func(string)) {
 	}
 }
 
-// loop is what one writes by hand: a channel per stream, to which a message goes if there
-// is room.
+// loop is written by hand: it has a channel per stream, and sends a message to those that have
+// room.
 type loop struct {
 	timeout   time.Duration // of a write, 0 for none
 	heartbeat time.Duration // 0 for none
@@ -71,7 +71,7 @@ func (l *loop) send(data string) {
 	for events := range l.streams {
 		select {
 		case events <- event:
-		default: // too slow
+		default: // the client is too slow
 		}
 	}
 }

@@ -1,16 +1,16 @@
 //go:build linux
 
-// Http sends the same messages to many streams at once, of this toolkit, of a handler
-// written by hand and of two libraries, and prints what that costs the server:
+// Http sends the same messages to many streams at once, with this toolkit, with a handler
+// written by hand and with two libraries, and prints the cost for the server:
 //
 //	go run ./http              # 1,000 and 9,000 streams, about ten minutes
-//	go run ./http -streams 100 # so many
+//	go run ./http -streams 100 # 100 streams
 //	go run ./http -markdown    # as in docs/performance.md
 //
-// Each contender serves in a process of its own, in turn in each round, whose processor
-// time and memory are looked at; this one has the connections. Each stream must get each
-// message, in order. The figures are medians of all rounds, and so are the ratios, which
-// are to the loop in the same round.
+// In each round, each contender serves in turn, in a process of its own, whose processor
+// time and memory are measured. The clients are in this process. Each stream must get each
+// message, in order. The ratios are relative to the loop in the same round. All figures are
+// medians of all rounds.
 package main
 
 import (
@@ -28,28 +28,28 @@ import (
 	"time"
 )
 
-// plan is how much is done in a round.
+// plan is the amount of work in a round.
 type plan struct {
 	streams  int
-	messages int // sent one at a time, when all have got the one before
-	bursts   int // after that, of several messages at once, when all have got those before
+	messages int // sent one at a time, each after all clients have got the one before
+	bursts   int // sent after those, each after all clients have got the burst before
 	size     int // of a message
 }
 
-// burst is how many messages that is. No contender drops one for lack of room.
+// burst is the number of messages in a burst. No contender has to drop one.
 const burst = 8
 
-// figures are what one contender has cost.
+// figures are the costs of one contender.
 type figures struct {
 	idle, busy  float64 // processor time per delivery, in µs: one by one, and in bursts
 	memory      float64 // KiB per stream
-	median, p99 float64 // ms until a client has a message
+	median, p99 float64 // latency in ms
 }
 
-// Each is a column.
+// columns are the columns of the table.
 var columns = []struct {
 	name  string
-	of    func(figures) float64
+	value func(figures) float64
 	ratio bool
 }{
 	{"CPU per message, µs", func(f figures) float64 { return f.idle }, true},
@@ -60,13 +60,13 @@ var columns = []struct {
 }
 
 func main() {
-	streams := flag.String("streams", "1000,9000", "how many streams, in turn; ulimit -n must be larger")
-	only := flag.String("only", "", "beside the loop, only the contenders whose name contains this")
-	rounds := flag.Int("rounds", 5, "how often every contender is measured")
-	deliveries := flag.Int("deliveries", 400_000, "how many messages are delivered one by one, to all streams together, and how many in bursts")
-	size := flag.Int("size", 100, "bytes of a message")
+	streams := flag.String("streams", "1000,9000", "the numbers of streams, in turn; ulimit -n must be larger")
+	only := flag.String("only", "", "besides the loop, measure only the contenders whose name contains this")
+	rounds := flag.Int("rounds", 5, "the number of measurements of each contender")
+	deliveries := flag.Int("deliveries", 400_000, "the number of messages delivered to all streams together, one by one and then again in bursts")
+	size := flag.Int("size", 100, "the bytes of a message")
 	markdown := flag.Bool("markdown", false, "print markdown tables")
-	child := flag.String("serve", "", "serve this contender (what the program starts itself)")
+	child := flag.String("serve", "", "serve this contender (for the program's own use)")
 	flag.Parse()
 	log.SetFlags(0)
 	if *child != "" {
@@ -92,7 +92,7 @@ func main() {
 	}
 }
 
-// measure returns the figures of all rounds by the name of the contender.
+// measure returns the figures of all rounds, by contender.
 func measure(p plan, only string, rounds int) (map[string][]figures, error) {
 	all := map[string][]figures{}
 	for range rounds {
@@ -127,7 +127,7 @@ func once(name string, p plan) (f figures, err error) {
 		return f, err
 	}
 
-	// send sends messages and waits for them.
+	// send sends messages and waits until all clients have got them.
 	n := 0
 	send := func(count int) error {
 		s.do("send %d %d", n+1, n+count)
@@ -137,7 +137,7 @@ func once(name string, p plan) (f figures, err error) {
 		}
 		return s.answer()
 	}
-	// cost is the processor time per delivery.
+	// cost returns the processor time of do per delivery.
 	cost := func(deliveries int, do func() error) (float64, error) {
 		before, err := s.ask("cpu")
 		if err != nil {
@@ -150,7 +150,7 @@ func once(name string, p plan) (f figures, err error) {
 		return float64(after.CPU-before.CPU) / float64(deliveries) / 1e3, err
 	}
 
-	// A stream is there when it gets something.
+	// A stream is open when it gets a message.
 	for missing := 1; missing > 0; {
 		n++
 		if _, err := s.ask("send %d %d", n, n); err != nil {
@@ -212,12 +212,12 @@ func rowsOf(all map[string][]figures) [][]string {
 		}
 		row := []string{c.name}
 		for _, col := range columns {
-			row = append(row, fmt.Sprintf("%.1f", median(fs, col.of)))
+			row = append(row, fmt.Sprintf("%.1f", median(fs, col.value)))
 			if col.ratio {
 				i := -1
 				row = append(row, fmt.Sprintf("%.2f", median(fs, func(f figures) float64 {
 					i++
-					return col.of(f) / col.of(all[contenders[0].name][i])
+					return col.value(f) / col.value(all[contenders[0].name][i])
 				})))
 			}
 		}
@@ -226,10 +226,10 @@ func rowsOf(all map[string][]figures) [][]string {
 	return rows
 }
 
-func median(fs []figures, of func(figures) float64) float64 {
+func median(fs []figures, value func(figures) float64) float64 {
 	var vs []float64
 	for _, f := range fs {
-		vs = append(vs, of(f))
+		vs = append(vs, value(f))
 	}
 	slices.Sort(vs)
 	return (vs[(len(vs)-1)/2] + vs[len(vs)/2]) / 2

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The test is the program when that starts itself.
+// The program starts itself as a server. In a test, that is the test's executable.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "-serve" {
 		main()
@@ -50,8 +50,8 @@ func TestClientTakesMessagesWhereverTheyAreCut(t *testing.T) {
 		require.Equal(t, 8, c.last)
 	}
 	c := client{last: 5}
-	assert.EqualError(t, c.take([]byte(message(7, 0))), "message 7 came after 5", "one was lost")
-	assert.EqualError(t, c.take([]byte(message(5, 0))), "message 5 came after 5", "it came twice")
+	assert.EqualError(t, c.take([]byte(message(7, 0))), "message 7 came after 5", "a message was lost")
+	assert.EqualError(t, c.take([]byte(message(5, 0))), "message 5 came after 5", "a message came twice")
 }
 
 func TestClientsThatGetNothingAreCounted(t *testing.T) {

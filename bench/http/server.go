@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// A server is a child process that serves one contender. It reads commands, a line each,
-// and answers each with a line of JSON.
+// A server is a child process that serves one contender. It reads one command per line, and
+// answers each with a line of JSON.
 type server struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -30,9 +30,9 @@ type server struct {
 
 // report is the answer to a command.
 type report struct {
-	Port int           // to which it listens
-	Sent time.Time     // when the first of the messages was sent
-	CPU  time.Duration // that it has used so far
+	Port int           // on which the server listens
+	Sent time.Time     // the time at which the first of the messages was sent
+	CPU  time.Duration // the processor time so far
 	RSS  int           // resident memory after a garbage collection
 }
 
@@ -54,7 +54,7 @@ func startServer(contender string, size int) (*server, error) {
 	return s, s.answer()
 }
 
-// do sends a command; answer waits for it to be done.
+// do sends a command. answer waits for its answer.
 func (s *server) do(format string, args ...any) { fmt.Fprintf(s.in, format+"\n", args...) }
 
 func (s *server) answer() error {
@@ -71,11 +71,11 @@ func (s *server) ask(format string, args ...any) (report, error) {
 }
 
 func (s *server) stop() {
-	s.in.Close() // which ends it
+	s.in.Close() // ends the process
 	_ = s.cmd.Wait()
 }
 
-// serve is the child process.
+// serve runs the child process.
 func serve(name string, size int, in io.Reader, out io.Writer) error {
 	var handler http.Handler
 	var send func(string)
@@ -125,7 +125,7 @@ func serve(name string, size int, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// resident is what the kernel says of this process.
+// resident returns the resident memory of this process.
 func resident() (int, error) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ComposeConcat is like [enumeratee.Compose], but joins the leftovers, of second and
-// then of first, into one chunk. It is for a next consumer to which the boundaries
-// between chunks matter. The items are the same as with Compose.
+// ComposeConcat is like [enumeratee.Compose], but joins the leftovers of second and of
+// first, in this order, into one chunk. The items are the same as with Compose. It helps a
+// next consumer that depends on the boundaries between chunks.
 //
 // Play calls it >+>, and shows the leftovers of second only with applyOn.
 func ComposeConcat[E, B, C any](first enumeratee.Enumeratee[[]E, B], second enumeratee.Enumeratee[B, C]) enumeratee.Enumeratee[[]E, C] {

@@ -6,8 +6,8 @@ import (
 )
 
 // Drop returns the adapter that drops the first n items and hands on the others. A chunk
-// of which it drops all items is not handed on. A shorter stream is not an error. The
-// consumer's leftovers are left over. Drop panics if n is negative.
+// of which it drops all items is not handed on. A shorter stream is not an error. Its
+// leftovers are those of the consumer. Drop panics if n is negative.
 //
 // Play calls it Traversable.drop.
 func Drop[E any](n int) enumeratee.Enumeratee[[]E, []E] {

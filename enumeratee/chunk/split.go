@@ -13,8 +13,8 @@ import (
 // once per item, in order.
 //
 // The part of the chunk before that item is handed on unless it is empty. If the
-// consumer is done by then, the item is not removed: the consumer's leftovers are left
-// over, followed by the items of the chunk that were not handed on.
+// consumer is done by then, the item is not removed: the leftovers are those of the
+// consumer, followed by the items of the chunk that were not handed on.
 //
 // Play calls it Traversable.splitOnceAt.
 func SplitOnceAt[E any](keep func(E) bool) enumeratee.Enumeratee[[]E, []E] {

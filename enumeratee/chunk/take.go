@@ -22,8 +22,8 @@ func Take[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 	return take[E]("Take", n, true)
 }
 
-// TakeUpTo is like [Take], but stops when its consumer is done. Then the consumer's
-// leftovers are left over, followed by the items of the chunk that were not handed on.
+// TakeUpTo is like [Take], but stops when its consumer is done. Then its leftovers are
+// those of the consumer, followed by the items of the chunk that were not handed on.
 //
 // Play calls it Traversable.takeUpTo, and loses the consumer's leftovers.
 func TakeUpTo[E any](n int) enumeratee.Enumeratee[[]E, []E] {

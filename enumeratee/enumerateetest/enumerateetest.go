@@ -25,27 +25,28 @@ import (
 //     if its consumer is still open. EOF never reaches the consumer, and has no effect after
 //     the end of the consumer.
 //   - output: a consumer that ends early gets the first elements of the whole output.
-//   - Offer: offered several elements at once, it takes no element after the one during which the
+//   - Offer: offered several elements at once, adapter takes none after the one during which the
 //     context has ended.
-//   - Transform: attached to a consumer by [enumeratee.Transform], it keeps the laws that
-//     [iterateetest.Test] checks. So it is a recipe, and the leftovers are the end of the
-//     input.
-//   - Through: attached to a source by [enumerator.Through], it makes the same elements from
-//     the same number of elements of the source. A source that follows finds the consumer
-//     open.
-//   - Compose: composed with other adapters, it gives the same result in whichever order they
-//     are composed. Composed with PassAlong, it gives the same result as alone.
+//   - Transform: attached to a consumer by [enumeratee.Transform], adapter keeps the laws that
+//     [iterateetest.Test] checks. So it is a recipe, and the leftovers are the end of the input.
+//   - Through: attached to a source by [enumerator.Through], adapter makes the same elements,
+//     from the same number of elements of the source. A source that follows finds the
+//     consumer open.
+//   - Compose: composed with other adapters, adapter gives the same result whether they are
+//     composed from the left or from the right. Composed with PassAlong, it gives the same
+//     result as alone.
 //   - cancel: when the context ends, the run fails with the cause.
 //
 // Test compares elements by [reflect.DeepEqual] and errors by their text. So adapter must
 // make equal elements of equal streams, and must not change the elements that it is handed.
 // Test cannot tell whether the elements are the right ones.
 //
-// An adapter whose state is shared by its attachments does not pass; [enumeratee.Defer] makes
-// an adapter for each. Nor does an adapter that answers the end of its consumer later, because
-// it runs the consumer in another goroutine or goes on without it.
+// An adapter with state that its runs share does not pass; [enumeratee.Defer] makes an adapter
+// for each run. An adapter that answers the end of its consumer later does not pass either,
+// since it runs the consumer in another goroutine or goes on without it.
 //
-// The number of runs grows fast with the length of in. Five elements find as much as fifty.
+// The number of runs grows fast with the length of in. Five elements find as many faults as
+// fifty.
 func Test[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) error {
 	c := &check[From, To]{t: adapter, in: in}
 	for n := range len(in) + 1 {

@@ -192,7 +192,7 @@ func (d *sequence[E]) Rest() iteratee.Input[[]byte] {
 	return iteratee.El(rest)
 }
 
-// space is what JSON takes for white space.
+// space is the white space of JSON.
 const space = " \t\r\n"
 
 // state is the state of a scan over a JSON text.

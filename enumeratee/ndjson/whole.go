@@ -19,8 +19,8 @@ import (
 // holds no more than limit bytes and the chunk in hand. Lines within one chunk are handed on as a
 // part of that chunk, not as a copy.
 //
-// If the consumer ends on a chunk, its leftovers are left over, followed by the bytes after that
-// chunk. WholeLines panics if limit is not positive.
+// If the consumer ends on a chunk, the leftovers are those of the consumer, followed by the bytes
+// after that chunk. WholeLines panics if limit is not positive.
 func WholeLines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	return whole.Chunks(whole.Format{
 		Name:    "enumeratee/ndjson: WholeLines",

@@ -33,10 +33,10 @@ import (
 // decoder itself, such as unicode.ErrMissingBOM, always ends the run with a DecodeError.
 //
 // If the consumer ends on a string, the bytes after that string are left over. If the
-// consumer leaves over a part of the string, then before those, in UTF-8, the bytes of
-// that part are left over, with U+FFFD for replaced bytes; in other character sets, all
-// bytes from which the string was made, as with [enumeratee.Map]. A Decode that comes
-// next starts without the byte order mark and the state.
+// consumer leaves over a part of the string, bytes for that part come before them: in
+// UTF-8, just the bytes of the part, with U+FFFD for replaced bytes; in other character
+// sets, all bytes of the string, as with [enumeratee.Map]. Another Decode of the leftovers
+// does not know the byte order mark and the state.
 //
 // Decode panics if enc is nil or malformed is not one of the two.
 //

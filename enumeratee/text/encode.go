@@ -27,8 +27,8 @@ import (
 // of the encoder itself always ends the run with an EncodeError.
 //
 // If the consumer ends on a chunk, the text that is not encoded yet is left over. If the
-// consumer leaves over bytes of the chunk, then before that text, in UTF-8, those bytes
-// are left over; in other character sets, all text from which the chunk was made.
+// consumer leaves over bytes of the chunk, text for those bytes comes before it: in UTF-8,
+// just those bytes; in other character sets, all text of the chunk.
 //
 // Encode panics if enc is nil or malformed is not one of the two.
 //

@@ -22,9 +22,9 @@ import (
 // then. So Lines holds no more than limit bytes and the chunk in hand.
 //
 // If the consumer ends on a line, the bytes after that line are left over. If the
-// consumer leaves over the line or the end of it, that and its line ending come before
-// them. Earlier lines that the consumer leaves over get LF. Lines panics if limit is not
-// positive.
+// consumer leaves over the line or a part of it, that and the line ending come before
+// them. Earlier lines that the consumer leaves over get LF as their ending. Lines panics
+// if limit is not positive.
 //
 // Play does it with grouped.
 func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {

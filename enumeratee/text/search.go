@@ -24,8 +24,8 @@ type MatchInfo struct {
 // If those do not complete the match, or at EOF, the bytes are handed on as unmatched. A
 // piece within one chunk is a part of that chunk, with its capacity cut.
 //
-// If the consumer ends on a piece, its leftovers are left over, followed by the bytes
-// after that piece, matches included. Search panics if pattern is empty.
+// If the consumer ends on a piece, the leftovers are those of the consumer, followed by
+// the bytes after that piece, matches included. Search panics if pattern is empty.
 //
 // Play calls it Parsing.search.
 func Search(pattern []byte) enumeratee.Enumeratee[[]byte, MatchInfo] {

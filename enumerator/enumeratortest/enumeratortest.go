@@ -25,19 +25,20 @@ import (
 //     returns the answer of the consumer. A panic of the consumer reaches the caller.
 //   - EOF: source never sends EOF. Only the code that runs a stream may do that.
 //   - recipe: each run starts anew, even while others go on or after others were stopped.
-//   - AndThen: a source that follows goes on when source has run out, and is not started if the
+//   - AndThen: the next source starts when source has run out, and does not start if the
 //     consumer has ended.
-//   - Cork: when source returns, [iteratee.Cork] is not in effect.
-//   - cancel: when the context ends, source soon gives no more elements, and fails with the
-//     cause, as errors.Is reports. If it has run out by then, it can answer StepCont instead. A
-//     consumer that takes 1 ms for each element after the end must get fewer than a hundred.
+//   - Cork: when source returns, it has uncorked its consumer: see [iteratee.Cork].
+//   - cancel: when the context ends, source soon stops giving elements, and fails with an error
+//     that is the cause or wraps it. If it has run out by then, it can answer StepCont instead.
+//     A consumer that takes 1 ms for each element after the end must get fewer than a hundred.
 //
-// Test compares elements by [reflect.DeepEqual]. Runs take place in several goroutines too, so
-// that the race detector finds state that they share. The number of runs grows with the number
-// of elements. If source waits for ever, Test does too.
+// Test compares elements by [reflect.DeepEqual]. Some runs take place at the same time, so that
+// the race detector finds state that they share. The number of runs grows with the number of
+// elements. If source waits for ever, Test does too.
 //
 // A source that can be run only once, such as a channel, does not pass; [enumerator.Defer] makes
-// a source for each run. Nor does a source that sends EOF, such as [enumerator.FromInput] of EOF.
+// a source for each run. A source that sends EOF, such as [enumerator.FromInput] of EOF, does not
+// pass either.
 func Test[E any](source enumerator.Enumerator[E], want ...[]E) error {
 	c := &check[E]{e: source, want: want}
 	for _, es := range want {

@@ -89,7 +89,7 @@ func (c *consumer[E]) EOF() iteratee.Step {
 	return c.answer
 }
 
-// run lets e drive to, and checks EOF and Cork.
+// run runs e with the consumer to, and checks EOF and Cork.
 func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *consumer[E]) {
 	ctx, end := iteratee.NewRun(ctx)
 	defer end()

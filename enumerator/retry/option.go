@@ -42,8 +42,8 @@ func Pace(newBackOff func() backoff.BackOff) Option {
 }
 
 // MaxTries limits the number of attempts in a row without success. After the n-th failure, the run fails
-// with the last error. The first attempt counts, so MaxTries(1) allows no second one. [Resume] describes
-// when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
+// with the last error. The first attempt counts, so with MaxTries(1) a source is not tried again. [Resume]
+// describes when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
 func MaxTries(n int) Option {
 	if n <= 0 {
 		panic(fmt.Sprintf("enumerator/retry: MaxTries: n must be positive, got %d", n))

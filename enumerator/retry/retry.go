@@ -34,8 +34,8 @@ func Restart[E any](source enumerator.Enumerator[E], opts ...Option) enumerator.
 	return again(func(context.Context, E, bool) enumerator.Enumerator[E] { return source }, false, opts)
 }
 
-// Resume returns the Enumerator that calls open and runs the source that it returns. Whenever that
-// source fails, Resume waits, and calls open again for a new source. open gets the last element that
+// Resume returns the Enumerator that calls open and runs the source that open returns. Whenever that
+// source fails, Resume waits, then calls open again for a new source. open gets the last element that
 // the consumer was handed, and true, or false if there was no element. It returns the source of the
 // elements that follow the last one.
 //

@@ -26,8 +26,8 @@
 //
 // # Panics
 //
-// RxGo calls functions, and the Enumerator of a [ToObservable], in goroutines of its own, and does
-// not recover their panics. So such a panic ends the program. A function can return an error instead,
+// RxGo calls your functions, and runs the Enumerator of a [ToObservable], in goroutines of its own,
+// and does not recover their panics. So such a panic ends the program. A function can return an error instead,
 // where RxGo allows that, or recover by itself. Any other panic in the run, such as one in the source
 // of a Lift, reaches the caller of the run.
 //
@@ -36,6 +36,6 @@
 // RxGo's goroutines wait on channels. If an operator stops early, as Take does, the operators before
 // it wait until their context ends. RxGo passes the context of Observe to the operators before, but
 // not through all of them: FlatMap, Debounce, Count and others have only the context that they were
-// made with, and Sample and StartWith pass no context on. [Lift] solves this itself. With
+// made with, and Sample and StartWith do not pass on a context. [Lift] solves this itself. With
 // [ToObservable] and [FromObservable], give rxgo.WithContext to such operators.
 package rx

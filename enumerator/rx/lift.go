@@ -35,14 +35,15 @@ import (
 // two ahead of the consumer, or more with rxgo.WithBufferedChannel.
 //
 // The consumer runs in the goroutine of the caller; source and the operators run in other
-// goroutines. Each has a context that ends when the operator after it has completed, and at the
-// latest with the run. The run waits until each operator has closed its channel. A helper of an
-// operator, such as the goroutine that joins RxGo's contexts, may end a moment later. To this end, the
-// Observable is not one of RxGo's: it calls RxGo's operators itself and receives all that they emit,
-// which takes one more goroutine between two operators. rxgo.WithContext has no effect on them. The
-// run waits for functions that RxGo calls, and so for the sleep of Repeat between two rounds.
-// SequenceEqual keeps a processor busy from the end of the shorter sequence to the end of the longer
-// one.
+// goroutines. Source and each operator have a context that ends when the next operator has completed,
+// and at the latest with the run. To this end, the Observable is not one of RxGo's: it calls RxGo's
+// operators itself and receives all their items, which takes one more goroutine between two
+// operators. rxgo.WithContext has no effect on the operators.
+//
+// The run waits until each operator has closed its channel. A helper of an operator, such as the
+// goroutine that joins RxGo's contexts, may end a moment later. The run also waits for functions that
+// RxGo calls, and for the sleep of Repeat between two rounds. SequenceEqual keeps a processor busy from
+// the end of the shorter sequence to the end of the longer one.
 //
 // Observables that build gets elsewhere, or makes with functions such as rxgo.Merge, do not have that
 // context, unless an operator observes them, as FlatMap observes the result of its function. If build
@@ -50,7 +51,7 @@ import (
 // context of its own; instead, Sample and others accept [ToObservable] of enumerator.Interval. The
 // Observables that GroupBy and the windows emit can be used until the run is over.
 //
-// Connect has no effect, since nothing waits for it. Nor has rxgo.WithPublishStrategy on operators
+// Connect has no effect, since nothing waits for it. rxgo.WithPublishStrategy has no effect on operators
 // that start when they are observed, as in RxGo over a cold source. Lift refuses that option with an
 // error where it would wait for Connect: after Retry, StartWith and the other operators that start at
 // once, after an operator with the strategy rxgo.Eager, and in windows and groups.
@@ -60,7 +61,7 @@ import (
 // the package's documentation.
 //
 // Lift is not an Enumeratee, because an adapter can neither see that its source has failed nor start
-// it again. Play's processorToEnumeratee does it for a processor, but can deadlock.
+// it again. Play's processorToEnumeratee does the same for a processor, but can deadlock.
 func Lift[To, From any, O rxgo.Iterable](source enumerator.Enumerator[From], build func(rxgo.Observable) O) enumerator.Enumerator[To] {
 	if build == nil {
 		panic("rx: Lift: the function must not be nil")

@@ -196,7 +196,7 @@ func TestLiftEndsEachRunOfItsSource(t *testing.T) {
 	}
 }
 
-// A panic of the source reaches the caller of the run, whatever the operators do with errors.
+// A panic of the source reaches the caller of the run, even if operators handle errors.
 func TestLiftOfASourceThatPanics(t *testing.T) {
 	for name, f := range map[string]func(o rxgo.Observable) rxgo.Iterable{
 		"no operator":       func(o rxgo.Observable) rxgo.Iterable { return o },

@@ -16,21 +16,21 @@ import (
 // FromObservable returns the Enumerator of the items of o, which is an Observable, a Single or an
 // OptionalSingle. The first item that is an error, or whose value is not an E, fails the run.
 //
-// Each run observes o. It depends on o whether an observation starts anew. An rxgo.Just does. An
-// rxgo.FromChannel goes on with the rest of the channel. The result of FlatMap, or of an operator
+// Each run observes o. It depends on o whether an observation starts anew: an rxgo.Just starts anew,
+// an rxgo.FromChannel goes on with the rest of the channel. The result of FlatMap, or of an operator
 // with a time, ends the program when it is observed again, so make it within enumerator.Defer.
 //
 // The context of the observation ends with the run. If o has not completed by then, FromObservable
 // receives and drops its items, so that no goroutine of o waits to send, until o has completed or has
-// been silent for a tenth of a second. The run waits for that at most a few milliseconds; then a
-// goroutine goes on. So, for a channel with other receivers, use enumerator.FromChan, which does not
-// drop elements. An rxgo.FromEventSource cannot be left: after a run that stops early, it may wait for
-// its observer until its own context ends.
+// been silent for a tenth of a second. The run waits at most a few milliseconds for that; a goroutine
+// does the rest. So, for a channel with other receivers, use enumerator.FromChan, which does not drop
+// elements. An rxgo.FromEventSource cannot be left: after a run that stops early, it may wait for its
+// observer until its own context ends.
 //
 // RxGo runs goroutines of its own: see the package's documentation for panics and contexts.
 // FromObservable panics if o is nil.
 //
-// Play's publisherToEnumerator does it for a publisher.
+// Play's publisherToEnumerator does the same for a publisher.
 func FromObservable[E any](o rxgo.Iterable) enumerator.Enumerator[E] {
 	if o == nil {
 		panic("rx: FromObservable: the Observable must not be nil")
@@ -88,12 +88,12 @@ func handOver[E any](function string, item rxgo.Item, sink iteratee.Sink[E]) ite
 // If source fails, the error is the last item.
 //
 // The run and its goroutine end when source has run out or the context ends. That is the context of
-// the observation, or a context for all observations in opts. A receiver that stops early must end
-// it, as everywhere in RxGo. The error of source after that is dropped.
+// the observation, or the one in opts for all observations. A receiver that stops early must end the
+// context, as everywhere in RxGo. An error of source after that is dropped.
 //
 // A panic in source ends the program: see the package's documentation.
 //
-// Play's enumeratorToPublisher does it for a publisher.
+// Play's enumeratorToPublisher does the same for a publisher.
 func ToObservable[E any](source enumerator.Enumerator[E], opts ...rxgo.Option) rxgo.Observable {
 	return rxgo.Defer([]rxgo.Producer{func(ctx context.Context, next chan<- rxgo.Item) {
 		send(ctx, source, next)

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// A Client is the client's side of one HTTP/1.1 connection, on which it has sent a
-// request. It reads only what it is told to: left alone it is a stalled client, whose
-// kernel takes a little more and then nothing. What is read from the Client itself,
-// rather than through Response, are the bytes on the wire.
+// A Client is the client's side of an HTTP/1.1 connection on which it has sent a request.
+// It reads only when a method of it is called. Until then it is a stalled client: its kernel
+// takes a few bytes more, then none. Reading from the Client itself, rather than through
+// Response, gives the bytes on the wire.
 type Client struct {
 	net.Conn
 	t       testing.TB
 	request *http.Request
 }
 
-// Get connects to the host of a URL such as http://127.0.0.1:1234/path, with a small
-// receive buffer, and sends a GET. It reads nothing. The test
-// fails if that is not possible.
+// Get connects to the host of rawURL, which is like http://127.0.0.1:1234/path, with a small
+// receive buffer, and sends a GET request. It does not read the response. On an error, Get
+// fails the test.
 func Get(t testing.TB, rawURL string) *Client {
 	t.Helper()
 	u, err := url.Parse(rawURL)
@@ -41,8 +41,8 @@ func Get(t testing.TB, rawURL string) *Client {
 	return &Client{conn, t, &http.Request{Method: http.MethodGet, URL: u}}
 }
 
-// Response reads the head, and returns the response whose Body reads the rest. The test
-// fails if there is none. It is called once, if at all.
+// Response reads the head of the response and returns the response, whose Body reads the
+// rest. On an error, Response fails the test. It must be called at most once.
 func (c *Client) Response() *http.Response {
 	c.t.Helper()
 	res, err := http.ReadResponse(bufio.NewReaderSize(c.Conn, 16), c.request)
@@ -52,19 +52,19 @@ func (c *Client) Response() *http.Response {
 	return res
 }
 
-// Trickle reads one byte each time that every has passed, until the connection ends,
-// and returns how many it has read.
-func (c *Client) Trickle(every time.Duration) (n int) {
+// Trickle reads one byte at each interval until the connection ends, and returns the number
+// of bytes.
+func (c *Client) Trickle(interval time.Duration) (n int) {
 	for one := make([]byte, 1); ; n++ {
 		if _, err := c.Read(one); err != nil {
 			return n
 		}
-		time.Sleep(every)
+		time.Sleep(interval)
 	}
 }
 
-// Reset closes the connection in a way that the server notices at once, as an error
-// of its next read or write. Close is what a client does that says goodbye.
+// Reset resets the connection, so that the server's next read or write fails. Close ends the
+// connection properly.
 func (c *Client) Reset() {
 	_ = c.Conn.(*net.TCPConn).SetLinger(0)
 	_ = c.Close()

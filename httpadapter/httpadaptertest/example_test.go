@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
 )
 
-// test stands for the *testing.T that a test has and an example has not.
+// test stands for the *testing.T that an example does not have.
 type test struct {
 	testing.TB
 	cleanups []func()
@@ -29,7 +29,7 @@ func (t *test) end() {
 	}
 }
 
-// flood writes until it no longer can, and says why.
+// flood writes until a write fails, and sends the error to ended.
 func flood(ended chan<- error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for chunk := make([]byte, 10_000); ; {
@@ -41,9 +41,9 @@ func flood(ended chan<- error) http.Handler {
 	})
 }
 
-// A client that has asked and reads nothing. The write deadline ends the handler.
+// The client sends a request and does not read. The write deadline ends the handler.
 func ExampleGet() {
-	t := &test{} // in a test it is there already
+	t := &test{} // a test has t already
 	defer t.end()
 
 	ended := make(chan error)
@@ -65,7 +65,7 @@ func ExampleClient_Response() {
 	// Output: 404 Not Found: 404 page not found
 }
 
-// A client that is too slow for what it has asked for.
+// The client is too slow for the response.
 func ExampleClient_Trickle() {
 	t := &test{}
 	defer t.end()
@@ -77,8 +77,8 @@ func ExampleClient_Trickle() {
 	go func() { read <- client.Trickle(time.Millisecond) }()
 	<-ended
 	client.Reset()
-	fmt.Println("it has read something:", <-read > 0)
-	// Output: it has read something: true
+	fmt.Println("the client has read some bytes:", <-read > 0)
+	// Output: the client has read some bytes: true
 }
 
 func ExampleClient_Reset() {
@@ -94,8 +94,8 @@ func ExampleClient_Reset() {
 	// Output: the handler has ended: true
 }
 
-// Between a client and a server whose proxy is frozen, no one learns anything: the
-// client is closed, and the server has a half-open connection.
+// The client is closed while the proxy is frozen. The server does not learn of it, and has a
+// half-open connection.
 func ExampleProxy_Freeze() {
 	t := &test{}
 	defer t.end()
@@ -111,7 +111,7 @@ func ExampleProxy_Freeze() {
 	// Output: true
 }
 
-// The response is cut, and must not look complete.
+// A response that is cut must not look complete.
 func ExampleProxy_Cut() {
 	t := &test{}
 	defer t.end()
@@ -124,7 +124,7 @@ func ExampleProxy_Cut() {
 	// Output: true
 }
 
-// A handler that flushes is held up nevertheless.
+// The proxy holds back bytes although the handler flushes.
 func ExampleProxy_Hold() {
 	t := &test{}
 	defer t.end()
@@ -153,7 +153,7 @@ func ExampleProxy_Hold() {
 	// hello <nil>
 }
 
-// The server's timeout cuts what takes longer.
+// The server's timeout cuts a response that takes longer.
 func ExampleNewServer() {
 	t := &test{}
 	defer t.end()

@@ -20,14 +20,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var megabyte = bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 
-func TestProxyHandsOnBothWays(t *testing.T) {
+func TestProxyPassesOnBothWays(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
 		_, _ = w.Write(bytes.ToUpper(body))
 	}))
 	defer srv.Close()
-	srv.Config.SetKeepAlivesEnabled(false) // or what is held back waits for more requests
+	srv.Config.SetKeepAlivesEnabled(false) // otherwise bytes that are held back wait for the next request
 	for _, hold := range []int{0, 1, 1000, 10 << 20} {
 		p := httpadaptertest.NewProxy(t, srv.URL+"/path?query")
 		assert.True(t, strings.HasSuffix(p.URL, "/path?query"), p.URL)
@@ -43,11 +43,11 @@ func TestProxyHandsOnBothWays(t *testing.T) {
 	}
 }
 
-func TestProxyCutsConnectionsOfAnAge(t *testing.T) {
+func TestProxyCutsConnectionsAtAnAge(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(megabyte)
 		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done() // it never ends by itself
+		<-r.Context().Done() // the response does not end by itself
 	}))
 	t.Cleanup(srv.Close) // after the clients
 	p := httpadaptertest.NewProxy(t, srv.URL)
@@ -62,7 +62,7 @@ func TestProxyCutsConnectionsOfAnAge(t *testing.T) {
 	assert.Len(t, got, len(megabyte))
 }
 
-func TestProxyCutsAfterExactlySoMuch(t *testing.T) {
+func TestProxyCutsAfterAnExactNumberOfBytes(t *testing.T) {
 	srv := httpadaptertest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(megabyte)
 	}))
@@ -71,6 +71,6 @@ func TestProxyCutsAfterExactlySoMuch(t *testing.T) {
 		p.Cut(n)
 		got, err := io.ReadAll(httpadaptertest.Get(t, p.URL)) // the bytes on the wire
 		assert.Error(t, err)
-		assert.LessOrEqual(t, int64(len(got)), n) // a reset takes what was not read yet
+		assert.LessOrEqual(t, int64(len(got)), n) // a reset discards bytes that are not read yet
 	}
 }

@@ -9,27 +9,26 @@ import (
 	"time"
 )
 
-// A Proxy stands between clients and a server and hands on the bytes of each
-// connection, as they are, until it is told to do worse. Its methods may be called at
-// any time, and concern all its connections.
+// A Proxy stands between clients and a server, and passes on the bytes of each connection
+// unchanged until a method changes that. The methods may be called at any time, and concern
+// all connections.
 type Proxy struct {
-	URL string // of the proxy, to be asked instead of the server's
+	URL string // of the proxy, to use instead of the server's
 
 	server   string
 	listener net.Listener
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
-	change chan struct{} // closed when one of the following has changed
+	change chan struct{} // closed when a field below has changed
 	frozen bool
 	hold   int
-	left   int64 // bytes before the cut, -1 for none
+	left   int64 // the number of bytes before the cut, -1 for no cut
 	life   time.Duration
 	conns  map[net.Conn]bool
 }
 
-// NewProxy starts a Proxy for the server of a URL. The test fails if that is not
-// possible.
+// NewProxy starts a Proxy for the server of serverURL. On an error, NewProxy fails the test.
 func NewProxy(t testing.TB, serverURL string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(serverURL)
@@ -48,22 +47,22 @@ func NewProxy(t testing.TB, serverURL string) *Proxy {
 	return p
 }
 
-// Hold has the Proxy hand on what a server sends in blocks of n bytes, and keep back the
-// rest until it is a block or the server has ended the connection: it is a proxy that
-// buffers. Hold(0) hands on what waits, and everything after it at once.
+// Hold makes the Proxy buffer the bytes from a server: it passes them on in blocks of n bytes,
+// and holds back the rest until a block is full or the server has ended the connection.
+// Hold(0) passes on the bytes that are held back, and all later bytes at once.
 func (p *Proxy) Hold(n int) { p.set(func() { p.hold = n }) }
 
-// Freeze has the Proxy hand on nothing any more and close nothing, whatever the two
-// sides do: to each the other looks as if its cable had been cut. A client that is
-// closed then leaves a half-open connection to the server.
+// Freeze makes the Proxy stop passing on bytes, and keep all connections open, even if a
+// client or a server ends them. To each side, the other looks as if its cable were cut. A
+// client that is closed then leaves a half-open connection at the server.
 func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 
-// Cut has the Proxy reset the connection, to both sides, when n more bytes from a
-// server have passed.
+// Cut makes the Proxy reset a connection, to both sides, when n more bytes from servers have
+// passed.
 func (p *Proxy) Cut(n int64) { p.set(func() { p.left = n }) }
 
-// CutAfter has the Proxy reset each connection that is opened from now on, to both sides,
-// when it is d old. CutAfter(0) leaves them alone again.
+// CutAfter makes the Proxy reset each connection that is opened from now on, to both sides,
+// at the age d. CutAfter(0) ends that for later connections.
 func (p *Proxy) CutAfter(d time.Duration) { p.set(func() { p.life = d }) }
 
 func (p *Proxy) set(change func()) {
@@ -121,7 +120,7 @@ func (p *Proxy) serve() {
 	}
 }
 
-// up hands on what the client sends.
+// up passes on the bytes from the client.
 func (p *Proxy) up(server, client net.Conn) {
 	buf := make([]byte, 4<<10)
 	for {
@@ -138,7 +137,7 @@ func (p *Proxy) up(server, client net.Conn) {
 	}
 }
 
-// down hands on what the server sends.
+// down passes on the bytes from the server.
 func (p *Proxy) down(client, server net.Conn) {
 	type read struct {
 		data []byte
@@ -187,8 +186,8 @@ func (p *Proxy) down(client, server net.Conn) {
 	}
 }
 
-// due is how many of the bytes that wait may pass, and whether the connection is cut
-// after them.
+// due returns the number of the waiting bytes that may pass, and whether the connection is
+// cut after them.
 func (p *Proxy) due(waiting int, end bool) (n int, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -203,7 +202,8 @@ func (p *Proxy) due(waiting int, end bool) (n int, cut bool) {
 	return n, p.left == 0
 }
 
-// thaw waits while the Proxy is frozen, and returns what tells of the next change.
+// thaw waits while the Proxy is frozen, and returns a channel that is closed at the next
+// change.
 func (p *Proxy) thaw() <-chan struct{} {
 	for {
 		p.mu.Lock()

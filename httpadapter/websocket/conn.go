@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// piece is how many bytes a client has to take within Timeout. A larger message is sent in
-// frames of that size, so that pings and pongs get out between them.
+// piece is the number of bytes that a client has to take within Timeout. A larger message is sent
+// in frames of that size, so that pings and pongs can be sent between them.
 const piece = 64 << 10
 
-// A steadyConn is a connection on which each write may take a Timeout. The context of a write
-// in the library would bound a whole message.
+// A steadyConn is a connection on which each write may take timeout. The context of a write in the
+// library would limit the time for a whole message.
 type steadyConn struct {
 	net.Conn
 	timeout time.Duration
-	step    time.Duration // how long the system may take to report room
-	sent    atomic.Int64  // bytes
+	step    time.Duration // the time that the system may take to report room
+	sent    atomic.Int64  // the number of bytes sent
 }
 
 func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
@@ -30,8 +30,8 @@ func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
 	// The system wakes a writer when a third of its buffer is free, which can be a megabyte.
 	switch conn := conn.(type) {
 	case syscall.Conn:
-		c.step = max(timeout/10, time.Millisecond) // a write that starts anew finds any room
-	case *tls.Conn: // which is broken after a deadline has passed
+		c.step = max(timeout/10, time.Millisecond) // a new write finds any room that there is
+	case *tls.Conn: // it cannot write after a deadline has passed, so it has no steps
 		if buffered, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
 			_ = buffered.SetWriteBuffer(4 * piece)
 		}
@@ -39,8 +39,7 @@ func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
 	return c
 }
 
-// Write writes p, of which the library makes a piece at most, and calls it from one goroutine
-// at a time.
+// Write writes p. The library calls it with at most a piece, from one goroutine at a time.
 func (c *steadyConn) Write(p []byte) (n int, err error) {
 	defer func() {
 		c.sent.Add(int64(n))
@@ -81,7 +80,8 @@ func (h *hijacker) WriteHeaderNow() {
 	}
 }
 
-// canHijack reports what the library asks, which cannot see it behind a hijacker.
+// canHijack reports whether w can be hijacked. The library asks that too, but cannot see it behind
+// a hijacker.
 func canHijack(w http.ResponseWriter) bool {
 	for {
 		switch t := w.(type) {

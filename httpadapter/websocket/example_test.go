@@ -18,7 +18,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// talk sends the messages, and prints what comes back until the end.
+// talk sends the messages, and prints the answers and the close code.
 func talk(h http.Handler, messages ...string) { talkIn(coder.MessageText, h, messages...) }
 
 func talkIn(kind coder.MessageType, h http.Handler, messages ...string) {
@@ -60,7 +60,7 @@ func ExampleHandler() {
 	// StatusNormalClosure
 }
 
-// The answer to each message is made of it, up to the third.
+// The handler answers the first three messages.
 func ExampleAdapter() {
 	// snippet: adapter
 	h := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
@@ -93,7 +93,7 @@ func ExampleJSON() {
 	// StatusNormalClosure
 }
 
-// An Iteratee can say with which code, and in which words, the connection is closed.
+// An Iteratee chooses the code and the reason with which the connection is closed.
 func ExampleCloseError() {
 	h := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 		return enumeratee.MapM(func(_ context.Context, s string) (string, error) {
@@ -124,7 +124,7 @@ func ExampleMixed() {
 	// StatusNormalClosure
 }
 
-// A message of text is not what this connection is for.
+// The connection refuses a text message.
 func ExampleBytes() {
 	h := websocket.Adapter(websocket.Bytes(), func(*http.Request) (enumeratee.Enumeratee[[]byte, []byte], error) {
 		return enumeratee.Map(bytes.ToUpper), nil
@@ -158,7 +158,7 @@ func ExampleOrigins() {
 	// https://elsewhere.example.com 403
 }
 
-// A client that does not answer a ping is gone, though nothing is sent to it.
+// A client that does not answer a ping is gone, even if no message is sent to it.
 func ExamplePing() {
 	gone := make(chan struct{})
 	srv := httptest.NewServer(websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
@@ -174,7 +174,7 @@ func ExamplePing() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.CloseNow() // without a call of Read, it answers nothing
+	defer conn.CloseNow() // without a call of Read, it does not answer
 	<-gone
 	fmt.Println("the source has been stopped")
 	// Output: the source has been stopped

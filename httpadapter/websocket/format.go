@@ -10,24 +10,24 @@ import (
 	coder "github.com/coder/websocket"
 )
 
-// A Format says what messages stand for: how what comes in becomes an In, and an Out
-// what goes out. It is a value to use any number of times. The zero Format is not usable.
+// A Format decodes incoming messages to values of type In, and encodes values of type Out to
+// outgoing messages. It can be used any number of times. The zero Format is not usable.
 //
 // A message from the client that cannot be decoded closes the connection. An Out that cannot be
-// encoded is dropped and logged, and the next is sent: one bad message of a stream that
-// many clients get must not break all connections. Clients are not told, since there is nothing
-// that every protocol could tell them. An adapter before that, such as enumeratee.MapM, can check
-// what it hands on, and send something else in its place or fail.
+// encoded is dropped and logged, and the next one is sent, so that one bad message of a stream does
+// not break the connections of all its clients. The client does not learn of it, since protocols
+// differ in how to report that. An adapter in the source, such as enumeratee.MapM, can check each
+// Out, and replace it or fail.
 type Format[In, Out any] struct {
 	decode func(coder.MessageType, []byte) (In, error)
 	encode func(Out) (coder.MessageType, []byte, error)
 }
 
-// Text is the Format of text messages. A binary one is refused with close code 1003, one
-// that is not UTF-8 with 1007. A string to send that is not UTF-8 is dropped and logged;
-// strings.ToValidUTF8 makes one that is.
+// Text returns the Format of text messages. A binary message is refused with close code 1003, and
+// text that is not UTF-8 with 1007. An outgoing string that is not UTF-8 is dropped and logged;
+// strings.ToValidUTF8 can prevent that.
 //
-// It is Play's FrameFormatter.stringFrame.
+// Play calls it FrameFormatter.stringFrame.
 func Text() Format[string, string] {
 	return Format[string, string]{
 		decode: func(kind coder.MessageType, data []byte) (string, error) {
@@ -40,9 +40,9 @@ func Text() Format[string, string] {
 	}
 }
 
-// Bytes is the Format of binary messages. A text one is refused with close code 1003.
+// Bytes returns the Format of binary messages. A text message is refused with close code 1003.
 //
-// It is Play's FrameFormatter.byteArrayFrame.
+// Play calls it FrameFormatter.byteArrayFrame.
 func Bytes() Format[[]byte, []byte] {
 	return Format[[]byte, []byte]{
 		decode: func(kind coder.MessageType, data []byte) ([]byte, error) {
@@ -55,12 +55,12 @@ func Bytes() Format[[]byte, []byte] {
 	}
 }
 
-// JSON is the Format of JSON in text messages, as encoding/json makes and reads it. A
-// binary message is refused with close code 1003, one that is no JSON or no In with 1007.
-// An Out that cannot be marshalled, such as NaN, is dropped and logged, and so is one whose
-// MarshalJSON or MarshalText panics.
+// JSON returns the Format of text messages in JSON, which encoding/json encodes and decodes. A
+// binary message is refused with close code 1003, and text that is not UTF-8, or not JSON that fits
+// an In, with 1007. An Out that cannot be marshalled, such as NaN, is dropped and logged. So is an
+// Out whose MarshalJSON or MarshalText panics.
 //
-// It is Play's FrameFormatter.jsonFrame, where bad JSON throws.
+// Play calls it FrameFormatter.jsonFrame.
 func JSON[In, Out any]() Format[In, Out] {
 	return Format[In, Out]{
 		decode: func(kind coder.MessageType, data []byte) (in In, err error) {
@@ -87,16 +87,16 @@ func JSON[In, Out any]() Format[In, Out] {
 	}
 }
 
-// A Message is one of either kind.
+// A Message is a text message or a binary message.
 type Message struct {
-	Binary bool   // otherwise it is text, in UTF-8
+	Binary bool   // false for text, which is UTF-8
 	Data   []byte // belongs to the consumer
 }
 
-// Mixed is the Format of messages of both kinds. Text that is not UTF-8 is refused with
-// close code 1007, and dropped and logged if it is to be sent.
+// Mixed returns the Format of messages of both kinds. Incoming text that is not UTF-8 is refused
+// with close code 1007. Outgoing text that is not UTF-8 is dropped and logged.
 //
-// It is Play's FrameFormatter.mixedFrame.
+// Play calls it FrameFormatter.mixedFrame.
 func Mixed() Format[Message, Message] {
 	return Format[Message, Message]{
 		decode: func(kind coder.MessageType, data []byte) (Message, error) {
@@ -124,7 +124,7 @@ func checkText(kind coder.MessageType, data []byte) error {
 	return nil
 }
 
-// encodeText checks what a browser would break the connection for.
+// encodeText checks that data is UTF-8, since a browser would end the connection otherwise.
 func encodeText(data []byte) (coder.MessageType, []byte, error) {
 	if !utf8.Valid(data) {
 		return 0, nil, errors.New("httpadapter/websocket: text to send is not UTF-8")

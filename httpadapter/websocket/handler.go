@@ -15,69 +15,74 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A CloseError is a close code with a reason of at most 123 bytes of UTF-8. An Iteratee, or a
-// source, that fails with one closes the connection with it; the client sees both.
+// A CloseError is a close code with a reason of at most 123 bytes of UTF-8. If an Iteratee or a
+// source fails with a CloseError, the connection is closed with that code and reason.
 type CloseError = coder.CloseError
 
-// Handler returns the http.Handler that makes a WebSocket of each request: accept returns
-// the Iteratee of what comes in and the Enumerator of what goes out. What ends the
-// connection is in the documentation of the package. The result of the Iteratee is
-// dropped: what is to be done with it, iteratee.MapM does.
+// Handler returns the http.Handler that opens a WebSocket for each request. accept returns the
+// Iteratee for the incoming messages and the Enumerator of the outgoing ones. The package's
+// documentation describes how the connection ends. The result of the Iteratee is dropped;
+// iteratee.MapM can process it.
 //
-// An error of accept is the answer to the request, as httpadapter.Error gives it; a
-// request that asks for no WebSocket gets a 426, and one that another origin's page has
-// made a 403: see [Origins]. accept is called before that is known, so it should change
-// nothing.
+// If accept returns an error, httpadapter.Error answers the request. A request that does not ask for
+// a WebSocket gets a 426, and a request from a page of another origin a 403: see [Origins]. accept is
+// called before that check, so it should not change anything.
 //
-// The Iteratee and the Enumerator run in a goroutine each, a third one reads, and a fourth one
-// pings. All have ended when the handler returns. A panic of the Iteratee or of the
-// Enumerator reaches the handler's caller. Errors
-// go to slog's default logger: those that the client cannot know the reason of as errors,
-// others as information, and those that wrap httpadapter.ErrClientGone not at all.
-// Handler panics if accept is nil.
+// The Iteratee and the Enumerator run in a goroutine each. A third goroutine reads, and a fourth one
+// pings. All have ended when the handler returns. A panic of the Iteratee or of the Enumerator
+// reaches the handler's caller.
 //
-// It is Play's WebSocket.using and tryAccept. There, a failure of either side is ignored,
-// and a source that runs out leaves the connection open.
+// Errors go to slog's default logger: at level Error if the client was sent code 1011, otherwise at
+// level Info. Errors that wrap httpadapter.ErrClientGone are not logged. Handler panics if accept is
+// nil.
+//
+// Play calls it WebSocket.using and tryAccept.
 func Handler[In, Out, A any](format Format[In, Out], accept func(*http.Request) (iteratee.Iteratee[In, A], enumerator.Enumerator[Out], error), opts ...Option) http.Handler {
 	if accept == nil {
 		panic("httpadapter/websocket: Handler: accept must not be nil")
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		it, e, err := accept(r)
+		consumer, source, err := accept(r)
 		if err != nil {
 			httpadapter.Error(w, r, err)
 			return
 		}
 		c.serve(w, r, func(s *socket) []side {
 			return []side{
-				func(ctx context.Context) error { _, err := enumerator.Run(ctx, incoming(s, format), it); return err },
-				func(ctx context.Context) error { _, err := enumerator.Run(ctx, e, outgoing(s, format)); return err },
+				func(ctx context.Context) error {
+					_, err := enumerator.Run(ctx, incoming(s, format), consumer)
+					return err
+				},
+				func(ctx context.Context) error {
+					_, err := enumerator.Run(ctx, source, outgoing(s, format))
+					return err
+				},
 			}
 		})
 	})
 }
 
-// Adapter is [Handler] for what goes out being made of what comes in: it returns the
-// http.Handler that puts the Enumeratee that accept returns between the two. The
-// connection is closed with code 1000 when that stops. Both directions are one run, so the
-// Enumeratee gets a message when all that it made of the one before is written.
+// Adapter is like [Handler], but accept returns an Enumeratee that makes the outgoing messages from
+// the incoming ones. When the Enumeratee stops, the connection is closed with code 1000. Both
+// directions are one run, so the Enumeratee gets a message only after all its output for the one
+// before has been written.
 //
-// It is Play's WebSocket.adapter.
+// Play calls it WebSocket.adapter.
 func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (enumeratee.Enumeratee[In, Out], error), opts ...Option) http.Handler {
 	if accept == nil {
 		panic("httpadapter/websocket: Adapter: accept must not be nil")
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, err := accept(r)
+		adapter, err := accept(r)
 		if err != nil {
 			httpadapter.Error(w, r, err)
 			return
 		}
 		c.serve(w, r, func(s *socket) []side {
 			return []side{func(ctx context.Context) error {
-				_, err := enumerator.Run(ctx, enumerator.Through(incoming(s, format), t), outgoing(s, format))
+				_, err := enumerator.Run(ctx, enumerator.Through(incoming(s, format), adapter), outgoing(s, format))
 				return err
 			}}
 		})
@@ -91,7 +96,7 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 		w = h
 	}
 	conn, err := coder.Accept(w, r, &c.accept)
-	if err != nil { // the request is answered
+	if err != nil { // Accept has answered the request
 		logFailure(r, slog.LevelInfo, err)
 		return
 	}
@@ -99,7 +104,7 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	s := newSocket(c, r, conn, h.conn, ctx)
-	defer conn.CloseNow() // whatever happens; usually it is closed
+	defer conn.CloseNow() // usually it is closed already
 	request, shutdown := context.WithCancelCause(r.Context())
 	defer shutdown(nil)
 	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
@@ -110,7 +115,7 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	if err != nil {
 		level := slog.LevelInfo
 		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
-			level = slog.LevelError // the client was not told more
+			level = slog.LevelError // the client does not know the reason
 		}
 		logFailure(r, level, err)
 	}

@@ -24,9 +24,9 @@ import (
 
 const closeFrame = "\x88\x82\x00\x00\x00\x00\x03\xe8" // with code 1000
 
-// ways are those in which a client leaves. It has sent one message before, and reads nothing.
+// ways holds the ways in which a client leaves. It has sent one message before, and reads nothing.
 var ways = map[string]struct {
-	ping  time.Duration // where only a ping can tell
+	ping  time.Duration // short if only a ping can find out
 	leave func(conn *net.TCPConn)
 }{
 	"with a close frame": {never, func(conn *net.TCPConn) { write(conn, closeFrame) }},
@@ -43,26 +43,26 @@ var ways = map[string]struct {
 		_ = conn.CloseWrite()
 	}},
 	"in silence, in the middle of a message": {soon, func(conn *net.TCPConn) { write(conn, frame(0x81, 100, "half")) }},
-	"behind messages, with a close frame": {never, func(conn *net.TCPConn) {
+	"after messages, with a close frame": {never, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 3, "two"), 20)+closeFrame)
 	}},
-	"behind messages, with the end of one direction": {never, func(conn *net.TCPConn) {
+	"after messages, with the end of one direction": {never, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 3, "two"), 20))
 		_ = conn.CloseWrite()
 	}},
-	"behind messages, with a reset": {never, func(conn *net.TCPConn) {
+	"after messages, with a reset": {never, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 3, "two"), 20))
 		reset(conn)
 	}},
-	"behind more messages than are read": {soon, func(conn *net.TCPConn) {
+	"after more messages than are read ahead": {soon, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 3, "two"), 1000)+closeFrame)
 		conn.Close()
 	}},
-	"behind empty messages": {soon, func(conn *net.TCPConn) {
+	"after empty messages": {soon, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 0, ""), 1000))
 		conn.Close()
 	}},
-	"behind large messages": {soon, func(conn *net.TCPConn) {
+	"after large messages": {soon, func(conn *net.TCPConn) {
 		write(conn, strings.Repeat(frame(0x81, 60_000, strings.Repeat("x", 60_000)), 4))
 		conn.Close()
 	}},
@@ -81,7 +81,7 @@ func reset(conn *net.TCPConn) {
 	conn.Close()
 }
 
-// busy is a function that waits for the end of its context. It is called once.
+// busy has a function that waits for the end of its context. It is called once.
 type busy struct {
 	started chan struct{}
 	causes  chan error
@@ -100,11 +100,11 @@ func busyWith[E any](b *busy) iteratee.Iteratee[E, struct{}] {
 	return iteratee.ForEach(func(ctx context.Context, _ E) error { return b.wait(ctx) })
 }
 
-func through(t enumeratee.Enumeratee[string, string], b *busy) iteratee.Iteratee[string, struct{}] {
-	return enumeratee.Transform(t, busyWith[string](b))
+func through(adapter enumeratee.Enumeratee[string, string], b *busy) iteratee.Iteratee[string, struct{}] {
+	return enumeratee.Transform(adapter, busyWith[string](b))
 }
 
-// consumers have something between the messages and the busy function.
+// consumers holds consumers, by the part between the messages and the busy function.
 var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 	"nothing": busyWith[string],
 	"MapM": func(b *busy) iteratee.Iteratee[string, struct{}] {
@@ -113,7 +113,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 	"FoldM": func(b *busy) iteratee.Iteratee[string, struct{}] {
 		return iteratee.FoldM(struct{}{}, func(ctx context.Context, a struct{}, _ string) (struct{}, error) { return a, b.wait(ctx) })
 	},
-	"a channel that is not read": func(b *busy) iteratee.Iteratee[string, struct{}] {
+	"a channel without a receiver": func(b *busy) iteratee.Iteratee[string, struct{}] {
 		return iteratee.New(func(ctx context.Context) iteratee.Running[string, struct{}] {
 			context.AfterFunc(ctx, func() { b.causes <- context.Cause(ctx) })
 			close(b.started)
@@ -154,7 +154,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 	},
 }
 
-// A client that is gone ends the context of a function that is busy with its message.
+// When the client leaves, the context of a function that is busy with its message ends.
 func TestAClientThatLeavesEndsABusyIteratee(t *testing.T) {
 	for between, consumer := range consumers {
 		t.Run("before "+between, func(t *testing.T) {
@@ -173,8 +173,8 @@ func TestAClientThatLeavesEndsABusyAdapter(t *testing.T) {
 	})
 }
 
-// A busy Iteratee ends when the client leaves, also while the source sends, and the source ends
-// when the client leaves, also while it waits.
+// When the client leaves, a busy Iteratee ends, even while the source sends. The source ends too, even
+// while it waits.
 func TestAClientThatLeavesEndsBothDirections(t *testing.T) {
 	sending := func(size int, pause time.Duration) func(b *busy) enumerator.Enumerator[string] {
 		return func(b *busy) enumerator.Enumerator[string] {
@@ -201,11 +201,11 @@ func TestAClientThatLeavesEndsBothDirections(t *testing.T) {
 	}
 }
 
-// checkLeaving checks that the busy function of a handler and the handler end, whichever way the
-// client leaves, or those where no ping is needed.
+// checkLeaving checks that the busy function of a handler and the handler end, in each way in which a
+// client leaves or, without pings, in those that need no ping.
 func checkLeaving(t *testing.T, pings bool, build func(*busy, ...websocket.Option) http.Handler) {
 	logged := probe.Logs(t)
-	t.Run("a client that leaves", func(t *testing.T) { // ends when all have
+	t.Run("a client that leaves", func(t *testing.T) { // returns when all parallel tests have
 		for how, way := range ways {
 			if way.ping == soon && !pings {
 				continue
@@ -213,7 +213,7 @@ func checkLeaving(t *testing.T, pings bool, build func(*busy, ...websocket.Optio
 			t.Run(how, func(t *testing.T) {
 				t.Parallel()
 				timeout := 50 * time.Millisecond
-				if way.ping == soon { // which is not answered before either
+				if way.ping == soon { // the client must have time to answer pings before it leaves
 					timeout = 250 * time.Millisecond
 				}
 				b := newBusy()
@@ -236,9 +236,9 @@ func (s *testServer) checkLeaving(b *busy, leave func(*net.TCPConn)) (cause erro
 	return cause
 }
 
-// A reset is seen at once, without a ping and while all other times are long.
+// A reset is seen at once, without a ping or a timeout.
 func TestAResetIsSeenAtOnce(t *testing.T) {
-	for _, how := range []string{"with a reset", "behind messages, with a reset"} {
+	for _, how := range []string{"with a reset", "after messages, with a reset"} {
 		t.Run(how, func(t *testing.T) {
 			b := newBusy()
 			s := serve(t, handler(busyWith[string](b), silent[string](), websocket.Ping(never), websocket.Timeout(never)))
@@ -247,7 +247,7 @@ func TestAResetIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// What was received before the close is not lost, though the Iteratee is behind.
+// Messages that were received before the close are not lost, even if the Iteratee is behind.
 func TestAnIterateeThatIsBehindGetsAllMessages(t *testing.T) {
 	const messages = 20
 	want := make([]string, messages)
@@ -256,13 +256,13 @@ func TestAnIterateeThatIsBehindGetsAllMessages(t *testing.T) {
 		want[i] = fmt.Sprintf("message %02d", i)
 		sent += frame(0x81, len(want[i]), want[i])
 	}
-	for between, t2 := range map[string]enumeratee.Enumeratee[string, string]{
+	for between, adapter := range map[string]enumeratee.Enumeratee[string, string]{
 		"nothing": enumeratee.PassAlong[string](),
 		"Buffer":  enumeratee.Buffer[string](5),
 	} {
 		for how, c := range map[string]struct {
 			end string
-			err error // any
+			err error // whether the run fails; any error will do
 		}{
 			"closes":         {closeFrame, nil},
 			"fails":          {frame(0x88, 2, "\x03\xf3"), errBoom},
@@ -274,7 +274,7 @@ func TestAnIterateeThatIsBehindGetsAllMessages(t *testing.T) {
 				open := make(chan struct{})
 				var got []string
 				ends := make(chan error, 1)
-				consumer := enumeratee.Transform(t2, iteratee.ForEach(func(ctx context.Context, s string) error {
+				consumer := enumeratee.Transform(adapter, iteratee.ForEach(func(ctx context.Context, s string) error {
 					select {
 					case <-open:
 						got = append(got, s)
@@ -290,13 +290,13 @@ func TestAnIterateeThatIsBehindGetsAllMessages(t *testing.T) {
 				conn := s.dialRaw().(*net.TCPConn)
 				write(conn, sent+c.end)
 				require.NoError(t, conn.CloseWrite())
-				if c.end != "" { // the answer says that the end was read
+				if c.end != "" { // the answer shows that the end was read
 					checkCloseFrame(t, conn)
 				}
 				close(open)
 				s.checkReturned()
 				assert.Equal(t, c.err == nil, receive(t, ends, "the end") == nil)
-				if c.err == nil || between == "nothing" { // a failure drops what an adapter holds
+				if c.err == nil || between == "nothing" { // a failure drops the elements that an adapter holds
 					assert.Equal(t, want, got)
 				}
 			})
@@ -304,17 +304,17 @@ func TestAnIterateeThatIsBehindGetsAllMessages(t *testing.T) {
 	}
 }
 
-// A message after the close has its time, and the run ends if the Iteratee does not take the next.
+// After the close, each message has its time. The run ends if the Iteratee takes longer for one.
 func TestTheTimeAfterTheClose(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts     []websocket.Option
-		duration time.Duration // of each message
+		duration time.Duration // the time for each message
 		messages int
 		got      int
 		returned time.Duration
 	}{
 		"each in time":       {nil, 4 * time.Second, 10, 10, 40 * time.Second},
-		"one is not":         {nil, 6 * time.Second, 10, 0, 5 * time.Second},
+		"one too late":       {nil, 6 * time.Second, 10, 0, 5 * time.Second},
 		"with a short time":  {[]websocket.Option{websocket.Timeout(time.Second)}, 2 * time.Second, 10, 0, time.Second},
 		"with a longer time": {[]websocket.Option{websocket.Timeout(time.Minute)}, 6 * time.Second, 10, 0, 5 * time.Second},
 	} {
@@ -342,8 +342,8 @@ func TestTheTimeAfterTheClose(t *testing.T) {
 	}
 }
 
-// A message that is posted before the close is answered as if the client were there: a
-// consumer that waits for its answer to be sent goes on.
+// A message that was sent before the close is answered as if the client were there: a consumer that
+// waits until its answer is sent goes on.
 func TestAnswersAfterTheCloseAreDropped(t *testing.T) {
 	const messages = 10
 	for name, build := range map[string]func(note func(string)) http.Handler{
@@ -380,10 +380,10 @@ func handlerOf(accept func(*http.Request) (iteratee.Iteratee[string, struct{}], 
 	return websocket.Handler(websocket.Text(), accept, opts...)
 }
 
-// telling2 sends how the run of the Iteratee has ended.
-func telling2(it iteratee.Iteratee[string, struct{}], ends chan<- error) iteratee.Iteratee[string, struct{}] {
+// telling2 sends the error of the run of consumer to ends, or nil.
+func telling2(consumer iteratee.Iteratee[string, struct{}], ends chan<- error) iteratee.Iteratee[string, struct{}] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[string, struct{}] {
-		r := it.Start(ctx)
+		r := consumer.Start(ctx)
 		err := errors.New("stopped")
 		iteratee.AtEnd(ctx, func() { ends <- err })
 		get := r.Result

@@ -7,7 +7,7 @@ import (
 	coder "github.com/coder/websocket"
 )
 
-// An Option changes what [Handler] and [Adapter] do with a connection.
+// An Option changes how [Handler] and [Adapter] treat a connection.
 type Option func(*config)
 
 type config struct {
@@ -25,50 +25,51 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// Origins lets pages of other origins connect, which browsers tell the origin of: by
-// default only those of the host that is asked. Each pattern is for a host, or for
-// scheme://host, as path.Match reads it. A client that names no origin is none that a page
-// controls, and may connect.
+// Origins allows cross-origin browser connections. By default only pages from the requested
+// host may connect. Each pattern is matched by path.Match against a host, or against
+// scheme://host if it has a scheme. Clients that send no Origin header (i.e. not browsers) are
+// always allowed.
 func Origins(patterns ...string) Option {
 	return func(c *config) { c.accept.OriginPatterns = patterns }
 }
 
-// MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. Up to
-// two times as many are held for an Iteratee that is busy. MaxMessage panics if n is not
-// positive.
+// MaxMessage sets the maximum size of a message from the client in bytes. The default is 64 KiB.
+// Up to twice that is held for an Iteratee that is busy. MaxMessage panics if n is not positive.
 func MaxMessage(n int64) Option {
 	mustBePositive("MaxMessage: n", n)
 	return func(c *config) { c.limit = n }
 }
 
-// Timeout sets how long the client may take to make room for a message, and to answer a
-// ping; it is 10 s by default. A client that takes longer is gone.
+// Timeout sets the time that the client may take to make room for a message, or to answer a ping.
+// The default is 10 s. A client that takes longer is gone.
 //
-// Progress counts, and not size. A message of more than 64 KiB is sent in frames of that
-// size, and each has its own time. So a client that keeps reading gets a message of any
-// size, and one that reads a byte now and then is gone. A client that reads 64 KiB a second
-// is never too slow if d is 10 s or more. Its answer to a ping may take a second more for
-// each 64 KiB, of the last 16 MiB, that were sent since the last answer: they are before the ping.
+// The time is for progress, not for a whole message. A message of more than 64 KiB is sent in
+// frames of that size, and each frame has the time d. So a client that keeps reading gets a message
+// of any size, and a client that reads only a byte now and then is gone. A client that reads 64 KiB
+// a second is never too slow if d is 10 s or more. Its answer to a ping may take longer, by one
+// second for each 64 KiB that were sent since the last answer, up to 16 MiB, since it has to read
+// those first.
 //
-// A client need not answer while it sends a message, if 4 KiB of that arrive within d.
+// A client need not answer a ping while it sends a message, as long as 4 KiB of that arrive
+// within d.
 //
-// Over TLS, a connection has a send buffer of 256 KiB, since progress is not seen within a
-// larger one. Timeout panics if d is not positive.
+// Over TLS, a connection has a send buffer of 256 KiB, since progress within a larger buffer cannot
+// be seen. Timeout panics if d is not positive.
 func Timeout(d time.Duration) Option {
 	mustBePositive("Timeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
-// Ping sets how often the client is asked whether it is still there, every 30 s by
-// default. It is not asked while a message is being written, which has its own time. Ping
-// panics if every is not positive.
-func Ping(every time.Duration) Option {
-	mustBePositive("Ping: every", every)
-	return func(c *config) { c.ping = every }
+// Ping sets the interval at which the client is asked whether it is still there. The default is
+// 30 s. No ping is sent while a message is being written, since that has its own [Timeout]. Ping
+// panics if interval is not positive.
+func Ping(interval time.Duration) Option {
+	mustBePositive("Ping: interval", interval)
+	return func(c *config) { c.ping = interval }
 }
 
-func mustBePositive[N int64 | time.Duration](what string, n N) {
+func mustBePositive[N int64 | time.Duration](name string, n N) {
 	if n <= 0 {
-		panic(fmt.Sprintf("httpadapter/websocket: %s must be positive, got %v", what, n))
+		panic(fmt.Sprintf("httpadapter/websocket: %s must be positive, got %v", name, n))
 	}
 }

@@ -22,7 +22,7 @@ import (
 // pipes is a listener in memory.
 type pipes struct{ probe.Pipes }
 
-// inBubble serves h in a bubble, and tells after how long the handler returns.
+// inBubble serves h in a bubble. It sends the time that the handler took to returned.
 func inBubble(t *testing.T, h http.Handler, test func(t *testing.T, p pipes, returned <-chan time.Duration)) {
 	synctest.Test(t, func(t *testing.T) {
 		returned := make(chan time.Duration, 1)
@@ -63,13 +63,13 @@ func TestAClientThatAnswersPingsStays(t *testing.T) {
 	})
 }
 
-// A connection that only seems to be there is found out: nothing comes back.
+// A client that does not answer is gone, even if the connection seems to be open.
 func TestAClientThatVanishes(t *testing.T) {
 	for name, send := range map[string]string{
-		"and has sent nothing":         "",
-		"in the middle of a message":   frame(1, 5, "hello"),
-		"in the middle of a frame":     frame(0x81, 10, "hello"),
-		"in the middle of the head of": frame(0x81, 1000, "")[:3],
+		"and has sent nothing":       "",
+		"in the middle of a message": frame(1, 5, "hello"),
+		"in the middle of a frame":   frame(0x81, 10, "hello"),
+		"in the middle of a head":    frame(0x81, 1000, "")[:3],
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := handler(iteratee.Ignore[string](), silent[string](), websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
@@ -77,7 +77,7 @@ func TestAClientThatVanishes(t *testing.T) {
 				conn := p.Dial()
 				r := handshake(t, conn)
 				_, _ = io.WriteString(conn, send)
-				go func() { _, _ = io.Copy(io.Discard, r) }() // its system still takes what comes
+				go func() { _, _ = io.Copy(io.Discard, r) }() // the client's system still takes all bytes
 				assert.Equal(t, 64*time.Second, <-returned)
 				_ = conn.Close()
 			})
@@ -85,8 +85,8 @@ func TestAClientThatVanishes(t *testing.T) {
 	}
 }
 
-// A pong comes after the frame that the client is sending, as long as that takes.
-func TestAMessageThatTakesItsTimeIsNoLostClient(t *testing.T) {
+// A pong comes after the frame that the client is sending, however long that takes.
+func TestAClientThatSendsALongMessageStays(t *testing.T) {
 	got := make(chan result[[]string], 1)
 	h := handler(telling(iteratee.Collect[string](), got), silent[string](), websocket.MaxMessage(1<<20),
 		websocket.Ping(time.Minute), websocket.Timeout(4*time.Second))
@@ -112,12 +112,12 @@ func TestPongsWhileTheIterateeIsBusy(t *testing.T) {
 	for name, c := range map[string]struct {
 		messages int
 		answers  bool
-		from, to time.Duration // when the handler returns
+		from, to time.Duration // bounds of the time that the handler takes
 	}{
-		"answered":                       {2, true, 20 * time.Minute, 20 * time.Minute},
-		"not answered":                   {1, false, 40 * time.Second, 40 * time.Second},
-		"not answered, and some unread":  {10, false, 40 * time.Second, 40 * time.Second},
-		"not answered, and too many yet": {67, false, 10 * time.Minute, 21 * time.Minute},
+		"answered":                      {2, true, 20 * time.Minute, 20 * time.Minute},
+		"not answered":                  {1, false, 40 * time.Second, 40 * time.Second},
+		"not answered, some unread":     {10, false, 40 * time.Second, 40 * time.Second},
+		"not answered, too many unread": {67, false, 10 * time.Minute, 21 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			taken := 0
@@ -152,7 +152,7 @@ func TestPongsWhileTheIterateeIsBusy(t *testing.T) {
 	}
 }
 
-// A client that does not answer the server's close is not waited for.
+// The handler does not wait for a client that does not answer the server's close frame.
 func TestAClientThatDoesNotClose(t *testing.T) {
 	ends := make(chan result[[]string], 1)
 	h := handler(telling(iteratee.Collect[string](), ends), silentFor(time.Second))
@@ -166,7 +166,7 @@ func TestAClientThatDoesNotClose(t *testing.T) {
 	assert.Equal(t, result[[]string]{}, <-ends, "the Iteratee has got EOF")
 }
 
-// An Iteratee that does not come to its end is stopped.
+// An Iteratee that does not end is stopped.
 func TestAnIterateeThatIsStuckWhenTheSourceEnds(t *testing.T) {
 	stuck := iteratee.ForEach(func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) })
 	inBubble(t, handler(stuck, silentFor(time.Second)), func(t *testing.T, p pipes, returned <-chan time.Duration) {

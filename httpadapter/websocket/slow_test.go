@@ -22,7 +22,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A pace is that of a reader: so many bytes at most, and then a pause.
+// A pace is that of a reader, which pauses after each so many bytes.
 type pace struct {
 	bytes int
 	pause time.Duration
@@ -44,8 +44,8 @@ func (c *pacedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// system returns a connection to conn that holds up to n bytes on the way from it, as those of a
-// system do.
+// system returns a connection to conn that holds up to n bytes from conn, like the buffers of an
+// operating system.
 func system(conn net.Conn, n int) net.Conn {
 	const size = 16 << 10
 	inner, outer := net.Pipe()
@@ -93,16 +93,16 @@ func TestALargeMessageToASlowReader(t *testing.T) {
 	const size = 12 << 20
 	for name, c := range map[string]struct {
 		pace pace
-		held int // between server and client
+		held int // the bytes that are held between server and client
 		opts []websocket.Option
 	}{
-		"as slow as is promised":         {pace{64 << 10, time.Second}, 64 << 10, nil},
-		"at 300 KiB a second":            {pace{300 << 10, time.Second}, 64 << 10, nil},
-		"behind much":                    {pace{300 << 10, time.Second}, 8 << 20, nil},
-		"behind all of it":               {pace{100 << 10, time.Second}, 16 << 20, nil},
-		"in small steps":                 {pace{3 << 10, 10 * time.Millisecond}, 1 << 20, nil},
-		"with many pings":                {pace{300 << 10, time.Second}, 4 << 20, []websocket.Option{websocket.Ping(time.Second), websocket.Timeout(2 * time.Second)}},
-		"with many pings, behind little": {pace{300 << 10, time.Second}, 64 << 10, []websocket.Option{websocket.Ping(time.Second), websocket.Timeout(2 * time.Second)}},
+		"as slow as allowed":            {pace{64 << 10, time.Second}, 64 << 10, nil},
+		"at 300 KiB a second":           {pace{300 << 10, time.Second}, 64 << 10, nil},
+		"behind a large buffer":         {pace{300 << 10, time.Second}, 8 << 20, nil},
+		"behind the whole message":      {pace{100 << 10, time.Second}, 16 << 20, nil},
+		"in small steps":                {pace{3 << 10, 10 * time.Millisecond}, 1 << 20, nil},
+		"with many pings":               {pace{300 << 10, time.Second}, 4 << 20, []websocket.Option{websocket.Ping(time.Second), websocket.Timeout(2 * time.Second)}},
+		"with many pings, small buffer": {pace{300 << 10, time.Second}, 64 << 10, []websocket.Option{websocket.Ping(time.Second), websocket.Timeout(2 * time.Second)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := handler(iteratee.Ignore[string](), sends(strings.Repeat("x", size), "next"), c.opts...)
@@ -150,16 +150,16 @@ func TestPingsOfASlowReader(t *testing.T) {
 	})
 }
 
-// A client that takes a byte now and then, or no more, is gone.
+// A client that takes only a byte now and then, or stops, is gone.
 func TestAReaderThatIsTooSlow(t *testing.T) {
 	for name, c := range map[string]struct {
 		pace     pace
-		returned time.Duration // at most
+		returned time.Duration // the latest time at which the handler returns
 	}{
-		"takes a byte a second":        {pace{1, time.Second}, 11 * time.Second},
-		"takes a kibibyte a second":    {pace{1 << 10, time.Second}, 16 * time.Second},
-		"takes nothing":                {pace{1, time.Hour}, 11 * time.Second},
-		"takes much, and then nothing": {pace{4 << 20, time.Hour}, 11 * time.Second},
+		"takes a byte a second":     {pace{1, time.Second}, 11 * time.Second},
+		"takes a kibibyte a second": {pace{1 << 10, time.Second}, 16 * time.Second},
+		"takes nothing":             {pace{1, time.Hour}, 11 * time.Second},
+		"takes much, then nothing":  {pace{4 << 20, time.Hour}, 11 * time.Second},
 	} {
 		t.Run("that "+name, func(t *testing.T) {
 			logged := probe.Logs(t)
@@ -185,14 +185,13 @@ func TestAReaderThatIsTooSlow(t *testing.T) {
 	}
 }
 
-// A client that has read a large message, and vanishes then, is gone. What it has read is known
-// from its answers only.
+// A client that reads a large message and then vanishes is gone. Only its answers tell what it has read.
 func TestAClientThatVanishesAfterALargeMessage(t *testing.T) {
 	h := handler(iteratee.Ignore[string](), sends(strings.Repeat("x", 12<<20)))
 	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
 		conn := p.Dial()
 		r := handshake(t, conn)
-		go func() { _, _ = io.Copy(io.Discard, r) }() // its system still takes all
+		go func() { _, _ = io.Copy(io.Discard, r) }() // the client's system still takes all bytes
 		after := <-returned
 		assert.GreaterOrEqual(t, after, 40*time.Second+12*16*time.Second)
 		assert.LessOrEqual(t, after, 70*time.Second+12*16*time.Second)
@@ -200,8 +199,8 @@ func TestAClientThatVanishesAfterALargeMessage(t *testing.T) {
 	})
 }
 
-// The buffers of the system are larger than what a client takes within Timeout, and those of TLS
-// are behind another.
+// The operating system's buffers hold more than the client takes within Timeout. Those of a TLS
+// connection belong to the connection under it.
 func TestALargeMessageOverASystem(t *testing.T) {
 	message := strings.Repeat("x", 8<<20)
 	h := handler(iteratee.Ignore[string](), enumerator.Of(message, "next"), websocket.Ping(50*time.Millisecond), websocket.Timeout(time.Second))

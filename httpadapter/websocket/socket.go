@@ -23,37 +23,37 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// socket is a connection while it lasts.
+// socket is an open connection.
 //
-// The library tears a connection down when the context of a read or a write ends. The
-// contexts of the runs end so that the connection can be closed in good order, so they
-// are not used for that.
+// The library tears a connection down when the context of a read or a write ends. The contexts of
+// the runs end before the connection is closed properly, so they are not used for reads and writes.
 type socket struct {
 	config
 	request *http.Request
 	conn    *coder.Conn
 	wire    *steadyConn
 	ctx     context.Context // of reads and writes
-	over    chan struct{}   // closed when the connection is
-	closing atomic.Bool     // nothing more is read
-	reads   atomic.Int64    // odd while a read waits for the client, and another number when a part has come
+	over    chan struct{}   // closed when the connection is closed
+	closing atomic.Bool     // messages are no longer read
+	reads   atomic.Int64    // odd while a read waits for the client; changes with each part that arrives
 	writing atomic.Bool
-	dropped int // messages that could not be encoded
+	dropped int // the number of messages that could not be encoded
 
 	messages chan message  // read and not taken
-	ahead    atomic.Int64  // the bytes of those
+	ahead    atomic.Int64  // the bytes of messages
 	taken    chan struct{} // receives a value when a message is taken
 	readOver chan struct{} // closed after readErr is set
 	readErr  error
 }
 
-// A message is one from the client, not decoded.
+// A message comes from the client, and is not decoded.
 type message struct {
 	kind coder.MessageType
 	data []byte
 }
 
-// maxAhead is how many messages are read ahead of the Iteratee. [MaxMessage] bounds their bytes.
+// maxAhead is the number of messages that are read ahead of the Iteratee. [MaxMessage] limits their
+// bytes.
 const maxAhead = 64
 
 func newSocket(c config, r *http.Request, conn *coder.Conn, wire *steadyConn, ctx context.Context) *socket {
@@ -76,10 +76,10 @@ const (
 )
 
 var (
-	// errOver stops what runs when the connection is over.
+	// errOver stops the runs when the connection is over.
 	errOver = errors.New("httpadapter/websocket: the connection is over")
 
-	// errBusy stops an Iteratee that does not come to its end after the client's.
+	// errBusy stops an Iteratee that does not end in time after the client has.
 	errBusy = fmt.Errorf("%w, and the Iteratee is still busy", httpadapter.ErrClientGone)
 )
 
@@ -89,8 +89,8 @@ type ending struct {
 	panicked any
 }
 
-// run runs all sides until the first has ended, closes the connection, and waits for the
-// others. It returns what is worth a line in the log.
+// run runs all sides until the first has ended, closes the connection, and waits for the others. It
+// returns the errors to log.
 func (s *socket) run(request context.Context, sides []side) error {
 	ctx, cancel := context.WithCancelCause(request)
 	defer cancel(nil)
@@ -138,7 +138,7 @@ func (s *socket) run(request context.Context, sides []side) error {
 		s.closing.Store(true)
 		s.conn.CloseNow()
 	case first.side == source && first.err == nil && first.panicked == nil:
-		// The Iteratee is told of the end, and has time for what it does then.
+		// The Iteratee gets EOF, and has time to react.
 		defer time.AfterFunc(s.timeout, func() { cancel(errOver) }).Stop()
 		s.close(how)
 	default:
@@ -171,12 +171,11 @@ func (s *socket) run(request context.Context, sides []side) error {
 
 func (s *socket) close(how CloseError) {
 	s.closing.Store(true)
-	// It waits for the client to close, too, but not for long. Its error says that the client
-	// has gone.
+	// Close waits a short time for the client to close too. Its error means that the client is gone.
 	s.conn.Close(how.Code, how.Reason)
 }
 
-// closeError is what the client is told.
+// closeError returns the code and reason to send to the client.
 func (e ending) closeError() CloseError {
 	var how CloseError
 	switch {
@@ -200,9 +199,9 @@ func maySend(c CloseError) bool {
 	return (standard || c.Code >= 3000 && c.Code <= 4999) && len(c.Reason) <= maxReason && utf8.ValidString(c.Reason)
 }
 
-// read reads ahead of the Iteratee, since only a read sees the end of the connection. If the
-// client has ended it, the Iteratee goes on as long as it takes what was received; read
-// cancels it when it does not. If the connection is lost, read returns why.
+// read reads ahead of the Iteratee, since only a read sees the end of the connection. If the client
+// has ended it, the Iteratee goes on as long as it keeps taking messages that were received, and is
+// cancelled otherwise. If the connection is lost, read returns the error.
 func (s *socket) read(cancel context.CancelCauseFunc) error {
 	s.readErr = s.readAhead()
 	close(s.readOver)
@@ -225,7 +224,7 @@ func (s *socket) read(cancel context.CancelCauseFunc) error {
 	}
 }
 
-// maxBusy is how long an Iteratee may be busy with a message after the client's end.
+// maxBusy is the time that an Iteratee may take for a message after the client has ended.
 const maxBusy = 5 * time.Second
 
 // readAhead puts messages into s.messages until one cannot be read.
@@ -264,8 +263,8 @@ func (s *socket) next() (m message, err error) {
 	return message{kind, data}, err
 }
 
-// parts counts those in which a message comes. They are small, since the Reader fills what
-// it gets.
+// parts counts the parts of a message in s.reads. They are small, since the Reader waits until it
+// has filled b.
 type parts struct {
 	io.Reader
 	s *socket
@@ -277,13 +276,13 @@ func (p parts) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// ended reports whether a read has failed with err because the client sends nothing more, and
-// not because the connection is lost. Then all that the client has sent was received.
+// ended reports whether err, from a read, means that the client sends nothing more, and not that the
+// connection is lost. All messages from the client have been received then.
 func ended(err error) bool {
 	return coder.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, coder.ErrMessageTooBig)
 }
 
-// closed reports whether a read has failed with err because the client has closed the stream.
+// closed reports whether err, from a read, means that the client has closed the stream.
 func closed(err error) bool {
 	switch coder.CloseStatus(err) {
 	case coder.StatusNormalClosure, coder.StatusGoingAway, coder.StatusNoStatusRcvd:
@@ -292,7 +291,7 @@ func closed(err error) bool {
 	return false
 }
 
-// incoming is the source of what the client sends.
+// incoming returns the source of the messages from the client.
 func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumerator[In] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[In]) iteratee.Step {
 		for {
@@ -319,7 +318,7 @@ func incoming[In, Out any](s *socket, format Format[In, Out]) enumerator.Enumera
 	})
 }
 
-// take tells read that m is taken.
+// take tells read that m has been taken.
 func (s *socket) take(m message) {
 	s.ahead.Add(-int64(len(m.data)))
 	select {
@@ -328,11 +327,11 @@ func (s *socket) take(m message) {
 	}
 }
 
-// end is how the source of what the client sends ends.
+// end returns the last answer of the source of the messages from the client.
 func (s *socket) end(ctx context.Context) iteratee.Step {
 	switch err := s.readErr; {
 	case s.closing.Load():
-		return iteratee.Cancelled(ctx) // which was done before, unless the Iteratee is to get EOF
+		return iteratee.Cancelled(ctx) // ctx has ended, unless the Iteratee is to get EOF
 	case closed(err):
 		return iteratee.StepCont
 	case errors.Is(err, coder.ErrMessageTooBig):
@@ -342,7 +341,7 @@ func (s *socket) end(ctx context.Context) iteratee.Step {
 	}
 }
 
-// outgoing sends to the client.
+// outgoing returns the Iteratee that sends messages to the client.
 func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[Out, struct{}] {
 	return iteratee.ForEach(func(ctx context.Context, out Out) error {
 		kind, data, err := format.encode(out)
@@ -358,8 +357,8 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 	})
 }
 
-// drop logs that a message cannot be encoded. It does so once, since that can be true of
-// each message of a stream; serve logs the number.
+// drop counts a message that cannot be encoded, and logs the first, since all messages of a stream
+// can be such. serve logs the number.
 func (s *socket) drop(err error) {
 	if s.dropped++; s.dropped == 1 {
 		logError(s.request, slog.LevelError, "message dropped", err)
@@ -384,8 +383,8 @@ func (s *socket) send(kind coder.MessageType, data []byte) error {
 	return w.Close()
 }
 
-// readIsOver reports whether no read waits. One that waits fails with the connection, maybe a
-// moment later than a write.
+// readIsOver reports whether reading has ended. When a connection fails, a read may fail a moment
+// later than a write, so readIsOver waits for a second, or until done.
 func (s *socket) readIsOver(done <-chan struct{}) bool {
 	select {
 	case <-s.readOver:
@@ -396,22 +395,22 @@ func (s *socket) readIsOver(done <-chan struct{}) bool {
 	return false
 }
 
-// ping asks the client from time to time whether it is there, and fails if it is not.
+// ping sends a ping at each interval, and fails if the client is gone.
 func (s *socket) ping() error {
 	ticker := time.NewTicker(s.config.ping)
 	defer ticker.Stop()
-	answered := int64(0) // up to which byte the client has read
+	answered := int64(0) // the number of bytes that the client has certainly read
 	for {
 		select {
 		case <-s.over:
 			return nil
 		case <-ticker.C:
 		}
-		if s.writing.Load() { // which has its own time
+		if s.writing.Load() { // a write has its own timeout
 			continue
 		}
 		reads, sent := s.reads.Load(), s.wire.sent.Load()
-		// The ping arrives behind all that was sent before.
+		// The client gets the ping after all bytes that were sent before.
 		behind := time.Duration(min(sent-answered, mostBehind)) * time.Second / leastRate
 		ctx, cancel := context.WithTimeout(s.ctx, s.timeout+behind)
 		err := s.conn.Ping(ctx)
@@ -422,11 +421,11 @@ func (s *socket) ping() error {
 		}
 		if !errors.Is(err, context.DeadlineExceeded) {
 			if s.readIsOver(s.over) && (errors.Is(err, net.ErrClosed) || closed(s.readErr)) {
-				return nil // the read knows why
+				return nil // read reports the end
 			}
 			return err
 		}
-		// An answer is seen only while a read waits; otherwise the client waits for us. And it
+		// An answer can be seen only while a read waits; otherwise the client waits for the server. It
 		// comes after the frame that the client is sending.
 		waited := reads%2 == 1 && s.reads.Load() == reads
 		if waited && !s.writing.Load() {
@@ -436,6 +435,6 @@ func (s *socket) ping() error {
 }
 
 const (
-	leastRate  = 64 << 10 // bytes that a client reads in a second
-	mostBehind = 16 << 20 // bytes that systems hold between server and client
+	leastRate  = 64 << 10 // the bytes that a client reads in a second
+	mostBehind = 16 << 20 // the bytes that systems hold between server and client
 )

@@ -36,15 +36,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errBoom = errors.New("boom: the password is 1234")
 
-// patience ends a test that would hang. Nothing waits for it otherwise.
+// patience limits the time of a test that would hang. Other tests do not wait for it.
 const patience = 10 * time.Second
 
-func receive[E any](t *testing.T, c <-chan E, what string) (e E) {
+func receive[E any](t *testing.T, c <-chan E, name string) (e E) {
 	t.Helper()
 	select {
 	case e = <-c:
 	case <-time.After(patience):
-		require.FailNow(t, "still waiting for "+what)
+		require.FailNow(t, "still waiting for "+name)
 	}
 	return e
 }
@@ -53,7 +53,7 @@ func receive[E any](t *testing.T, c <-chan E, what string) (e E) {
 type testServer struct {
 	*httptest.Server
 	t        *testing.T
-	returned chan any // what the handler has panicked with
+	returned chan any // the panic value of the handler, or nil
 }
 
 func serve(t *testing.T, h http.Handler) *testServer {
@@ -103,7 +103,7 @@ func (c *client) checkReceives(messages ...string) {
 	}
 }
 
-// checkClosed checks that nothing comes but the end.
+// checkClosed checks that the connection ends without another message.
 func (c *client) checkClosed(code coder.StatusCode, reason string) {
 	c.t.Helper()
 	_, got, err := c.conn.Read(c.ctx)
@@ -114,10 +114,10 @@ func (c *client) checkClosed(code coder.StatusCode, reason string) {
 	assert.Equal(c.t, reason, closed.Reason)
 }
 
-// silent is a source that never has anything.
+// silent returns a source without elements that does not end.
 func silent[E any]() enumerator.Enumerator[E] { return enumerator.Never[E]() }
 
-// silentFor is a source that runs out after a while.
+// silentFor returns a source without elements that runs out after d.
 func silentFor(d time.Duration) enumerator.Enumerator[string] {
 	return enumerator.Generate(func(ctx context.Context) (string, bool, error) {
 		select {
@@ -128,7 +128,7 @@ func silentFor(d time.Duration) enumerator.Enumerator[string] {
 	})
 }
 
-// stuck is a source that says that it has started, and when it is stopped.
+// stuck returns a source that sends "ready", then waits and reports when it is stopped.
 func stuck(stopped chan<- error) enumerator.Enumerator[string] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[string]) iteratee.Step {
 		sink.Next("ready")
@@ -138,15 +138,16 @@ func stuck(stopped chan<- error) enumerator.Enumerator[string] {
 	})
 }
 
-// result is it, whose end is sent to the channel; an error if the run was stopped.
+// result is the result of an Iteratee, or an error. That says "stopped" if the run was stopped.
 type result[A any] struct {
 	a   A
 	err error
 }
 
-func telling[E, A any](it iteratee.Iteratee[E, A], ends chan<- result[A]) iteratee.Iteratee[E, A] {
+// telling sends the result of consumer to ends.
+func telling[E, A any](consumer iteratee.Iteratee[E, A], ends chan<- result[A]) iteratee.Iteratee[E, A] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[E, A] {
-		r := it.Start(ctx)
+		r := consumer.Start(ctx)
 		result1 := result[A]{err: errors.New("stopped")}
 		iteratee.AtEnd(ctx, func() { ends <- result1 })
 		get := r.Result
@@ -159,9 +160,9 @@ func telling[E, A any](it iteratee.Iteratee[E, A], ends chan<- result[A]) iterat
 	})
 }
 
-func handler[A any](it iteratee.Iteratee[string, A], e enumerator.Enumerator[string], opts ...websocket.Option) http.Handler {
+func handler[A any](consumer iteratee.Iteratee[string, A], source enumerator.Enumerator[string], opts ...websocket.Option) http.Handler {
 	return websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, A], enumerator.Enumerator[string], error) {
-		return it, e, nil
+		return consumer, source, nil
 	}, opts...)
 }
 
@@ -169,7 +170,7 @@ func echo[E any](format websocket.Format[E, E], opts ...websocket.Option) http.H
 	return websocket.Adapter(format, func(*http.Request) (enumeratee.Enumeratee[E, E], error) { return enumeratee.PassAlong[E](), nil }, opts...)
 }
 
-// The manual's example: what comes in is ignored, one message goes out.
+// The example of Play's manual ignores the incoming messages and sends one.
 func TestTheSourceRunsOut(t *testing.T) {
 	ends := make(chan result[[]string], 1)
 	s := serve(t, handler(telling(iteratee.Collect[string](), ends), enumerator.Of("Hello!")))
@@ -177,10 +178,10 @@ func TestTheSourceRunsOut(t *testing.T) {
 	c.checkReceives("Hello!")
 	c.checkClosed(1000, "")
 	s.checkReturned()
-	assert.Equal(t, result[[]string]{}, receive(t, ends, "the result"), "it has got EOF")
+	assert.Equal(t, result[[]string]{}, receive(t, ends, "the result"), "the Iteratee has got EOF")
 }
 
-// The manual's other example: it is closed after the first message.
+// The other example of Play's manual closes the connection after the first message.
 func TestTheIterateeIsDone(t *testing.T) {
 	stopped := make(chan error, 1)
 	ends := make(chan result[*string], 1)
@@ -214,7 +215,7 @@ func TestTheClientCloses(t *testing.T) {
 	}
 }
 
-// A client that closes in the middle of what it gets has closed all the same.
+// A client that closes while the source sends has closed the stream too.
 func TestTheClientClosesWhileTheSourceSends(t *testing.T) {
 	for range 20 {
 		ends := make(chan result[[]string], 1)
@@ -243,7 +244,7 @@ func TestTheClientIsLost(t *testing.T) {
 			c.send(coder.MessageText, "one")
 			lose(c)
 			s.checkReturned()
-			assert.Error(t, receive(t, ends, "the result").err, "it has not ended")
+			assert.Error(t, receive(t, ends, "the result").err, "the stream has not ended properly")
 			receive(t, stopped, "the source")
 		})
 	}
@@ -269,7 +270,7 @@ func TestErrors(t *testing.T) {
 		"the source gives a code":    {handler(iteratee.Ignore[string](), failing(websocket.CloseError{Code: 1008})), 1008, "", "level=INFO"},
 		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string]()), 1011, "", "level=ERROR"},
 		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string]()), 1011, "", "level=ERROR"},
-		"a reason that is no UTF-8":  {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
+		"a reason that is not UTF-8": {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
 		"the adapter fails": {websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.MapM(func(context.Context, string) (string, error) { return "", errBoom }), nil
 		}), 1011, "", "level=ERROR"},
@@ -294,12 +295,12 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// panicking panics as it is encoded.
+// panicking panics when it is encoded.
 type panicking struct{}
 
-func (panicking) MarshalJSON() ([]byte, error) { panic("as it is encoded") }
+func (panicking) MarshalJSON() ([]byte, error) { panic("while it is encoded") }
 
-// A message that cannot be encoded is one message less. It is logged, the number of them too.
+// A message that cannot be encoded is dropped. The first is logged, and so is their number.
 func TestMessagesThatCannotBeEncoded(t *testing.T) {
 	adapter := websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 		return enumeratee.MapConcat(func(s string) []string { return []string{s, "\xff", "two", "\xff\xfe", "three"} }), nil
@@ -318,7 +319,7 @@ func TestMessagesThatCannotBeEncoded(t *testing.T) {
 		}), []string{"1", "2", "3"}, []string{"unsupported value: NaN", "3 messages"}},
 		"JSON that panics": {websocket.Handler(websocket.JSON[any, any](), func(*http.Request) (iteratee.Iteratee[any, struct{}], enumerator.Enumerator[any], error) {
 			return iteratee.Ignore[any](), enumerator.Of[any](1, panicking{}, 2), nil
-		}), []string{"1", "2"}, []string{"panic: as it is encoded"}},
+		}), []string{"1", "2"}, []string{"panic: while it is encoded"}},
 		"mixed": {websocket.Handler(websocket.Mixed(), func(*http.Request) (iteratee.Iteratee[websocket.Message, struct{}], enumerator.Enumerator[websocket.Message], error) {
 			return iteratee.Ignore[websocket.Message](), enumerator.Of(websocket.Message{Data: []byte("\xff")}, websocket.Message{Data: []byte("\xff"), Binary: true}), nil
 		}), []string{"\xff"}, []string{"text to send is not UTF-8"}},
@@ -391,7 +392,7 @@ func TestFormats(t *testing.T) {
 		"text":                {echo(websocket.Text()), text, "bär", "bär", 0, "", true},
 		"empty text":          {echo(websocket.Text()), text, "", "", 0, "", true},
 		"text that is binary": {echo(websocket.Text()), binary, "bär", "", 1003, "expected text messages", false},
-		"text that is none":   {echo(websocket.Text()), text, "b\xe4r", "", 1007, "not UTF-8", false},
+		"text, not UTF-8":     {echo(websocket.Text()), text, "b\xe4r", "", 1007, "not UTF-8", false},
 		"bytes":               {echo(websocket.Bytes()), binary, "\x00\xff", "\x00\xff", 0, "", true},
 		"bytes that are text": {echo(websocket.Bytes()), text, "bär", "", 1003, "expected binary messages", false},
 		"JSON":                {echo(websocket.JSON[move, move]()), text, ` {"to":"e4"}`, `{"to":"e4"}`, 0, "", true},
@@ -399,10 +400,10 @@ func TestFormats(t *testing.T) {
 		"other JSON":          {echo(websocket.JSON[move, move]()), text, `[]`, "", 1007, "not the expected JSON", false},
 		"deep JSON":           {echo(websocket.JSON[any, any]()), text, strings.Repeat("[", 20_000), "", 1007, "not the expected JSON", false},
 		"binary JSON":         {echo(websocket.JSON[move, move]()), binary, `{"to":"e4"}`, "", 1003, "expected text messages", false},
-		"JSON that is none":   {echo(websocket.JSON[any, any]()), text, "\"\xff\"", "", 1007, "not UTF-8", false},
+		"JSON, not UTF-8":     {echo(websocket.JSON[any, any]()), text, "\"\xff\"", "", 1007, "not UTF-8", false},
 		"mixed, text":         {echo(websocket.Mixed()), text, "bär", "bär", 0, "", true},
 		"mixed, bytes":        {echo(websocket.Mixed()), binary, "\xff", "\xff", 0, "", true},
-		"mixed, no text":      {echo(websocket.Mixed()), text, "\xff", "", 1007, "not UTF-8", false},
+		"mixed, not UTF-8":    {echo(websocket.Mixed()), text, "\xff", "", 1007, "not UTF-8", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			probe.Logs(t)
@@ -436,7 +437,7 @@ func TestMaxMessage(t *testing.T) {
 			cl.send(coder.MessageText, largest)
 			cl.checkReceives(largest)
 
-			w, err := cl.conn.Writer(cl.ctx, coder.MessageText) // in fragments
+			w, err := cl.conn.Writer(cl.ctx, coder.MessageText) // it sends fragments
 			require.NoError(t, err)
 			for _, part := range []string{"se", "co", "nd"} {
 				_, err = io.WriteString(w, part)
@@ -453,7 +454,7 @@ func TestMaxMessage(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRefusedRequests(t *testing.T) {
 	logged := probe.Logs(t)
 	accepted := 0
 	s := serve(t, websocket.Handler(websocket.Text(), func(r *http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
@@ -473,15 +474,15 @@ func TestWhatIsRefused(t *testing.T) {
 		status int
 		body   string
 	}{
-		"accepted":                 {"", nil, 101, ""},
-		"by accept":                {"/secret", nil, 403, "Forbidden: members only\n"},
-		"by an error":              {"/broken", nil, 500, "Internal Server Error\n"},
-		"the same origin":          {"", http.Header{"Origin": {s.URL}}, 101, ""},
-		"an origin that may":       {"", http.Header{"Origin": {"http://friend.example"}}, 101, ""},
-		"another that may":         {"", http.Header{"Origin": {"https://a.friend.example"}}, 101, ""},
-		"with the wrong scheme":    {"", http.Header{"Origin": {"http://a.friend.example"}}, 403, ""},
-		"another origin":           {"", http.Header{"Origin": {"http://enemy.example"}}, 403, ""},
-		"an origin that is opaque": {"", http.Header{"Origin": {"null"}}, 403, ""},
+		"accepted":              {"", nil, 101, ""},
+		"by accept":             {"/secret", nil, 403, "Forbidden: members only\n"},
+		"by an error":           {"/broken", nil, 500, "Internal Server Error\n"},
+		"the same origin":       {"", http.Header{"Origin": {s.URL}}, 101, ""},
+		"an allowed host":       {"", http.Header{"Origin": {"http://friend.example"}}, 101, ""},
+		"an allowed scheme":     {"", http.Header{"Origin": {"https://a.friend.example"}}, 101, ""},
+		"with the wrong scheme": {"", http.Header{"Origin": {"http://a.friend.example"}}, 403, ""},
+		"another origin":        {"", http.Header{"Origin": {"http://enemy.example"}}, 403, ""},
+		"an opaque origin":      {"", http.Header{"Origin": {"null"}}, 403, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, res, err := coder.Dial(t.Context(), s.URL+c.path, &coder.DialOptions{HTTPHeader: c.header})
@@ -507,7 +508,7 @@ func TestWhatIsRefused(t *testing.T) {
 	assert.Equal(t, http.StatusUpgradeRequired, res.StatusCode)
 	assert.Contains(t, logged(), errBoom.Error())
 
-	w := httptest.NewRecorder() // which cannot be hijacked
+	w := httptest.NewRecorder() // a Recorder cannot be hijacked
 	r := httptest.NewRequest("GET", "/", nil)
 	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
 		r.Header.Set(k, v)
@@ -531,7 +532,7 @@ func (u unwrapping) Write(p []byte) (int, error) { return u.w.Write(p) }
 func (u unwrapping) WriteHeader(status int)      { u.w.WriteHeader(status) }
 func (u unwrapping) Unwrap() http.ResponseWriter { return u.w }
 
-// late is a ResponseWriter as that of gin: it writes the head when it is told to.
+// late is a ResponseWriter like gin's: it writes the head when WriteHeaderNow is called.
 type late struct {
 	http.ResponseWriter
 	status int
@@ -561,19 +562,19 @@ func TestResponseWritersThatWrapAnother(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrong(t *testing.T) {
+func TestMisuse(t *testing.T) {
 	for message, build := range map[string]func(){
-		"MaxMessage: n must be positive, got 0":  func() { websocket.MaxMessage(0) },
-		"Timeout: d must be positive, got 0s":    func() { websocket.Timeout(0) },
-		"Ping: every must be positive, got -1ns": func() { websocket.Ping(-1) },
-		"Handler: accept must not be nil":        func() { websocket.Handler[string, string, int](websocket.Text(), nil) },
-		"Adapter: accept must not be nil":        func() { websocket.Adapter(websocket.Text(), nil) },
+		"MaxMessage: n must be positive, got 0":     func() { websocket.MaxMessage(0) },
+		"Timeout: d must be positive, got 0s":       func() { websocket.Timeout(0) },
+		"Ping: interval must be positive, got -1ns": func() { websocket.Ping(-1) },
+		"Handler: accept must not be nil":           func() { websocket.Handler[string, string, int](websocket.Text(), nil) },
+		"Adapter: accept must not be nil":           func() { websocket.Adapter(websocket.Text(), nil) },
 	} {
 		assert.PanicsWithValue(t, "httpadapter/websocket: "+message, build)
 	}
 }
 
-// The server is told to stop: so are the clients.
+// When the server shuts down, the clients get close code 1001.
 func TestShutdown(t *testing.T) {
 	logged := probe.Logs(t)
 	for name, h := range map[string]http.Handler{
@@ -628,8 +629,8 @@ func TestDrain(t *testing.T) {
 	assert.Empty(t, logged())
 }
 
-// A client that floods is held up: what the Iteratee has not asked for is not read.
-func TestBackpressureOfWhatComesIn(t *testing.T) {
+// A client that floods is held up, since messages are read only a little ahead of the Iteratee.
+func TestBackpressureOfIncomingMessages(t *testing.T) {
 	const size = 60 << 10
 	read := make(chan struct{})
 	s := serve(t, handler(iteratee.ForEach(func(_ context.Context, message string) error {
@@ -652,7 +653,7 @@ func TestBackpressureOfWhatComesIn(t *testing.T) {
 		}
 	}()
 	before := int64(-1)
-	require.Eventually(t, func() bool { // until the client is stuck
+	require.Eventually(t, func() bool { // wait until the client is stuck
 		now := sent.Load()
 		stuck := now == before
 		before = now
@@ -663,7 +664,7 @@ func TestBackpressureOfWhatComesIn(t *testing.T) {
 	runtime.ReadMemStats(&m)
 	assert.Less(t, m.HeapAlloc, uint64(32<<20))
 
-	other := s.dial() // is served
+	other := s.dial() // another client is served
 	other.send(coder.MessageText, "one")
 	require.NoError(t, other.conn.Ping(other.conn.CloseRead(other.ctx)))
 	close(read)
@@ -689,7 +690,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 	assert.Empty(t, logged())
 }
 
-// dialRaw opens a WebSocket by hand, for a client that keeps no rules.
+// dialRaw opens a WebSocket by hand, for a client that breaks the protocol.
 func (s *testServer) dialRaw() net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -712,7 +713,7 @@ func handshake(t *testing.T, conn net.Conn) *bufio.Reader {
 	return r
 }
 
-// frame is one as a client sends it, masked with zeros. Its length may be a lie.
+// frame returns a frame of a client, masked with zeros. length need not be that of payload.
 func frame(first byte, length int, payload string) string {
 	head := []byte{first}
 	switch {
@@ -726,7 +727,7 @@ func frame(first byte, length int, payload string) string {
 	return string(head) + "\x00\x00\x00\x00" + payload
 }
 
-func TestClientsThatKeepNoRules(t *testing.T) {
+func TestClientsThatBreakTheProtocol(t *testing.T) {
 	logged := probe.Logs(t)
 	const fin, text, ping, closes = 0x80, 1, 9, 8
 	for name, send := range map[string]string{
@@ -745,7 +746,7 @@ func TestClientsThatKeepNoRules(t *testing.T) {
 		"a code that is not allowed":  frame(fin|closes, 2, "\x03\xed"), // 1005
 		"half a code":                 frame(fin|closes, 1, "\x03"),
 		"ten thousand pings and gone": strings.Repeat(frame(fin|ping, 1, "x"), 10_000),
-		"no WebSocket at all":         "GET / HTTP/1.1\r\n\r\n",
+		"not WebSocket":               "GET / HTTP/1.1\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			ends := make(chan result[[]string], 1)

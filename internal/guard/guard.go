@@ -1,4 +1,4 @@
-// Package guard runs a user's function in a goroutine that has to survive a panic or a Goexit.
+// Package guard runs a user's function in a goroutine that must handle its panic or Goexit.
 package guard
 
 import "fmt"

@@ -10,8 +10,8 @@ import (
 func Long() bool { return os.Getenv("CI") == "true" }
 
 // Deep returns the number of parts for the test of a long chain: a million in the long
-// form, otherwise a tenth of that. In the latter case, the limit of the stack is a tenth too
-// until t ends, so that a recursion still fails the test.
+// form, a tenth of that in the short form. The short form also lowers the limit of the
+// stack to a tenth until t ends, so that a recursion still fails the test.
 func Deep(t testing.TB) int {
 	const parts, maxStack = 1_000_000, 1_000_000_000 // maxStack is Go's own
 	if Long() {

@@ -1,4 +1,4 @@
-// Package probe holds what the tests of several packages share.
+// Package probe holds the helpers that tests of several packages share.
 package probe
 
 import (

@@ -24,8 +24,8 @@ import (
 //   - EOF: consumer ends at EOF. A second EOF changes nothing.
 //   - Offer: [iteratee.Offer] of several elements does the same as Next of each, and neither
 //     keeps nor changes the slice.
-//   - rest: the leftovers are the last elements of the input, or the end of those if they are
-//     slices or strings. Nothing is left over while consumer wants more.
+//   - rest: the leftovers are the end of the input: its last elements or, if those are slices
+//     or strings, their last items. Nothing is left over while consumer wants more.
 //   - FlatMap: the next Iteratee gets the leftovers, then the other elements. Done is the
 //     identity on both sides, and FlatMap is associative.
 //   - cancel: when the context ends, consumer goes on as before or fails with the cause.
@@ -37,10 +37,10 @@ import (
 // right one.
 //
 // An Iteratee that can be used only once does not pass; [iteratee.Defer] makes an Iteratee for
-// each run. Nor does an Iteratee with leftovers that it was not handed, as [iteratee.Done] can
-// have. Runs take place in several goroutines too, so that the race detector finds state that
-// they share. The number of runs grows with the length of in. Ten elements find as much as a
-// thousand.
+// each run. An Iteratee with leftovers that it was not handed, as [iteratee.Done] can have, does
+// not pass either. Some runs take place at the same time, so that the race detector finds state
+// that they share. The number of runs grows with the length of in. Ten elements find as many
+// faults as a thousand.
 func Test[E, A any](consumer iteratee.Iteratee[E, A], in []E) error {
 	c := &check[E, A]{it: consumer, in: in}
 	if c.isRecipe() {

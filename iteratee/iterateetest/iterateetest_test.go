@@ -377,7 +377,7 @@ func TestBrokenIteratees(t *testing.T) {
 
 func TestCorrectIteratees(t *testing.T) {
 	same := func(*taking, *running) {}
-	for name, it := range map[string]iteratee.Iteratee[int, []int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, []int]{
 		"with Batch":    take(2, same),
 		"without Batch": take(2, func(_ *taking, r *running) { r.batch = nil }),
 		"done at its start": take(2, func(t *taking, r *running) {
@@ -397,7 +397,7 @@ func TestCorrectIteratees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				in := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 5).Draw(t, "in")
-				assert.NoError(t, iterateetest.Test(it, in))
+				assert.NoError(t, iterateetest.Test(consumer, in))
 			})
 		})
 	}
