@@ -192,6 +192,6 @@ func TestStageAtEnd(t *testing.T) {
 	assert.Len(t, calls, 3, "once")
 
 	enumeratee.NewStage(ctx).End() // nothing to call
-	const advice = "iteratee: AtEnd: the context is not that of a run; whoever drives an Iteratee by hand makes one with NewRun"
+	const advice = "iteratee: AtEnd: the context does not come from a run; to drive an Iteratee by hand, make one with NewRun"
 	assert.PanicsWithValue(t, advice, func() { enumeratee.NewStage(t.Context()).AtEnd(func() {}) })
 }

@@ -3,7 +3,6 @@ package enumerateetest_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/enumerateetest"
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -19,10 +19,10 @@ import (
 // late with a change.
 type late struct {
 	stage    enumeratee.Stage
-	inner    iteratee.Sink[int]
+	out      outlet
 	held     []int
 	end      iteratee.Step
-	consumer iteratee.Step // the last answer of inner
+	consumer iteratee.Step // the last answer of out
 	rest     iteratee.Input[int]
 }
 
@@ -41,7 +41,7 @@ func (l *late) next(e int) iteratee.Step {
 func (l *late) handOn() {
 	if held := l.held; len(held) > 0 && l.consumer.IsCont() {
 		l.held = nil
-		if l.consumer = l.inner.Next(held[0]); !l.consumer.IsCont() {
+		if l.consumer = l.out.Next(held[0]); !l.consumer.IsCont() {
 			l.end = l.consumer
 		}
 	}
@@ -66,23 +66,41 @@ func (l *late) left() iteratee.Input[int] {
 	return rest
 }
 
-func (l *late) sink() iteratee.Sink[int] {
-	return iteratee.Sink[int]{Next: l.next, EOF: l.eof, Rest: l.left}
-}
+func (l *late) funcs() funcs { return funcs{Next: l.next, EOF: l.eof, Rest: l.left} }
 
 type (
 	adapter = enumeratee.Enumeratee[int, int]
 	sink    = iteratee.Sink[int]
+	outlet  = iteratee.Outlet[int]
+	funcs   = iteratee.Funcs[int]
 )
 
 // changed returns late with change applied in each attachment.
-func changed(change func(*late, *sink)) adapter {
-	return enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-		l := &late{stage: stage, inner: inner}
-		s := l.sink()
+func changed(change func(*late, *funcs)) adapter {
+	return enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+		l := &late{stage: stage, out: out}
+		s := l.funcs()
 		change(l, &s)
-		return s, iteratee.StepCont
+		return s.Sink(), iteratee.StepCont
 	})
+}
+
+// batching is a Sink with a Batch of its own.
+type batching struct {
+	sink
+	batch func(es []int, ended *fast.Flag) (int, iteratee.Step)
+}
+
+func (b batching) Batch(es []int, ended *fast.Flag) (int, iteratee.Step) { return b.batch(es, ended) }
+
+// resetting is a Sink whose Reset is that of out.
+type resetting struct {
+	sink
+	out outlet
+}
+
+func (r resetting) Reset(fast.Key) (iteratee.Step, bool) {
+	return fast.Reset[int, iteratee.Step](r.out)
 }
 
 func TestBrokenEnumeratees(t *testing.T) {
@@ -92,31 +110,28 @@ func TestBrokenEnumeratees(t *testing.T) {
 		t    adapter
 		want string
 	}{
-		"sets no Rest": {
-			changed(func(_ *late, s *sink) { s.Rest = nil }),
-			"Attach: Next, EOF or Rest of the adapter is not set"},
 		"passes EOF on": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.EOF = func() iteratee.Step {
 					if step := l.eof(); step != l.stage.Stop() {
 						return step
 					}
-					return l.inner.EOF()
+					return enumeratee.Closable(l.out).EOF()
 				}
 			}),
 			"EOF: over [], at EOF, it sends EOF to its consumer; only the code that runs the stream may do that"},
 		"passes EOF on when it stops": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					if e < 0 && l.end.IsCont() {
-						l.inner.EOF()
+						enumeratee.Closable(l.out).EOF()
 					}
 					return l.next(e)
 				}
 			}),
 			"EOF: over [1 2 -1], at the element 3, it sends EOF to its consumer"},
 		"swallows the end of its consumer": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					l.next(e)
 					return iteratee.StepCont
@@ -124,7 +139,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"stop: over [1 2], at the element 2, its consumer answers done, and it answers more; it must pass that on"},
 		"answers the end of its consumer with the next element": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					before := l.end
 					l.next(e)
@@ -133,7 +148,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"its consumer answers done, and it answers more; it must pass that on"},
 		"answers its own stop when its consumer ends": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					if step := l.next(e); !step.IsCont() && step.Err() == nil {
 						return l.stage.Stop()
@@ -144,7 +159,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"stop: over [1 2], at the element 2, its consumer answers done, and it answers done; it must pass that on"},
 		"hides the error of its consumer": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					step := l.next(e)
 					if step.Err() != nil {
@@ -155,7 +170,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"its consumer answers an error (the consumer of the test has failed), and it answers an error (failed); it must pass that on"},
 		"stops with StepDone": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					if e < 0 && l.end.IsCont() {
 						l.end = iteratee.StepDone
@@ -165,7 +180,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"stop: over [1 2 -1], at the element 3, it answers StepDone while its consumer is open; to stop by itself it must answer Stage.Stop"},
 		"answers the Stop of another stage": {
-			changed(func(l *late, _ *sink) {
+			changed(func(l *late, _ *funcs) {
 				if firstStage == nil {
 					firstStage = &l.stage
 				}
@@ -173,7 +188,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"while its consumer is open; to stop by itself it must answer Stage.Stop"},
 		"goes on after its stop": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					if l.end == l.stage.Stop() {
 						l.end = iteratee.StepCont
@@ -183,29 +198,29 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"stop: it has answered done, and to 1 after that more; it must answer the same again"},
 		"hands on after its stop": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					if l.end == l.stage.Stop() {
-						l.inner.Next(e)
+						l.out.Next(e)
 					}
 					return l.next(e)
 				}
 			}),
 			"stop: it has answered done, and hands on [1 2 -1"},
 		"hands on after the end of its consumer": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
 					open := l.end.IsCont()
 					step := l.next(e)
 					if open && !step.IsCont() && step != l.stage.Stop() {
-						l.inner.Next(e)
+						l.out.Next(e)
 					}
 					return step
 				}
 			}),
 			"stop: over [1 2], at the element 2, it hands on another element after its consumer has answered done"},
 		"answers more to EOF": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.EOF = func() iteratee.Step {
 					if step := l.eof(); step != l.stage.Stop() {
 						return step
@@ -215,7 +230,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"EOF: over [], at EOF, it answers more; it must answer Stage.Stop, as its consumer is open"},
 		"flushes at each EOF": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.EOF = func() iteratee.Step {
 					held := l.held
 					defer func() { l.held = held }()
@@ -224,10 +239,10 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"EOF: over [1], at EOF, it hands on elements, and again at a second EOF"},
 		"flushes to a consumer that has ended": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.EOF = func() iteratee.Step {
 					if !l.end.IsCont() && l.end != l.stage.Stop() && l.held != nil {
-						l.inner.Next(0)
+						l.out.Next(0)
 						l.held = nil
 					}
 					return l.eof()
@@ -235,7 +250,7 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"EOF: over [1 2], at EOF, after its consumer has ended, it hands on another element"},
 		"fails at a second EOF": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				n := 0
 				s.EOF = func() iteratee.Step {
 					if n++; n > 1 {
@@ -246,19 +261,19 @@ func TestBrokenEnumeratees(t *testing.T) {
 			}),
 			"EOF: over [], at EOF, it answers done, and at a second EOF an error (closed); it must answer done"},
 		"keeps state between attachments": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				shared.stage, shared.inner, shared.end, shared.rest = stage, inner, iteratee.StepCont, iteratee.Input[int]{}
-				return shared.sink(), iteratee.StepCont
+			enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				shared.stage, shared.out, shared.end, shared.rest = stage, out, iteratee.StepCont, iteratee.Input[int]{}
+				return shared.funcs().Sink(), iteratee.StepCont
 			}),
 			"output: "},
 		"shares state that it resets": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				reset = late{stage: stage, inner: inner}
-				return reset.sink(), iteratee.StepCont
+			enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				reset = late{stage: stage, out: out}
+				return reset.funcs().Sink(), iteratee.StepCont
 			}),
 			"Transform: before a consumer that reads all: recipe: "},
 		"loses the held element when its consumer ends, but claims all": {
-			changed(func(l *late, s *sink) {
+			changed(func(l *late, s *funcs) {
 				s.Rest = func() iteratee.Input[int] {
 					if l.end.IsCont() {
 						return iteratee.Empty[int]()
@@ -267,41 +282,25 @@ func TestBrokenEnumeratees(t *testing.T) {
 				}
 			}),
 			"rest: it was handed [] and leaves over [1], which is not the end of that"},
-		"keeps the Batch of its consumer": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				next, end := inner.Next, iteratee.StepCont
-				inner.EOF = stage.EOF
-				inner.Next = func(e int) iteratee.Step {
-					if end.IsCont() && e > 0 {
-						end = next(e)
-					}
-					return end
-				}
-				return inner, iteratee.StepCont
-			}),
-			"short cut Batch: its Next is not that of its consumer, and its Batch is"},
-		"looks at over once in a Batch": {
-			changed(func(_ *late, s *sink) {
-				one := sink{Next: s.Next}
-				s.Batch = func(es []int, over *atomic.Bool) (int, iteratee.Step) {
-					if over.Load() {
+		"looks once in a Batch whether the context has ended": {
+			enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				l := (&late{stage: stage, out: out}).funcs().Sink()
+				return batching{l, func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+					if ended.Load() {
 						return 0, iteratee.StepCont
 					}
-					return one.Offer(es, nil)
-				}
+					return iteratee.Offer(l, es)
+				}}, iteratee.StepCont
 			}),
-			"short cut Batch: over [1 2 -1 3] it has taken 3 elements, though over was set during the element 2"},
+			"Offer: over [1 2 -1 3] it has taken 3 elements, though the context had ended during the element 2"},
 		"hides the cause when the context ends": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				l := &late{stage: stage, inner: inner}
-				s := l.sink()
+			changed(func(l *late, s *funcs) {
 				s.Next = func(e int) iteratee.Step {
-					if stage.Context().Err() != nil && l.end.IsCont() {
+					if l.stage.Context().Err() != nil && l.end.IsCont() {
 						l.end = iteratee.StepError(errors.New("out of luck"))
 					}
 					return l.next(e)
 				}
-				return s, iteratee.StepCont
 			}),
 			"cancel: over [1 2 -1 3], when the context ends at 1, the run ends with the error out of luck; it must be the cause"},
 	} {
@@ -311,56 +310,35 @@ func TestBrokenEnumeratees(t *testing.T) {
 	}
 }
 
-// Each adapter is a copy of its consumer with a new Next, and keeps a short cut of the consumer.
+// Each adapter has a short cut that does something else than its Next.
 func TestBrokenShortCuts(t *testing.T) {
-	nexts := map[string]func(next func(int) iteratee.Step) func(int) iteratee.Step{
-		"only counts": func(next func(int) iteratee.Step) func(int) iteratee.Step {
-			n := 0
-			return func(e int) iteratee.Step { n++; return next(e) }
-		},
-		"changes each": func(next func(int) iteratee.Step) func(int) iteratee.Step {
-			return func(e int) iteratee.Step { return next(e + 1) }
-		},
-		"changes some": func(next func(int) iteratee.Step) func(int) iteratee.Step {
-			return func(e int) iteratee.Step { return next(max(e, 2)) }
-		},
-	}
-	keeps := map[string]func(s, inner *sink){
-		"Batch": func(s, inner *sink) { s.Batch = inner.Batch },
-		"Keep":  func(s, inner *sink) { s.Keep, s.Kept = inner.Keep, inner.Kept },
-		"Reset": func(s, inner *sink) { s.Reset = inner.Reset },
+	nexts := map[string]func(e int) int{
+		"changes each": func(e int) int { return e + 1 },
+		"changes some": func(e int) int { return max(e, 2) },
 	}
 	for how, change := range nexts {
-		for cut, keep := range keeps {
-			err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				s := sink{Next: change(inner.Next), EOF: stage.EOF, Rest: inner.Rest}
-				keep(&s, &inner)
-				return s, iteratee.StepCont
-			}), []int{1, 2, -1, 3})
-			assert.ErrorContains(t, err, "short cut "+cut+": its Next is not that of its consumer", "%s, and keeps %s", how, cut)
-		}
-	}
-	assert.NoError(t, enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-		inner.EOF = stage.EOF
-		return inner, iteratee.StepCont
-	}), []int{1, 2}), "what keeps Next as well")
-
-	// The adapter has a short cut of its own that answers differently from Next.
-	for cut, set := range map[string]func(s *sink, next func(int) iteratee.Step){
-		"Batch": func(s *sink, next func(int) iteratee.Step) {
-			s.Batch = sink{Next: next}.Offer
-		},
-		"Keep": func(s *sink, next func(int) iteratee.Step) {
-			s.Keep, s.Kept = func(int) bool { return true }, next
-		},
-	} {
-		err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-			s := sink{Next: func(e int) iteratee.Step { return inner.Next(e + 1) }, EOF: stage.EOF, Rest: iteratee.Empty[int]}
-			set(&s, func(e int) iteratee.Step { return inner.Next(e) })
-			return s, iteratee.StepCont
+		err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+			next := func(e int) iteratee.Step { return out.Next(change(e)) }
+			return batching{funcs{Next: next, EOF: stage.EOF}.Sink(), func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+				return fast.Offer[int, iteratee.Step](out, es, ended)
+			}}, iteratee.StepCont
 		}), []int{1, 2, -1, 3})
-		assert.ErrorContains(t, err, cut+": over [1] it takes 1 and EOF, ends with [2]", cut)
+		assert.ErrorContains(t, err, "Offer: over [1] it takes 1 and EOF, ends with [2]", how)
 	}
+
+	// It drops the first element, but not after a Reset.
+	err := enumerateetest.Test(enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+		first := true
+		next := func(e int) iteratee.Step {
+			if first {
+				first = false
+				return iteratee.StepCont
+			}
+			return out.Next(e)
+		}
+		return resetting{funcs{Next: next, EOF: stage.EOF}.Sink(), out}, iteratee.StepCont
+	}), []int{1, 2, -1, 3})
+	assert.ErrorContains(t, err, "recipe: over [2 -1 3] it takes 3 and EOF, ends with [-1 3]; after it was reset it takes 3 and EOF, ends with [2 -1 3]")
 }
 
 func TestBrokenRests(t *testing.T) {
@@ -370,25 +348,24 @@ func TestBrokenRests(t *testing.T) {
 		want string
 	}{
 		"loses what its consumer leaves over": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				return sink{Next: inner.Next, EOF: stage.EOF, Rest: iteratee.Empty[int]}, iteratee.StepCont
+			enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				return funcs{Next: out.Next, EOF: stage.EOF}.Sink(), iteratee.StepCont
 			}),
 			"rest: over [1 2 -1 3], when the consumer leaves over 1, it leaves over []; it must leave over [1]"},
 		"leaves over a part of the input": {
-			enumeratee.New(func(stage enumeratee.Stage, inner sink) (sink, iteratee.Step) {
-				s, step := enumeratee.Map(whole).Attach(stage, inner)
-				rest := s.Rest
-				s.Rest = func() iteratee.Input[int] {
-					if e, ok := rest().El(); ok && e != 2 {
+			enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				return funcs{Next: out.Next, EOF: stage.EOF, Rest: func() iteratee.Input[int] {
+					if e, ok := out.Rest().El(); ok && e != 2 {
 						return iteratee.El(e)
 					}
 					return iteratee.Empty[int]()
-				}
-				return s, step
+				}}.Sink(), iteratee.StepCont
 			}),
 			"rest: over [1 2 -1 3], when the consumer leaves over 2, it leaves over []; it must leave over [2]"},
 		"is broken otherwise too": {
-			enumeratee.New(func(_ enumeratee.Stage, inner sink) (sink, iteratee.Step) { return inner, iteratee.StepCont }),
+			enumeratee.New(func(_ enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+				return enumeratee.Closable(out), iteratee.StepCont
+			}),
 			"EOF: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -401,10 +378,18 @@ func TestBrokenRests(t *testing.T) {
 func TestCorrectEnumeratees(t *testing.T) {
 	errBoom := errors.New("boom")
 	for name, tr := range map[string]adapter{
-		"late": changed(func(*late, *sink) {}),
-		"late, with Batch": changed(func(_ *late, s *sink) {
-			offer := *s
-			s.Batch = offer.Offer
+		"late": changed(func(*late, *funcs) {}),
+		"late, with a Batch": enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+			l := (&late{stage: stage, out: out}).funcs().Sink()
+			return batching{l, func(es []int, ended *fast.Flag) (int, iteratee.Step) {
+				return fast.Offer[int, iteratee.Step](l, es, ended)
+			}}, iteratee.StepCont
+		}),
+		"its consumer, with another EOF": enumeratee.New(func(stage enumeratee.Stage, out outlet) (sink, iteratee.Step) {
+			return struct {
+				enumeratee.Stage
+				outlet
+			}{stage, out}, iteratee.StepCont
 		}),
 		"failing": enumeratee.MapM(func(_ context.Context, e int) (int, error) {
 			if e < 0 {
@@ -413,7 +398,7 @@ func TestCorrectEnumeratees(t *testing.T) {
 			return e, nil
 		}),
 		"failing when attached": enumeratee.Defer(func(context.Context) (adapter, error) { return adapter{}, errBoom }),
-		"composed":              enumeratee.Compose(enumeratee.Heading(1, 2), changed(func(*late, *sink) {})),
+		"composed":              enumeratee.Compose(enumeratee.Heading(1, 2), changed(func(*late, *funcs) {})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 10 {

@@ -14,28 +14,32 @@ func ExampleTest() {
 	// Output: <nil>
 }
 
+// two is an adapter that hands on two elements. After those it must answer Stop, which tells that the
+// consumer still wants more.
+type two struct {
+	enumeratee.Stage
+	iteratee.Outlet[string]
+	taken int
+	end   iteratee.Step
+}
+
+func (t *two) Next(s string) iteratee.Step {
+	switch {
+	case !t.end.IsCont():
+	case t.taken == 2:
+		t.end = iteratee.StepDone
+	default:
+		t.taken++
+		t.end = t.Outlet.Next(s)
+	}
+	return t.end
+}
+
 func ExampleTest_broken() {
-	// An adapter that hands on two elements. After those it must answer stage.Stop(), which
-	// tells that the consumer still wants more.
-	two := enumeratee.New(func(stage enumeratee.Stage, inner iteratee.Sink[string]) (iteratee.Sink[string], iteratee.Step) {
-		left, end := 2, iteratee.StepCont
-		return iteratee.Sink[string]{
-			Next: func(s string) iteratee.Step {
-				switch {
-				case !end.IsCont():
-				case left == 0:
-					end = iteratee.StepDone
-				default:
-					left--
-					end = inner.Next(s)
-				}
-				return end
-			},
-			EOF:  stage.EOF,
-			Rest: inner.Rest,
-		}, iteratee.StepCont
+	adapter := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[string]) (iteratee.Sink[string], iteratee.Step) {
+		return &two{Stage: stage, Outlet: out}, iteratee.StepCont
 	})
-	fmt.Println(enumerateetest.Test(two, []string{"a", "b", "c"}))
+	fmt.Println(enumerateetest.Test(adapter, []string{"a", "b", "c"}))
 	// Output: stop: over [a b c], at the element 3, it answers StepDone while its consumer is open; to stop by itself it must answer Stage.Stop
 }
 

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FunctionsReturning returns the names of the exported functions and methods of the
-// package in the current folder whose first result is of the generic type typeName.
+// FunctionsReturning returns the names of the exported functions of the package in the
+// current folder, and of the exported methods of its exported types. It returns those whose
+// first result is of the generic type typeName.
 func FunctionsReturning(t testing.TB, typeName string) (names []string) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -21,7 +23,7 @@ func FunctionsReturning(t testing.TB, typeName string) (names []string) {
 		require.NoError(t, err)
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
-			if !ok || !f.Name.IsExported() || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
+			if !ok || !f.Name.IsExported() || !hasExportedReceiver(f) || f.Type.Results == nil || strings.HasSuffix(name, "_test.go") {
 				continue
 			}
 			var result ast.Expr
@@ -40,4 +42,9 @@ func FunctionsReturning(t testing.TB, typeName string) (names []string) {
 		}
 	}
 	return names
+}
+
+// hasExportedReceiver reports whether f is a function, or a method of an exported type.
+func hasExportedReceiver(f *ast.FuncDecl) bool {
+	return f.Recv == nil || ast.IsExported(strings.TrimPrefix(types.ExprString(f.Recv.List[0].Type), "*"))
 }
