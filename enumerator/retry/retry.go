@@ -69,10 +69,10 @@ func Resume[E any](open func(ctx context.Context, last E, ok bool) enumerator.En
 func again[E any](open func(context.Context, E, bool) enumerator.Enumerator[E], progress bool, opts []Option) enumerator.Enumerator[E] {
 	c := newConfig(opts)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		r := running[E]{open: open, sink: sink}
+		r := &running[E]{Sink: sink, open: open}
 		pace := c.newPace()
 		for tries := 1; ; tries++ {
-			step := r.attempt(ctx)
+			step := r.try(ctx)
 			if r.failure == nil {
 				return step
 			}
@@ -112,55 +112,59 @@ func Endless[E any](source enumerator.Enumerator[E]) enumerator.Enumerator[E] {
 	}))
 }
 
+// running is a run of Restart or Resume. It is the Sink that every attempt drives.
 type running[E any] struct {
-	open func(context.Context, E, bool) enumerator.Enumerator[E]
-	sink iteratee.Sink[E]
-	last E
-	any  bool // whether there is a last element
+	iteratee.Sink[E] // the consumer
+	attempt          // the last one
 
-	// Of the last attempt:
-	failure   error // of the source
-	gave      bool  // whether the consumer was handed an element
-	recovered bool
+	open func(context.Context, E, bool) enumerator.Enumerator[E]
+	last E
+	any  bool          // whether there is a last element
+	end  iteratee.Step // the last answer of the consumer
 }
 
-// attempt runs a source once.
-func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
+type attempt struct {
+	start     time.Time
+	busy      time.Duration // the time that the consumer took for the last element
+	gave      bool          // whether the consumer was handed an element
+	recovered bool
+	failure   error // of the source
+}
+
+// try runs a source once.
+func (r *running[E]) try(ctx context.Context) iteratee.Step {
 	part := scope.NewPart(ctx, nil)
 	defer part.End()
-	r.failure, r.gave, r.recovered = nil, false, false
-	start := time.Now()
-	var busy time.Duration   // the time that the consumer took for the last element
-	end := iteratee.StepCont // of the consumer
-	step := r.open(part, r.last, r.any).Into(part, iteratee.Funcs[E]{
-		Next: func(e E) iteratee.Step {
-			if !end.IsCont() {
-				return end
-			}
-			r.last, r.any, r.gave = e, true, true
-			if r.recovered { // no need to look at the clock
-				end = r.sink.Next(e)
-				return end
-			}
-			came := time.Now()
-			r.recovered = came.Sub(start) >= StableAfter
-			end = r.sink.Next(e)
-			busy = time.Since(came)
-			return end
-		},
-		EOF: func() iteratee.Step {
-			if end.IsCont() {
-				end = r.sink.EOF()
-			}
-			return end
-		},
-		Rest: r.sink.Rest,
-	}.Sink())
-	if end.IsCont() {
+	r.attempt = attempt{start: time.Now()}
+	step := r.open(part, r.last, r.any).Into(part, r)
+	if r.end.IsCont() {
 		r.failure = step.Err()
 	}
 	if r.gave || errors.Is(r.failure, ErrRanOut) {
-		r.recovered = r.recovered || time.Since(start)-busy >= StableAfter
+		r.recovered = r.recovered || time.Since(r.start)-r.busy >= StableAfter
 	}
 	return step
+}
+
+func (r *running[E]) Next(e E) iteratee.Step {
+	if !r.end.IsCont() {
+		return r.end
+	}
+	r.last, r.any, r.gave = e, true, true
+	if r.recovered { // no need to look at the clock
+		r.end = r.Sink.Next(e)
+		return r.end
+	}
+	came := time.Now()
+	r.recovered = came.Sub(r.start) >= StableAfter
+	r.end = r.Sink.Next(e)
+	r.busy = time.Since(came)
+	return r.end
+}
+
+func (r *running[E]) EOF() iteratee.Step {
+	if r.end.IsCont() {
+		r.end = r.Sink.EOF()
+	}
+	return r.end
 }
