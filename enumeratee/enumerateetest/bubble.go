@@ -99,6 +99,7 @@ type watcher[To any] struct {
 	calls int  // that go on
 	ended bool // it has answered done, or has failed
 	over  bool // the run has returned
+	left  bool // it has left a goroutine that went on against a law
 }
 
 func (c *asyncCheck[From, To]) watch(place string) *watcher[To] {
@@ -158,6 +159,7 @@ func (w *watcher[To]) enter(e To) int {
 		w.ended = len(w.got) == w.last
 		return len(w.got)
 	}
+	w.left = true
 	runtime.Goexit() // as the adapter may go on for ever
 	return 0
 }
@@ -192,6 +194,12 @@ func (w *watcher[To]) taken() []To {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.got)
+}
+
+func (w *watcher[To]) hasLeft() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.left
 }
 
 // close notes that the run is over.
