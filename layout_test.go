@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"enumerator":                  {"iteratee", "enumeratee", "internal/stop", "internal/guard", "internal/cork", "internal/prompt"},
 	"comet":                       {"iteratee", "enumeratee", "enumerator", "internal/guard", "internal/whole"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "internal/whole", "golang.org/x/text/*"},
-	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "github.com/cenkalti/backoff/v5", "golang.org/x/text/*"},
+	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "enumeratee/text", "enumeratee/ndjson", "github.com/klauspost/compress/*", "golang.org/x/text/*"},
 	"enumerator/rx":               {"iteratee", "enumerator", "internal/guard", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
 	"comet/client":                {"enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"iteratee/iterateetest":       {"iteratee", "internal/report"},

@@ -344,6 +344,25 @@ func ExampleResponse_mediaType() {
 	// Output: 200 OK, text/html, expected [text/event-stream]: <title>Log in</title>
 }
 
+// A page that is not there will not come, and a server that is too busy now may answer later.
+func ExampleResponseError_Permanent() {
+	for _, status := range []int{http.StatusNotFound, http.StatusServiceUnavailable} {
+		origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		res, err := http.Get(origin.URL)
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, err = enumerator.Run(context.Background(), httpadapter.Response(res, "text/event-stream"), iteratee.Ignore[[]byte]())
+		if e := (*httpadapter.ResponseError)(nil); errors.As(err, &e) {
+			fmt.Println(e.Status, e.Permanent())
+		}
+		origin.Close()
+	}
+	// Output:
+	// 404 Not Found true
+	// 503 Service Unavailable false
+}
+
 func ExampleError() {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		httpadapter.Error(w, r, &httpadapter.StatusError{Status: 404, Text: "no such order", Err: io.EOF})

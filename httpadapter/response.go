@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -50,8 +48,13 @@ func (e *ResponseError) Error() string {
 	return text + "; check the URL and the credentials of the request"
 }
 
-// isPermanent reports whether the same request would get the same answer.
-func (e *ResponseError) isPermanent() bool {
+// Permanent reports whether it is of no use to make the same request again. It is for package
+// enumerator/retry. It returns false if [Response] was not told which media types to expect, and for
+// the status codes 408, 425, 429 and those of 500 and above.
+func (e *ResponseError) Permanent() bool {
+	if e.Expected == nil {
+		return false
+	}
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
@@ -77,9 +80,8 @@ func hasNoBody(status int) bool {
 //
 // A status other than 2xx ends the run with a [ResponseError]. If media types are given, so does
 // another Content-Type, or none, and so do 204 and 205, with which a server asks a client not to
-// come again; up to a second is spent on reading the first bytes of the body for the error. The
-// error is a backoff.Permanent then, so that package retry does not try again, unless the status
-// is 408, 425, 429 or above 499.
+// come again; up to a second is spent on reading the first bytes of the body for the error. Package
+// enumerator/retry does not try again after an error that is [ResponseError.Permanent].
 //
 // A body that is cut short ends the run with an error too, which is io.ErrUnexpectedEOF on
 // HTTP/1.1; one that the server ends is over. On HTTP/1.0 a body without a length cannot tell. The
@@ -139,14 +141,10 @@ func checkResponse(ctx context.Context, resp *http.Response, expected []string) 
 	if isSuccess(resp.StatusCode) && !hasNoBody(resp.StatusCode) && slices.Contains(expected, mediaType) {
 		return nil
 	}
-	err := &ResponseError{
+	return &ResponseError{
 		StatusCode: resp.StatusCode, Status: resp.Status,
 		URL: urlOf(resp), ContentType: contentType, Expected: expected, Start: startOf(ctx, resp.Body),
 	}
-	if err.isPermanent() {
-		return backoff.Permanent(err)
-	}
-	return err
 }
 
 // urlOf returns the URL that resp is from, without what can be a secret.

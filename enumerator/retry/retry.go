@@ -40,7 +40,8 @@ func Restart[E any](e enumerator.Enumerator[E], opts ...Option) enumerator.Enume
 //
 // Resume runs out when a source runs out; [Endless] makes that a failure. It fails with the last error
 // of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] says backoff.Stop. By
-// default it does not give up. It fails at once if the error is, or wraps, one of [backoff.Permanent].
+// default it does not give up. It fails at once if the error is permanent: it is, or wraps, one of
+// [backoff.Permanent], or one with a method Permanent() bool that returns true.
 // A failure of the consumer ends the run, and so does a panic. When the context ends, or the consumer
 // is done while Resume waits, it stops waiting.
 //
