@@ -26,7 +26,7 @@ type config struct {
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
-	compress bool
+	encode   func(*http.Request, http.Header) *coding // nil: the stream stays as it is
 	trailers []trailer
 	limits   []*limiter
 	onEnd    []func(*http.Request, Outcome)

@@ -46,15 +46,15 @@ func (s *stream) flushWriter() error {
 	return s.rc().Flush()
 }
 
-// compressed writes what an encoder makes.
-type compressed struct{ *stream }
+// encoded writes the bytes that an Encoder has made.
+type encoded struct{ *stream }
 
-func (c compressed) Write(p []byte) (int, error) {
-	if err := context.Cause(c.r.Context()); err != nil {
+func (e encoded) Write(p []byte) (int, error) {
+	if err := context.Cause(e.r.Context()); err != nil {
 		return 0, err
 	}
-	c.extend()
-	if err := c.writePieces(p); err != nil {
+	e.extend()
+	if err := e.writePieces(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil

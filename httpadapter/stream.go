@@ -29,8 +29,8 @@ type stream struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	length  int64 // as the headers say, -1 if they do not
-	encoder encoder
-	coding  *coding // whose the encoder is
+	encoder Encoder // nil if the stream is not encoded
+	coding  *coding // of the encoder
 	outcome Outcome
 
 	turn // for whoever may touch the writer and what follows
@@ -406,8 +406,11 @@ func (s *stream) write(chunk []byte, flush bool) error {
 func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
-	if s.coding = s.compressWith(s.r, s.w.Header()); s.coding != nil && s.r.Method != http.MethodHead {
-		s.encoder = s.coding.encoder(compressed{s})
+	if s.encode != nil {
+		s.coding = s.encode(s.r, s.w.Header())
+	}
+	if s.coding != nil && s.r.Method != http.MethodHead {
+		s.encoder = s.coding.encoder(encoded{s})
 	}
 	s.w.WriteHeader(http.StatusOK)
 }

@@ -1,4 +1,4 @@
-package httpadapter_test
+package compress_test
 
 import (
 	"bytes"
@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 )
 
 // The standard library decodes all that was written before a flush when the flush returns, and
@@ -23,7 +25,7 @@ func TestGzipIsDecodedByTheStandardLibrary(t *testing.T) {
 		letters := rapid.IntRange(1, 256).Draw(t, "letters")
 		sizes := rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(4<<10-3, 4<<10+3), rapid.IntRange(16<<10-3, 16<<10+3), rapid.IntRange(0, 100<<10))
 		var out bytes.Buffer
-		z := httpadapter.NewGzip(&out)
+		z := compress.NewGzip(&out)
 		var d *gzip.Reader
 		for range rapid.IntRange(0, 10).Draw(t, "flushes") {
 			var text []byte
@@ -73,7 +75,7 @@ func TestGzipOfALargeChunk(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd")
-	require.NoError(t, httpadapter.Serve(w, r, of(string(text)), httpadapter.Compress()))
+	require.NoError(t, httpadapter.Serve(w, r, enumerator.Of(text), compress.Option()))
 	assert.Less(t, w.Body.Len(), len(text)/3)
 	d, err := gzip.NewReader(w.Body)
 	require.NoError(t, err)
@@ -83,12 +85,12 @@ func TestGzipOfALargeChunk(t *testing.T) {
 }
 
 func TestGzipWriteFails(t *testing.T) {
-	for _, write := range []func(httpadapter.GzipWriter) error{
-		func(z httpadapter.GzipWriter) error { _, err := z.Write(make([]byte, 16<<10)); return err },
-		func(z httpadapter.GzipWriter) error { _, _ = z.Write([]byte("a")); return z.Flush() },
-		httpadapter.GzipWriter.Close,
+	for _, write := range []func(compress.GzipWriter) error{
+		func(z compress.GzipWriter) error { _, err := z.Write(make([]byte, 16<<10)); return err },
+		func(z compress.GzipWriter) error { _, _ = z.Write([]byte("a")); return z.Flush() },
+		compress.GzipWriter.Close,
 	} {
-		assert.ErrorIs(t, write(httpadapter.NewGzip(brokenWriter{})), errBoom)
+		assert.ErrorIs(t, write(compress.NewGzip(brokenWriter{})), errBoom)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpadapter
+package compress
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// A gzipWriter is an encoder that holds 4 KiB between flushes: the end of the text before, in
+// A gzipWriter is an Encoder that holds 4 KiB between flushes: the end of the text before, in
 // which each block finds what it repeats. The tables for that are made anew for each block, in
 // memory that no stream keeps.
 type gzipWriter struct {

@@ -1,4 +1,4 @@
-package httpadapter_test
+package compress_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 )
 
 // BenchmarkCompressMemory opens idle streams through Serve, each after 50 events of 200 or of 60
@@ -94,7 +95,7 @@ func idleStreams(tb testing.TB, accept string, event func(*rand.Rand) []byte) co
 				return chunks[i-1], true, nil
 			})
 			w := &counting{header: http.Header{}, written: &written}
-			_ = httpadapter.Serve(w, r, e, httpadapter.Compress(), httpadapter.Heartbeat(0, nil))
+			_ = httpadapter.Serve(w, r, e, compress.Option(), httpadapter.Heartbeat(0, nil))
 		})
 	}
 	idle.Wait()

@@ -2,6 +2,7 @@ package httpadapter_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -11,13 +12,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 )
 
 func TestNegotiate(t *testing.T) {
@@ -105,12 +106,12 @@ func getEncoded(t *testing.T, srv *httptest.Server, accept string) *http.Respons
 }
 
 // Each chunk can be decoded before the next is made; a heartbeat too.
-func TestCompressedChunksDoNotWait(t *testing.T) {
+func TestEncodedChunksDoNotWait(t *testing.T) {
 	for _, proto := range protocols {
 		for _, coding := range []string{"gzip", "zstd"} {
 			t.Run(proto+"/"+coding, func(t *testing.T) {
 				src := newTap()
-				srv, returned := serving(t, proto, src, httpadapter.Compress())
+				srv, returned := serving(t, proto, src, compress.Option())
 				res := getEncoded(t, srv, coding)
 				assert.Equal(t, coding, res.Header.Get("Content-Encoding"))
 				assert.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
@@ -136,21 +137,10 @@ func TestCompressedChunksDoNotWait(t *testing.T) {
 	}
 }
 
-func TestCompressedStreamOfNothing(t *testing.T) {
+func TestEncodedStreamThatIsCutIsNotComplete(t *testing.T) {
 	for _, coding := range []string{"gzip", "zstd"} {
 		srv := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			assert.NoError(t, httpadapter.Serve(w, r, of(), httpadapter.Compress()))
-		}))
-		rest, err := io.ReadAll(decoder(t, coding, getEncoded(t, srv, coding).Body))
-		assert.NoError(t, err)
-		assert.Empty(t, rest)
-	}
-}
-
-func TestCompressedStreamThatIsCutIsNotComplete(t *testing.T) {
-	for _, coding := range []string{"gzip", "zstd"} {
-		srv := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_ = httpadapter.Serve(w, r, failing(errBoom, "a"), httpadapter.Compress())
+			_ = httpadapter.Serve(w, r, failing(errBoom, "a"), compress.Option())
 		}))
 		_, r := dial(t, srv, "GET / HTTP/1.0\r\nAccept-Encoding: "+coding+"\r\n\r\n") // where the connection does not tell
 		readHead(t, r)
@@ -160,7 +150,7 @@ func TestCompressedStreamThatIsCutIsNotComplete(t *testing.T) {
 	}
 }
 
-func TestCompressOnlyForWhoAsks(t *testing.T) {
+func TestContentEncodingOnlyForClientsThatAsk(t *testing.T) {
 	for name, tt := range map[string]struct {
 		accept   string
 		header   http.Header
@@ -188,7 +178,7 @@ func TestCompressOnlyForWhoAsks(t *testing.T) {
 				if tt.accept != "" {
 					r.Header.Set("Accept-Encoding", tt.accept)
 				}
-				require.NoError(t, httpadapter.Serve(w, r, of("a"), append(tt.opts, httpadapter.Compress())...))
+				require.NoError(t, httpadapter.Serve(w, r, of("a"), append(tt.opts, compress.Option())...))
 				assert.Equal(t, tt.encoding, w.Header().Get("Content-Encoding"))
 				assert.Equal(t, tt.vary, w.Header().Values("Vary"))
 				switch {
@@ -227,11 +217,11 @@ func TestEncodersDoNotMixStreams(t *testing.T) {
 						cancel()
 						return []byte("secret"), true, nil
 					}))
-					assert.Panics(t, func() { _ = httpadapter.Serve(w, r.WithContext(ctx), cut, httpadapter.Compress()) }) // no deadlines
+					assert.Panics(t, func() { _ = httpadapter.Serve(w, r.WithContext(ctx), cut, compress.Option()) }) // no deadlines
 					continue
 				}
 				want := strings.Repeat(fmt.Sprintf("%d of %d,", i, j), 1000)
-				assert.NoError(t, httpadapter.Serve(w, r, of(want[:10], want[10:]), httpadapter.Compress()))
+				assert.NoError(t, httpadapter.Serve(w, r, of(want[:10], want[10:]), compress.Option()))
 				got, err := io.ReadAll(decoder(t, coding, bytes.NewReader(w.Body.Bytes())))
 				assert.NoError(t, err)
 				assert.Equal(t, want, string(got))
@@ -239,4 +229,32 @@ func TestEncodersDoNotMixStreams(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// An Encoder of the standard library is flushed as those of package compress are.
+func TestContentEncodingWithGzipOfTheStandardLibrary(t *testing.T) {
+	src := newTap()
+	srv, returned := serving(t, "HTTP/1.1", src, httpadapter.ContentEncoding(httpadapter.Coding{
+		Name: "GZIP",
+		New:  func() httpadapter.Encoder { return gzip.NewWriter(io.Discard) },
+	}))
+	res := getEncoded(t, srv, "gzip, zstd")
+	assert.Equal(t, "gzip", res.Header.Get("Content-Encoding"))
+	send(t, src.chunks, "hello")
+	body := decoder(t, "gzip", res.Body)
+	got := make([]byte, 5)
+	_, err := io.ReadFull(body, got)
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(got))
+	close(src.chunks)
+	_, err = io.ReadAll(body)
+	assert.NoError(t, err)
+	assert.NoError(t, receive(t, returned, "Serve"))
+}
+
+func TestContentEncodingPanicsOnMisuse(t *testing.T) {
+	assert.PanicsWithValue(t, "httpadapter: ContentEncoding: codings must not be empty", func() { httpadapter.ContentEncoding() })
+	for _, c := range []httpadapter.Coding{{Name: "br"}, {New: func() httpadapter.Encoder { return nil }}} {
+		assert.PanicsWithValue(t, "httpadapter: ContentEncoding: a Coding must have a Name and a function New", func() { httpadapter.ContentEncoding(c) })
+	}
 }
