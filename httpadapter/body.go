@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -23,7 +24,7 @@ type BodyOption func(*bodyConfig)
 
 type bodyConfig struct {
 	w          http.ResponseWriter
-	max        int64
+	limit      int64
 	timeout    time.Duration // of one read
 	whole      time.Duration // of a run; 0 for none
 	fullDuplex bool
@@ -33,9 +34,9 @@ type bodyConfig struct {
 // MaxBytes sets how many bytes a body may have; there is no limit by default, since
 // Body keeps nothing. One byte more ends the run with status 413: before anything is
 // read if the request says its length. It panics if n is negative.
-func MaxBytes(n int64) BodyOption {
-	checkMax("MaxBytes", n)
-	return func(c *bodyConfig) { c.max = n }
+func MaxBytes(limit int64) BodyOption {
+	check.NotNegative("httpadapter: MaxBytes: limit", limit)
+	return func(c *bodyConfig) { c.limit = limit }
 }
 
 // Writer names the response to the same request: deadlines are set through it, and
@@ -51,7 +52,7 @@ func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w
 // is up to 16 KiB, and on HTTP/2 a whole frame: see MaxReadFrameSize of
 // [net/http.HTTP2Config]. It needs [Writer]. It panics if d is not positive.
 func ReadTimeout(d time.Duration) BodyOption {
-	mustBePositive("ReadTimeout: d", d)
+	check.Positive("httpadapter: ReadTimeout: d", d)
 	return func(c *bodyConfig) { c.timeout, c.needsW = d, "ReadTimeout" }
 }
 
@@ -60,7 +61,7 @@ func ReadTimeout(d time.Duration) BodyOption {
 // nobody holds a handler up by a byte now and then. What the Iteratee takes its time for
 // counts too. It needs [Writer]. It panics if d is not positive.
 func BodyTimeout(d time.Duration) BodyOption {
-	mustBePositive("BodyTimeout: d", d)
+	check.Positive("httpadapter: BodyTimeout: d", d)
 	return func(c *bodyConfig) { c.whole, c.needsW = d, "BodyTimeout" }
 }
 
@@ -72,12 +73,6 @@ func BodyTimeout(d time.Duration) BodyOption {
 // closed after the response if a run of the body has not come to its end.
 func FullDuplex() BodyOption {
 	return func(c *bodyConfig) { c.fullDuplex, c.needsW = true, "FullDuplex" }
-}
-
-func checkMax(function string, n int64) {
-	if n < 0 {
-		panic(fmt.Sprintf("httpadapter: %s: the limit must not be negative, got %d", function, n))
-	}
 }
 
 // Body returns the Enumerator of the body of r, in chunks of at most 32 KiB, each
@@ -102,7 +97,7 @@ func checkMax(function string, n int64) {
 // It is what Play's server feeds a body parser with; there a body that is cut short looks
 // like one that has ended.
 func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
-	c := bodyConfig{max: math.MaxInt64, timeout: 10 * time.Second}
+	c := bodyConfig{limit: math.MaxInt64, timeout: 10 * time.Second}
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -112,7 +107,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	if r.Body == nil {
 		return enumerator.Empty[[]byte]()
 	}
-	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
+	src := http.MaxBytesReader(c.w, r.Body, c.limit) // counts all runs together
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c, stream: streamOf(ctx)}
 		if c.whole > 0 {
@@ -122,8 +117,8 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 			b.rc = http.NewResponseController(c.w)
 			defer b.leave()
 		}
-		if r.ContentLength > c.max {
-			return iteratee.StepError(tooLarge(c.max))
+		if r.ContentLength > c.limit {
+			return iteratee.StepError(tooLong(c.limit))
 		}
 		if c.fullDuplex {
 			if err := b.rc.EnableFullDuplex(); err != nil {
@@ -220,7 +215,7 @@ func (b *body) classify(err error) error {
 	case errors.As(err, &status), errors.Is(err, http.ErrBodyReadAfterClose):
 		return err
 	case errors.As(err, &max):
-		return tooLarge(max.Limit)
+		return tooLong(max.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &StatusError{Status: http.StatusRequestTimeout, Err: fmt.Errorf("httpadapter: body: %w", err)}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &conn), b.r.Context().Err() != nil:
@@ -229,10 +224,10 @@ func (b *body) classify(err error) error {
 	return &StatusError{Status: http.StatusBadRequest, Err: fmt.Errorf("httpadapter: body: %w", err)}
 }
 
-func tooLarge(max int64) error {
+func tooLong(limit int64) error {
 	return &StatusError{
 		Status: http.StatusRequestEntityTooLarge,
-		Text:   fmt.Sprintf("the limit is %d bytes", max),
-		Err:    &http.MaxBytesError{Limit: max},
+		Text:   fmt.Sprintf("the limit is %d bytes", limit),
+		Err:    &http.MaxBytesError{Limit: limit},
 	}
 }

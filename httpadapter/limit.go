@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // ErrTooMany is what an error of [Serve] wraps when a [Limit] is reached.
@@ -29,14 +31,14 @@ var ErrDraining = errors.New("httpadapter: the server is shutting down")
 //
 // Limit panics if n is not positive.
 func Limit(n int) Option {
-	mustBePositive("Limit: n", n)
+	check.Positive("httpadapter: Limit: n", n)
 	return limit(n, func(*http.Request) string { return "" })
 }
 
 // LimitPerKey is [Limit] for the streams of each client, or whatever key makes of a
 // request: an address or a user, say. It panics if n is not positive or key is nil.
 func LimitPerKey(n int, key func(*http.Request) string) Option {
-	mustBePositive("LimitPerKey: n", n)
+	check.Positive("httpadapter: LimitPerKey: n", n)
 	if key == nil {
 		panic("httpadapter: LimitPerKey: key must not be nil")
 	}

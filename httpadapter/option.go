@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An Option changes how [Serve] and [Handler] answer. One value may be given to many
@@ -81,7 +83,7 @@ func Header(key, value string) Option {
 // does not matter. WriteTimeout panics if d is not positive: a write without a deadline
 // can wait for ever.
 func WriteTimeout(d time.Duration) Option {
-	mustBePositive("WriteTimeout: d", d)
+	check.Positive("httpadapter: WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
@@ -91,7 +93,7 @@ func WriteTimeout(d time.Duration) Option {
 // With an empty chunk a source says that nothing will follow for now: what waits leaves.
 // It panics if d is not positive.
 func FlushInterval(d time.Duration) Option {
-	mustBePositive("FlushInterval: d", d)
+	check.Positive("httpadapter: FlushInterval: d", d)
 	return func(c *config) { c.flushInterval = d }
 }
 
@@ -99,7 +101,7 @@ func FlushInterval(d time.Duration) Option {
 // [FlushInterval] at most, which is 100 ms if only FlushSize is given. With FlushSize(1)
 // each chunk leaves at once, alone. It panics if n is not positive.
 func FlushSize(n int) Option {
-	mustBePositive("FlushSize: n", n)
+	check.Positive("httpadapter: FlushSize: n", n)
 	return func(c *config) { c.flushSize = n }
 }
 
@@ -112,9 +114,7 @@ func FlushSize(n int) Option {
 // that is under a [Limit] may be quiet for four times every. It panics if every
 // is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
-	if every < 0 {
-		panic(fmt.Sprintf("httpadapter: Heartbeat: every must not be negative, got %v", every))
-	}
+	check.NotNegative("httpadapter: Heartbeat: every", every)
 	if chunk != nil && len(chunk) == 0 {
 		panic("httpadapter: Heartbeat: chunk must not be empty")
 	}
@@ -131,7 +131,7 @@ func Heartbeat(every time.Duration, chunk []byte) Option {
 // gets a new machine, come back one by one and not all at once. It panics if d is not
 // positive.
 func MaxDuration(d time.Duration) Option {
-	mustBePositive("MaxDuration: d", d)
+	check.Positive("httpadapter: MaxDuration: d", d)
 	return func(c *config) { c.maxDuration = d }
 }
 
@@ -156,12 +156,6 @@ func Logger(l *slog.Logger) Option {
 // LoggerOf returns the [Logger] that opts set: slog's default logger if they set none. It is for
 // handlers that are made of [Handler] and have something to log themselves.
 func LoggerOf(opts ...Option) *slog.Logger { return newConfig(opts).log() }
-
-func mustBePositive[N int | time.Duration](what string, n N) {
-	if n <= 0 {
-		panic(fmt.Sprintf("httpadapter: %s must be positive, got %v", what, n))
-	}
-}
 
 func mustBeName(function, key string) {
 	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

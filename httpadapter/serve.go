@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter/internal/answer"
 )
 
 // Serve drains e into the response to r, with status 200, and returns when all is
@@ -165,7 +166,7 @@ func reasonOf(err error) Reason {
 func checkFlush(w http.ResponseWriter) error {
 	for {
 		switch t := w.(type) {
-		case *answer:
+		case *answer.Writer:
 			w = t.ResponseWriter
 		case interface{ FlushError() error }, http.Flusher:
 			return nil

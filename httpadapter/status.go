@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+
+	"github.com/halley-go/halley/httpadapter/internal/answer"
 )
 
 // StatusClientClosedRequest is the status of a request whose client left before it was
@@ -66,6 +68,9 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	logFailure(r, e.Status, err)
+	if a, ok := w.(*answer.Writer); ok && a.Begun {
+		return
+	}
 	statusOf(orGone(r, err)).write(w)
 }
 

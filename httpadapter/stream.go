@@ -28,7 +28,7 @@ type stream struct {
 	*config
 	w       http.ResponseWriter
 	r       *http.Request
-	length  int64 // as the headers say, -1 if they do not
+	length  int64   // as the headers say, -1 if they do not
 	encoder Encoder // nil if the stream is not encoded
 	coding  *coding // of the encoder
 	outcome Outcome

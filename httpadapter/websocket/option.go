@@ -1,10 +1,11 @@
 package websocket
 
 import (
-	"fmt"
 	"time"
 
 	coder "github.com/coder/websocket"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An Option changes what [Handler] and [Adapter] do with a connection.
@@ -34,11 +35,11 @@ func Origins(patterns ...string) Option {
 }
 
 // MaxMessage sets how many bytes a message from the client may have, 64 KiB by default. Up to
-// two times as many are held for an Iteratee that is busy. MaxMessage panics if n is not
-// positive.
-func MaxMessage(n int64) Option {
-	mustBePositive("MaxMessage: n", n)
-	return func(c *config) { c.limit = n }
+// two times as many are held for an Iteratee that is busy. MaxMessage panics if limit is
+// not positive.
+func MaxMessage(limit int64) Option {
+	check.Positive("httpadapter/websocket: MaxMessage: limit", limit)
+	return func(c *config) { c.limit = limit }
 }
 
 // Timeout sets how long the client may take to make room for a message, and to answer a
@@ -55,7 +56,7 @@ func MaxMessage(n int64) Option {
 // Over TLS, a connection has a send buffer of 256 KiB, since progress is not seen within a
 // larger one. Timeout panics if d is not positive.
 func Timeout(d time.Duration) Option {
-	mustBePositive("Timeout: d", d)
+	check.Positive("httpadapter/websocket: Timeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
@@ -63,12 +64,6 @@ func Timeout(d time.Duration) Option {
 // default. It is not asked while a message is being written, which has its own time. Ping
 // panics if every is not positive.
 func Ping(every time.Duration) Option {
-	mustBePositive("Ping: every", every)
+	check.Positive("httpadapter/websocket: Ping: every", every)
 	return func(c *config) { c.ping = every }
-}
-
-func mustBePositive[N int64 | time.Duration](what string, n N) {
-	if n <= 0 {
-		panic(fmt.Sprintf("httpadapter/websocket: %s must be positive, got %v", what, n))
-	}
 }

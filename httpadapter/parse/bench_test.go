@@ -1,4 +1,4 @@
-package httpadapter_test
+package parse_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -20,7 +20,7 @@ import (
 func BenchmarkParse(b *testing.B) {
 	small := `{"item":"tea","n":2}`
 	upload := form(value("title", "zeros"), file("f", "zeros.bin", strings.Repeat("\x00", 16<<20)))
-	ignore := httpadapter.Multipart(httpadapter.DefaultMax, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
+	ignore := parse.Multipart(parse.DefaultMax, func(parse.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
 		return iteratee.Ignore[[]byte](), nil
 	})
 	for name, c := range map[string]struct {
@@ -28,13 +28,13 @@ func BenchmarkParse(b *testing.B) {
 		parse, byHand     func(*http.Request) error
 	}{
 		"small JSON": {small, "application/json",
-			func(r *http.Request) error { _, err := httpadapter.Parse(r, httpadapter.JSON[order](1000)); return err },
+			func(r *http.Request) error { _, err := parse.Body(r, parse.JSON[order](1000)); return err },
 			func(r *http.Request) error {
 				var o order
 				return json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1000)).Decode(&o)
 			}},
 		"16 MiB in a form": {upload, formType,
-			func(r *http.Request) error { _, err := httpadapter.Parse(r, ignore); return err },
+			func(r *http.Request) error { _, err := parse.Body(r, ignore); return err },
 			func(r *http.Request) error {
 				parts, err := r.MultipartReader()
 				var part *multipart.Part

@@ -1,4 +1,4 @@
-package httpadapter_test
+package parse_test
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -45,7 +45,7 @@ func file(field, name, content string) [2]string {
 }
 
 // inText keeps files, which only a test does.
-func inText(httpadapter.FilePart) (iteratee.Iteratee[[]byte, string], error) {
+func inText(parse.FilePart) (iteratee.Iteratee[[]byte, string], error) {
 	return iteratee.Map(iteratee.Consume[byte](), func(b []byte) string { return string(b) }), nil
 }
 
@@ -55,7 +55,7 @@ type short struct {
 	files  []string
 }
 
-func shortly(f httpadapter.MultipartForm[string]) short {
+func shortly(f parse.MultipartForm[string]) short {
 	s := short{values: f.Values}
 	for _, file := range f.Files {
 		s.files = append(s.files, file.Field+" "+file.Name+" "+file.Result)
@@ -65,7 +65,7 @@ func shortly(f httpadapter.MultipartForm[string]) short {
 
 func TestMultipart(t *testing.T) {
 	some := form(value("a", "1"), file("f", "x.txt", "hello"), value("b", ""), value("a", "2\r\n--X"), file("g", "y", ""))
-	check(t, iteratee.Map(httpadapter.Multipart(20, inText), shortly), map[string]parse[short]{
+	check(t, iteratee.Map(parse.Multipart(20, inText), shortly), map[string]row[short]{
 		"some":              {formType, some, short{url.Values{"a": {"1", "2\r\n--X"}, "b": {""}}, []string{"f x.txt hello", "g y "}}, 0},
 		"nothing":           {formType, form(), short{values: url.Values{}}, 0},
 		"around it":         {formType, "before\r\n" + some + "after", short{url.Values{"a": {"1", "2\r\n--X"}, "b": {""}}, []string{"f x.txt hello", "g y "}}, 0},
@@ -99,21 +99,21 @@ func TestMultipart(t *testing.T) {
 func TestMultipartThatIsCutShort(t *testing.T) {
 	body := form(value("a", "1"), file("f", "x.txt", "hello"), file("f", "y.txt", "again"))
 	dir := t.TempDir()
-	parser := httpadapter.Multipart(100, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, httpadapter.SavedFile], error) {
-		return httpadapter.ToTempFile(dir), nil
+	parser := parse.Multipart(100, func(parse.FilePart) (iteratee.Iteratee[[]byte, parse.SavedFile], error) {
+		return parse.ToTempFile(dir), nil
 	})
 	for n := range len(body) - 2 { // after the last boundary there may be anything
-		_, err := httpadapter.Parse(post(strings.NewReader(body[:n]), formType), parser)
+		_, err := parse.Body(post(strings.NewReader(body[:n]), formType), parser)
 		statusIs(t, 400, err)
-		_, err = httpadapter.Parse(post(io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)), formType), parser)
+		_, err = parse.Body(post(io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)), formType), parser)
 		statusIs(t, 400, err)
 		require.Empty(t, ls(t, dir), n)
 	}
-	_, err := httpadapter.Parse(post(io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)), formType), parser)
+	_, err := parse.Body(post(io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)), formType), parser)
 	statusIs(t, 400, err)
 	require.Empty(t, ls(t, dir), "a body that is cut after the last boundary")
 
-	saved, err := httpadapter.Parse(post(strings.NewReader(body), formType), parser)
+	saved, err := parse.Body(post(strings.NewReader(body), formType), parser)
 	require.NoError(t, err)
 	require.Len(t, saved.Files, 2)
 	content, err := os.ReadFile(saved.Files[1].Result.Name)
@@ -150,7 +150,7 @@ func TestMultipartBombs(t *testing.T) {
 				read += n
 				return n, err
 			}}
-			_, err := httpadapter.Parse(post(counting, formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+			_, err := parse.Body(post(counting, formType), parse.Multipart(parse.DefaultMax, inText))
 			statusIs(t, c.status, err)
 			assert.LessOrEqual(t, read, c.read)
 		})
@@ -160,15 +160,15 @@ func TestMultipartBombs(t *testing.T) {
 	for i := range parts {
 		parts[i] = value("a", "")
 	}
-	_, err := httpadapter.Parse(post(strings.NewReader(form(parts...)), formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+	_, err := parse.Body(post(strings.NewReader(form(parts...)), formType), parse.Multipart(parse.DefaultMax, inText))
 	statusIs(t, 413, err)
-	_, err = httpadapter.Parse(post(strings.NewReader(form(parts[1:]...)), formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+	_, err = parse.Body(post(strings.NewReader(form(parts[1:]...)), formType), parse.Multipart(parse.DefaultMax, inText))
 	require.NoError(t, err)
 
 	const most = 8<<10 - len("Content-Disposition"+`form-data; name="a"`+"X")
 	for more, status := range []int{0, 413} {
 		part := [2]string{value("a", "")[0] + "\nX: " + strings.Repeat("y", most+more), "1"}
-		_, err = httpadapter.Parse(post(strings.NewReader(form(part)), formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+		_, err = parse.Body(post(strings.NewReader(form(part)), formType), parse.Multipart(parse.DefaultMax, inText))
 		statusIs(t, status, err)
 	}
 }
@@ -180,16 +180,16 @@ func TestMultipartFieldsOfAHeader(t *testing.T) {
 		for i := range fields - 2 { // two are there
 			part[0] += fmt.Sprintf("\nX%d:", i)
 		}
-		_, err := httpadapter.Parse(post(strings.NewReader(form(part)), formType), httpadapter.Multipart(httpadapter.DefaultMax, inText))
+		_, err := parse.Body(post(strings.NewReader(form(part)), formType), parse.Multipart(parse.DefaultMax, inText))
 		statusIs(t, status, err)
 	}
 }
 
 func TestMultipartFiles(t *testing.T) {
 	body := form(file("f", "x.txt", "hello"), value("a", "1"), file("f", "y.txt", strings.Repeat("y", 100_000)), value("b", "2"))
-	type heads = []httpadapter.FilePart
+	type heads = []parse.FilePart
 	var seen heads
-	done, err := httpadapter.Parse(post(unsized(body), formType), httpadapter.Multipart(100, func(p httpadapter.FilePart) (iteratee.Iteratee[[]byte, *[]byte], error) {
+	done, err := parse.Body(post(unsized(body), formType), parse.Multipart(100, func(p parse.FilePart) (iteratee.Iteratee[[]byte, *[]byte], error) {
 		seen = append(seen, p)
 		return iteratee.Head[[]byte](), nil
 	}))
@@ -202,30 +202,30 @@ func TestMultipartFiles(t *testing.T) {
 	assert.Equal(t, heads{{"f", "x.txt", header("x.txt")}, {"f", "y.txt", header("y.txt")}}, seen)
 	assert.Equal(t, seen[1], done.Files[1].FilePart)
 
-	_, err = httpadapter.Parse(post(unsized(body), formType), httpadapter.Multipart(100, func(p httpadapter.FilePart) (iteratee.Iteratee[[]byte, string], error) {
+	_, err = parse.Body(post(unsized(body), formType), parse.Multipart(100, func(p parse.FilePart) (iteratee.Iteratee[[]byte, string], error) {
 		it, err := inText(p)
-		return httpadapter.MaxLength(10, it), err
+		return parse.MaxLength(it, 10), err
 	}))
 	statusIs(t, 413, err)
 	for name, it := range map[string]iteratee.Iteratee[[]byte, string]{
 		"at once": iteratee.Error[[]byte, string](errBoom, iteratee.Empty[[]byte]()),
 		"later":   iteratee.FoldM("", func(context.Context, string, []byte) (string, error) { return "", errBoom }),
 	} {
-		_, err = httpadapter.Parse(post(unsized(body), formType), httpadapter.Multipart(100, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, string], error) { return it, nil }))
+		_, err = parse.Body(post(unsized(body), formType), parse.Multipart(100, func(parse.FilePart) (iteratee.Iteratee[[]byte, string], error) { return it, nil }))
 		assert.Equal(t, errBoom, err, name)
 	}
 	assert.PanicsWithValue(t, "boom", func() {
-		_, _ = httpadapter.Parse(post(unsized(body), formType), httpadapter.Multipart(100, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, string], error) { panic("boom") }))
+		_, _ = parse.Body(post(unsized(body), formType), parse.Multipart(100, func(parse.FilePart) (iteratee.Iteratee[[]byte, string], error) { panic("boom") }))
 	})
 
-	_, err = httpadapter.Parse(post(unsized(body), formType), httpadapter.Multipart(100, httpadapter.NoFiles))
+	_, err = parse.Body(post(unsized(body), formType), parse.Multipart(100, parse.NoFiles))
 	statusIs(t, 415, err)
-	values, err := httpadapter.Parse(post(unsized(form(value("a", "1"))), formType), httpadapter.Multipart(100, httpadapter.NoFiles))
+	values, err := parse.Body(post(unsized(form(value("a", "1"))), formType), parse.Multipart(100, parse.NoFiles))
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"a": {"1"}}, values.Values)
 
-	assert.PanicsWithValue(t, "httpadapter: Multipart: the limit must not be negative, got -1", func() { httpadapter.Multipart(-1, inText) })
-	assert.PanicsWithValue(t, "httpadapter: Multipart: file must not be nil; NoFiles refuses files", func() { httpadapter.Multipart[int](1, nil) })
+	assert.PanicsWithValue(t, "httpadapter/parse: Multipart: limit must not be negative, got -1", func() { parse.Multipart(-1, inText) })
+	assert.PanicsWithValue(t, "httpadapter/parse: Multipart: file must not be nil; NoFiles refuses files", func() { parse.Multipart[int](1, nil) })
 }
 
 // The Iteratee of a file gets a chunk before the next one is asked for.
@@ -240,7 +240,7 @@ func TestMultipartHasBackpressure(t *testing.T) {
 		}
 		return n, nil
 	}}
-	_, err := httpadapter.Parse(post(src, formType), httpadapter.Multipart(100, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, int], error) {
+	_, err := parse.Body(post(src, formType), parse.Multipart(100, func(parse.FilePart) (iteratee.Iteratee[[]byte, int], error) {
 		return iteratee.Fold(0, func(n int, chunk []byte) int {
 			got += len(chunk)
 			assert.Less(t, sent-got, 64<<10)
@@ -255,8 +255,8 @@ func TestMultipartHasBackpressure(t *testing.T) {
 func TestMultipartThatIsStopped(t *testing.T) {
 	body := form(value("a", "1"), file("f", "x", strings.Repeat("x", 100_000)))
 	dir := t.TempDir()
-	parser := httpadapter.Multipart(100, func(httpadapter.FilePart) (iteratee.Iteratee[[]byte, httpadapter.SavedFile], error) {
-		return httpadapter.ToTempFile(dir), nil
+	parser := parse.Multipart(100, func(parse.FilePart) (iteratee.Iteratee[[]byte, parse.SavedFile], error) {
+		return parse.ToTempFile(dir), nil
 	})
 	for _, n := range []int{0, 10, 100, 1000, 50_000} {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -264,7 +264,7 @@ func TestMultipartThatIsStopped(t *testing.T) {
 			cancel(errBoom)
 			return 0, nil
 		}}), formType).WithContext(ctx)
-		_, err := httpadapter.Parse(r, parser)
+		_, err := parse.Body(r, parser)
 		assert.ErrorIs(t, err, errBoom)
 		assert.Empty(t, ls(t, dir))
 	}
@@ -275,11 +275,11 @@ func TestMultipartOfAClient(t *testing.T) {
 	const size = 64 << 20
 	dir := t.TempDir()
 	var most uint64
-	srv := start(t, "HTTP/1.1", httpadapter.Action(
-		httpadapter.Multipart(httpadapter.DefaultMax, func(p httpadapter.FilePart) (iteratee.Iteratee[[]byte, httpadapter.SavedFile], error) {
-			return httpadapter.ToFile(filepath.Join(dir, p.Name)), nil
+	srv := serve(t, parse.Action(
+		parse.Multipart(parse.DefaultMax, func(p parse.FilePart) (iteratee.Iteratee[[]byte, parse.SavedFile], error) {
+			return parse.ToFile(filepath.Join(dir, p.Name)), nil
 		}),
-		func(w http.ResponseWriter, r *http.Request, f httpadapter.MultipartForm[httpadapter.SavedFile]) error {
+		func(w http.ResponseWriter, r *http.Request, f parse.MultipartForm[parse.SavedFile]) error {
 			var m runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&m)
@@ -329,7 +329,7 @@ func FuzzMultipartDoesNotMindChunks(f *testing.F) {
 		if bytes.Count(body, []byte("\n")) > 10_000 || len(body) > maxFuzzed {
 			t.Skip("what is too large is refused after reading more or less of it")
 		}
-		same(t, iteratee.Map(httpadapter.Multipart(20, inText), shortly), formType, body, size)
+		same(t, iteratee.Map(parse.Multipart(20, inText), shortly), formType, body, size)
 	})
 }
 

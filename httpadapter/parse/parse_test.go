@@ -1,10 +1,9 @@
-package httpadapter_test
+package parse_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -31,20 +31,20 @@ type order struct {
 	N    int    `json:"n"`
 }
 
-// A parse is one row of the tables of parsers.
-type parse[A any] struct {
+// A row is one row of the tables of parsers.
+type row[A any] struct {
 	contentType, body string
 	want              A
 	status            int
 }
 
 // check parses each body in one piece and byte by byte, with and without a length.
-func check[A any](t *testing.T, parser iteratee.Iteratee[[]byte, A], table map[string]parse[A]) {
+func check[A any](t *testing.T, parser iteratee.Iteratee[[]byte, A], table map[string]row[A]) {
 	t.Helper()
 	for name, c := range table {
 		t.Run(name, func(t *testing.T) {
 			for _, body := range []io.Reader{strings.NewReader(c.body), unsized(c.body), iotest.OneByteReader(strings.NewReader(c.body))} {
-				got, err := httpadapter.Parse(post(body, c.contentType), parser)
+				got, err := parse.Body(post(body, c.contentType), parser)
 				statusIs(t, c.status, err)
 				assert.Equal(t, c.want, got)
 			}
@@ -53,7 +53,7 @@ func check[A any](t *testing.T, parser iteratee.Iteratee[[]byte, A], table map[s
 }
 
 func TestText(t *testing.T) {
-	check(t, httpadapter.Text(10), map[string]parse[string]{
+	check(t, parse.Text(10), map[string]row[string]{
 		"ASCII":                  {"text/plain", "hello", "hello", 0},
 		"nothing":                {"text/plain", "", "", 0},
 		"ISO-8859-1 by default":  {"text/plain", "b\xe4r", "bär", 0},
@@ -76,7 +76,7 @@ func TestText(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	check(t, httpadapter.JSON[order](30), map[string]parse[order]{
+	check(t, parse.JSON[order](30), map[string]row[order]{
 		"an object":       {"application/json", `{"item":"tea","n":2}`, order{"tea", 2}, 0},
 		"text/json":       {"text/json", `{"n":1}`, order{N: 1}, 0},
 		"+json":           {"application/vnd.halley+json; x=y", `{"n":1}`, order{N: 1}, 0},
@@ -96,14 +96,14 @@ func TestJSON(t *testing.T) {
 		"said too often":  {"application/json; a=b; a=c", `{}`, order{}, 415},
 	})
 
-	_, err := httpadapter.Parse(post(unsized(`{"n":"two"}`), "application/json"), httpadapter.JSON[order](30))
+	_, err := parse.Body(post(unsized(`{"n":"two"}`), "application/json"), parse.JSON[order](30))
 	statusIs(t, 400, err)
 	var wrong *json.UnmarshalTypeError
 	require.ErrorAs(t, err, &wrong)
 	assert.Equal(t, "n", wrong.Field)
 
 	for _, open := range []string{"[", `{"a":`} {
-		_, err := httpadapter.Parse(post(strings.NewReader(strings.Repeat(open, 100_000)), "application/json"), httpadapter.JSON[any](1<<20))
+		_, err := parse.Body(post(strings.NewReader(strings.Repeat(open, 100_000)), "application/json"), parse.JSON[any](1<<20))
 		statusIs(t, 400, err)
 		assert.ErrorContains(t, err, "max depth")
 	}
@@ -111,7 +111,7 @@ func TestJSON(t *testing.T) {
 
 func TestForm(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"
-	check(t, httpadapter.Form(20), map[string]parse[url.Values]{
+	check(t, parse.Form(20), map[string]row[url.Values]{
 		"some":          {form, "a=1&b=2&a=%C3%A4+x", url.Values{"a": {"1", "ä x"}, "b": {"2"}}, 0},
 		"nothing":       {form, "", url.Values{}, 0},
 		"UTF-8":         {form + "; charset=utf-8", "a=ä", url.Values{"a": {"ä"}}, 0},
@@ -123,13 +123,13 @@ func TestForm(t *testing.T) {
 		"no type given": {"", "a=1", nil, 415},
 	})
 	many := strings.Repeat("a&", 20_000)
-	_, err := httpadapter.Parse(post(strings.NewReader(many), form), httpadapter.Form(1<<20))
+	_, err := parse.Body(post(strings.NewReader(many), form), parse.Form(1<<20))
 	statusIs(t, 400, err)
 }
 
 func TestJSONLines(t *testing.T) {
 	const lines = "application/x-ndjson"
-	check(t, httpadapter.JSONLines(20, iteratee.Collect[order]()), map[string]parse[[]order]{
+	check(t, parse.JSONLines(iteratee.Collect[order](), 20), map[string]row[[]order]{
 		"some":             {lines, `{"n":1}` + "\n\n" + `{"item":"tea"}` + "\r\n", []order{{N: 1}, {Item: "tea"}}, 0},
 		"no last line end": {"application/jsonl; charset=utf-8", `{"n":1}`, []order{{N: 1}}, 0},
 		"nothing":          {"application/ndjson", "", nil, 0},
@@ -142,26 +142,26 @@ func TestJSONLines(t *testing.T) {
 		"another charset":  {lines + "; charset=utf-16", "{}", nil, 415},
 		"another type":     {"application/json", "{}", nil, 415},
 	})
-	check(t, httpadapter.Tolerant(httpadapter.JSONLines(20, iteratee.Collect[int]())), map[string]parse[[]int]{"no type": {"", "1\n2", []int{1, 2}, 0}})
+	check(t, parse.Tolerant(parse.JSONLines(iteratee.Collect[int](), 20)), map[string]row[[]int]{"no type": {"", "1\n2", []int{1, 2}, 0}})
 
 	var got []order
-	parser := httpadapter.JSONLines(20, iteratee.ForEach(func(_ context.Context, o order) error {
+	parser := parse.JSONLines(iteratee.ForEach(func(_ context.Context, o order) error {
 		if got = append(got, o); o.N == 3 {
 			return errBoom
 		}
 		return nil
-	}))
-	_, err := httpadapter.Parse(post(unsized("{\"n\":1}\n{\"n\":2}\nno\n"), lines), parser)
+	}), 20)
+	_, err := parse.Body(post(unsized("{\"n\":1}\n{\"n\":2}\nno\n"), lines), parser)
 	statusIs(t, 400, err)
 	assert.ErrorContains(t, err, "400 Bad Request: line 3")
 	assert.Len(t, got, 2, "the lines before")
-	_, err = httpadapter.Parse(post(unsized(`{"n":3}`), lines), parser)
+	_, err = parse.Body(post(unsized(`{"n":3}`), lines), parser)
 	assert.Equal(t, errBoom, err)
-	assert.PanicsWithValue(t, "httpadapter: JSONLines: maxLine must be positive, got 0", func() { httpadapter.JSONLines(0, iteratee.Ignore[any]()) })
+	assert.PanicsWithValue(t, "httpadapter/parse: JSONLines: limit must be positive, got 0", func() { parse.JSONLines(iteratee.Ignore[any](), 0) })
 }
 
 func TestBytes(t *testing.T) {
-	check(t, httpadapter.Bytes(3), map[string]parse[[]byte]{
+	check(t, parse.Bytes(3), map[string]row[[]byte]{
 		"some":    {"application/x-whatever", "\x00ab", []byte("\x00ab"), 0},
 		"no type": {"", "ab", []byte("ab"), 0},
 		"nothing": {"", "", nil, 0},
@@ -170,21 +170,21 @@ func TestBytes(t *testing.T) {
 }
 
 func TestTolerant(t *testing.T) {
-	check(t, httpadapter.Tolerant(httpadapter.JSON[order](30)), map[string]parse[order]{
+	check(t, parse.Tolerant(parse.JSON[order](30)), map[string]row[order]{
 		"no type":      {"", `{"n":1}`, order{N: 1}, 0},
 		"another type": {"text/plain", `{"n":1}`, order{N: 1}, 0},
 		"no JSON":      {"", `{`, order{}, 400},
 	})
-	check(t, httpadapter.Tolerant(httpadapter.Text(10)), map[string]parse[string]{
+	check(t, parse.Tolerant(parse.Text(10)), map[string]row[string]{
 		"no type":         {"", "b\xe4r", "bär", 0},
 		"the charset":     {"text/html; charset=utf-8", "bär", "bär", 0},
 		"unknown charset": {"text/html; charset=klingon", "bär", "", 415},
 	})
-	check(t, httpadapter.Tolerant(httpadapter.Form(10)), map[string]parse[url.Values]{"no type": {"", "a=1", url.Values{"a": {"1"}}, 0}})
+	check(t, parse.Tolerant(parse.Form(10)), map[string]row[url.Values]{"no type": {"", "a=1", url.Values{"a": {"1"}}, 0}})
 }
 
 func TestMaxLength(t *testing.T) {
-	check(t, httpadapter.MaxLength(3, iteratee.Consume[byte]()), map[string]parse[[]byte]{
+	check(t, parse.MaxLength(iteratee.Consume[byte](), 3), map[string]row[[]byte]{
 		"nothing":      {"", "", nil, 0},
 		"at the limit": {"", "abc", []byte("abc"), 0},
 		"over it":      {"", "abcd", nil, 413},
@@ -195,23 +195,23 @@ func TestMaxLength(t *testing.T) {
 		e, _ := in.El()
 		return iteratee.Done(string(e[:1]), iteratee.El(e[1:]))
 	})
-	both := iteratee.FlatMap(httpadapter.MaxLength(2, two), func(first string) iteratee.Iteratee[[]byte, []string] {
+	both := iteratee.FlatMap(parse.MaxLength(two, 2), func(first string) iteratee.Iteratee[[]byte, []string] {
 		return iteratee.Map(iteratee.Consume[byte](), func(rest []byte) []string { return []string{first, string(rest)} })
 	})
-	got, err := httpadapter.Parse(post(strings.NewReader("abcd"), ""), both)
+	got, err := parse.Body(post(strings.NewReader("abcd"), ""), both)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "bcd"}, got)
 }
 
 func TestLimitsMustNotBeNegative(t *testing.T) {
 	for name, build := range map[string]func(){
-		"Bytes":     func() { httpadapter.Bytes(-1) },
-		"Text":      func() { httpadapter.Text(-1) },
-		"JSON":      func() { httpadapter.JSON[any](-1) },
-		"Form":      func() { httpadapter.Form(-1) },
-		"MaxLength": func() { httpadapter.MaxLength(-1, iteratee.Consume[byte]()) },
+		"Bytes":     func() { parse.Bytes(-1) },
+		"Text":      func() { parse.Text(-1) },
+		"JSON":      func() { parse.JSON[any](-1) },
+		"Form":      func() { parse.Form(-1) },
+		"MaxLength": func() { parse.MaxLength(iteratee.Consume[byte](), -1) },
 	} {
-		assert.PanicsWithValue(t, "httpadapter: "+name+": the limit must not be negative, got -1", build)
+		assert.PanicsWithValue(t, "httpadapter/parse: "+name+": limit must not be negative, got -1", build)
 	}
 }
 
@@ -221,17 +221,17 @@ func TestRefusedBodiesAreNotRead(t *testing.T) {
 		contentType string
 		parser      iteratee.Iteratee[[]byte, string]
 	}{
-		"too long, text":  {"text/plain", httpadapter.Text(4)},
-		"too long, JSON":  {"application/json", httpadapter.JSON[string](4)},
-		"too long, bytes": {"", iteratee.Map(httpadapter.Bytes(4), func([]byte) string { return "" })},
-		"the wrong type":  {"text/html", httpadapter.Text(10)},
-		"using": {"", httpadapter.Using(func(*http.Request) (it iteratee.Iteratee[[]byte, string], err error) {
+		"too long, text":  {"text/plain", parse.Text(4)},
+		"too long, JSON":  {"application/json", parse.JSON[string](4)},
+		"too long, bytes": {"", iteratee.Map(parse.Bytes(4), func([]byte) string { return "" })},
+		"the wrong type":  {"text/html", parse.Text(10)},
+		"using": {"", parse.Using(func(*http.Request) (it iteratee.Iteratee[[]byte, string], err error) {
 			return it, &httpadapter.StatusError{Status: 403}
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := strings.NewReader("hello")
-			_, err := httpadapter.Parse(post(body, c.contentType), c.parser)
+			_, err := parse.Body(post(body, c.contentType), c.parser)
 			require.Error(t, err)
 			assert.Equal(t, 5, body.Len())
 		})
@@ -239,17 +239,17 @@ func TestRefusedBodiesAreNotRead(t *testing.T) {
 }
 
 func TestUsing(t *testing.T) {
-	either := httpadapter.Using(func(r *http.Request) (iteratee.Iteratee[[]byte, any], error) {
+	either := parse.Using(func(r *http.Request) (iteratee.Iteratee[[]byte, any], error) {
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "text/") {
-			return iteratee.Map(httpadapter.Text(10), func(s string) any { return s }), nil
+			return iteratee.Map(parse.Text(10), func(s string) any { return s }), nil
 		}
-		return httpadapter.JSON[any](10), nil
+		return parse.JSON[any](10), nil
 	})
 	var wg sync.WaitGroup
 	for range 10 { // a recipe
 		for contentType, want := range map[string]any{"text/plain": "12", "application/json": 12.0} {
 			wg.Go(func() {
-				got, err := httpadapter.Parse(post(strings.NewReader("12"), contentType), either)
+				got, err := parse.Body(post(strings.NewReader("12"), contentType), either)
 				assert.NoError(t, err)
 				assert.Equal(t, want, got)
 			})
@@ -258,30 +258,30 @@ func TestUsing(t *testing.T) {
 	wg.Wait()
 
 	_, err := enumerator.Run(t.Context(), enumerator.Of([]byte("12")), either)
-	assert.EqualError(t, err, "httpadapter: this parser needs a request: run it with Parse")
-	assert.PanicsWithValue(t, "httpadapter: Using: choose must not be nil", func() { httpadapter.Using[any](nil) })
+	assert.EqualError(t, err, "httpadapter/parse: this parser needs a request: run it with Body or Action")
+	assert.PanicsWithValue(t, "httpadapter/parse: Using: choose must not be nil", func() { parse.Using[any](nil) })
 }
 
 func TestParseTakesAnyIteratee(t *testing.T) {
-	head, err := httpadapter.Parse(post(strings.NewReader("hello"), ""), iteratee.Head[[]byte]())
+	head, err := parse.Body(post(strings.NewReader("hello"), ""), iteratee.Head[[]byte]())
 	require.NoError(t, err)
 	assert.Equal(t, "hello", string(*head))
-	_, err = httpadapter.Parse(post(strings.NewReader("hello"), ""), iteratee.Error[[]byte, int](errBoom, iteratee.Empty[[]byte]()))
+	_, err = parse.Body(post(strings.NewReader("hello"), ""), iteratee.Error[[]byte, int](errBoom, iteratee.Empty[[]byte]()))
 	assert.Equal(t, errBoom, err)
 
-	valid := iteratee.MapM(httpadapter.JSON[order](100), func(_ context.Context, o order) (order, error) {
+	valid := iteratee.MapM(parse.JSON[order](100), func(_ context.Context, o order) (order, error) {
 		if o.N < 1 {
 			return o, &httpadapter.StatusError{Status: 422, Text: "n must be positive"}
 		}
 		return o, nil
 	})
-	_, err = httpadapter.Parse(post(strings.NewReader(`{"n":0}`), "application/json"), valid)
+	_, err = parse.Body(post(strings.NewReader(`{"n":0}`), "application/json"), valid)
 	statusIs(t, 422, err)
 	assert.EqualError(t, err, "422 Unprocessable Entity: n must be positive")
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errBoom)
-	_, err = httpadapter.Parse(post(strings.NewReader(`{"n":1}`), "application/json").WithContext(ctx), valid)
+	_, err = parse.Body(post(strings.NewReader(`{"n":1}`), "application/json").WithContext(ctx), valid)
 	assert.ErrorIs(t, err, errBoom)
 }
 
@@ -298,33 +298,33 @@ func ls(t *testing.T, dir string) (names []string) {
 func TestToFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "upload")
-	file, err := httpadapter.Parse(post(iotest.OneByteReader(strings.NewReader("hello")), ""), httpadapter.ToFile(name))
+	file, err := parse.Body(post(iotest.OneByteReader(strings.NewReader("hello")), ""), parse.ToFile(name))
 	require.NoError(t, err)
-	assert.Equal(t, httpadapter.SavedFile{Name: name, Size: 5}, file)
+	assert.Equal(t, parse.SavedFile{Name: name, Size: 5}, file)
 	content, err := os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "hello", string(content))
 
-	_, err = httpadapter.Parse(post(strings.NewReader("again"), ""), httpadapter.ToFile(name))
+	_, err = parse.Body(post(strings.NewReader("again"), ""), parse.ToFile(name))
 	assert.ErrorIs(t, err, fs.ErrExist)
 	content, err = os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "hello", string(content), "what is there stays")
 
-	empty, err := httpadapter.Parse(post(strings.NewReader(""), ""), httpadapter.ToFile(filepath.Join(dir, "empty")))
+	empty, err := parse.Body(post(strings.NewReader(""), ""), parse.ToFile(filepath.Join(dir, "empty")))
 	require.NoError(t, err)
 	assert.Zero(t, empty.Size)
 	assert.Equal(t, []string{"empty", "upload"}, ls(t, dir))
-	_, err = httpadapter.Parse(post(strings.NewReader(""), ""), httpadapter.ToFile(filepath.Join(dir, "no", "folder")))
+	_, err = parse.Body(post(strings.NewReader(""), ""), parse.ToFile(filepath.Join(dir, "no", "folder")))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestToTempFile(t *testing.T) {
 	dir := t.TempDir()
-	save := httpadapter.ToTempFile(dir)
+	save := parse.ToTempFile(dir)
 	one, err := enumerator.Run(t.Context(), enumerator.Of([]byte("one")), save)
 	require.NoError(t, err, "without a request")
-	two, err := httpadapter.Parse(post(strings.NewReader("2"), ""), save)
+	two, err := parse.Body(post(strings.NewReader("2"), ""), save)
 	require.NoError(t, err)
 	assert.NotEqual(t, one.Name, two.Name)
 	assert.Len(t, ls(t, dir), 2)
@@ -335,22 +335,22 @@ func TestToTempFile(t *testing.T) {
 // However a run ends, there is no half of a file, and none that nobody knows.
 func TestFilesOfARunThatFails(t *testing.T) {
 	dir := t.TempDir()
-	save := httpadapter.ToTempFile(dir)
+	save := parse.ToTempFile(dir)
 	cut := io.MultiReader(strings.NewReader("hello"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	_, err := httpadapter.Parse(post(cut, ""), save)
+	_, err := parse.Body(post(cut, ""), save)
 	statusIs(t, 400, err)
-	_, err = httpadapter.Parse(post(unsized("hello"), ""), httpadapter.MaxLength(4, save))
+	_, err = parse.Body(post(unsized("hello"), ""), parse.MaxLength(save, 4))
 	statusIs(t, 413, err)
 
 	complete := 0
-	_, err = httpadapter.Parse(post(strings.NewReader("hello"), ""), iteratee.MapM(save, func(_ context.Context, f httpadapter.SavedFile) (int, error) {
+	_, err = parse.Body(post(strings.NewReader("hello"), ""), iteratee.MapM(save, func(_ context.Context, f parse.SavedFile) (int, error) {
 		complete = len(ls(t, dir))
 		return 0, errBoom
 	}))
 	assert.Equal(t, errBoom, err)
 	assert.Equal(t, 1, complete)
 	assert.Panics(t, func() {
-		_, _ = httpadapter.Parse(post(strings.NewReader("hello"), ""), iteratee.Map(save, func(f httpadapter.SavedFile) int { panic("boom") }))
+		_, _ = parse.Body(post(strings.NewReader("hello"), ""), iteratee.Map(save, func(f parse.SavedFile) int { panic("boom") }))
 	})
 	assert.Panics(t, func() {
 		_, _ = enumerator.Run(t.Context(), enumerator.Of([]byte("a")).AndThen(enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) { panic("boom") })), save)
@@ -358,49 +358,14 @@ func TestFilesOfARunThatFails(t *testing.T) {
 	assert.Empty(t, ls(t, dir))
 }
 
-func TestStatusError(t *testing.T) {
-	assert.EqualError(t, &httpadapter.StatusError{Status: 404}, "404 Not Found")
-	assert.EqualError(t, &httpadapter.StatusError{Status: 400, Text: "no", Err: errBoom}, "400 Bad Request: no: "+errBoom.Error())
-	assert.ErrorIs(t, &httpadapter.StatusError{Status: 400, Err: errBoom}, errBoom)
-}
-
-// The client is told a status and a text that is meant for it; the log, the cause.
-func TestError(t *testing.T) {
-	for name, c := range map[string]struct {
-		err    error
-		status int
-		answer string
-		logged string
-	}{
-		"any error":     {errBoom, 500, "Internal Server Error\n", "ERROR"},
-		"a status":      {&httpadapter.StatusError{Status: 400, Err: errBoom}, 400, "Bad Request\n", "INFO"},
-		"and a text":    {&httpadapter.StatusError{Status: 422, Text: "n must be positive", Err: errBoom}, 422, "Unprocessable Entity: n must be positive\n", "INFO"},
-		"wrapped":       {errors.Join(errBoom, &httpadapter.StatusError{Status: 503}), 503, "Service Unavailable\n", "ERROR"},
-		"has gone away": {&httpadapter.StatusError{Status: 400, Err: httpadapter.ErrClientGone}, 400, "Bad Request\n", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			logged := probe.Logs(t)
-			w := httptest.NewRecorder()
-			httpadapter.Error(w, httptest.NewRequest("PUT", "/order", nil), c.err)
-			assert.Equal(t, c.status, w.Code)
-			assert.Equal(t, c.answer, w.Body.String())
-			assert.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
-			if c.logged == "" {
-				assert.Empty(t, logged())
-				return
-			}
-			assert.Contains(t, logged(), "level="+c.logged)
-			assert.Contains(t, logged(), "method=PUT path=/order")
-			if c.err == errBoom {
-				assert.Contains(t, logged(), errBoom.Error())
-			}
-		})
-	}
+// failing is a stream that fails at once.
+func failing() enumerator.Enumerator[[]byte] {
+	return enumerator.Defer(func(context.Context) (none enumerator.Enumerator[[]byte], err error) { return none, errBoom })
 }
 
 func TestAction(t *testing.T) {
 	logged := probe.Logs(t)
-	action := httpadapter.Action(httpadapter.JSON[order](100), func(w http.ResponseWriter, r *http.Request, o order) error {
+	action := parse.Action(parse.JSON[order](100), func(w http.ResponseWriter, r *http.Request, o order) error {
 		switch o.Item {
 		case "status":
 			return &httpadapter.StatusError{Status: 404, Text: "no such item", Err: errBoom}
@@ -419,13 +384,13 @@ func TestAction(t *testing.T) {
 			w.WriteHeader(http.StatusEarlyHints)
 			return errBoom
 		case "stream":
-			return httpadapter.Serve(w, r, of("a", "b"))
+			return httpadapter.Serve(w, r, enumerator.Of([]byte("a"), []byte("b")))
 		case "broken stream":
-			return httpadapter.Serve(w, r, failing(errBoom))
+			return httpadapter.Serve(w, r, failing())
 		}
 		return json.NewEncoder(w).Encode(o)
 	})
-	srv := start(t, "HTTP/1.1", action)
+	srv := serve(t, action)
 	for body, want := range map[string]struct {
 		status int
 		answer string
@@ -458,9 +423,9 @@ func TestAction(t *testing.T) {
 	assert.Equal(t, 415, res.StatusCode)
 
 	answer := httptest.NewRecorder()
-	action.ServeHTTP(noUnwrap{answer}, post(strings.NewReader(`{"item":"stream"}`), "application/json"))
+	action.ServeHTTP(struct{ http.ResponseWriter }{answer}, post(strings.NewReader(`{"item":"stream"}`), "application/json"))
 	assert.Equal(t, 500, answer.Code, "a writer that hides flushing")
-	assert.PanicsWithValue(t, "httpadapter: Action: f must not be nil", func() { httpadapter.Action[[]byte](httpadapter.Bytes(1), nil) })
+	assert.PanicsWithValue(t, "httpadapter/parse: Action: f must not be nil", func() { parse.Action[[]byte](parse.Bytes(1), nil) })
 }
 
 func FuzzParsersDoNotMindChunks(f *testing.F) {
@@ -471,11 +436,11 @@ func FuzzParsersDoNotMindChunks(f *testing.F) {
 	f.Add("application/x-www-form-urlencoded", []byte("a=1&b=%zz"), uint8(4))
 	f.Add("application/x-www-form-urlencoded; charset=none", bytes.Repeat([]byte("a"), 41), uint8(4))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte, size uint8) {
-		same(t, httpadapter.JSON[any](40), contentType, body, size)
-		same(t, httpadapter.Text(40), contentType, body, size)
-		same(t, httpadapter.Form(40), contentType, body, size)
-		same(t, httpadapter.Tolerant(httpadapter.JSONLines(10, iteratee.Collect[any]())), contentType, body, size)
-		same(t, httpadapter.MaxLength(10, iteratee.Consume[byte]()), contentType, body, size)
+		same(t, parse.JSON[any](40), contentType, body, size)
+		same(t, parse.Text(40), contentType, body, size)
+		same(t, parse.Form(40), contentType, body, size)
+		same(t, parse.Tolerant(parse.JSONLines(iteratee.Collect[any](), 10)), contentType, body, size)
+		same(t, parse.MaxLength(iteratee.Consume[byte](), 10), contentType, body, size)
 	})
 }
 
@@ -484,7 +449,7 @@ func FuzzParsersDoNotMindChunks(f *testing.F) {
 func same[A any](t *testing.T, parser iteratee.Iteratee[[]byte, A], contentType string, body []byte, size uint8) {
 	t.Helper()
 	end := func(body io.Reader) (A, int) {
-		a, err := httpadapter.Parse(post(body, contentType), parser)
+		a, err := parse.Body(post(body, contentType), parser)
 		if err == nil {
 			return a, 0
 		}

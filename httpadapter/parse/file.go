@@ -1,4 +1,4 @@
-package httpadapter
+package parse
 
 import (
 	"context"
@@ -11,37 +11,36 @@ import (
 // A SavedFile is a file that [ToFile] or [ToTempFile] has written.
 type SavedFile struct {
 	Name string // its path
-	Size int64
+	Size int64  // in bytes
 }
 
-// ToFile returns the Iteratee that writes the chunks to a new file of that name, as they
-// come, and ends with that file. There must be none yet: errors.Is knows fs.ErrExist. The
-// file is created, for its owner alone, with the first chunk or at EOF, and closed before
-// the run is over.
+// ToFile returns the Iteratee that writes the chunks to a new file called name, and ends with that
+// file at EOF. It creates the file, which only its owner can read, with the first chunk or at EOF.
+// A file that exists already is an error, for which errors.Is finds fs.ErrExist. The file is closed
+// before the run returns.
 //
-// If the run fails, or ends before EOF, the file is removed; within [Parse], also if
-// that fails later. Otherwise it belongs to the caller.
+// If the run fails or ends before EOF, the file is removed. So it is if a call of [Body] or [Action]
+// fails after that. Otherwise the file belongs to the caller.
 //
-// It is Play's parse.file, which opens the file when it sees the header, writes over what
-// is there, and keeps half a file.
+// Play calls it parse.file; there the file is opened before the first chunk, overwritten if it exists,
+// and kept if the body is cut short.
 func ToFile(name string) iteratee.Iteratee[[]byte, SavedFile] {
 	return toFile(func() (*os.File, error) {
 		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	})
 }
 
-// ToTempFile is [ToFile] with a new name in dir for each run; an empty dir is the system's
-// for temporary files. The caller removes or renames the file.
+// ToTempFile is [ToFile] with a new name in dir for each run. If dir is empty, it takes the system's
+// folder for temporary files. The caller removes or renames the file.
 //
-// It is Play's parse.temporaryFile.
+// Play calls it parse.temporaryFile.
 func ToTempFile(dir string) iteratee.Iteratee[[]byte, SavedFile] {
 	return toFile(func() (*os.File, error) { return os.CreateTemp(dir, "halley-*") })
 }
 
 func toFile(create func() (*os.File, error)) iteratee.Iteratee[[]byte, SavedFile] {
 	return iteratee.New(func(ctx context.Context) iteratee.Running[[]byte, SavedFile] {
-		s := &saving{create: create}
-		s.parsing, _ = ctx.Value(parsingKey{}).(*parsing)
+		s := &saving{create: create, parsing: parsingOf(ctx)}
 		iteratee.AtEnd(ctx, s.abandon)
 		return iteratee.Running[[]byte, SavedFile]{
 			Sink:   iteratee.Sink[[]byte]{Next: s.next, EOF: s.eof, Rest: iteratee.Empty[[]byte]},
@@ -53,8 +52,8 @@ func toFile(create func() (*os.File, error)) iteratee.Iteratee[[]byte, SavedFile
 // saving is one run of toFile.
 type saving struct {
 	create  func() (*os.File, error)
-	parsing *parsing
-	f       *os.File
+	parsing *parsing // nil outside Body
+	f       *os.File // nil before it is created
 	size    int64
 	end     iteratee.Step
 }
@@ -98,11 +97,12 @@ func (s *saving) check(err error) {
 // abandon removes a file that is not complete.
 func (s *saving) abandon() {
 	if s.f != nil && s.end != iteratee.StepDone {
-		s.f.Close() // what counts is that it is gone
+		s.f.Close() // an error does not matter, since the file is removed
 		os.Remove(s.f.Name())
 	}
 }
 
+// removeFiles removes the complete files after a call of Body has failed.
 func (p *parsing) removeFiles() {
 	for _, name := range slices.Backward(p.files) {
 		os.Remove(name)
