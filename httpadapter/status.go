@@ -100,7 +100,7 @@ func (e *StatusError) write(w http.ResponseWriter) {
 }
 
 func statusOf(err error) *StatusError {
-	if e := (*StatusError)(nil); errors.As(err, &e) && e.Status >= 200 && e.Status <= 599 {
+	if e, ok := errors.AsType[*StatusError](err); ok && e.Status >= 200 && e.Status <= 599 {
 		return e
 	}
 	if errors.Is(err, ErrClientGone) {

@@ -563,11 +563,11 @@ func TestResponseWritersThatWrapAnother(t *testing.T) {
 
 func TestWhatIsWrong(t *testing.T) {
 	for message, build := range map[string]func(){
-		"MaxMessage: limit must be positive, got 0":  func() { websocket.MaxMessage(0) },
-		"Timeout: d must be positive, got 0s":    func() { websocket.Timeout(0) },
-		"Ping: every must be positive, got -1ns": func() { websocket.Ping(-1) },
-		"Handler: accept must not be nil":        func() { websocket.Handler[string, string, int](websocket.Text(), nil) },
-		"Adapter: accept must not be nil":        func() { websocket.Adapter(websocket.Text(), nil) },
+		"MaxMessage: limit must be positive, got 0": func() { websocket.MaxMessage(0) },
+		"Timeout: d must be positive, got 0s":       func() { websocket.Timeout(0) },
+		"Ping: every must be positive, got -1ns":    func() { websocket.Ping(-1) },
+		"Handler: accept must not be nil":           func() { websocket.Handler[string, string, int](websocket.Text(), nil) },
+		"Adapter: accept must not be nil":           func() { websocket.Adapter(websocket.Text(), nil) },
 	} {
 		assert.PanicsWithValue(t, "httpadapter/websocket: "+message, build)
 	}
