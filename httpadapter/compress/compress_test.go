@@ -51,16 +51,16 @@ func TestOption(t *testing.T) {
 func decoded(t *testing.T, coding string, body []byte) string {
 	t.Helper()
 	var d io.Reader
-	var err error
 	if coding == "gzip" {
-		d, err = gzip.NewReader(bytes.NewReader(body))
+		z, err := gzip.NewReader(bytes.NewReader(body))
+		require.NoError(t, err)
+		d = z
 	} else {
-		var z *zstd.Decoder
-		z, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1))
+		z, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1))
+		require.NoError(t, err)
 		defer z.Close()
 		d = z
 	}
-	require.NoError(t, err)
 	text, err := io.ReadAll(d)
 	require.NoError(t, err)
 	return string(text)
