@@ -23,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/text"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -402,8 +403,8 @@ func TestPlayMaxLength(t *testing.T) {
 		parse func() error
 		read  int
 	}{
-		"MaxLength": {func() error { _, err := httpadapter.Parse(declared(), httpadapter.MaxLength(4, parser)); return err }, 4},
-		"MaxBytes":  {func() error { _, err := httpadapter.Parse(declared(), parser, httpadapter.MaxBytes(4)); return err }, 0},
+		"MaxLength": {func() error { _, err := parse.Body(declared(), parse.MaxLength(parser, 4)); return err }, 4},
+		"MaxBytes":  {func() error { _, err := parse.Body(declared(), parser, httpadapter.MaxBytes(4)); return err }, 0},
 	} {
 		read = 0
 		var status *httpadapter.StatusError

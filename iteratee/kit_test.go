@@ -194,11 +194,13 @@ func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 			in := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 3), 0, 5).Draw(t, "in")
 			assert.NoError(t, iterateetest.Test(iteratee.Consume[byte](), in), "Consume")
 			assert.NoError(t, iterateetest.Test(iteratee.ToWriter(io.Discard), in), "ToWriter")
+			assert.NoError(t, iterateetest.Test(readAll(), in), "Read")
+			assert.NoError(t, iterateetest.Test(readN(rapid.IntRange(0, 4).Draw(t, "n")), in), "Read")
 		})
 	})
 }
 
 func TestNoIterateeIsForgotten(t *testing.T) {
-	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "ToWriter")
+	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "Read", "ToWriter")
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), listed)
 }

@@ -73,11 +73,26 @@ func (c *config) newPace() backoff.BackOff {
 // wait returns the time to wait after err, the failure of attempt number tries, or backoff.Stop to give
 // up.
 func (c *config) wait(pace backoff.BackOff, tries int, err error) time.Duration {
-	if tries == c.maxTries || errors.As(err, new(*backoff.PermanentError)) {
+	if tries == c.maxTries || isPermanent(err) {
 		return backoff.Stop
 	}
 	if after, ok := errors.AsType[*backoff.RetryAfterError](err); ok {
 		return max(after.Duration, 0)
 	}
 	return pace.NextBackOff()
+}
+
+// isPermanent reports whether err is, or wraps, an error that says that another attempt is of no use.
+func isPermanent(err error) bool {
+	if errors.As(err, new(*backoff.PermanentError)) {
+		return true
+	}
+	e, ok := errors.AsType[permanent](err)
+	return ok && e.Permanent()
+}
+
+// permanent lets a package tell which of its errors are permanent without an import of package backoff.
+type permanent interface {
+	error
+	Permanent() bool
 }

@@ -41,9 +41,9 @@ func Restart[E any](source enumerator.Enumerator[E], opts ...Option) enumerator.
 //
 // Resume runs out when a source runs out, unless the source is [Endless]. It fails with the last error
 // of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] returns backoff.Stop.
-// By default it does not give up. It fails at once if the error is, or wraps, a [backoff.Permanent]
-// error. An error or a panic of the consumer ends the run. When the context ends, or the consumer is
-// done, Resume stops waiting.
+// By default it does not give up. It fails at once if the error is permanent: it is, or wraps, a
+// [backoff.Permanent] error, or an error with a method Permanent() bool that returns true. An error or a
+// panic of the consumer ends the run. When the context ends, or the consumer is done, Resume stops waiting.
 //
 // By default Resume waits for 0.5 s after the first failure, then each time half as long again, up to
 // 60 s. Each wait is up to a half shorter or longer, at random. Pace changes that. A

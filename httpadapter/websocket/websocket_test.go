@@ -564,7 +564,7 @@ func TestResponseWritersThatWrapAnother(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	for message, build := range map[string]func(){
-		"MaxMessage: n must be positive, got 0":     func() { websocket.MaxMessage(0) },
+		"MaxMessage: limit must be positive, got 0": func() { websocket.MaxMessage(0) },
 		"Timeout: d must be positive, got 0s":       func() { websocket.Timeout(0) },
 		"Ping: interval must be positive, got -1ns": func() { websocket.Ping(-1) },
 		"Handler: accept must not be nil":           func() { websocket.Handler[string, string, int](websocket.Text(), nil) },
