@@ -32,14 +32,14 @@ type bodyConfig struct {
 }
 
 // MaxBytes limits the number of bytes of a body. By default there is no limit, since Body keeps
-// nothing. One byte more ends the run with status 413; if the request declares its length, nothing is
-// read. MaxBytes panics if limit is negative.
+// nothing. One byte more ends the run with status 413. If the request declares a longer body, nothing
+// is read. MaxBytes panics if limit is negative.
 func MaxBytes(limit int64) BodyOption {
 	check.NotNegative("httpadapter: MaxBytes: limit", limit)
 	return func(c *bodyConfig) { c.limit = limit }
 }
 
-// Writer sets the response to the same request, which is needed to set deadlines and full duplex. With
+// Writer sets the ResponseWriter of the request, through which deadlines and full duplex are set. With
 // it each read has a deadline, [ReadTimeout], and the end of the run's context interrupts a read.
 // parse.Action sets it.
 func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w = w } }
@@ -82,7 +82,8 @@ func FullDuplex() BodyOption {
 }
 
 // Body returns the Enumerator of the body of r. Its chunks have at most 32 KiB each, and are not
-// overwritten later. A run begins where the run before has stopped, and only one run may read at a time.
+// overwritten later. A run continues where the run before has stopped, and only one run may read at a
+// time.
 //
 // These errors end a run. Each is a [StatusError], with which [Error] answers:
 //

@@ -11,7 +11,7 @@ import (
 // A Coding is a content coding, such as gzip, for [ContentEncoding].
 type Coding struct {
 	Name string         // in Accept-Encoding and Content-Encoding
-	New  func() Encoder // called when a stream begins and no Encoder of another is free
+	New  func() Encoder // called when no Encoder of an earlier stream is free
 }
 
 // An Encoder encodes the bytes that are written to it and writes the result to the writer of its
@@ -26,9 +26,9 @@ type Encoder interface {
 // ContentEncoding encodes the stream for clients that ask for one of codings in Accept-Encoding.
 // Package compress has the codings that most servers need.
 //
-// Of the codings that the client likes best, the first one is taken. The headers Content-Encoding
-// and Vary are set. A stream that has a Content-Encoding or a Content-Length already is left as it
-// is. The Encoder is flushed whenever the stream is.
+// It takes the coding that the client prefers, and the first of those that the client likes equally.
+// The headers Content-Encoding and Vary are set. A stream that has a Content-Encoding or a
+// Content-Length already is left as it is. The Encoder is flushed whenever the stream is.
 //
 // The streams of all handlers that are given this Option share Encoders, each of which is used by one
 // stream at a time. ContentEncoding panics if codings is empty or one of them lacks its name or its

@@ -55,7 +55,7 @@ func TestNegotiate(t *testing.T) {
 	assert.Empty(t, httpadapter.Negotiate())
 }
 
-// It is the client that says how long the header is.
+// A client can send a header of any length.
 func TestNegotiateKeepsNothingOfOtherCodings(t *testing.T) {
 	var accept strings.Builder
 	for i := range 10_000 {
@@ -105,7 +105,7 @@ func getEncoded(t *testing.T, srv *httptest.Server, accept string) *http.Respons
 	return res
 }
 
-// Each chunk can be decoded before the next is made; a heartbeat too.
+// A client can decode each chunk before the source makes the next one.
 func TestEncodedChunksDoNotWait(t *testing.T) {
 	for _, proto := range protocols {
 		for _, coding := range []string{"gzip", "zstd"} {
@@ -200,8 +200,7 @@ func TestContentEncodingOnlyForClientsThatAsk(t *testing.T) {
 	})
 }
 
-// Encoders are used again: no stream may see what another has written, also when that
-// was given up halfway.
+// Encoders are used again. No stream may receive bytes of another, even of one that was broken off.
 func TestEncodersDoNotMixStreams(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -231,7 +230,7 @@ func TestEncodersDoNotMixStreams(t *testing.T) {
 	all.Wait()
 }
 
-// An Encoder of the standard library is flushed as those of package compress are.
+// An Encoder of the standard library is flushed too.
 func TestContentEncodingWithGzipOfTheStandardLibrary(t *testing.T) {
 	src := newTap()
 	srv, returned := serving(t, "HTTP/1.1", src, httpadapter.ContentEncoding(httpadapter.Coding{

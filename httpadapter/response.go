@@ -77,17 +77,17 @@ func hasNoBody(status int) bool {
 // returns those of NDJSON. Case and parameters, such as a charset, do not count. Without mediaTypes any
 // body is accepted, even the HTML of a log-in page to which the request was redirected.
 //
-// A status other than 2xx ends the run with a [ResponseError]. With mediaTypes, so do another
-// Content-Type, a missing one, and the status codes 204 and 205, by which a server asks a client not to
-// come again. The error has the first bytes of the body, for which the run waits a second at most. See
-// [ResponseError.Permanent] for attempts that follow.
+// A status other than 2xx ends the run with a [ResponseError]. With mediaTypes, another Content-Type
+// or a missing one ends it too, and so do the status codes 204 and 205, by which a server asks a
+// client not to come again. The error has the first bytes of the body, for which the run waits a
+// second at most. See [ResponseError.Permanent] for attempts that follow.
 //
 // A body that is cut short ends the run with an error, which is io.ErrUnexpectedEOF on HTTP/1.1. On
 // HTTP/1.0 a body without a length cannot be told from a complete one. The end of the run's context
 // interrupts a read, and so does the end of the request's context. Response panics if one of mediaTypes
 // is malformed.
 //
-// Play calls it WS.stream.
+// Play has such a body in WS.stream.
 func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[]byte] {
 	var expected []string
 	for _, mediaType := range mediaTypes {

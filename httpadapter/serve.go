@@ -20,10 +20,10 @@ import (
 // and [FlushSize] change that. Empty chunks are skipped. Serve keeps no chunk, so source may use its
 // buffer again.
 //
-// The run starts at once. The head leaves with the first chunk, or by itself if that has not come within
-// 50 ms. Each write has a time limit of its own, [WriteTimeout], in place of the one that http.Server sets
-// for the whole response. So has the end of the response, which net/http writes when the handler returns:
-// the handler should return soon after Serve.
+// The run starts at once. The head leaves with the first chunk, or by itself if that has not come
+// within 50 ms. Each write has a time limit of its own, [WriteTimeout], in place of the one that
+// http.Server sets for the whole response. The end of the response, which net/http writes when the
+// handler returns, has such a limit too; so the handler should return soon after Serve.
 //
 // Serve must be the first to write to w, and nothing else may use w until Serve returns. Serve sets these
 // headers unless w has them already, or [Header] sets them:
@@ -56,17 +56,17 @@ import (
 // Serve has a timer for the head and for the options. On HTTP/1 the first chunk has a goroutine of its
 // own. Both have ended when Serve returns.
 //
-// Play calls it Results.chunked.
+// Play calls it Status.chunked.
 func Serve(w http.ResponseWriter, r *http.Request, source enumerator.Enumerator[[]byte], opts ...Option) error {
 	ready := func(*http.Request) (enumerator.Enumerator[[]byte], error) { return source, nil }
 	_, err := newStream(w, r, newConfig(opts)).serve(ready, nil)
 	return err
 }
 
-// Handler returns the http.Handler that calls source with each request, and serves the Enumerator that
-// source returns as [Serve] does. An error of source is answered like an error of the stream before its
-// head. source should return soon, since the stream begins only then. On HEAD source is called too, but
-// its Enumerator is not run; so source should not open anything. Handler panics if source is nil.
+// Handler returns the http.Handler that calls source with each request, and serves the resulting
+// Enumerator as [Serve] does. An error of source is answered like an error of the stream before its
+// head. source should return soon, since the stream begins only then. On HEAD source is called too,
+// but its Enumerator is not run; so source should not open anything. Handler panics if source is nil.
 //
 // The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. source is not
 // called for other methods: OPTIONS is answered with a 204 and all others with a 405, both with a header

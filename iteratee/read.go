@@ -11,9 +11,9 @@ import (
 // read. It is for code that asks for its input, such as the decoders of the standard library. The
 // Reader returns io.EOF at the end of the stream, and skips empty chunks.
 //
-// The Iteratee is done as soon as read returns, even before the first chunk. An error of read ends
-// the run. If the run ends before that, the Reader returns an error from then on, and the run waits
-// until read returns; the result of read is dropped.
+// The Iteratee is done as soon as read returns, even before the first chunk. An error of read ends the
+// run. If the run ends before read returns, the Reader returns an error from then on, and the run
+// waits until read returns; the result of read is dropped.
 //
 // The bytes that read did not take are left over. A bufio.Reader, and a decoder that has one, takes
 // more than it uses.

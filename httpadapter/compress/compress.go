@@ -7,10 +7,10 @@ import (
 )
 
 // Option returns the Option of httpadapter.Serve and Handler that compresses the stream with gzip or
-// zstd for clients that ask for it in Accept-Encoding. It takes gzip where a client likes both
-// equally, as browsers do. Each flush of the stream flushes the compressor too, so that a client can
-// read what it has received. A stream that has a Content-Encoding or a Content-Length already is left
-// as it is.
+// zstd for clients that ask for it in Accept-Encoding. It takes gzip if a client likes both equally,
+// as a browser does. Each flush of the stream flushes the compressor too, so that a client can read
+// what it has received. A stream that has a Content-Encoding or a Content-Length already is left as it
+// is.
 //
 // A stream of gzip takes 4 KiB of memory for its window, beyond the bytes that wait for a flush. A
 // stream of zstd takes 450 KiB for as long as it lasts; only a client that prefers zstd or does not

@@ -10,16 +10,15 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// A gzipWriter is an Encoder that holds 4 KiB between flushes: the end of the text before, in
-// which each block finds what it repeats. The tables for that are made anew for each block, in
-// memory that no stream keeps.
+// A gzipWriter is an Encoder that keeps 4 KiB between flushes: the end of the text so far, which the
+// next block can repeat. The tables for that are made for each block, in memory that no stream keeps.
 type gzipWriter struct {
 	w      io.Writer
 	begun  bool   // the header is written
-	window []byte // the last bytes that have been compressed, gzipWindow at most
-	held   []byte // bytes that have not, fewer than gzipBlock
-	digest uint32
-	size   uint32 // modulo 1<<32
+	window []byte // the last gzipWindow bytes that were compressed
+	held   []byte // bytes that wait to be compressed, fewer than gzipBlock
+	digest uint32 // of all bytes
+	size   uint32 // of all bytes, modulo 1<<32
 }
 
 const (
@@ -46,20 +45,20 @@ func (z *gzipWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Flush writes what is held as blocks that end with a byte.
+// Flush compresses the held bytes into blocks that end on a whole byte, and writes these.
 func (z *gzipWriter) Flush() error {
 	if len(z.held) == 0 {
 		return nil
 	}
 	err := z.write(func(out *bytes.Buffer) {
-		_ = flate.StatelessDeflate(out, z.held, false, z.window) // a Buffer takes everything
+		_ = flate.StatelessDeflate(out, z.held, false, z.window) // a Buffer does not fail
 	})
 	z.remember(z.held)
 	z.held = nil
 	return err
 }
 
-// Close writes what is held and the end of the stream.
+// Close compresses and writes the held bytes and the end of the stream.
 func (z *gzipWriter) Close() error {
 	if err := z.Flush(); err != nil {
 		return err
@@ -70,10 +69,10 @@ func (z *gzipWriter) Close() error {
 	})
 }
 
-// deflated holds the buffers of blocks that are not being written.
+// deflated has the buffers that are not in use.
 var deflated = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// write writes what fill puts into a buffer.
+// write calls fill with a buffer and writes the buffer.
 func (z *gzipWriter) write(fill func(*bytes.Buffer)) error {
 	out := deflated.Get().(*bytes.Buffer)
 	defer deflated.Put(out)
@@ -87,7 +86,7 @@ func (z *gzipWriter) write(fill func(*bytes.Buffer)) error {
 	return err
 }
 
-// remember makes text the end of the window.
+// remember appends text to the window.
 func (z *gzipWriter) remember(text []byte) {
 	if z.window == nil {
 		z.window = make([]byte, 0, gzipWindow)

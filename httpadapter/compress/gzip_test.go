@@ -17,8 +17,8 @@ import (
 	"github.com/halley-go/halley/httpadapter/compress"
 )
 
-// The standard library decodes all that was written before a flush when the flush returns, and
-// checks digest and length at the end. The sizes are those at which blocks and windows end.
+// After a flush the standard library decodes all bytes that were written before it. At the end it
+// checks the digest and the length. The sizes are around the ends of blocks and of windows.
 func TestGzipIsDecodedByTheStandardLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
@@ -65,7 +65,7 @@ func TestGzipIsDecodedByTheStandardLibrary(t *testing.T) {
 	})
 }
 
-// A large chunk is not held whole, and costs little more than it does in one block.
+// A large chunk is compressed in several blocks, and becomes little longer by that.
 func TestGzipOfALargeChunk(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var text []byte

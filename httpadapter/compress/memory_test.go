@@ -19,10 +19,9 @@ import (
 	"github.com/halley-go/halley/httpadapter/compress"
 )
 
-// BenchmarkCompressMemory opens idle streams through Serve, each after 50 events of 200 or of 60
-// bytes that are flushed one by one. It reports the memory, heap and stack, that a stream takes
-// beyond one that is not compressed, the ratio of the text's size to that of the response, and
-// the time per event beyond that of a stream that is not compressed.
+// BenchmarkCompressMemory opens streams through Serve that send 50 events of 200 or of 60 bytes, flush
+// each, and are idle then. It reports how much more heap and stack a stream takes than one that is not
+// compressed, how much longer an event takes, and the size of the text divided by that of the response.
 func BenchmarkCompressMemory(b *testing.B) {
 	for size, event := range map[string]func(*rand.Rand) []byte{"200 B": longEvent, "60 B": shortEvent} {
 		for _, coding := range []string{"gzip", "zstd"} {
@@ -44,7 +43,7 @@ func BenchmarkCompressMemory(b *testing.B) {
 	}
 }
 
-// A stream must cost what Compress says, and some room for other memory of the process.
+// A stream takes as much memory as Option says; the bound leaves room for other memory of the process.
 func TestCompressMemory(t *testing.T) {
 	for coding, bound := range map[string]float64{"gzip": 8 << 10, "zstd": 500 << 10} {
 		t.Run(coding, func(t *testing.T) {
@@ -56,7 +55,7 @@ func TestCompressMemory(t *testing.T) {
 	}
 }
 
-// cost is per stream, and the time per event.
+// cost is that of a stream, with the time of an event.
 type cost struct{ heap, stack, bytes, time float64 }
 
 func (c *cost) add(d cost) {
@@ -111,7 +110,7 @@ func idleStreams(tb testing.TB, accept string, event func(*rand.Rand) []byte) co
 	}
 }
 
-// memory is what is in use after what is not has been collected, the content of pools too.
+// memory returns the memory in use after a collection that empties pools too.
 func memory() runtime.MemStats {
 	runtime.GC()
 	runtime.GC()

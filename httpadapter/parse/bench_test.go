@@ -15,8 +15,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// BenchmarkParse parses bodies in memory, and so does what one would write by hand, in
-// turns; "ratio" is the time of the one to that of the other.
+// BenchmarkParse parses bodies in memory, in turns with code written by hand. "ratio" is the time of
+// the parser divided by the time of that code.
 func BenchmarkParse(b *testing.B) {
 	small := `{"item":"tea","n":2}`
 	upload := form(value("title", "zeros"), file("f", "zeros.bin", strings.Repeat("\x00", 16<<20)))

@@ -60,7 +60,7 @@ func ExampleAction() {
 	// 415 Unsupported Media Type: expected application/json
 }
 
-// Any Iteratee is a parser: here the body goes through a hash, and is not kept.
+// Any Iteratee is a parser. This one computes the digest of a body without keeping it.
 func ExampleBody() {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sum := iteratee.Defer(func(context.Context) (iteratee.Iteratee[[]byte, []byte], error) {
@@ -126,7 +126,7 @@ func ExampleText() {
 	// Output: bär <nil>
 }
 
-// A body that has no end is counted line by line.
+// The values of a body of any length are added line by line.
 func ExampleJSONLines() {
 	sum := parse.JSONLines(iteratee.Fold(0, func(sum, n int) int { return sum + n }), 80)
 	h := parse.Action(sum, func(w http.ResponseWriter, r *http.Request, sum int) error {

@@ -19,8 +19,8 @@ type SavedFile struct {
 // A file that exists already is an error, for which errors.Is finds fs.ErrExist. The file is closed
 // before the run returns.
 //
-// If the run fails or ends before EOF, the file is removed. So it is if a call of [Body] or [Action]
-// fails after that. Otherwise the file belongs to the caller.
+// If the run fails or ends before EOF, the file is removed. Within [Body] it is also removed if Body
+// fails later. Otherwise the file belongs to the caller.
 //
 // Play calls it parse.file; there the file is opened before the first chunk, overwritten if it exists,
 // and kept if the body is cut short.

@@ -18,7 +18,7 @@ import (
 
 // JSON returns the parser of a JSON body, which ends with an A that encoding/json has decoded. The
 // media type is application/json, text/json or application/...+json. To validate the value, wrap the
-// parser in [iteratee.MapM] and return a [httpadapter.StatusError].
+// parser in [iteratee.MapM] with a function that returns a [httpadapter.StatusError].
 //
 // Another media type is a 415. A body that is empty, is not UTF-8, is not JSON, does not fit an A,
 // goes on after the value or is nested deeper than 10,000 is a 400. More than limit bytes are a 413.

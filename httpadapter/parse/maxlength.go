@@ -10,7 +10,7 @@ import (
 )
 
 // MaxLength returns parser limited to limit bytes. One byte more is an error with status 413, after
-// parser has been handed the bytes up to the limit. There is no error if parser is done by then, and
+// parser has been handed the bytes up to the limit. If parser is done by then there is no error, and
 // the bytes beyond the limit are left over. MaxLength panics if limit is negative.
 //
 // Play calls it parse.maxLength; there the whole body is read.

@@ -48,8 +48,8 @@ type FilePart struct {
 }
 
 // Multipart returns the parser of a multipart/form-data body. It calls file with the head of each
-// file, and runs the Iteratee that file returns over the content of the file as it arrives. Such an
-// Iteratee is [ToTempFile]; Multipart itself keeps no file in memory. [NoFiles] refuses files.
+// file, and runs the Iteratee that file returns over the content of the file as it arrives.
+// [ToTempFile] is such an Iteratee. Multipart itself keeps no file in memory. [NoFiles] refuses files.
 //
 // If the Iteratee is done before its file ends, Multipart skips the rest of the file. An error of file
 // or of the Iteratee ends the run. A part with an empty file name is left out: a browser sends it for

@@ -44,7 +44,7 @@ func file(field, name, content string) [2]string {
 	return [2]string{`Content-Disposition: form-data; name="` + field + `"; filename="` + name + "\"\nContent-Type: text/plain", content}
 }
 
-// inText keeps files, which only a test does.
+// inText keeps a file in memory.
 func inText(parse.FilePart) (iteratee.Iteratee[[]byte, string], error) {
 	return iteratee.Map(iteratee.Consume[byte](), func(b []byte) string { return string(b) }), nil
 }
@@ -95,7 +95,7 @@ func TestMultipart(t *testing.T) {
 	})
 }
 
-// Wherever it is cut, it is not taken for complete, and the files before are not kept.
+// A form that is cut anywhere is an error, and none of its files stays.
 func TestMultipartThatIsCutShort(t *testing.T) {
 	body := form(value("a", "1"), file("f", "x.txt", "hello"), file("f", "y.txt", "again"))
 	dir := t.TempDir()
@@ -121,7 +121,7 @@ func TestMultipartThatIsCutShort(t *testing.T) {
 	assert.Equal(t, "again", string(content))
 }
 
-// Each bomb is refused with little of it read.
+// Each bomb is refused after a small part of it was read.
 func TestMultipartBombs(t *testing.T) {
 	endless := func(s string) io.Reader {
 		return &reader{func(p []byte) (int, error) { return copy(p, s), nil }}
@@ -173,7 +173,7 @@ func TestMultipartBombs(t *testing.T) {
 	}
 }
 
-// The headers of all files are kept, and a field without a value takes twenty times its bytes.
+// The headers of all files stay in memory, where a field without a value takes twenty times its bytes.
 func TestMultipartFieldsOfAHeader(t *testing.T) {
 	for fields, status := range map[int]int{32: 0, 33: 413} {
 		part := file("f", "x.txt", "")
@@ -251,7 +251,7 @@ func TestMultipartHasBackpressure(t *testing.T) {
 	assert.Equal(t, 1<<20, got)
 }
 
-// However the run ends, what reads the form ends with it: see TestMain for goroutines.
+// However the run ends, the reader of the form ends with it. TestMain looks for goroutines.
 func TestMultipartThatIsStopped(t *testing.T) {
 	body := form(value("a", "1"), file("f", "x", strings.Repeat("x", 100_000)))
 	dir := t.TempDir()
@@ -270,7 +270,7 @@ func TestMultipartThatIsStopped(t *testing.T) {
 	}
 }
 
-// A large upload over a socket, to a file: the memory that it takes does not depend on it.
+// The memory for an upload to a file does not grow with the upload.
 func TestMultipartOfAClient(t *testing.T) {
 	const size = 64 << 20
 	dir := t.TempDir()

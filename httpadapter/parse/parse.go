@@ -54,9 +54,9 @@ func parsingOf(ctx context.Context) *parsing {
 	return p
 }
 
-// Using returns the parser that calls choose with the request, and is the parser that choose returns.
-// It reads nothing before that. An error of choose ends the run. The parser runs within [Body] and
-// [Action] only, and fails elsewhere. Using panics if choose is nil.
+// Using returns a parser that calls choose with the request, and then runs the parser that choose
+// returns. It reads nothing before that. An error of choose ends the run. The parser runs within
+// [Body] and [Action] only, and fails elsewhere. Using panics if choose is nil.
 //
 // Play calls it parse.using and, with a choose that fails, parse.when and parse.error.
 func Using[A any](choose func(*http.Request) (iteratee.Iteratee[[]byte, A], error)) iteratee.Iteratee[[]byte, A] {

@@ -189,8 +189,8 @@ func TestMaxLength(t *testing.T) {
 		"at the limit": {"", "abc", []byte("abc"), 0},
 		"over it":      {"", "abcd", nil, 413},
 	})
-	// A consumer that is done with the last byte it may have has not been given more; what
-	// it leaves over, and what it was not given, goes to the next.
+	// A parser that is done at the limit is handed no more. The next one gets the bytes that it leaves
+	// over, and those beyond the limit.
 	two := iteratee.Cont(func(in iteratee.Input[[]byte]) iteratee.Iteratee[[]byte, string] {
 		e, _ := in.El()
 		return iteratee.Done(string(e[:1]), iteratee.El(e[1:]))
@@ -215,7 +215,7 @@ func TestLimitsMustNotBeNegative(t *testing.T) {
 	}
 }
 
-// What is refused for its header, or the length that it declares, is not read.
+// A body that is refused for its header or for its declared length is not read.
 func TestRefusedBodiesAreNotRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		contentType string
@@ -332,7 +332,7 @@ func TestToTempFile(t *testing.T) {
 	require.NoError(t, os.Remove(two.Name))
 }
 
-// However a run ends, there is no half of a file, and none that nobody knows.
+// However a run ends, it leaves no incomplete file, and no file that its caller does not know of.
 func TestFilesOfARunThatFails(t *testing.T) {
 	dir := t.TempDir()
 	save := parse.ToTempFile(dir)
@@ -444,8 +444,7 @@ func FuzzParsersDoNotMindChunks(f *testing.F) {
 	})
 }
 
-// same checks that a parser ends as it does with the body in one chunk if that comes in
-// chunks of size bytes.
+// same checks that a parser ends in the same way with a body in one chunk and in chunks of size bytes.
 func same[A any](t *testing.T, parser iteratee.Iteratee[[]byte, A], contentType string, body []byte, size uint8) {
 	t.Helper()
 	end := func(body io.Reader) (A, int) {
