@@ -222,6 +222,23 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 	})
 }
 
+// A consumer that embeds another one and declares Next gets every element by that Next, also if the embedded
+// consumer can take several elements at once.
+func TestNoEnumeratorGoesAroundNext(t *testing.T) {
+	for name, draw := range gives {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				es := rapid.SliceOfN(rapid.IntRange(0, 4), 0, 40).Draw(t, "elements")
+				counted := probe.Counted[int, []int]{It: iteratee.Collect[int]()}
+				got, err := enumerator.Run(context.Background(), draw(t, es, someOf(t, 1)), counted.Iteratee())
+				require.NoError(t, err)
+				assert.Equal(t, es, append([]int{}, got...))
+				assert.EqualValues(t, len(es), counted.Nexts.Load())
+			})
+		})
+	}
+}
+
 func TestEverySourceOfChunksKeepsTheLaws(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "chunks")
 	rapid.Check(t, func(t *rapid.T) {
