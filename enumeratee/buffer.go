@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -27,7 +28,7 @@ import (
 // It is Play's Concurrent.buffer, which fails where this one has the source wait, and
 // loses what waits when its consumer is done early. [BufferOrFail] fails.
 func Buffer[E any](n int) Enumeratee[E, E] {
-	checkCount("Buffer", n)
+	check.NotNegative("enumeratee: Buffer: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](n).start(stage, out)
 		return &buffer[E]{intake[E]{h, func(e E) iteratee.Step { return h.hand(e, 1) }}}, iteratee.StepCont
@@ -50,9 +51,7 @@ func (b *buffer[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) { retur
 //
 // It is Play's Concurrent.buffer with a length function, which that calls twice.
 func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
-	if max < 0 {
-		panic(fmt.Sprintf("enumeratee: BufferFunc: max must not be negative, got %d", max))
-	}
+	check.NotNegative("enumeratee: BufferFunc: max", max)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](max).start(stage, out)
 		return intake[E]{h, func(e E) iteratee.Step {
@@ -78,7 +77,7 @@ var ErrOverflow = errors.New("enumeratee: BufferOrFail: the buffer is full")
 //
 // It is Play's Concurrent.buffer, with room for n as it says, and not for one more.
 func BufferOrFail[E any](n int) Enumeratee[E, E] {
-	checkCount("BufferOrFail", n)
+	check.NotNegative("enumeratee: BufferOrFail: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](n).start(stage, out)
 		return intake[E]{h, func(e E) iteratee.Step {

@@ -3,10 +3,10 @@ package enumeratee
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
@@ -42,9 +42,7 @@ func MapConcurrentUnordered[From, To any](limit int, f func(context.Context, Fro
 }
 
 func mapConcurrent[From, To any](operator string, limit int, ordered bool, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
-	}
+	check.Positive("enumeratee: "+operator+": limit", limit)
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, out: out, stage: stage}
 		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu

@@ -3,6 +3,7 @@ package enumeratee
 import (
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -16,7 +17,7 @@ import (
 //
 // ReactiveX calls it Delay, holds any number of elements, and never has the source wait.
 func Delay[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Delay", d)
+	check.Positive("enumeratee: Delay: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		clock := time.NewTimer(d)
 		stage.AtEnd(func() { clock.Stop() })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -22,7 +23,7 @@ var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is 
 //
 // It is Play's Concurrent.lazyAndErrIfNotReady.
 func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
-	checkPatience("LazyAndErrIfNotReady", d)
+	check.NotNegative("enumeratee: LazyAndErrIfNotReady: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](0).start(stage, out)
 		return intake[E]{h, func(e E) iteratee.Step {
@@ -45,7 +46,7 @@ func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 // It is Play's Concurrent.dropInputIfNotReady, whose uses share what they know of their
 // consumers, and can drop everything for ever.
 func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
-	checkPatience("DropInputIfNotReady", d)
+	check.NotNegative("enumeratee: DropInputIfNotReady: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](0).start(stage, out)
 		wait := d
@@ -61,10 +62,4 @@ func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 			return iteratee.StepCont
 		}}, iteratee.StepCont
 	})
-}
-
-func checkPatience(operator string, d time.Duration) {
-	if d < 0 {
-		panic(fmt.Sprintf("enumeratee: %s: d must not be negative, got %v", operator, d))
-	}
 }

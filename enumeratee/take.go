@@ -1,8 +1,7 @@
 package enumeratee
 
 import (
-	"fmt"
-
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -13,7 +12,7 @@ import (
 //
 // Play calls it Enumeratee.take.
 func Take[E any](n int) Enumeratee[E, E] {
-	checkCount("Take", n)
+	check.NotNegative("enumeratee: Take: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		t := &take[E]{Stage: stage, Outlet: out, n: n, left: n}
 		return t, t.passed(0)
@@ -110,7 +109,7 @@ func BreakE[E any](stop func(E) bool) Enumeratee[E, E] {
 //
 // Play calls it Enumeratee.drop.
 func Drop[E any](n int) Enumeratee[E, E] {
-	checkCount("Drop", n)
+	check.NotNegative("enumeratee: Drop: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		return &drop[E]{stage, out, n}, iteratee.StepCont
 	})
@@ -143,10 +142,4 @@ func DropWhile[E any](drop func(E) bool) Enumeratee[E, E] {
 			return !dropping
 		}).Attach(stage, out)
 	})
-}
-
-func checkCount(operator string, n int) {
-	if n < 0 {
-		panic(fmt.Sprintf("enumeratee: %s: n must not be negative, got %d", operator, n))
-	}
 }

@@ -2,10 +2,10 @@ package enumeratee
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -17,7 +17,7 @@ import (
 // It is the throttleFirst of ReactiveX, and not the throttle that also hands on the last element of
 // a window. [Sample] hands on the last of each window.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Throttle", d)
+	check.Positive("enumeratee: Throttle: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		var end time.Time // of the window
 		return Filter(func(E) bool {
@@ -42,7 +42,7 @@ func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 //
 // It is the Debounce of ReactiveX.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Debounce", d)
+	check.Positive("enumeratee: Debounce: d", d)
 	return newest[E](func() (due <-chan time.Time, came, stop func()) {
 		quiet := time.NewTimer(d)
 		return quiet.C, func() { quiet.Reset(d) }, func() { quiet.Stop() }
@@ -56,7 +56,7 @@ func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 //
 // It is the Sample of ReactiveX, also called throttleLast, which drops the newest at EOF.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Sample", d)
+	check.Positive("enumeratee: Sample: d", d)
 	return newest[E](func() (due <-chan time.Time, came, stop func()) {
 		ticker := time.NewTicker(d)
 		return ticker.C, func() {}, ticker.Stop
@@ -113,10 +113,8 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 // It is the groupedWithin of Akka Streams, and the bufferWithTimeOrCount of ReactiveX, where the time
 // of a group starts with the end of the one before, and groups can be empty.
 func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
-	if n <= 0 {
-		panic(fmt.Sprintf("enumeratee: GroupedWithin: n must be positive, got %d", n))
-	}
-	checkDuration("GroupedWithin", d)
+	check.Positive("enumeratee: GroupedWithin: n", n)
+	check.Positive("enumeratee: GroupedWithin: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[E], iteratee.Step) {
 		var group []E
 		left := func() iteratee.Input[E] {
@@ -160,10 +158,4 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 			}
 		})
 	})
-}
-
-func checkDuration(operator string, d time.Duration) {
-	if d <= 0 {
-		panic(fmt.Sprintf("enumeratee: %s: d must be positive, got %v", operator, d))
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -21,7 +22,7 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 //
 // It is the Timeout of ReactiveX.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Timeout", d)
+	check.Positive("enumeratee: Timeout: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		own, interrupt := stage.interruptible()
 		stage.passOn(own, interrupt)

@@ -2,7 +2,8 @@ package iteratee
 
 import (
 	"context"
-	"fmt"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // TakeUpTo returns an Iteratee that ends with the first n elements, or with fewer at EOF; nil if there are
@@ -10,9 +11,7 @@ import (
 //
 // Play calls it Iteratee.takeUpTo.
 func TakeUpTo[E any](n int) Iteratee[E, []E] {
-	if n < 0 {
-		panic(fmt.Sprintf("iteratee: TakeUpTo: n must not be negative, got %d", n))
-	}
+	check.NotNegative("iteratee: TakeUpTo: n", n)
 	if n == 0 {
 		return Done[E]([]E(nil), Empty[E]())
 	}

@@ -2,10 +2,11 @@ package retry
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An Option changes how [Restart] and [Resume] try again. If an option is given several times, the last
@@ -45,9 +46,7 @@ func Pace(newBackOff func() backoff.BackOff) Option {
 // with the last error. The first attempt counts, so with MaxTries(1) a source is not tried again. [Resume]
 // describes when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
 func MaxTries(n int) Option {
-	if n <= 0 {
-		panic(fmt.Sprintf("enumerator/retry: MaxTries: n must be positive, got %d", n))
-	}
+	check.Positive("enumerator/retry: MaxTries: n", n)
 	return func(c *config) { c.maxTries = n }
 }
 
