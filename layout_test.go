@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"comet/client":                {"enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"iteratee/iterateetest":       {"iteratee", "internal/fast", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/fast", "internal/report"},
-	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/fast", "internal/report"},
+	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/fast", "internal/report", "internal/scope"},
 	"internal/stop":               {},
 	"internal/deadline":           {},
 	"internal/fast":               {},
