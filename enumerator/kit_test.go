@@ -135,7 +135,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
 		parts := []source{some(es[:n]), some(es[n:])}
 		indices := enumerator.Unfold(0, func(i int) (int, int, bool) { return i, i + 1, i < len(parts) })
-		return enumerator.FlatMapConcurrent(1, indices, func(i int) source { return parts[i] })
+		return enumerator.FlatMapConcurrent(indices, 1, func(i int) source { return parts[i] })
 	},
 	"SwitchMap": func(_ *rapid.T, es []int, some func([]int) source) source {
 		e := some(es)
@@ -217,7 +217,7 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 			sources := []source{some(a), some(b), some(c)}
 			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(sources...), a, b, c), "Interleave")
 			limit := rapid.IntRange(2, 4).Draw(t, "limit")
-			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(limit, enumerator.Of(0, 1, 2), func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
+			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(enumerator.Of(0, 1, 2), limit, func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
 		})
 	})
 }
