@@ -131,6 +131,36 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"OnDoneEnumerating": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
+	"Throw": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Catch(enumerator.Throw[int](errBoom), func(error) source { return some(es) })
+	},
+	"Catch": func(t *rapid.T, es []int, some func([]int) source) source {
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		first, second := some(es[:n]), some(es[n:])
+		return enumerator.Catch(first.AndThen(enumerator.Throw[int](errBoom)), func(error) source { return second })
+	},
+	"Retry": func(t *rapid.T, es []int, some func([]int) source) source {
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		first, second := some(es[:n]).AndThen(enumerator.Throw[int](errBoom)), some(es[n:])
+		return perRun(func() source {
+			tries := 0
+			return enumerator.Retry(enumerator.Defer(func(context.Context) (source, error) {
+				if tries++; tries == 1 {
+					return first, nil
+				}
+				return second, nil
+			}), 1)
+		})
+	},
+	"Materialize": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Through(enumerator.Materialize(some(es)), enumeratee.FilterMap(func(n enumerator.Notification[int]) (int, bool) {
+			return n.Value, !n.End
+		}))
+	},
+	"Dematerialize": func(_ *rapid.T, es []int, some func([]int) source) source {
+		values := enumerator.Map(some(es), func(e int) enumerator.Notification[int] { return enumerator.Notification[int]{Value: e} })
+		return enumerator.Dematerialize(values.AndThen(enumerator.Of(enumerator.Notification[int]{End: true})).AndThen(values))
+	},
 	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // in order, one at a time
 		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
 		parts := []source{some(es[:n]), some(es[n:])}
