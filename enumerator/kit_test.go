@@ -50,6 +50,9 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"UnfoldM": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		return enumerator.UnfoldM(0, func(_ context.Context, i int) (int, int, bool, error) { return at(es, i), i + 1, i < len(es), nil })
 	},
+	"Range": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		return enumerator.Map(enumerator.Range(0, len(es)), func(i int) int { return es[i] })
+	},
 	"FromInput": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		var in iteratee.Input[int]
 		for _, e := range es {
