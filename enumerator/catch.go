@@ -20,8 +20,8 @@ func Throw[E any](err error) Enumerator[E] {
 // If f cannot handle the error, it returns [Throw] of it.
 //
 // Only a failure of source itself is caught. A failure of the consumer, or of an adapter behind Catch,
-// ends the run, and so does the end of the context. A failure of the source that f returns ends the run
-// too; a Catch around this one catches it.
+// ends the run. So does the end of the context: a failure of source after that is dropped. A failure of the
+// source that f returns ends the run too; a Catch around this one catches it.
 //
 // Catch needs no goroutine. If source has failed in a goroutine of its own while the consumer is busy,
 // the context of the consumer does not end, and Catch waits for the consumer. A panic is not caught.
@@ -59,17 +59,20 @@ func Retry[E any](source Enumerator[E], n int) Enumerator[E] {
 	})
 }
 
-// attempt runs source in a [iteratee.Part] of its own. err is the failure of source after which sink is
-// still open; it is nil if the run is over, for whatever reason, or source has run out.
+// attempt runs source in a [iteratee.Part] of its own. err is the failure of source; it is nil if source
+// has run out, or the run is over, for whatever reason. sink is still open after a failure.
 func attempt[E any](ctx context.Context, source Enumerator[E], sink iteratee.Sink[E]) (step iteratee.Step, err error) {
 	part, end := iteratee.Part(ctx, nil)
 	defer end()
 	w := &watched[E]{sink: sink}
-	step = source.Into(part, iteratee.Sink[E]{Next: w.next, EOF: w.eof, Rest: sink.Rest})
-	if w.last.IsCont() && ctx.Err() == nil {
-		err = step.Err()
+	step = source.Into(part, iteratee.Sink[E]{Next: w.next, EOF: w.eof, Rest: w.rest})
+	if !w.last.IsCont() || step.Err() == nil {
+		return step, nil
 	}
-	return step, err
+	if ended := iteratee.Cancelled(ctx); !ended.IsCont() {
+		return ended, nil
+	}
+	return step, step.Err()
 }
 
 // watched is a sink of which the last answer is known.
@@ -91,3 +94,5 @@ func (w *watched[E]) eof() iteratee.Step {
 	}
 	return w.last
 }
+
+func (w *watched[E]) rest() iteratee.Input[E] { return w.sink.Rest() }

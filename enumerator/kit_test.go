@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -181,6 +182,43 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"Interleave": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Interleave(some(nil), some(es))
 	},
+	"TakeUntil": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.TakeUntil(some(es), silent())
+	},
+	"DropUntil": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source { return enumerator.DropUntil(e, enumerator.Empty[int]()) })
+	},
+	"Zip": func(t *rapid.T, es []int, some func([]int) source) source {
+		pairs := enumerator.Zip(some(es), some(slices.Concat(es, someInts(t))))
+		return enumerator.Map(pairs, func(p iteratee.Pair[int, int]) int { return (p.First + p.Second) / 2 })
+	},
+	"ZipWith": func(t *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.ZipWith(some(slices.Concat(es, someInts(t))), some(es), func(_, e int) int { return e })
+	},
+	"CombineLatest": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source {
+			return enumerator.CombineLatest(e, enumerator.Of("").AndThen(enumerator.Empty[string]()), func(e int, _ string) int { return e })
+		})
+	},
+	"WithLatestFrom": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source {
+			return enumerator.WithLatestFrom(e, enumerator.Of(""), func(e int, _ string) int { return e })
+		})
+	},
+	"Race": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Race(silent(), some(es), enumerator.Never[int]())
+	},
+	"SampleBy": func(t *rapid.T, es []int, some func([]int) source) source { // the last of each
+		return lasts(t, es, some, func(e source) source { return enumerator.SampleBy(e, silent()) })
+	},
+	"DebounceBy": func(t *rapid.T, es []int, some func([]int) source) source {
+		return lasts(t, es, some, func(e source) source {
+			return enumerator.DebounceBy(e, func(int) source { return silent() })
+		})
+	},
 	"Unicast": func(t *rapid.T, es []int, _ func([]int) source) source {
 		return pushing(es, enumerator.Channel[int].End, enumerator.Capacity(rapid.IntRange(1, 4).Draw(t, "capacity")))
 	},
@@ -206,6 +244,31 @@ func ended(es []int) *enumerator.Hub[int] {
 	}
 	hub.End()
 	return hub
+}
+
+// knocked returns the source of e behind an operator that drops elements at first: e comes when another element has
+// passed.
+func knocked(e source, operator func(source) source) source {
+	return perRun(func() source {
+		passed := false
+		knocks := enumerator.Unfold(0, func(n int) (int, int, bool) {
+			runtime.Gosched() // let the other source run
+			return -1, n, !passed
+		})
+		return enumerator.Through(operator(knocks.AndThen(e)), enumeratee.Filter(func(e int) bool {
+			passed = passed || e < 0
+			return e >= 0
+		}))
+	})
+}
+
+// lasts returns the source of es, each the last element of a source behind an operator that hands on the last.
+func lasts(t *rapid.T, es []int, some func([]int) source, operator func(source) source) source {
+	var each []source
+	for _, e := range es {
+		each = append(each, operator(some(append(someInts(t), e))))
+	}
+	return enumerator.FlatMap(enumerator.Range(0, len(es)), func(i int) source { return each[i] })
 }
 
 func perRun(build func() source) source {

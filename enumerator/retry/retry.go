@@ -117,13 +117,14 @@ type running[E any] struct {
 	failure   error // of the source
 	gave      bool  // whether the consumer was handed an element
 	recovered bool
+	start     time.Time
+	busy      time.Duration // the consumer, with the last element
 }
 
 // attempt runs a source once. If the source has failed, r.failure is set, and the sink is still open.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 	r.failure, r.gave, r.recovered = nil, false, false
-	start := time.Now()
-	var busy time.Duration // the consumer, with the last element
+	r.start, r.busy = time.Now(), 0
 	source := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[E], error) {
 		return r.from(ctx, r.last, r.any), nil
 	})
@@ -131,23 +132,21 @@ func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
 		r.failure = err
 		return enumerator.Throw[E](err)
 	})
-	step := caught.Into(ctx, iteratee.Sink[E]{
-		Next: func(e E) iteratee.Step {
-			r.last, r.any, r.gave = e, true, true
-			if r.recovered { // no need to look at the clock
-				return r.sink.Next(e)
-			}
-			came := time.Now()
-			r.recovered = came.Sub(start) >= StableAfter
-			step := r.sink.Next(e)
-			busy = time.Since(came)
-			return step
-		},
-		EOF:  r.sink.EOF,
-		Rest: r.sink.Rest,
-	})
+	step := caught.Into(ctx, iteratee.Sink[E]{Next: r.next, EOF: r.sink.EOF, Rest: r.sink.Rest})
 	if r.gave || errors.Is(r.failure, ErrRanOut) {
-		r.recovered = r.recovered || time.Since(start)-busy >= StableAfter
+		r.recovered = r.recovered || time.Since(r.start)-r.busy >= StableAfter
 	}
+	return step
+}
+
+func (r *running[E]) next(e E) iteratee.Step {
+	r.last, r.any, r.gave = e, true, true
+	if r.recovered { // no need to look at the clock
+		return r.sink.Next(e)
+	}
+	came := time.Now()
+	r.recovered = came.Sub(r.start) >= StableAfter
+	step := r.sink.Next(e)
+	r.busy = time.Since(came)
 	return step
 }

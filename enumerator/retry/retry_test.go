@@ -418,7 +418,7 @@ func TestTheContextEndsTheWait(t *testing.T) {
 			<-ctx.Done()
 			return 0, false, errBoom
 		}), retry.Notify(func(error, time.Duration) { t.Error("it is not tried again") })))
-		assert.Equal(t, errBoom, err, "a source that fails when it is stopped fails as it does alone")
+		assert.Equal(t, ctxEnd, err, "a source that fails when it is stopped")
 		assert.Equal(t, time.Second, took)
 		assert.Equal(t, 1, starts)
 	})
