@@ -57,6 +57,8 @@ var lossless = map[string]operator{
 	"Throttle": func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
 	"Timeout":  func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
 
+	"TimeoutFirst": func(*rapid.T, func() tee) tee { return enumeratee.TimeoutFirst[int](time.Hour) },
+
 	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
 	"Defer": func(t *rapid.T, some func() tee) tee {
 		tr, err := some(), someError(t)
