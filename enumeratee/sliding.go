@@ -1,0 +1,98 @@
+package enumeratee
+
+import (
+	"slices"
+
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Pairwise returns the adapter that hands on each element but the first together with the one before
+// it. It hands on nothing if one element comes. If the consumer ends on a pair and leaves it over,
+// the second of the two is left over.
+//
+// ReactiveX: Pairwise in RxJS.
+func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
+	return New(func(stage Stage, inner iteratee.Sink[iteratee.Pair[E, E]]) (iteratee.Sink[E], iteratee.Step) {
+		var last E
+		first := true
+		return FilterMap(func(e E) (iteratee.Pair[E, E], bool) {
+			pair, ok := iteratee.Pair[E, E]{First: last, Second: e}, !first
+			last, first = e, false
+			return pair, ok
+		}).Attach(stage, inner)
+	})
+}
+
+// Sliding returns the adapter that hands on windows of n elements, which begin step elements apart.
+// With a step less than n the windows overlap, with n they follow one another, and with more than n
+// the elements between two windows are dropped.
+//
+// A window is handed on when it is full. At EOF, one shorter window is handed on if there are
+// elements that would begin or continue a window and were not in one before. So each element is in a
+// window, unless step drops it, and no window is a part of the one before. The consumer may keep the
+// windows: each is memory of its own, and costs a copy of n elements.
+//
+// If the consumer ends on a window and leaves it over, the elements of that window that were not in
+// the one before are left over. Sliding panics if n or step is not positive.
+//
+// Scala calls it sliding. ReactiveX: Buffer with a count and a skip, which hands on every window that
+// has begun at EOF.
+func Sliding[E any](n, step int) Enumeratee[E, []E] {
+	checkPositive("Sliding", "n", n)
+	checkPositive("Sliding", "step", step)
+	return New(func(stage Stage, inner iteratee.Sink[[]E]) (iteratee.Sink[E], iteratee.Step) {
+		s := &sliding[E]{stage: stage, inner: inner, n: n, step: step}
+		return iteratee.Sink[E]{Next: s.next, EOF: s.eof, Rest: s.rest}, iteratee.StepCont
+	})
+}
+
+type sliding[E any] struct {
+	stage   Stage
+	inner   iteratee.Sink[[]E]
+	n, step int
+	window  []E // that has begun
+	fresh   int // how many of it were not in the window before
+	skip    int // elements to drop before the next window
+	end     iteratee.Step
+}
+
+func (s *sliding[E]) next(e E) iteratee.Step {
+	switch {
+	case !s.end.IsCont():
+	case s.skip > 0:
+		s.skip--
+	default:
+		s.window = append(s.window, e)
+		s.fresh++
+		if len(s.window) == s.n {
+			s.handOn()
+		}
+	}
+	return s.end
+}
+
+// handOn hands on the window, and begins the next if the consumer is open.
+func (s *sliding[E]) handOn() {
+	if s.end = s.inner.Next(slices.Clone(s.window)); !s.end.IsCont() {
+		return
+	}
+	gone := min(s.step, len(s.window))
+	s.window, s.fresh, s.skip = slices.Delete(s.window, 0, gone), 0, s.step-gone
+}
+
+func (s *sliding[E]) eof() iteratee.Step {
+	if s.end.IsCont() && s.fresh > 0 {
+		s.handOn()
+	}
+	if s.end.IsCont() {
+		s.end, s.window = s.stage.Stop(), nil
+	}
+	return s.end
+}
+
+func (s *sliding[E]) rest() iteratee.Input[E] {
+	if _, ok := s.inner.Rest().El(); ok {
+		return iteratee.Els(slices.Clone(s.window[len(s.window)-s.fresh:])...)
+	}
+	return iteratee.Empty[E]()
+}

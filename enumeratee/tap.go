@@ -1,0 +1,68 @@
+package enumeratee
+
+import (
+	"context"
+	"errors"
+
+	"github.com/halley-go/halley/internal/stop"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Tap returns the adapter that changes nothing, calls onNext with each element before it hands that
+// on, and calls onEnd once when it is not needed any more. onEnd may be nil.
+//
+// err is nil if the elements have run out, or if the consumer is done or an adapter has stopped. If
+// the run ends before that, err is the error with which it ends: of the source, of an adapter, of the
+// consumer, or the cause for which the context has ended. So one Tap logs each element, the end and
+// the error. A Tap sees what passes the place where it stands. It does not see that the consumer fails
+// after EOF, nor, within [Recover], that an adapter before it fails: err is nil then. So it can be after
+// a panic. Before a consumer that is done from the start nothing is attached, and onEnd is not called.
+//
+// Both functions are called in the goroutine of the run, onEnd before that is over. What the consumer
+// leaves over is left over.
+//
+// ReactiveX: Do, which RxJS calls tap.
+func Tap[E any](onNext func(E), onEnd func(err error)) Enumeratee[E, E] {
+	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
+		t := &tap[E]{stage: stage, inner: inner, onNext: onNext}
+		if onEnd != nil {
+			stage.asks = true // to see the failure of a source in Stage.Context
+			stage.AtEnd(func() { onEnd(t.failure()) })
+		}
+		return iteratee.Sink[E]{Next: t.next, EOF: t.eof, Rest: inner.Rest}, iteratee.StepCont
+	})
+}
+
+type tap[E any] struct {
+	stage  Stage
+	inner  iteratee.Sink[E]
+	onNext func(E)
+	end    iteratee.Step
+}
+
+func (t *tap[E]) next(e E) iteratee.Step {
+	if t.end.IsCont() {
+		t.onNext(e)
+		t.end = t.inner.Next(e)
+	}
+	return t.end
+}
+
+func (t *tap[E]) eof() iteratee.Step {
+	if t.end.IsCont() {
+		t.end = t.stage.Stop()
+	}
+	return t.end
+}
+
+// failure returns the error with which the run has ended, nil if it has none.
+func (t *tap[E]) failure() error {
+	err := t.end.Err()
+	if t.end.IsCont() {
+		err = context.Cause(t.stage.Context())
+	}
+	if errors.Is(err, stop.Err) {
+		return nil // the run has been stopped, or is over
+	}
+	return err
+}
