@@ -52,8 +52,10 @@ func Distinct[E any, K comparable](n int, key func(E) K) Enumeratee[E, E] {
 			case keys.use(k) != nil:
 				return false
 			}
-			x := &entry[K, struct{}]{}
-			if keys.len() == n {
+			var x *entry[K, struct{}]
+			if keys.len() < n {
+				x = new(entry[K, struct{}])
+			} else {
 				x = keys.oldest()
 				keys.remove(x)
 			}
