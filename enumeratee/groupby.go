@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +81,7 @@ type groups[K comparable, From, To any] struct {
 	told   bool
 	late   iteratee.Input[From] // the element that found that all had ended
 
-	turn sync.Mutex // held while inner is called
+	turn chan struct{} // holds one while inner is called; a lock on which testing/synctest knows to wait
 	end  atomic.Pointer[ending[From]]
 }
 
@@ -103,7 +102,8 @@ type ending[From any] struct {
 }
 
 func newGroups[K comparable, From, To any](limit int, key func(From) K, adapter func(K) Enumeratee[From, To], stage Stage, inner iteratee.Sink[To], interrupt func(iteratee.Step)) *groups[K, From, To] {
-	return &groups[K, From, To]{key: key, adapter: adapter, limit: limit, stage: stage, inner: inner, interrupt: interrupt, live: newRecent[K, *group[From]]()}
+	return &groups[K, From, To]{key: key, adapter: adapter, limit: limit, stage: stage, inner: inner, interrupt: interrupt,
+		live: newRecent[K, *group[From]](), turn: make(chan struct{}, 1)}
 }
 
 func (g *groups[K, From, To]) ended() iteratee.Step {
@@ -164,6 +164,9 @@ func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) itera
 	switch step {
 	case iteratee.StepCont:
 	case x.stage.Stop():
+		if step := x.sink.EOF(); step != x.stage.Stop() {
+			return g.finish(step, x)
+		}
 		x.stopped = true
 		x.close()
 		x.sink = iteratee.Sink[From]{}
@@ -203,8 +206,8 @@ func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 
 // handOn calls the consumer on behalf of one.
 func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step) iteratee.Step {
-	g.turn.Lock()
-	defer g.turn.Unlock()
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
 	if step := g.ended(); !step.IsCont() {
 		return step
 	}
