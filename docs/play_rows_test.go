@@ -59,12 +59,11 @@ func TestPlayInputMap(t *testing.T) {
 
 // Iteratee.consume of strings
 func TestPlayConsumeStrings(t *testing.T) {
-	consume := iteratee.Map(iteratee.Collect[string](), func(all []string) string { return strings.Join(all, "") })
 	for want, e := range map[string]enumerator.Enumerator[string]{
 		"":                         enumerator.Empty[string](),
 		"GuillaumeSadekPeterErwan": enumerator.Of("Guillaume", "Sadek", "Peter", "Erwan"),
 	} {
-		got, err := enumerator.Run(t.Context(), e, consume)
+		got, err := enumerator.Run(t.Context(), e, iteratee.ConsumeString[string]())
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}

@@ -124,10 +124,11 @@ func members(t ast.Expr) (names []string) {
 	return names
 }
 
-// headers are those of a table of Play's operations, and of one of ours.
+// headers are those of a table of Play's operations, of one of ours, and of one of ReactiveX's.
 var headers = [][]string{
 	{"Play", "Halley", "How it differs"},
 	{"Halley", "Known from", "What it does"},
+	{"ReactiveX", "RxGo", "ro", "Halley", "How it differs"},
 }
 
 var (
