@@ -23,7 +23,7 @@ import (
 //
 // An error of the adapter of a key ends the run; [Recover] around that adapter can prevent it. When
 // the consumer ends, GroupBy leaves over what the adapter of the key leaves over on whose element it
-// ended. What the adapters of other keys hold is lost then. A key that does not equal itself, such as
+// ended. What the adapters of other keys hold is lost then. So the rest need not be the end of the stream. A key that does not equal itself, such as
 // a NaN, ends the run with an error.
 //
 // The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer]

@@ -15,7 +15,7 @@ type couple = iteratee.Pair[int, int]
 func TestPairwise(t *testing.T) {
 	pairwise := enumeratee.Pairwise[int]()
 	for range 2 {
-		assert.Equal(t, []couple{{1, 2}, {2, 3}}, through(t, pairwise, 1, 2, 3))
+		assert.Equal(t, []couple{{First: 1, Second: 2}, {First: 2, Second: 3}}, through(t, pairwise, 1, 2, 3))
 		assert.Nil(t, through(t, pairwise, 1))
 		assert.Nil(t, through(t, pairwise))
 	}
