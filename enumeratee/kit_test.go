@@ -71,6 +71,8 @@ var lossless = map[string]operator{
 		return enumeratee.Compose(enumeratee.Pairwise[int](), enumeratee.Map(total))
 	},
 
+	"TimeoutFirst": func(*rapid.T, func() tee) tee { return enumeratee.TimeoutFirst[int](time.Hour) },
+
 	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
 	"Defer": func(t *rapid.T, some func() tee) tee {
 		tr, err := some(), someError(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ErrTimeout is the error of [Timeout].
+// ErrTimeout is the error of [Timeout] and [TimeoutFirst].
 var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 
 // Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if
@@ -22,6 +22,22 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 // It is the Timeout of ReactiveX.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	checkDuration("Timeout", d)
+	return timeout[E](d, false)
+}
+
+// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source
+// lets d pass before its first element. Later elements can take any time.
+//
+// In all other respects TimeoutFirst behaves like [Timeout].
+//
+// ReactiveX: timeout, with a time for the first element only.
+func TimeoutFirst[E any](d time.Duration) Enumeratee[E, E] {
+	checkDuration("TimeoutFirst", d)
+	return timeout[E](d, true)
+}
+
+// timeout is [TimeoutFirst] if first is true, and [Timeout] if not.
+func timeout[E any](d time.Duration, first bool) Enumeratee[E, E] {
 	return New(func(stage Stage, inner iteratee.Sink[E]) (iteratee.Sink[E], iteratee.Step) {
 		own, interrupt := stage.Interruptible()
 		stage.passOn(own, interrupt)
@@ -46,7 +62,7 @@ func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 				if stop(); !end.IsCont() {
 					return end
 				}
-				if end = inner.Next(e); end.IsCont() {
+				if end = inner.Next(e); end.IsCont() && !first {
 					timer.Reset(d)
 					runs = true
 				}

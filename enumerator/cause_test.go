@@ -112,7 +112,7 @@ func TestTheCauseIsNotLost(t *testing.T) {
 			return enumerator.FlatMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
 		"FlatMapConcurrent": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
-			return enumerator.FlatMapConcurrent(2, enumerator.Of(1, 2, 3), func(int) enumerator.Enumerator[int] { return generate(wait) })
+			return enumerator.FlatMapConcurrent(enumerator.Of(1, 2, 3), 2, func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
 		"SwitchMap": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return enumerator.SwitchMap(enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return generate(wait) })

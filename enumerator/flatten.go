@@ -9,28 +9,28 @@ import (
 )
 
 // FlatMapConcurrent is [FlatMap] with up to limit of the sources side by side: it returns the
-// Enumerator of the elements of f of each element of e, as they come, in the order of each source
-// and in any order of the sources. While limit of them run, no element is asked of e, so 1 is
-// FlatMap. It runs out when e and all of them have. A failure of e or of a source stops the others
-// and ends the run at once. While limit sources run, e is not asked, and so cannot fail: its failure
-// is heard when one of them has run out. FlatMapConcurrent panics if limit is not positive;
-// math.MaxInt is no limit.
+// Enumerator of the elements of f of each element of source, as they come. They are in the order of
+// each source that f has returned, and in any order of those. While limit of them run, no element is
+// asked of source, so a limit of 1 is FlatMap. FlatMapConcurrent runs out when source and all of them
+// have. A failure of one of them stops the others and ends the run at once, and so does a failure of
+// source; but while limit of them run, source is not asked and cannot fail. FlatMapConcurrent panics
+// if limit is not positive; math.MaxInt is no limit.
 //
-// It runs e and each source in a goroutine of its own, and the consumer in that of the run; how
-// they end is as with [Interleave]. f is called in the goroutine of e, which goes on when it has
-// returned; a source that is slow to make is best wrapped in [Defer].
-//
-// It is the flatMap of ReactiveX, which calls the limit maxConcurrent, and there hears a failure of e
-// at once, since e is never held up. EOF of one of the sources
+// It runs source, and each source that f returns, in a goroutine of its own, and the consumer in that
+// of the run; they end as with [Interleave]. f is called in the goroutine of source, which goes on when
+// f has returned; a source that is slow to make is best wrapped in [Defer]. EOF of one of the sources
 // ends that one alone.
-func FlatMapConcurrent[From, To any](limit int, e Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+//
+// ReactiveX: flatMap. It calls the limit maxConcurrent and hears a failure of source at once, since it
+// never holds source up.
+func FlatMapConcurrent[From, To any](source Enumerator[From], limit int, f func(From) Enumerator[To]) Enumerator[To] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("enumerator: FlatMapConcurrent: limit must be positive, got %d", limit))
 	}
 	return merged("FlatMapConcurrent", func(m *merge[To]) {
 		places := make(chan struct{}, limit)
-		places <- struct{}{} // an element is asked of e only if there is a place for its source
-		m.start(m.ctx, driving[To](e, func(ctx context.Context, x From) error {
+		places <- struct{}{} // an element is asked of source only if there is a place for its source
+		m.start(m.ctx, driving[To](source, func(ctx context.Context, x From) error {
 			m.start(m.ctx, f(x), func() { <-places })
 			select {
 			case places <- struct{}{}:

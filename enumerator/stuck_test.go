@@ -30,8 +30,8 @@ func TestAFailureElsewhereFreesAConsumerThatWaits(t *testing.T) {
 	}{
 		"Interleave":                {enumerator.Interleave(one, fails), "boom"},
 		"Interleave that panics":    {enumerator.Interleave(one.AndThen(never), panics), "panic: boom"},
-		"FlatMapConcurrent":         {enumerator.FlatMapConcurrent(9, one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
-		"FlatMapConcurrent, a part": {enumerator.FlatMapConcurrent(9, enumerator.Of(one, fails), func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e }), "boom"},
+		"FlatMapConcurrent":         {enumerator.FlatMapConcurrent(one.AndThen(fails), 9, func(int) enumerator.Enumerator[int] { return one }), "boom"},
+		"FlatMapConcurrent, a part": {enumerator.FlatMapConcurrent(enumerator.Of(one, fails), 9, func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e }), "boom"},
 		"SwitchMap":                 {enumerator.SwitchMap(one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
 		"PatchPanel": {enumerator.PatchPanel(func(_ context.Context, patchIn func(enumerator.Enumerator[int]) bool) error {
 			patchIn(one)

@@ -81,16 +81,14 @@ func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], 
 			if r.recovered || progress && r.gave {
 				tries = 1
 			}
-			if ctx.Err() == nil {
-				wait := c.wait(pace, tries, r.failure)
-				if wait == backoff.Stop {
-					return step // it gives up
-				}
-				c.notify(r.failure, wait)
-				select {
-				case <-time.After(wait):
-				case <-ctx.Done():
-				}
+			wait := c.wait(pace, tries, r.failure)
+			if wait == backoff.Stop {
+				return step // it gives up
+			}
+			c.notify(r.failure, wait)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
 			}
 			if step := iteratee.Cancelled(ctx); !step.IsCont() {
 				return step
@@ -106,9 +104,7 @@ func again[E any](from func(context.Context, E, bool) enumerator.Enumerator[E], 
 //
 // With Restart it is the repeat of ReactiveX.
 func Endless[E any](e enumerator.Enumerator[E]) enumerator.Enumerator[E] {
-	return e.AndThen(enumerator.New(func(context.Context, iteratee.Sink[E]) iteratee.Step {
-		return iteratee.StepError(ErrRanOut)
-	}))
+	return e.AndThen(enumerator.Throw[E](ErrRanOut))
 }
 
 type running[E any] struct {
@@ -121,45 +117,36 @@ type running[E any] struct {
 	failure   error // of the source
 	gave      bool  // whether the consumer was handed an element
 	recovered bool
+	start     time.Time
+	busy      time.Duration // the consumer, with the last element
 }
 
-// attempt runs a source once.
+// attempt runs a source once. If the source has failed, r.failure is set, and the sink is still open.
 func (r *running[E]) attempt(ctx context.Context) iteratee.Step {
-	ctx, over := iteratee.Part(ctx, nil)
-	defer over()
 	r.failure, r.gave, r.recovered = nil, false, false
-	start := time.Now()
-	var busy time.Duration   // the consumer, with the last element
-	end := iteratee.StepCont // the consumer's
-	step := r.from(ctx, r.last, r.any).Into(ctx, iteratee.Sink[E]{
-		Next: func(e E) iteratee.Step {
-			if !end.IsCont() {
-				return end
-			}
-			r.last, r.any, r.gave = e, true, true
-			if r.recovered { // no need to look at the clock
-				end = r.sink.Next(e)
-				return end
-			}
-			came := time.Now()
-			r.recovered = came.Sub(start) >= StableAfter
-			end = r.sink.Next(e)
-			busy = time.Since(came)
-			return end
-		},
-		EOF: func() iteratee.Step {
-			if end.IsCont() {
-				end = r.sink.EOF()
-			}
-			return end
-		},
-		Rest: r.sink.Rest,
+	r.start, r.busy = time.Now(), 0
+	source := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[E], error) {
+		return r.from(ctx, r.last, r.any), nil
 	})
-	if end.IsCont() {
-		r.failure = step.Err()
-	}
+	caught := enumerator.Catch(source, func(err error) enumerator.Enumerator[E] {
+		r.failure = err
+		return enumerator.Throw[E](err)
+	})
+	step := caught.Into(ctx, iteratee.Sink[E]{Next: r.next, EOF: r.sink.EOF, Rest: r.sink.Rest})
 	if r.gave || errors.Is(r.failure, ErrRanOut) {
-		r.recovered = r.recovered || time.Since(start)-busy >= StableAfter
+		r.recovered = r.recovered || time.Since(r.start)-r.busy >= StableAfter
 	}
+	return step
+}
+
+func (r *running[E]) next(e E) iteratee.Step {
+	r.last, r.any, r.gave = e, true, true
+	if r.recovered { // no need to look at the clock
+		return r.sink.Next(e)
+	}
+	came := time.Now()
+	r.recovered = came.Sub(r.start) >= StableAfter
+	step := r.sink.Next(e)
+	r.busy = time.Since(came)
 	return step
 }
