@@ -21,15 +21,15 @@ import (
 // itself, as [Take] does, further elements with that key are dropped until the key is forgotten. At
 // EOF the adapters of all keys get EOF, in the order in which the keys first came.
 //
-// An error of the adapter of a key ends the run; [Recover] around that adapter can prevent it. When
-// the consumer ends, GroupBy leaves over what the adapter of the key leaves over on whose element it
-// ended. What the adapters of other keys hold is lost then. So the rest need not be the end of the stream. A key that does not equal itself, such as
-// a NaN, ends the run with an error.
+// An error of the adapter of a key ends the run; [Recover] around that adapter can prevent it. A key
+// that does not equal itself, such as a NaN, ends the run with an error. If the consumer ends on an
+// element of a key, GroupBy leaves over the elements that the adapter of that key leaves over. Elements
+// that the adapters of other keys hold are lost then, so the rest need not be the end of the stream.
 //
 // The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer]
-// do. The consumer is called by one of them at a time, and the source is stopped, also while it waits,
-// when the consumer has ended. The consumer is not told of bursts by [iteratee.Cork]. An element costs
-// a look-up in a map, and a lock for each element that is handed on.
+// do. One goroutine at a time calls the consumer. When the consumer has ended, the source is stopped, also
+// while it waits. The consumer is not told of bursts by [iteratee.Cork]. Each element costs a look-up in a
+// map, and each element that is handed on costs a lock. Each key costs the memory of an attachment.
 //
 // GroupBy panics if limit is not positive.
 //

@@ -27,10 +27,10 @@ func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
 // With a step less than n the windows overlap, with n they follow one another, and with more than n
 // the elements between two windows are dropped.
 //
-// A window is handed on when it is full. At EOF, one shorter window is handed on if there are
-// elements that would begin or continue a window and were not in one before. So each element is in a
-// window, unless step drops it, and no window is a part of the one before. The consumer may keep the
-// windows: each is memory of its own, and costs a copy of n elements.
+// A window is handed on when it is full. At EOF, the elements of a window that has begun are handed
+// on as a shorter window, unless all of them were in the window before. So each element is in a window,
+// unless it is between two windows, and no window is a part of the one before. The consumer may keep the
+// windows. Each has memory of its own, and costs a copy of n elements.
 //
 // If the consumer ends on a window and leaves it over, the elements of that window that were not in
 // the one before are left over. Sliding panics if n or step is not positive.

@@ -11,15 +11,15 @@ import (
 // Tap returns the adapter that changes nothing, calls onNext with each element before it hands that
 // on, and calls onEnd once when it is not needed any more. onEnd may be nil.
 //
-// err is nil if the elements have run out, or if the consumer is done or an adapter has stopped. If
-// the run ends before that, err is the error with which it ends: of the source, of an adapter, of the
-// consumer, or the cause for which the context has ended. So one Tap logs each element, the end and
-// the error. A Tap sees what passes the place where it stands. It does not see that the consumer fails
-// after EOF, nor, within [Recover], that an adapter before it fails: err is nil then. So it can be after
-// a panic. Before a consumer that is done from the start nothing is attached, and onEnd is not called.
+// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If
+// the run ends before that, err is the error with which it ends: that of the source, of an adapter or of
+// the consumer, or the cause for which the context has ended. So one Tap logs each element, the end and
+// the error. err is nil if the consumer fails after EOF, and if an adapter before the Tap fails and both
+// are within [Recover]. It may be nil after a panic. Before a consumer that is done from the start nothing
+// is attached, and onEnd is not called.
 //
-// Both functions are called in the goroutine of the run, onEnd before that is over. What the consumer
-// leaves over is left over.
+// What the consumer leaves over is left over. onNext is called in the goroutine that drives the adapter,
+// and onEnd before the run is over.
 //
 // ReactiveX: Do, which RxJS calls tap.
 func Tap[E any](onNext func(E), onEnd func(err error)) Enumeratee[E, E] {

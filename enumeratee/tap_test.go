@@ -133,20 +133,18 @@ func TestTapOfTheElementsAlone(t *testing.T) {
 }
 
 // A source that goes on after a failure goes on behind a Tap too.
-func TestTapWithinASourceThatIsStartedAgain(t *testing.T) {
+func TestTapWithinASourceThatGoesOn(t *testing.T) {
 	var log []string
 	attempt := enumerator.Through(enumerator.Of(1).AndThen(failing()), logged(&log))
-	again := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
-		for range 2 {
-			own, end := iteratee.Part(ctx, nil)
-			step := attempt.Into(own, sink)
-			end()
-			assert.Equal(t, errBoom, step.Err())
-		}
-		return enumerator.Of(9).Into(ctx, sink)
-	})
+	again := enumerator.Catch(enumerator.Retry(attempt, 1), func(error) enumerator.Enumerator[int] { return enumerator.Of(9) })
 	got, err := enumerator.Run(t.Context(), again, iteratee.Collect[int]())
 	assert.NoError(t, err)
 	assert.Equal(t, []int{1, 1, 9}, got)
 	assert.Equal(t, []string{"1", "end: boom", "1", "end: boom"}, log)
+
+	log = nil
+	got, err = enumerator.Run(t.Context(), enumerator.Through(again, logged(&log)), iteratee.Collect[int]())
+	assert.NoError(t, err)
+	assert.Equal(t, []int{1, 1, 9}, got)
+	assert.Equal(t, []string{"1", "1", "end: boom", "1", "1", "end: boom", "9", "end: <nil>"}, log)
 }
