@@ -33,6 +33,11 @@ var concurrent = map[string]func() tee{
 	"Debounce":               func() tee { return enumeratee.Debounce[int](time.Minute) },
 	"Sample":                 func() tee { return enumeratee.Sample[int](time.Minute) },
 	"Delay":                  func() tee { return enumeratee.Delay[int](time.Minute) },
+	"Audit":                  func() tee { return enumeratee.Audit[int](time.Minute) },
+	"GroupByWithin": func() tee {
+		half := func(e int) int { return e / 2 }
+		return enumeratee.GroupByWithin(10, time.Minute, half, func(int) tee { return enumeratee.Filter(func(int) bool { return true }) })
+	},
 	"GroupedWithin": func() tee {
 		one := enumeratee.MapConcat(func(es []int) []int { return es })
 		return enumeratee.Compose(enumeratee.GroupedWithin[int](2, time.Minute), one)

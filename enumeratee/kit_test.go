@@ -53,9 +53,23 @@ var lossless = map[string]operator{
 		err := someError(t)
 		return enumeratee.OnEOF[int](func(context.Context) error { return err })
 	},
-	"OnDone":   func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
-	"Throttle": func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
-	"Timeout":  func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
+	"OnDone":               func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
+	"Throttle":             func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
+	"Timeout":              func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
+	"Tap":                  func(*rapid.T, func() tee) tee { return enumeratee.Tap(func(int) {}, func(error) {}) },
+	"DistinctUntilChanged": func(*rapid.T, func() tee) tee { return enumeratee.DistinctUntilChanged[int]() },
+	"DistinctUntilChangedFunc": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.DistinctUntilChangedFunc(func(last, e int) bool { return e-last < n })
+	},
+	"Distinct": func(t *rapid.T, _ func() tee) tee {
+		return enumeratee.Distinct(1+someInt(t), func(e int) int { return e / 2 })
+	},
+	"DefaultIfEmpty": func(t *rapid.T, _ func() tee) tee { return enumeratee.DefaultIfEmpty(someInt(t)) },
+	"Pairwise": func(*rapid.T, func() tee) tee {
+		total := func(p iteratee.Pair[int, int]) int { return p.First + p.Second }
+		return enumeratee.Compose(enumeratee.Pairwise[int](), enumeratee.Map(total))
+	},
 
 	"TimeoutFirst": func(*rapid.T, func() tee) tee { return enumeratee.TimeoutFirst[int](time.Hour) },
 
@@ -91,6 +105,22 @@ var others = map[string]operator{
 			return f(in), boom(in.Els()[0])
 		})
 	},
+	"TakeLast": func(t *rapid.T, _ func() tee) tee { return enumeratee.TakeLast[int](someInt(t)) },
+	"DropLast": func(t *rapid.T, _ func() tee) tee { return enumeratee.DropLast[int](someInt(t)) },
+	"Sliding": func(t *rapid.T, _ func() tee) tee {
+		total := enumeratee.Map(func(es []int) (n int) {
+			for _, e := range es {
+				n += e
+			}
+			return n
+		})
+		return enumeratee.Compose(enumeratee.Sliding[int](1+someInt(t), 1+someInt(t)), total)
+	},
+	"GroupBy": func(t *rapid.T, _ func() tee) tee {
+		some := someOf(t, lossless) // others may hand on in another order than that of the stream
+		of := []tee{some(), some(), some()}
+		return enumeratee.GroupBy(1+someInt(t), func(e int) int { return e % 3 }, func(k int) tee { return of[k] })
+	},
 	"Grouped": func(t *rapid.T, _ func() tee) tee { return enumeratee.Grouped(aFolder(t)) },
 	"Recover": func(t *rapid.T, some func() tee) tee {
 		tr, err := some(), someError(t)
@@ -104,7 +134,7 @@ func someOf(t *rapid.T, from ...map[string]operator) func() tee {
 	for _, operators := range from {
 		maps.Copy(simple, operators)
 	}
-	for _, name := range []string{"New", "Defer", "Recover", "Compose", "Compose3", "Compose4", "Compose5", "Compose6"} {
+	for _, name := range []string{"New", "Defer", "Recover", "GroupBy", "Compose", "Compose3", "Compose4", "Compose5", "Compose6"} {
 		delete(simple, name)
 	}
 	names := slices.Sorted(maps.Keys(simple))

@@ -15,7 +15,7 @@ import (
 // positive.
 //
 // It is the throttleFirst of ReactiveX, and not the throttle that also hands on the last element of
-// a window. [Sample] hands on the last of each window.
+// a window. [Audit] hands that on, and [Sample] the last of each period.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Throttle: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
@@ -43,9 +43,9 @@ func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 // It is the Debounce of ReactiveX.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Debounce: d", d)
-	return newest[E](func() (due <-chan time.Time, came, stop func()) {
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
 		quiet := time.NewTimer(d)
-		return quiet.C, func() { quiet.Reset(d) }, func() { quiet.Stop() }
+		return quiet.C, func(bool) { quiet.Reset(d) }, func() { quiet.Stop() }
 	})
 }
 
@@ -57,15 +57,37 @@ func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 // It is the Sample of ReactiveX, also called throttleLast, which drops the newest at EOF.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Sample: d", d)
-	return newest[E](func() (due <-chan time.Time, came, stop func()) {
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
 		ticker := time.NewTicker(d)
-		return ticker.C, func() {}, ticker.Stop
+		return ticker.C, func(bool) {}, ticker.Stop
+	})
+}
+
+// Audit returns the adapter that waits for an element, and d later hands on the newest that has come
+// by then; the others are dropped. Then it waits for an element again. So it hands on no more than
+// one element in d, as [Throttle] does, and the one that came last is never lost: at EOF the newest
+// is handed on at once.
+//
+// In all other respects Audit behaves like [Debounce].
+//
+// ReactiveX: auditTime in RxJS, throttle with the trailing edge, throttleLatest in RxJava.
+func Audit[E any](d time.Duration) Enumeratee[E, E] {
+	check.Positive("enumeratee: Audit: d", d)
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
+		window := time.NewTimer(d)
+		window.Stop()
+		return window.C, func(first bool) {
+			if first {
+				window.Reset(d)
+			}
+		}, func() { window.Stop() }
 	})
 }
 
 // newest returns the adapter that holds the newest element, and hands it on when clock says
-// that it is due. clock starts a clock, and returns what is called for each element that came.
-func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enumeratee[E, E] {
+// that it is due. clock starts a clock, and returns a function that is called for each element, with
+// true if none was held before it.
+func newest[E any](clock func() (due <-chan time.Time, came func(first bool), stop func())) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		var held []E // none or one, received and neither handed on nor dropped
 		handOn := func() iteratee.Step {
@@ -91,8 +113,9 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 					if !ok {
 						return handOn()
 					}
+					first := len(held) == 0
 					held = append(held[:0], e)
-					came()
+					came(first)
 				case <-due:
 					if step := handOn(); !step.IsCont() {
 						return step
