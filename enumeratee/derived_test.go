@@ -174,16 +174,16 @@ func TestAPartInADerivedContextDoesNotInterruptTheSource(t *testing.T) {
 					both := func(first []int) iteratee.Iteratee[int, [][]int] {
 						return iteratee.Map(all, func(second []int) [][]int { return [][]int{first, second} })
 					}
-					got, err := enumerator.Run(t.Context(), hourly(3), startedIn(derive, iteratee.FlatMap(part, both)))
+					got, err := enumerator.Run(t.Context(), at(1, 2, 3, 3), startedIn(derive, iteratee.FlatMap(part, both)))
 					assert.NoError(t, err)
 					assert.Equal(t, [][]int{{1}, {2, 3}}, got, "FlatMap")
 
 					zipped := iteratee.ZipWith(part, all, func(a, b []int) [][]int { return [][]int{a, b} })
-					got, err = enumerator.Run(t.Context(), hourly(3), startedIn(derive, zipped))
+					got, err = enumerator.Run(t.Context(), at(1, 2, 3, 3), startedIn(derive, zipped))
 					assert.NoError(t, err)
 					assert.Equal(t, [][]int{{1}, {1, 2, 3}}, got, "ZipWith")
 
-					got, err = enumerator.Run(t.Context(), hourly(3), startedIn(derive, iteratee.Repeat(part)))
+					got, err = enumerator.Run(t.Context(), at(1, 2, 3, 3), startedIn(derive, iteratee.Repeat(part)))
 					assert.NoError(t, err)
 					assert.Equal(t, [][]int{{1}, {2}, {3}}, got, "Repeat")
 				})
