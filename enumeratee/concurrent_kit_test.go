@@ -3,6 +3,8 @@ package enumeratee_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +15,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/enumerateetest"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -56,6 +60,23 @@ func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
 		case <-ctx.Done():
 			return 0, context.Cause(ctx)
 		}
+	}
+}
+
+func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
+	assert.Subset(t, slices.Collect(maps.Keys(elsewhere)), slices.Collect(maps.Keys(concurrent)))
+	for name, tr := range elsewhere {
+		if name == "Recover" { // whose consumer does not stop a source that waits
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := ints(1, 2)
+			if probe.Long() {
+				in = ints(1, 4)
+			}
+			assert.NoError(t, enumerateetest.TestAsync(t, tr, in, in))
+		})
 	}
 }
 
