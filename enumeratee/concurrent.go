@@ -69,7 +69,7 @@ type concurrent[From, To any] struct {
 
 	calls         []*call[From, To] // all
 	free          []*call[From, To]
-	todo, results fifo[*call[From, To]] // results has what is in todo too, in order
+	todo, results queue[*call[From, To]] // results has what is in todo too, in order
 	count         int                   // of elements
 	workers, idle int
 	closed        bool          // nothing more comes

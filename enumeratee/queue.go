@@ -1,15 +1,15 @@
 package enumeratee
 
-// fifo is a queue in a ring.
-type fifo[T any] struct {
+// queue is a first-in first-out queue in a ring.
+type queue[T any] struct {
 	ring    []T
 	head, n int
 }
 
-func (q *fifo[T]) empty() bool { return q.n == 0 }
-func (q *fifo[T]) first() T    { return q.ring[q.head] }
+func (q *queue[T]) empty() bool { return q.n == 0 }
+func (q *queue[T]) first() T    { return q.ring[q.head] }
 
-func (q *fifo[T]) push(v T) {
+func (q *queue[T]) push(v T) {
 	if q.n == len(q.ring) {
 		ring := make([]T, max(4, 2*q.n))
 		copy(ring[copy(ring, q.ring[q.head:]):], q.ring[:q.head])
@@ -19,7 +19,7 @@ func (q *fifo[T]) push(v T) {
 	q.n++
 }
 
-func (q *fifo[T]) pop() T {
+func (q *queue[T]) pop() T {
 	v := q.ring[q.head]
 	q.head = (q.head + 1) % len(q.ring)
 	q.n--
