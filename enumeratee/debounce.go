@@ -8,16 +8,17 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Debounce returns the adapter that hands on an element when no other has come within d
-// of it, and drops it if one has. At EOF the last element is handed on at once.
+// Debounce returns the adapter that hands on an element when no other has come within d. It drops an element
+// if another comes within d of it. At EOF the last element is handed on at once.
 //
-// It runs its consumer in a goroutine of its own; while that is busy, the source waits.
-// When the consumer is done, the source is stopped, also while it waits. Left over is what
-// the consumer has left over, then what was not dropped. If the source fails, or the context
-// ends, what waits is dropped. A panic of the consumer reaches the caller of the run.
-// Debounce panics if d is not positive.
+// If the source fails, or the context ends, the element that waits is dropped. When the consumer is done, the
+// source is stopped, even if it waits for its next element. The leftovers of the consumer are left over,
+// followed by the element that waits.
 //
-// It is the Debounce of ReactiveX.
+// The consumer runs in a goroutine of its own; while it is busy, the source waits. A panic of the consumer
+// reaches the caller of the run. Debounce panics if d is not positive.
+//
+// ReactiveX calls it Debounce.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Debounce: d", d)
 	return newest[E](func() (due <-chan time.Time, came, stop func()) {
@@ -26,11 +27,12 @@ func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	})
 }
 
-// newest returns the adapter that holds the newest element, and hands it on when clock says
-// that it is due. clock starts a clock, and returns what is called for each element that came.
+// newest returns the adapter that holds the newest element, and hands it on when the clock says that it is
+// due. clock starts a clock. It returns the channel that receives when an element is due, the function that
+// is called when an element has come, and the function that stops the clock.
 func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
-		var held []E // none or one, received and neither handed on nor dropped
+		var held []E // the element that waits, or none
 		handOn := func() iteratee.Step {
 			if len(held) == 0 {
 				return iteratee.StepCont
@@ -46,7 +48,7 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 			defer stop()
 			for {
 				if step := iteratee.Cancelled(ctx); !step.IsCont() {
-					return step // though an element may be due as well
+					return step // even if an element is due
 				}
 				select {
 				case <-ctx.Done():

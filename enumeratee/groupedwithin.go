@@ -9,15 +9,15 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// GroupedWithin returns the adapter that hands on slices of elements: of n, or of fewer if
-// d has passed since the first of them came, or at EOF. None is empty. The consumer may keep
-// them. The elements of what the consumer leaves over are left over, and then those of a
-// group that has begun.
+// GroupedWithin returns the adapter that hands on groups, which are slices of elements. A group ends when it
+// has n elements, when d has passed since its first element came, or at EOF. A group is never empty. The
+// consumer may keep the slice. The elements of groups that the consumer leaves over are left over, followed by
+// those of a group that has begun.
 //
 // In all other respects GroupedWithin behaves like [Debounce]. It panics if n or d is not positive.
 //
-// It is the groupedWithin of Akka Streams, and the bufferWithTimeOrCount of ReactiveX, where the time
-// of a group starts with the end of the one before, and groups can be empty.
+// Akka Streams calls it groupedWithin. ReactiveX calls it bufferWithTimeOrCount, and measures d from the end of
+// the group before.
 func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 	check.Positive("enumeratee: GroupedWithin: n", n)
 	check.Positive("enumeratee: GroupedWithin: d", d)
@@ -41,7 +41,7 @@ func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 			for {
 				step := iteratee.Cancelled(ctx)
 				if !step.IsCont() {
-					return step // though a group may be full or late as well
+					return step // even if a group is full or late
 				}
 				select {
 				case <-ctx.Done():

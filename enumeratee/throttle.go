@@ -7,17 +7,15 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Throttle returns the adapter that hands on an element and then drops those that come
-// within d of it: the first of each window, which begins with it. It needs no goroutine.
-// What the consumer leaves over is left over; what was dropped is not. It panics if d is not
-// positive.
+// Throttle returns the adapter that hands on an element and then drops those that come within d of it. So it
+// hands on the first element of each window of d. The leftovers of the consumer are left over, without the
+// elements that were dropped. Throttle panics if d is not positive.
 //
-// It is the throttleFirst of ReactiveX, and not the throttle that also hands on the last element of
-// a window. [Sample] hands on the last of each window.
+// ReactiveX calls it throttleFirst. [Sample] hands on the last element of each period instead.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Throttle: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
-		var end time.Time // of the window
+		var end time.Time // the end of the window
 		return Filter(func(E) bool {
 			now := time.Now()
 			if now.Before(end) {

@@ -30,8 +30,9 @@ func Repeat[E, A any](consumer Iteratee[E, A]) Iteratee[E, []A] {
 
 // Rounds returns a Sink that runs consumer again and again and hands each result to emit. If emit answers
 // anything but [StepCont], the Sink ends with that answer. At EOF it ends with done, which must not be
-// StepCont. Errors end the Sink as they end the run of [Repeat]. The next round is offered the leftovers of a
-// round before new elements. Elements that are in no round at the end are left over.
+// StepCont. An error of a round ends the Sink, as does a round that consumes nothing ([ErrNoProgress]). The
+// next round is offered the leftovers of a round before new elements. Elements that are in no round at the
+// end are left over.
 //
 // Repeat and enumeratee.Grouped are made of Rounds.
 func Rounds[E, A any](ctx context.Context, consumer Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {

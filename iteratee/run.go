@@ -54,8 +54,8 @@ func Cork(ctx context.Context) func(corked bool) {
 
 // OnCork is for a consumer that can hold elements back and send them together, such as the response of a
 // server. The consumer calls OnCork when it starts, with the context of the run. The calls of [Cork]'s
-// function then call f, in the goroutine of the consumer and between its calls. The source calls f at its
-// end too, even if the consumer is done or panics.
+// function then call f, in the goroutine of the consumer and between its calls. At the end of the source, f is called
+// with false, even if the consumer is done or panics.
 //
 // Few sources call Cork, and an adapter between such a source and the consumer may wait although f was
 // called with true. So the consumer should hold nothing back for longer than a few milliseconds. OnCork has
