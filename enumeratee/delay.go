@@ -7,8 +7,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Delay returns the adapter that hands on each element, and ends, d later. When 1024 elements wait, the source
-// waits too.
+// Delay returns the adapter that hands on each element d after it came. It delays the end of the stream by d
+// too. When 1024 elements wait, the source waits too.
 //
 // If the source fails or the context ends, the run ends at once, and the elements that wait are dropped. When
 // the consumer is done, the source is stopped, even if it waits for its next element. The leftovers of the
