@@ -93,8 +93,8 @@ func (a *attachment) closeAll() {
 }
 
 // fail calls [scope.Fail] for an adapter that has failed with err while its consumer, or a function of its own,
-// may be busy in another goroutine. It has no effect if no adapter has called interruptible. Every adapter with a
-// goroutine calls that, so no goroutine waits then, and another source may follow.
+// may be busy in another goroutine. Every adapter with a goroutine calls interruptible. If none has called it,
+// no goroutine waits and another source may follow, so fail has no effect.
 func (s Stage) fail(err error) {
 	if s.asks {
 		scope.Fail(s.ctx, err)
