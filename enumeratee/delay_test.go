@@ -24,9 +24,9 @@ func TestDelay(t *testing.T) {
 	bubbles(t, map[string]func(*testing.T){
 		"the source waits when 1024 do": func(t *testing.T) {
 			var made, madeThen atomic.Int64
-			e := enumerator.Map(enumerator.FromSlice(ints(1, 5000)), func(e int) int { made.Add(1); return e })
+			source := enumerator.Map(enumerator.FromSlice(ints(1, 5000)), func(e int) int { made.Add(1); return e })
 			time.AfterFunc(9*time.Second, func() { madeThen.Store(made.Load()) })
-			got, err := enumerator.Run(t.Context(), enumerator.Through(e, ten), iteratee.Collect[int]())
+			got, err := enumerator.Run(t.Context(), enumerator.Through(source, ten), iteratee.Collect[int]())
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 5000), got)
 			assert.EqualValues(t, 1024+2, madeThen.Load(), "one is due next, one is the source's")

@@ -34,12 +34,12 @@ func TestTimeout(t *testing.T) {
 					return enumerator.Run(t.Context(), at(in...), enumeratee.Transform(five, iteratee.Collect[int]()))
 				},
 				func() ([]int, error) {
-					tr := enumeratee.Compose3(relay(), five, relay())
-					return enumerator.Run(t.Context(), at(in...), enumeratee.Transform(tr, iteratee.Collect[int]()))
+					adapter := enumeratee.Compose3(relay(), five, relay())
+					return enumerator.Run(t.Context(), at(in...), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 				},
 				func() ([]int, error) { // the source cannot be interrupted
-					it := iteratee.FlatMap(enumeratee.Transform(five, iteratee.Collect[int]()), func([]int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
-					return enumerator.Run(t.Context(), at(in...), it)
+					consumer := iteratee.FlatMap(enumeratee.Transform(five, iteratee.Collect[int]()), func([]int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+					return enumerator.Run(t.Context(), at(in...), consumer)
 				},
 			} {
 				_, err := run()
@@ -55,8 +55,8 @@ func TestTimeout(t *testing.T) {
 			assert.Equal(t, 5*time.Second, passed())
 		},
 		"not after its stream has ended": func(t *testing.T) {
-			e := enumerator.Through(at(1, 2), five).AndThen(at(100, 100)).AndThen(enumerator.Of(7))
-			got, err := enumerator.Run(t.Context(), e, iteratee.Collect[int]())
+			source := enumerator.Through(at(1, 2), five).AndThen(at(100, 100)).AndThen(enumerator.Of(7))
+			got, err := enumerator.Run(t.Context(), source, iteratee.Collect[int]())
 			require.NoError(t, err)
 			assert.Equal(t, []int{1, 1, 7}, got)
 		},
@@ -73,11 +73,11 @@ func TestTimeout(t *testing.T) {
 			assert.ErrorIs(t, err, errBoom)
 		},
 		"it can be recovered from": func(t *testing.T) {
-			it := iteratee.Recover(enumeratee.Transform(five, iteratee.Collect[int]()), func(err error) ([]int, error) {
+			consumer := iteratee.Recover(enumeratee.Transform(five, iteratee.Collect[int]()), func(err error) ([]int, error) {
 				assert.ErrorIs(t, err, enumeratee.ErrTimeout)
 				return []int{-1}, nil
 			})
-			got, err := enumerator.Run(t.Context(), at(6, 6), it)
+			got, err := enumerator.Run(t.Context(), at(6, 6), consumer)
 			require.NoError(t, err)
 			assert.Equal(t, []int{-1}, got)
 		},

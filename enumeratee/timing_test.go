@@ -54,11 +54,11 @@ func timed[E any](takes time.Duration) iteratee.Iteratee[E, []seen[E]] {
 }
 
 type timing[To any] struct {
-	tr    enumeratee.Enumeratee[int, To]
-	in    []int // when elements come, and the end
-	takes time.Duration
-	want  []seen[To]
-	end   int // when the run ends
+	adapter enumeratee.Enumeratee[int, To]
+	in      []int // when elements come, and the end
+	takes   time.Duration
+	want    []seen[To]
+	end     int // when the run ends
 }
 
 func checkTimes[To any](t *testing.T, cases map[string]timing[To]) {
@@ -66,7 +66,7 @@ func checkTimes[To any](t *testing.T, cases map[string]timing[To]) {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			for range 2 {
 				passed := since()
-				got, err := enumerator.Run(t.Context(), enumerator.Through(at(c.in...), c.tr), timed[To](c.takes))
+				got, err := enumerator.Run(t.Context(), enumerator.Through(at(c.in...), c.adapter), timed[To](c.takes))
 				require.NoError(t, err)
 				assert.Equal(t, c.want, got)
 				assert.Equal(t, time.Duration(c.end)*time.Second, passed())
@@ -76,11 +76,11 @@ func checkTimes[To any](t *testing.T, cases map[string]timing[To]) {
 }
 
 // splitOf is what tr makes of e, and what is left for a consumer that follows.
-func splitOf(t *testing.T, e enumerator.Enumerator[int], tr tee) (got, rest []int, err error) {
-	it := iteratee.FlatMap(enumeratee.Transform(tr, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
+func splitOf(t *testing.T, source enumerator.Enumerator[int], adapter tee) (got, rest []int, err error) {
+	consumer := iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
 		got = es
 		return iteratee.Collect[int]()
 	})
-	rest, err = enumerator.Run(t.Context(), e, it)
+	rest, err = enumerator.Run(t.Context(), source, consumer)
 	return got, rest, err
 }
