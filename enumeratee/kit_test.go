@@ -75,8 +75,8 @@ var lossless = map[string]operator{
 
 	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
 	"Defer": func(t *rapid.T, some func() tee) tee {
-		tr, err := some(), someError(t)
-		return enumeratee.Defer(func(context.Context) (tee, error) { return tr, err })
+		adapter, err := some(), someError(t)
+		return enumeratee.Defer(func(context.Context) (tee, error) { return adapter, err })
 	},
 	"Compose":  func(_ *rapid.T, some func() tee) tee { return enumeratee.Compose(some(), some()) },
 	"Compose3": func(_ *rapid.T, some func() tee) tee { return enumeratee.Compose3(some(), some(), some()) },
@@ -112,8 +112,8 @@ var others = map[string]operator{
 	},
 	"Grouped": func(t *rapid.T, _ func() tee) tee { return enumeratee.Grouped(aFolder(t)) },
 	"Recover": func(t *rapid.T, some func() tee) tee {
-		tr, err := some(), someError(t)
-		return enumeratee.Recover(tr, func(context.Context, error, iteratee.Input[int]) error { return err })
+		adapter, err := some(), someError(t)
+		return enumeratee.Recover(adapter, func(context.Context, error, iteratee.Input[int]) error { return err })
 	},
 }
 
@@ -244,12 +244,12 @@ func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		some := someOf(t, lossless, others)
-		tr := enumeratee.Compose(some(), some())
-		it, in := rapid.SampledFrom(consumers).Draw(t, "consumer"), someInts(t, 5)
-		assert.NoError(t, iterateetest.Test(enumeratee.Transform(tr, it), in), "Transform")
-		assert.NoError(t, iterateetest.Test(iteratee.Join(enumeratee.ApplyOn(tr, it)), in), "Join of ApplyOn")
+		adapter := enumeratee.Compose(some(), some())
+		consumer, in := rapid.SampledFrom(consumers).Draw(t, "consumer"), someInts(t, 5)
+		assert.NoError(t, iterateetest.Test(enumeratee.Transform(adapter, consumer), in), "Transform")
+		assert.NoError(t, iterateetest.Test(iteratee.Join(enumeratee.ApplyOn(adapter, consumer)), in), "Join of ApplyOn")
 		take := enumeratee.Take[int](someInt(t)) // what comes out is of the same stream
-		assert.NoError(t, iterateetest.Test(iteratee.JoinConcat(enumeratee.ApplyOn(take, it)), in), "JoinConcat of ApplyOn")
+		assert.NoError(t, iterateetest.Test(iteratee.JoinConcat(enumeratee.ApplyOn(take, consumer)), in), "JoinConcat of ApplyOn")
 	})
 }
 

@@ -25,7 +25,7 @@ type takingLast[E any] struct {
 	out   iteratee.Outlet[E]
 	n     int
 	ask   *prompt.Asker
-	last  fifo[E]
+	last  queue[E]
 	end   iteratee.Step
 }
 
@@ -81,7 +81,7 @@ type droppingLast[E any] struct {
 	stage Stage
 	out   iteratee.Outlet[E]
 	n     int
-	last  fifo[E]
+	last  queue[E]
 	end   iteratee.Step
 }
 
@@ -97,7 +97,7 @@ func (d *droppingLast[E]) Next(e E) iteratee.Step {
 
 func (d *droppingLast[E]) EOF() iteratee.Step {
 	if d.end.IsCont() {
-		d.end, d.last = d.stage.Stop(), fifo[E]{}
+		d.end, d.last = d.stage.Stop(), queue[E]{}
 	}
 	return d.end
 }

@@ -12,15 +12,14 @@ import (
 // ErrTimeout is the error of [Timeout] and [TimeoutFirst].
 var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 
-// Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if
-// the source lets d pass before its first element, or between the consumer's answer to one
-// and the next. The time that the consumer takes does not count.
+// Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
+// longer than d to make an element or to end. The time that the consumer takes does not count.
 //
-// A source that waits is stopped; see [iteratee.Interruptible] for the exceptions, which
-// fail when they go on. The consumer runs in the goroutine of the run. What it leaves over
-// is left over. Timeout panics if d is not positive.
+// A source that waits is stopped. If other parts of the run still need the source, as after a part of a FlatMap,
+// the run ends at the next element. The leftovers of the consumer are left over. The consumer runs in the
+// goroutine of the run. Timeout panics if d is not positive.
 //
-// It is the Timeout of ReactiveX.
+// ReactiveX calls it Timeout.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Timeout: d", d)
 	return newTimeout[E](d, false)
@@ -60,7 +59,7 @@ type timeout[E any] struct {
 	late  iteratee.Step
 	timer *time.Timer
 	fired chan struct{}
-	runs  bool // the timer
+	runs  bool // the timer runs
 	end   iteratee.Step
 }
 

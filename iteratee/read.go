@@ -12,16 +12,15 @@ import (
 // Reader returns io.EOF at the end of the stream, and skips empty chunks.
 //
 // The Iteratee is done as soon as read returns, even before the first chunk. An error of read ends the
-// run. If the run ends before read returns, the Reader returns an error from then on, and the run
-// waits until read returns; the result of read is dropped.
+// run. If the run ends before read returns, the Reader returns an error from then on. The run waits
+// until read returns, and drops its result.
 //
 // The bytes that read did not take are left over. A bufio.Reader, and a decoder that has one, takes
-// more than it uses.
+// more bytes than it uses.
 //
 // read runs as a coroutine: it goes on when a chunk is handed over or the stream ends, and waits
-// within a call of the Reader otherwise. So the Reader may be used by read alone, and not by a
-// goroutine that read starts. A panic of read reaches the caller of the run. Read panics if read is
-// nil.
+// within a call of the Reader otherwise. So read must not pass the Reader to another goroutine. A
+// panic of read reaches the caller of the run. Read panics if read is nil.
 //
 // enumerator.FromWriter is the way back.
 func Read[A any](read func(ctx context.Context, r io.Reader) (A, error)) Iteratee[[]byte, A] {
@@ -49,7 +48,7 @@ func Read[A any](read func(ctx context.Context, r io.Reader) (A, error)) Iterate
 // reading is one run of Read.
 type reading[A any] struct {
 	chunks chunkReader
-	resume func() // returns when read waits for a chunk or has returned
+	resume func() // runs read until it waits for a chunk or returns
 	end    Step
 	result A
 }
@@ -81,8 +80,8 @@ func (r *reading[A]) Rest() Input[[]byte] {
 
 // chunkReader reads chunks that are handed to it one by one.
 type chunkReader struct {
-	wait  func() bool // until there is a chunk or the stream has ended; false if the run is over
-	chunk []byte      // the bytes that were not read
+	wait  func() bool // waits for a chunk or the end of the stream; false if the run is over
+	chunk []byte      // the bytes that were not read yet
 	ended bool        // the stream has ended
 	over  bool        // the run is over
 }

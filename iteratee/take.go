@@ -6,8 +6,9 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// TakeUpTo returns an Iteratee that ends with the first n elements, or with fewer at EOF; nil if there are
-// none. It never asks for the one after the n-th; TakeUpTo(0) is done at once. It panics if n is negative.
+// TakeUpTo returns an Iteratee that ends with a slice of the first n elements, or of fewer at EOF. The slice
+// is nil if it would be empty. TakeUpTo never asks for an element after the n-th, and TakeUpTo(0) is done at
+// once. It panics if n is negative.
 //
 // Play calls it Iteratee.takeUpTo.
 func TakeUpTo[E any](n int) Iteratee[E, []E] {
@@ -21,8 +22,8 @@ func TakeUpTo[E any](n int) Iteratee[E, []E] {
 	})
 }
 
-// EOFOrElse returns an Iteratee that ends with atEOF if the stream is at its end, and with otherwise if
-// there is an element, which it leaves over.
+// EOFOrElse returns an Iteratee that ends with atEOF at EOF. It ends with otherwise if an element comes. The
+// element is left over, and so is EOF.
 //
 // Play calls it Iteratee.eofOrElse.
 func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
@@ -34,14 +35,14 @@ func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
 	})
 }
 
-// IsEmpty returns an Iteratee that ends with true if the stream is at its end, and with false if there is
-// an element, which it leaves over.
+// IsEmpty returns an Iteratee that ends with true at EOF. It ends with false if an element comes. The
+// element is left over, and so is EOF.
 //
 // Play calls it Iteratee.isEmpty.
 func IsEmpty[E any]() Iteratee[E, bool] { return EOFOrElse[E](false, true) }
 
-// Consume returns an Iteratee that ends with all chunks up to EOF joined to one, nil if all were empty. It
-// keeps them all in memory; enumeratee/chunk.Take bounds a stream that can be long.
+// Consume returns an Iteratee that joins all chunks up to EOF and ends with the joined chunk, which is nil
+// if all chunks were empty. It keeps all in memory; enumeratee/chunk.Take bounds a stream that can be long.
 //
 // Play calls it Iteratee.consume.
 func Consume[E any]() Iteratee[[]E, []E] {

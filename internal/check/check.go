@@ -1,4 +1,4 @@
-// Package check panics on arguments that are a mistake of the caller. An argument is called
+// Package check panics on arguments that are a mistake of the caller. The name of an argument has the form
 // "package: function: parameter".
 package check
 

@@ -31,13 +31,13 @@ func TestOnEOF(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			tr := enumeratee.Compose(c.before, enumeratee.OnEOF[int](func(context.Context) error { calls++; return nil }))
+			adapter := enumeratee.Compose(c.before, enumeratee.OnEOF[int](func(context.Context) error { calls++; return nil }))
 			for i := range 2 {
-				got, err := enumerator.Run(t.Context(), enumerator.Of(c.in...), enumeratee.Transform(tr, c.consumer))
+				got, err := enumerator.Run(t.Context(), enumerator.Of(c.in...), enumeratee.Transform(adapter, c.consumer))
 				require.NoError(t, err)
 				assert.Equal(t, c.want, got)
 				assert.Equal(t, c.calls*(2*i+1), calls, "in Transform")
-				got, err = enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), tr), c.consumer)
+				got, err = enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), adapter), c.consumer)
 				require.NoError(t, err)
 				assert.Equal(t, c.want, got)
 				assert.Equal(t, c.calls*(2*i+2), calls, "in Through")
@@ -62,30 +62,30 @@ func TestOnEOFErrors(t *testing.T) {
 }
 
 // placements has the places where an adapter can be attached, each once.
-func placements(tr enumeratee.Enumeratee[int, int]) map[string]func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
+func placements(adapter enumeratee.Enumeratee[int, int]) map[string]func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
 	pass := enumeratee.PassAlong[int]()
-	through := func(tr enumeratee.Enumeratee[int, int]) func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
-		return func(ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, int]) (int, error) {
-			return enumerator.Run(ctx, enumerator.Through(e, tr), it)
+	through := func(adapter enumeratee.Enumeratee[int, int]) func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
+		return func(ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, int]) (int, error) {
+			return enumerator.Run(ctx, enumerator.Through(source, adapter), consumer)
 		}
 	}
 	return map[string]func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error){
-		"Through":       through(tr),
-		"first of two":  through(enumeratee.Compose(tr, pass)),
-		"second of two": through(enumeratee.Compose(pass, tr)),
-		"deferred":      through(enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) { return tr, nil })),
-		"recovered":     through(enumeratee.Recover(tr, func(_ context.Context, err error, _ iteratee.Input[int]) error { return err })),
-		"Transform": func(ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, int]) (int, error) {
-			return enumerator.Run(ctx, e, enumeratee.Transform(tr, it))
+		"Through":       through(adapter),
+		"first of two":  through(enumeratee.Compose(adapter, pass)),
+		"second of two": through(enumeratee.Compose(pass, adapter)),
+		"deferred":      through(enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) { return adapter, nil })),
+		"recovered":     through(enumeratee.Recover(adapter, func(_ context.Context, err error, _ iteratee.Input[int]) error { return err })),
+		"Transform": func(ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, int]) (int, error) {
+			return enumerator.Run(ctx, source, enumeratee.Transform(adapter, consumer))
 		},
-		"ApplyOn": func(ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, int]) (int, error) {
-			return enumerator.Run(ctx, e, iteratee.Join(enumeratee.ApplyOn(tr, it)))
+		"ApplyOn": func(ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, int]) (int, error) {
+			return enumerator.Run(ctx, source, iteratee.Join(enumeratee.ApplyOn(adapter, consumer)))
 		},
-		"one of a zip": func(ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, int]) (int, error) {
-			return enumerator.Run(ctx, e, iteratee.ZipWith(iteratee.Done(0, iteratee.Empty[int]()), enumeratee.Transform(tr, it), func(_, a int) int { return a }))
+		"one of a zip": func(ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, int]) (int, error) {
+			return enumerator.Run(ctx, source, iteratee.ZipWith(iteratee.Done(0, iteratee.Empty[int]()), enumeratee.Transform(adapter, consumer), func(_, a int) int { return a }))
 		},
-		"Apply": func(ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, int]) (int, error) {
-			return enumerator.Run(ctx, enumerator.Empty[int](), enumerator.Apply(ctx, e, enumeratee.Transform(tr, it)))
+		"Apply": func(ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, int]) (int, error) {
+			return enumerator.Run(ctx, enumerator.Empty[int](), enumerator.Apply(ctx, source, enumeratee.Transform(adapter, consumer)))
 		},
 	}
 }
@@ -96,19 +96,19 @@ func TestOnDoneHoweverTheRunEnds(t *testing.T) {
 	}
 	first := iteratee.Map(iteratee.Head[int](), func(e *int) int { return *e })
 	for name, c := range map[string]struct {
-		source enumerator.Enumerator[int]
-		it     func(cancel func()) iteratee.Iteratee[int, int]
-		err    error
-		panics any
+		source   enumerator.Enumerator[int]
+		consumer func(cancel func()) iteratee.Iteratee[int, int]
+		err      error
+		panics   any
 	}{
-		"done early":      {source: enumerator.Of(1, 2), it: func(func()) iteratee.Iteratee[int, int] { return first }},
-		"ran out":         {source: enumerator.Of(1, 2), it: func(func()) iteratee.Iteratee[int, int] { return sum() }},
-		"empty":           {source: enumerator.Empty[int](), it: func(func()) iteratee.Iteratee[int, int] { return sum() }},
-		"source fails":    {source: enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom }), it: func(func()) iteratee.Iteratee[int, int] { return sum() }, err: errBoom},
-		"consumer fails":  {source: enumerator.Of(1, 2), it: func(func()) iteratee.Iteratee[int, int] { return fold(func() error { return errBoom }) }, err: errBoom},
-		"cancelled":       {source: enumerator.Of(1, 2), it: func(cancel func()) iteratee.Iteratee[int, int] { return fold(func() error { cancel(); return nil }) }, err: errBoom},
-		"consumer panics": {source: enumerator.Of(1, 2), it: func(func()) iteratee.Iteratee[int, int] { return fold(func() error { panic("next") }) }, panics: "next"},
-		"source panics":   {source: enumerator.Repeat(func() int { panic("pull") }), it: func(func()) iteratee.Iteratee[int, int] { return sum() }, panics: "pull"},
+		"done early":      {source: enumerator.Of(1, 2), consumer: func(func()) iteratee.Iteratee[int, int] { return first }},
+		"ran out":         {source: enumerator.Of(1, 2), consumer: func(func()) iteratee.Iteratee[int, int] { return sum() }},
+		"empty":           {source: enumerator.Empty[int](), consumer: func(func()) iteratee.Iteratee[int, int] { return sum() }},
+		"source fails":    {source: enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom }), consumer: func(func()) iteratee.Iteratee[int, int] { return sum() }, err: errBoom},
+		"consumer fails":  {source: enumerator.Of(1, 2), consumer: func(func()) iteratee.Iteratee[int, int] { return fold(func() error { return errBoom }) }, err: errBoom},
+		"cancelled":       {source: enumerator.Of(1, 2), consumer: func(cancel func()) iteratee.Iteratee[int, int] { return fold(func() error { cancel(); return nil }) }, err: errBoom},
+		"consumer panics": {source: enumerator.Of(1, 2), consumer: func(func()) iteratee.Iteratee[int, int] { return fold(func() error { panic("next") }) }, panics: "next"},
+		"source panics":   {source: enumerator.Repeat(func() int { panic("pull") }), consumer: func(func()) iteratee.Iteratee[int, int] { return sum() }, panics: "pull"},
 	} {
 		calls := 0
 		for place, drive := range placements(enumeratee.OnDone[int](func() { calls++ })) {
@@ -117,7 +117,7 @@ func TestOnDoneHoweverTheRunEnds(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
 				var err error
-				run := func() { _, err = drive(ctx, c.source, c.it(func() { cancel(errBoom) })) }
+				run := func() { _, err = drive(ctx, c.source, c.consumer(func() { cancel(errBoom) })) }
 				if c.panics != nil {
 					assert.PanicsWithValue(t, c.panics, run)
 				} else {

@@ -6,9 +6,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// OnEOF returns the adapter that changes nothing and calls f when the elements have run out, or an adapter
-// before it has stopped. It does not call f if the consumer has ended before. An error of f ends the run.
-// What the consumer leaves over is left over.
+// OnEOF returns the adapter that changes nothing and calls f at EOF, or when an adapter before it has stopped.
+// It does not call f if the consumer has ended before. An error of f ends the run. The leftovers of the consumer
+// are left over.
 //
 // Play calls it Enumeratee.onEOF.
 func OnEOF[E any](f func(context.Context) error) Enumeratee[E, E] {
@@ -41,10 +41,10 @@ func (o *onEOF[E]) EOF() iteratee.Step {
 	return o.end
 }
 
-// OnDone returns the adapter that changes nothing and calls f once when the adapter is no longer needed: the
-// consumer is done, the elements have run out, the run has failed, was cancelled or has panicked. So f can
-// close what the functions of a pipeline use. f is called in the goroutine of the run, before the run is over.
-// Nothing is attached before a consumer that is done from the start, and f is not called.
+// OnDone returns the adapter that changes nothing and calls f once when the adapter is no longer needed, because
+// the consumer is done, the elements have run out, or the run has failed, was cancelled or has panicked. So f
+// can close things that the functions of a pipeline use. If the consumer is done from the start, the adapter is
+// not attached, and f is not called. f is called in the goroutine of the run, before the run is over.
 //
 // Play calls it Enumeratee.onIterateeDone, and does not call f on errors.
 func OnDone[E any](f func()) Enumeratee[E, E] {

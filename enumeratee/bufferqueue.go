@@ -11,40 +11,41 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// handover is where the goroutine of a source hands elements over to the one of their
-// consumer, as far as there is room for their sizes. Unlike a channel it knows whether the
-// consumer waits, hands over many elements at a time, and gives back what was not taken.
+// handover is the queue between the goroutine of a source and that of its consumer. The sizes of the elements
+// in it add up to max at most. Unlike a channel, it knows whether the consumer waits, hands over several
+// elements at a time, and gives back the elements that the consumer did not take.
 //
-// An element for which the consumer waits takes no room. So with room for none, elements
-// are handed over one by one.
+// An element for which the consumer waits takes no room. So a queue without room hands elements over one by
+// one.
 type handover[E any] struct {
 	stage    Stage
 	consumer *running
 	out      iteratee.Outlet[E]
 	max      int
 
-	// Of the source's goroutine.
-	put, seen int         // the sizes of all that came, and of what was taken, as far as is known
-	timer     *time.Timer // of offerFor
-	failed    iteratee.Step
-	late      iteratee.Input[E] // what was not handed over any more
+	// These belong to the goroutine of the source.
+	put    int         // the size of all elements that came
+	seen   int         // the value of taken when the source last read it
+	timer  *time.Timer // of offerFor
+	failed iteratee.Step
+	late   iteratee.Input[E] // the first element that was refused
 
 	mu     sync.Mutex
 	queue  []sized[E]
-	idle   bool // the consumer waits, and queue is empty; batch is the source's
-	closed bool // nothing more comes
-	over   bool // nothing more is taken
+	idle   bool // the consumer waits, and queue is empty; batch belongs to the source then
+	closed bool // the source has ended
+	over   bool // the consumer has ended
 
-	wake  chan struct{} // for the consumer
-	room  chan struct{} // for the source, which sets waits before it waits
+	wake  chan struct{} // wakes the consumer
+	room  chan struct{} // wakes the source, which sets waits before it waits
 	waits atomic.Bool
-	taken atomic.Int64 // the sizes of all that was taken
+	taken atomic.Int64 // the size of all elements that the consumer has taken
 
-	// Of the consumer's goroutine.
+	// These belong to the goroutine of the consumer.
 	ctx   context.Context
 	cork  func(bool)
 	batch []sized[E]
-	next  int // in batch
+	next  int // index in batch
 }
 
 type sized[E any] struct {
@@ -55,8 +56,8 @@ type sized[E any] struct {
 // mostRoom keeps sums of sizes from overflowing.
 const mostRoom = math.MaxInt / 4
 
-// mostIdle is for how many elements there is memory while none waits: a burst of small ones must not
-// leave its own behind for as long as a stream lasts.
+// mostIdle is the largest capacity that an empty queue keeps. Without a limit, the memory of a long burst
+// would stay until the stream ends.
 const mostIdle = 16 << 10
 
 func newHandover[E any](room int) *handover[E] {
@@ -71,7 +72,7 @@ func (h *handover[E]) start(stage Stage, out iteratee.Outlet[E]) *handover[E] {
 	return h
 }
 
-// intake is the side of the source, where next takes each element.
+// intake is the Sink that the source feeds. It calls next with each element.
 type intake[E any] struct {
 	*handover[E]
 	next func(E) iteratee.Step
@@ -84,7 +85,7 @@ func (i intake[E]) Next(e E) iteratee.Step {
 	return i.next(e)
 }
 
-// hand hands e over and waits until there is room for it, or the consumer has taken it.
+// hand hands over e, and waits until the sizes of the elements in the queue add up to max at most.
 func (h *handover[E]) hand(e E, size int) iteratee.Step {
 	h.mu.Lock()
 	switch {
@@ -100,11 +101,11 @@ func (h *handover[E]) hand(e E, size int) iteratee.Step {
 	return h.awaitRoom()
 }
 
-// handAll is hand of several elements, each of size 1.
+// handAll does the same as hand for several elements of size 1.
 func (h *handover[E]) handAll(es []E, ended *fast.Flag) (n int, step iteratee.Step) {
 	for n < len(es) && step.IsCont() && !ended.Load() {
 		h.fits(len(es))
-		room := h.max - (h.put - h.seen) + 1 // the last has to wait
+		room := h.max - (h.put - h.seen) + 1 // awaitRoom waits with the last
 		h.mu.Lock()
 		if h.over {
 			h.mu.Unlock()
@@ -136,7 +137,7 @@ func (h *handover[E]) append(e E, size int) {
 	h.put += size
 }
 
-// fits reports whether there is room for size more.
+// fits reports whether there is room for another element of this size.
 func (h *handover[E]) fits(size int) bool {
 	if size > h.max-(h.put-h.seen) {
 		h.seen = int(h.taken.Load())
@@ -146,7 +147,7 @@ func (h *handover[E]) fits(size int) bool {
 
 func (h *handover[E]) awaitRoom() iteratee.Step {
 	for !h.fits(0) {
-		h.waits.Store(true) // whoever makes room from now on tells
+		h.waits.Store(true) // from now on the consumer signals room
 		if h.fits(0) {
 			break
 		}
@@ -159,7 +160,7 @@ func (h *handover[E]) awaitRoom() iteratee.Step {
 	return iteratee.StepCont
 }
 
-// offer hands e over, of size 1, if there is room for it or the consumer waits.
+// offer hands over e, of size 1, if there is room for it or the consumer waits.
 func (h *handover[E]) offer(e E) bool {
 	fits := h.fits(1)
 	h.mu.Lock()
@@ -177,7 +178,7 @@ func (h *handover[E]) offer(e E) bool {
 	return true
 }
 
-// offerFor is offer, again and again until d has passed.
+// offerFor repeats offer until it succeeds or d has passed.
 func (h *handover[E]) offerFor(d time.Duration, e E) bool {
 	ok := h.offer(e)
 	if ok || d == 0 {
@@ -203,7 +204,7 @@ func (h *handover[E]) offerFor(d time.Duration, e E) bool {
 	}
 }
 
-// takeBack takes back the element that came last, if it has not been taken.
+// takeBack removes the element that came last and returns it, unless the consumer has taken it.
 func (h *handover[E]) takeBack() (e E, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -217,7 +218,8 @@ func (h *handover[E]) takeBack() (e E, ok bool) {
 	return back.e, true
 }
 
-// refuse answers for e, which was not handed over: how the consumer has ended, or else err.
+// refuse returns the answer to e, which was not handed over. It is the last answer of the consumer, if that
+// has ended, otherwise err.
 func (h *handover[E]) refuse(e E, err error) iteratee.Step {
 	if h.late.IsEmpty() {
 		h.late = iteratee.El(e)
@@ -230,7 +232,7 @@ func (h *handover[E]) refuse(e E, err error) iteratee.Step {
 	return h.failed
 }
 
-// ended reports whether the consumer takes no more.
+// ended reports whether the consumer has ended.
 func (h *handover[E]) ended() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -293,13 +295,13 @@ func (h *handover[E]) run(ctx context.Context) iteratee.Step {
 	return iteratee.Cancelled(ctx)
 }
 
-// take makes a batch of all that waits, or waits until handTo has made one. It returns
-// false if nothing more comes.
+// take makes a batch of all elements in the queue, or waits until handTo has made one. It returns false if no
+// more elements come.
 func (h *handover[E]) take() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.next < len(h.batch) {
-		return true // made before the goroutine had begun
+		return true // handTo made it before the goroutine began
 	}
 	if len(h.queue) > 0 {
 		h.queue, h.batch, h.next = h.batch[:0], h.queue, 0
@@ -333,7 +335,7 @@ func (h *handover[E]) tellRoom() {
 	}
 }
 
-// signal wakes whoever waits for ch, or will next.
+// signal wakes the goroutine that waits for ch, or the next one that will.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

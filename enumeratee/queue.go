@@ -1,15 +1,15 @@
 package enumeratee
 
-// fifo is a queue in a ring.
-type fifo[T any] struct {
+// queue is a first-in first-out queue in a ring.
+type queue[T any] struct {
 	ring    []T
 	head, n int
 }
 
-func (q *fifo[T]) empty() bool { return q.n == 0 }
-func (q *fifo[T]) first() T    { return q.ring[q.head] }
+func (q *queue[T]) empty() bool { return q.n == 0 }
+func (q *queue[T]) first() T    { return q.ring[q.head] }
 
-func (q *fifo[T]) push(v T) {
+func (q *queue[T]) push(v T) {
 	if q.n == len(q.ring) {
 		ring := make([]T, max(4, 2*q.n))
 		copy(ring[copy(ring, q.ring[q.head:]):], q.ring[:q.head])
@@ -19,15 +19,15 @@ func (q *fifo[T]) push(v T) {
 	q.n++
 }
 
-func (q *fifo[T]) pop() (v T) {
+func (q *queue[T]) pop() (v T) {
 	v, q.ring[q.head] = q.ring[q.head], v // the queue does not keep it in memory
 	q.head = (q.head + 1) % len(q.ring)
 	q.n--
 	return v
 }
 
-// all returns what is in the queue.
-func (q *fifo[T]) all() (vs []T) {
+// all returns the values in the queue.
+func (q *queue[T]) all() (vs []T) {
 	for i := range q.n {
 		vs = append(vs, q.ring[(q.head+i)%len(q.ring)])
 	}

@@ -12,16 +12,15 @@ import (
 // ErrNotReady is the error of [LazyAndErrIfNotReady] for a consumer that takes too long.
 var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is not ready")
 
-// LazyAndErrIfNotReady returns the adapter that runs its consumer in a goroutine of its own
-// and ends the run with [ErrNotReady] if an element comes and the consumer is not ready for
-// it within d. Before EOF the consumer has all the time that it wants.
+// LazyAndErrIfNotReady returns the adapter that runs its consumer in a goroutine of its own and ends the run
+// with [ErrNotReady] if an element comes and the consumer is not ready for it within d. EOF waits until the
+// consumer is ready.
 //
-// The source is told at once, and the context of the consumer ends. The run is not over before
-// the consumer has returned from what it is busy with: it waits for a function that ignores its
-// context. In all other respects LazyAndErrIfNotReady behaves like [Buffer](0). It panics if d is
-// negative.
+// When the run ends with ErrNotReady, the source is told at once, and the context of the consumer ends. The run
+// is not over before the consumer has returned, even if the consumer ignores its context. In all other respects
+// LazyAndErrIfNotReady behaves like [Buffer](0). It panics if d is negative.
 //
-// It is Play's Concurrent.lazyAndErrIfNotReady.
+// Play calls it Concurrent.lazyAndErrIfNotReady.
 func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	check.NotNegative("enumeratee: LazyAndErrIfNotReady: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
@@ -35,16 +34,15 @@ func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	})
 }
 
-// DropInputIfNotReady returns the adapter that runs its consumer in a goroutine of its own
-// and, if an element comes and the consumer is not ready for it within d, drops that one
-// and all that come before the consumer is ready again, without waiting for it any more.
+// DropInputIfNotReady returns the adapter that runs its consumer in a goroutine of its own and drops an element
+// if the consumer is not ready for it within d. Then it drops, without waiting, all elements that come before
+// the consumer is ready again. If d is 0, the source never waits for the consumer. EOF waits until the consumer
+// is ready.
 //
-// What was dropped is lost, and nothing tells how much it was. Nothing else is, and EOF
-// waits for the consumer: for the rest it is as [Buffer](0). DropInputIfNotReady panics if d
-// is negative. With a d of 0 the source never waits.
+// Elements that were dropped are not left over, and are not counted. In all other respects DropInputIfNotReady
+// behaves like [Buffer](0). It panics if d is negative.
 //
-// It is Play's Concurrent.dropInputIfNotReady, whose uses share what they know of their
-// consumers, and can drop everything for ever.
+// Play calls it Concurrent.dropInputIfNotReady.
 func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 	check.NotNegative("enumeratee: DropInputIfNotReady: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {

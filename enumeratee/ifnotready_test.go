@@ -25,8 +25,8 @@ func TestLazyAndErrIfNotReady(t *testing.T) {
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			for _, n := range []int{0, 1, 2, 3} {
-				e := enumerator.Through(hourly(n), enumeratee.LazyAndErrIfNotReady[int](c.d))
-				got, err := enumerator.Run(t.Context(), e, slowly[int](c.consumer))
+				source := enumerator.Through(hourly(n), enumeratee.LazyAndErrIfNotReady[int](c.d))
+				got, err := enumerator.Run(t.Context(), source, slowly[int](c.consumer))
 				if c.fails && n > 1 { // the last one has all the time it wants
 					assert.ErrorIs(t, err, enumeratee.ErrNotReady)
 					continue
@@ -43,17 +43,17 @@ func TestLazyAndErrIfNotReady(t *testing.T) {
 		},
 		"the source and the consumer are told at once": func(t *testing.T) {
 			passed, took := since(), time.Duration(0)
-			e := enumerator.OnDoneEnumerating(hourly(9), func() error { took = passed(); return nil })
-			_, err := enumerator.Run(t.Context(), e, enumeratee.Transform(enumeratee.LazyAndErrIfNotReady[int](time.Minute), slowly[int](100*time.Hour)))
+			source := enumerator.OnDoneEnumerating(hourly(9), func() error { took = passed(); return nil })
+			_, err := enumerator.Run(t.Context(), source, enumeratee.Transform(enumeratee.LazyAndErrIfNotReady[int](time.Minute), slowly[int](100*time.Hour)))
 			assert.ErrorIs(t, err, enumeratee.ErrNotReady)
 			assert.Equal(t, 2*time.Hour+time.Minute, took)
 			assert.Equal(t, 2*time.Hour+time.Minute, passed())
 		},
 		"before a Buffer, as Play's buffer": func(t *testing.T) {
-			tr := enumeratee.Compose(enumeratee.LazyAndErrIfNotReady[int](0), enumeratee.Buffer[int](1))
-			_, err := enumerator.Run(t.Context(), hourly(3), enumeratee.Transform(tr, slowly[int](100*time.Hour)))
+			adapter := enumeratee.Compose(enumeratee.LazyAndErrIfNotReady[int](0), enumeratee.Buffer[int](1))
+			_, err := enumerator.Run(t.Context(), hourly(3), enumeratee.Transform(adapter, slowly[int](100*time.Hour)))
 			require.NoError(t, err)
-			_, err = enumerator.Run(t.Context(), hourly(4), enumeratee.Transform(tr, slowly[int](100*time.Hour)))
+			_, err = enumerator.Run(t.Context(), hourly(4), enumeratee.Transform(adapter, slowly[int](100*time.Hour)))
 			assert.ErrorIs(t, err, enumeratee.ErrNotReady)
 		},
 	})
@@ -75,10 +75,10 @@ func TestDropInputIfNotReady(t *testing.T) {
 		"waits again once it was ready":   {30 * time.Minute, 140 * time.Minute, 7, []int{1, 4, 7}},
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
-			tr := enumeratee.DropInputIfNotReady[int](c.d)
+			adapter := enumeratee.DropInputIfNotReady[int](c.d)
 			for range 2 { // what it knows of its consumer is not the next one's
-				e := enumerator.Through(hourly(c.n), tr)
-				got, err := enumerator.Run(t.Context(), e.AndThen(enumerator.Of(-1)), slowly[int](c.consumer))
+				source := enumerator.Through(hourly(c.n), adapter)
+				got, err := enumerator.Run(t.Context(), source.AndThen(enumerator.Of(-1)), slowly[int](c.consumer))
 				require.NoError(t, err)
 				assert.Equal(t, append(c.want, -1), got)
 			}
@@ -86,8 +86,8 @@ func TestDropInputIfNotReady(t *testing.T) {
 	}
 	bubbles(t, map[string]func(*testing.T){
 		"what was dropped is not left over": func(t *testing.T) {
-			tr := enumeratee.Compose3(enumeratee.DropInputIfNotReady[int](0), enumeratee.MapM(sameAfter(150*time.Minute)), enumeratee.Take[int](1))
-			got, rest, err := splitHourly(t, 5, tr)
+			adapter := enumeratee.Compose3(enumeratee.DropInputIfNotReady[int](0), enumeratee.MapM(sameAfter(150*time.Minute)), enumeratee.Take[int](1))
+			got, rest, err := splitHourly(t, 5, adapter)
 			require.NoError(t, err)
 			assert.Equal(t, []int{1}, got)
 			assert.Equal(t, []int{4, 5}, rest)
