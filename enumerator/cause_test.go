@@ -117,6 +117,24 @@ func TestTheCauseIsNotLost(t *testing.T) {
 		"SwitchMap": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return enumerator.SwitchMap(enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
+		"Catch": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Catch(generate(wait), func(err error) enumerator.Enumerator[int] { return enumerator.Of(1) })
+		}),
+		"Retry": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Retry(generate(wait), 1)
+		}),
+		"Zip of sources": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.ZipWith(enumerator.Of(1), generate(wait), func(a, _ int) int { return a })
+		}),
+		"TakeUntil": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.TakeUntil(enumerator.Never[int](), generate(wait))
+		}),
+		"Race": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Race(generate(wait), generate(wait))
+		}),
+		"DebounceBy": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.DebounceBy(enumerator.Of(1).AndThen(generate(wait)), func(int) enumerator.Enumerator[int] { return generate(wait) })
+		}),
 		"behind Buffer": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return enumerator.Through(generate(wait), enumeratee.Buffer[int](2))
 		}),
