@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -112,9 +113,7 @@ func Cursor(header, query interface{ Get(key string) string }) enumerator.Positi
 // answer was empty. So it misses nothing between polls. LongPoll panics if wait is not
 // positive.
 func LongPoll[E any](hub *enumerator.Hub[E], after enumerator.Position, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
-	if wait <= 0 {
-		panic(fmt.Sprintf("comet: LongPoll: wait must be positive, got %v", wait))
-	}
+	check.Positive("comet: LongPoll: wait", wait)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		if after == (enumerator.Position{}) {
 			return sink.Next(enumerator.Item[E]{Position: hub.Position(), Reset: true})

@@ -23,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/text"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -59,12 +60,11 @@ func TestPlayInputMap(t *testing.T) {
 
 // Iteratee.consume of strings
 func TestPlayConsumeStrings(t *testing.T) {
-	consume := iteratee.Map(iteratee.Collect[string](), func(all []string) string { return strings.Join(all, "") })
 	for want, source := range map[string]enumerator.Enumerator[string]{
 		"":                         enumerator.Empty[string](),
 		"GuillaumeSadekPeterErwan": enumerator.Of("Guillaume", "Sadek", "Peter", "Erwan"),
 	} {
-		got, err := enumerator.Run(t.Context(), source, consume)
+		got, err := enumerator.Run(t.Context(), source, iteratee.ConsumeString[string]())
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
@@ -402,8 +402,8 @@ func TestPlayMaxLength(t *testing.T) {
 		parse func() error
 		read  int
 	}{
-		"MaxLength": {func() error { _, err := httpadapter.Parse(declared(), httpadapter.MaxLength(4, parser)); return err }, 4},
-		"MaxBytes":  {func() error { _, err := httpadapter.Parse(declared(), parser, httpadapter.MaxBytes(4)); return err }, 0},
+		"MaxLength": {func() error { _, err := parse.Body(declared(), parse.MaxLength(parser, 4)); return err }, 4},
+		"MaxBytes":  {func() error { _, err := parse.Body(declared(), parser, httpadapter.MaxBytes(4)); return err }, 0},
 	} {
 		read = 0
 		var status *httpadapter.StatusError

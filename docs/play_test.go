@@ -24,7 +24,7 @@ func TestPlay(t *testing.T) {
 	page, err := os.ReadFile("play.md")
 	require.NoError(t, err)
 	api := declarations{}
-	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumerator", "enumerator/retry", "enumerator/rx", "comet", "comet/eventsource", "comet/client", "httpadapter", "httpadapter/websocket"} {
+	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumerator", "enumerator/retry", "enumerator/rx", "comet", "comet/eventsource", "comet/client", "httpadapter", "httpadapter/compress", "httpadapter/parse", "httpadapter/websocket"} {
 		api.addFolder(t, folder, true)
 	}
 	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter/httpadaptertest"} {
@@ -125,10 +125,11 @@ func members(t ast.Expr) (names []string) {
 	return names
 }
 
-// headers are the two allowed header rows: of tables of Play's operations, and of Halley's own.
+// headers are the allowed header rows: of tables of Play's operations, of Halley's own, and of ReactiveX's.
 var headers = [][]string{
 	{"Play", "Halley", "How it differs"},
 	{"Halley", "Known from", "What it does"},
+	{"ReactiveX", "RxGo", "ro", "Halley", "How it differs"},
 }
 
 var (

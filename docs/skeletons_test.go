@@ -2,7 +2,6 @@ package docs_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -100,7 +99,5 @@ func TestSkeletons(t *testing.T) {
 		assert.NoError(t, enumerateetest.Test(Limit(5, size), in))
 	}
 	assert.NoError(t, enumeratortest.Test(Countdown(3, time.Microsecond), []int{3, 2, 1}))
-	assert.NoError(t, enumerateetest.TestAsync(KeepAlive(time.Hour, 0), []int{1, 2, 3}))
+	assert.NoError(t, enumerateetest.TestAsync(t, KeepAlive(9*time.Second, 0), []int{1, 2, 3}, []int{1, 2, 3}))
 }
-
-var _ = errors.New

@@ -7,14 +7,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ApplyOn returns the Iteratee that feeds consumer through adapter and ends with consumer as it is then,
-// without EOF, so that it can go on with something else. It is done when adapter stops, when consumer is done
-// or has failed, or at EOF. What adapter was handed and did not consume is left over.
+// ApplyOn returns the Iteratee that feeds consumer through adapter. Its result is an Iteratee that goes on
+// with consumer from there, because ApplyOn does not send EOF to it. ApplyOn is done when adapter stops, when
+// consumer is done or has failed, or at EOF. The leftovers of adapter are left over.
 //
-// The iteratee with which it ends can be used once, and in the same run: it is a part of that run, not a
-// recipe.
+// The resulting Iteratee can be used once, and in the same run: it is a part of that run, not a recipe.
 //
-// Play calls it applyOn; nearly all uses of that are [Transform].
+// Play calls it applyOn, mostly for what [Transform] does.
 func ApplyOn[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {
 	return iteratee.New(func(ctx context.Context) (iteratee.Running[From, iteratee.Iteratee[To, A]], iteratee.Step) {
 		ctx, _ = scope.Failable(ctx)
@@ -49,13 +48,13 @@ func (a *applied[From, To, A]) Result() (consumer iteratee.Iteratee[To, A], err 
 			return consumer, err
 		}
 		if !a.consumer.last.IsCont() {
-			run = restless[To, A]{run} // the adapter has given back what it can
+			run = restless[To, A]{run} // the adapter has given its leftovers back
 		}
 	}
 	return iteratee.Resume(run, a.consumer.last), nil
 }
 
-// noted is a consumer whose last answer is noted. Its failure is its own, and not one of the run.
+// noted is a consumer that notes its last answer. Its failure is not a failure of the run.
 type noted[E, A any] struct {
 	iteratee.Running[E, A]
 	last iteratee.Step
@@ -72,7 +71,7 @@ func (n *noted[E, A]) note(step iteratee.Step) iteratee.Step {
 	return step
 }
 
-// restless is a run that leaves nothing over.
+// restless is a run without leftovers.
 type restless[E, A any] struct{ iteratee.Running[E, A] }
 
 func (restless[E, A]) Rest() iteratee.Input[E] { return iteratee.Empty[E]() }

@@ -19,9 +19,9 @@ func toInt() enumeratee.Enumeratee[string, int] {
 }
 
 // fedOn runs it behind tr over es, then feeds more to what it is then.
-func fedOn[From, A any](t *testing.T, tr enumeratee.Enumeratee[From, int], it iteratee.Iteratee[int, A], es []From, more ...int) (A, error) {
+func fedOn[From, A any](t *testing.T, adapter enumeratee.Enumeratee[From, int], consumer iteratee.Iteratee[int, A], es []From, more ...int) (A, error) {
 	t.Helper()
-	applied := enumeratee.ApplyOn(tr, it)
+	applied := enumeratee.ApplyOn(adapter, consumer)
 	return enumerator.Run(t.Context(), enumerator.Of(es...), iteratee.Join(iteratee.Map(applied, func(inner iteratee.Iteratee[int, A]) iteratee.Iteratee[int, A] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, A], error) {
 			return enumerator.Apply(ctx, enumerator.Of(more...), inner), nil
@@ -49,10 +49,10 @@ func TestApplyOn(t *testing.T) {
 
 func TestApplyOnLeavesOver(t *testing.T) {
 	for name, c := range map[string]struct {
-		tr   enumeratee.Enumeratee[int, int]
-		it   iteratee.Iteratee[int, []int]
-		want []int
-		rest []int
+		adapter  enumeratee.Enumeratee[int, int]
+		consumer iteratee.Iteratee[int, []int]
+		want     []int
+		rest     []int
 	}{
 		"stopped":         {enumeratee.TakeWhile(below(3)), iteratee.Collect[int](), []int{1, 2}, []int{3, 4}},
 		"taken":           {enumeratee.Take[int](1), iteratee.Collect[int](), []int{1}, []int{2, 3, 4}},
@@ -66,7 +66,7 @@ func TestApplyOnLeavesOver(t *testing.T) {
 			for range 2 {
 				var got []int
 				rest, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4),
-					iteratee.FlatMap(iteratee.Join(enumeratee.ApplyOn(c.tr, c.it)), func(es []int) iteratee.Iteratee[int, []int] {
+					iteratee.FlatMap(iteratee.Join(enumeratee.ApplyOn(c.adapter, c.consumer)), func(es []int) iteratee.Iteratee[int, []int] {
 						got = es
 						return iteratee.Collect[int]()
 					}))
@@ -139,17 +139,17 @@ func TestComposeOfSeveral(t *testing.T) {
 
 	one, pass := enumeratee.Take[int](1), enumeratee.PassAlong[int]()
 	small := enumeratee.TakeWhile(below(2))
-	for name, tr := range map[string]enumeratee.Enumeratee[int, int]{
+	for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
 		"3": enumeratee.Compose3(pass, small, pass), "4": enumeratee.Compose4(pass, pass, small, pass),
 		"5": enumeratee.Compose5(pass, pass, pass, pass, one), "6": enumeratee.Compose6(one, pass, pass, pass, pass, small),
 	} {
 		for range 2 {
-			got, rest := split(t, tr, iteratee.Collect[int](), 1, 2, 3)
+			got, rest := split(t, adapter, iteratee.Collect[int](), 1, 2, 3)
 			assert.Equal(t, []int{1}, got, name)
 			assert.Equal(t, []int{2, 3}, rest, name)
 		}
-		_, rest := split(t, tr, peek[int](), 1, 2, 3)
+		_, rest := split(t, adapter, peek[int](), 1, 2, 3)
 		assert.Equal(t, []int{1, 2, 3}, rest, name)
-		assert.Nil(t, through(t, tr), name)
+		assert.Nil(t, through(t, adapter), name)
 	}
 }

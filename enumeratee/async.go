@@ -9,23 +9,22 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Async returns the adapter that runs loop, and with it the consumer, in a goroutine of its own. loop receives
-// the elements from in, which is closed when they have run out, and hands on elements to out, which is not done
-// yet, whenever it wants. An element is taken from the source when loop is ready to receive it, and not when the
-// element has been handed on.
+// Async returns the adapter that runs loop in a goroutine of its own. loop receives the elements from in, which
+// is closed at EOF. It hands on elements to out, the consumer, whenever it wants. The source goes on when loop has
+// received an element, and does not wait until loop has handed it on.
 //
-// loop returns the last answer of out, or StepError if it has failed itself. StepCont says that it has handed on
-// all elements and out is still open: after in was closed, or before, which stops the adapter. ctx ends when the
-// adapter is no longer needed: loop must return then, and all goroutines that it has started must have ended by
-// then.
+// loop returns the last answer of out, or StepError if loop itself has failed. It returns StepCont if it has
+// handed on all its elements and out still wants more. If in is not closed by then, the adapter stops. ctx ends
+// when the adapter is no longer needed. Then loop must return. Goroutines that loop has started must have ended
+// when it returns.
 //
-// When loop returns before in is closed, the source is stopped, also while it waits for its next element. A source
-// that other parts of the run still need, such as that of a part of a FlatMap, is stopped at its next element. The
-// run is not over before loop has returned. A panic of loop reaches the caller of the run. Elements that loop has
-// received count as consumed; an element that it did not receive is left over.
+// When loop returns before in is closed, the source is stopped, even if it waits for its next element. A source
+// that other parts of the run still need, such as that of a part of a FlatMap, is stopped at its next element.
+// An element that loop did not receive is left over. Those that it has received count as consumed.
 //
-// Operators with a clock or with goroutines are made of Async. Play has nothing like it, because all of its
-// consumers run elsewhere.
+// The run is not over before loop has returned. A panic of loop reaches the caller of the run.
+//
+// Play has no such adapter, because all of its consumers run in other threads.
 func Async[From, To any](loop func(ctx context.Context, in <-chan From, out iteratee.Outlet[To]) iteratee.Step) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		return newAsync(stage, iteratee.Empty[From], func(ctx context.Context, in <-chan From) iteratee.Step {
@@ -34,7 +33,7 @@ func Async[From, To any](loop func(ctx context.Context, in <-chan From, out iter
 	})
 }
 
-// newAsync is [Async] for an adapter that can tell which of the elements that its loop has received are left over.
+// newAsync is [Async] for an adapter whose loop can leave elements over. left returns them.
 func newAsync[E any](stage Stage, left func() iteratee.Input[E], loop func(ctx context.Context, in <-chan E) iteratee.Step) (iteratee.Sink[E], iteratee.Step) {
 	a := &async[E]{in: make(chan E), left: left}
 	a.consumer = goRun(stage, func(ctx context.Context) iteratee.Step { return loop(ctx, a.in) })
@@ -45,7 +44,7 @@ type async[E any] struct {
 	in       chan E
 	closed   bool
 	left     func() iteratee.Input[E]
-	late     iteratee.Input[E] // the element that loop no longer received
+	late     iteratee.Input[E] // the element that came when loop had returned
 	consumer *running
 }
 
@@ -76,16 +75,16 @@ func (a *async[E]) Rest() iteratee.Input[E] {
 	return a.left().Then(a.late)
 }
 
-// running is the goroutine of a consumer, as the goroutine of the source sees it.
+// running is the goroutine of a consumer. It is for the goroutine of the source.
 type running struct {
-	cancel   func()        // its context
-	over     chan struct{} // closed after end and panicked are set
+	cancel   func()        // ends its context
+	over     chan struct{} // closed when the goroutine has set end and panicked
 	end      iteratee.Step
 	panicked any
 }
 
-// goRun runs loop in a goroutine, which ends with the attachment of the adapter at the
-// latest. When loop has returned, the source is interrupted.
+// goRun runs loop in a goroutine. When loop has returned, goRun interrupts the source. The goroutine ends
+// with the attachment of the adapter at the latest.
 func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 	own, interrupt := stage.interruptible()
 	r := &running{over: make(chan struct{})}
@@ -110,7 +109,7 @@ func goRun(stage Stage, loop func(ctx context.Context) iteratee.Step) *running {
 	return r
 }
 
-// answer waits for the last answer and returns it. It hands a panic on, once.
+// answer waits for the last answer and returns it. If the goroutine has panicked, answer panics, once.
 func (r *running) answer() iteratee.Step {
 	<-r.over
 	if v := r.panicked; v != nil {
@@ -135,7 +134,7 @@ func (r *running) stop() {
 	<-r.over
 }
 
-// elsewhere names the function at fault for [guard.Run].
+// elsewhere names a function in another goroutine that has panicked or called runtime.Goexit.
 const elsewhere = "enumeratee: a function in another goroutine"
 
 var errPanicked = errors.New(elsewhere + " has panicked")

@@ -32,7 +32,7 @@ func BenchmarkBuffer(b *testing.B) {
 	for _, n := range []int{0, 1, 16, 256, 4096} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			source := enumerator.Through(enumerator.FromSlice(es), enumeratee.Buffer[int](n))
-			it := iteratee.Fold(0, add)
+			consumer := iteratee.Fold(0, add)
 			var channel, ours time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
@@ -41,7 +41,7 @@ func BenchmarkBuffer(b *testing.B) {
 				channel += time.Since(start)
 
 				start = time.Now()
-				got, err := enumerator.Run(context.Background(), source, it)
+				got, err := enumerator.Run(context.Background(), source, consumer)
 				ours += time.Since(start)
 				if err != nil || got != want {
 					b.Fatal(got, want, err)

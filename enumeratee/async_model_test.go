@@ -18,11 +18,13 @@ import (
 )
 
 // modelled is what has goroutines or takes time, and what does the same without.
-type modelled[T any] struct{ it, model T }
+type modelled[T any] struct{ actual, model T }
 
 func both[T any](t T) modelled[T] { return modelled[T]{t, t} }
 
-func with[T, U any](m modelled[T], f func(T) U) modelled[U] { return modelled[U]{f(m.it), f(m.model)} }
+func with[T, U any](m modelled[T], f func(T) U) modelled[U] {
+	return modelled[U]{f(m.actual), f(m.model)}
+}
 
 type collector = iteratee.Iteratee[int, []int]
 
@@ -73,7 +75,7 @@ func someModelledAdapters(t *rapid.T, beforeConsumer bool) modelled[tee] {
 	all := aModelledAdapter(t, beforeConsumer && more == 0)
 	for i := range more {
 		next := aModelledAdapter(t, beforeConsumer && i == more-1)
-		all = modelled[tee]{enumeratee.Compose(all.it, next.it), enumeratee.Compose(all.model, next.model)}
+		all = modelled[tee]{enumeratee.Compose(all.actual, next.actual), enumeratee.Compose(all.model, next.model)}
 	}
 	return all
 }
@@ -89,7 +91,7 @@ func aModelledConsumer(t *rapid.T, depth int) modelled[collector] {
 		kinds = append(kinds,
 			func() modelled[collector] {
 				tr, in := someModelledAdapters(t, depth == 1), inner()
-				return modelled[collector]{enumeratee.Transform(tr.it, in.it), enumeratee.Transform(tr.model, in.model)}
+				return modelled[collector]{enumeratee.Transform(tr.actual, in.actual), enumeratee.Transform(tr.model, in.model)}
 			},
 			func() modelled[collector] {
 				first, second := inner(), inner()
@@ -98,16 +100,16 @@ func aModelledConsumer(t *rapid.T, depth int) modelled[collector] {
 						return iteratee.Map(b, func(bs []int) []int { return slices.Concat(as, []int{-1}, bs) })
 					})
 				}
-				return modelled[collector]{join(first.it, second.it), join(first.model, second.model)}
+				return modelled[collector]{join(first.actual, second.actual), join(first.model, second.model)}
 			},
 			func() modelled[collector] {
-				return with(inner(), func(it collector) collector {
-					return iteratee.Map(iteratee.Repeat(it), func(rounds [][]int) []int { return slices.Concat(rounds...) })
+				return with(inner(), func(consumer collector) collector {
+					return iteratee.Map(iteratee.Repeat(consumer), func(rounds [][]int) []int { return slices.Concat(rounds...) })
 				})
 			},
 			func() modelled[collector] {
-				return with(inner(), func(it collector) collector {
-					return iteratee.Recover(it, func(error) ([]int, error) { return []int{-9}, nil })
+				return with(inner(), func(consumer collector) collector {
+					return iteratee.Recover(consumer, func(error) ([]int, error) { return []int{-9}, nil })
 				})
 			},
 		)
@@ -150,7 +152,7 @@ func checkAgainstModel(t *testing.T, rt *rapid.T) {
 	n := rapid.IntRange(0, 12).Draw(rt, "elements")
 	pace := time.Duration(rapid.IntRange(0, 2).Draw(rt, "pace")) * time.Second
 	end := rapid.SampledFrom([]string{"runs out", "runs out", "fails", "panics", "waits"}).Draw(rt, "the source")
-	it := aModelledConsumer(rt, 3)
+	consumer := aModelledConsumer(rt, 3)
 	through := both(enumeratee.PassAlong[int]())
 	if rapid.Bool().Draw(rt, "through") {
 		through = someModelledAdapters(rt, true)
@@ -182,13 +184,13 @@ func checkAgainstModel(t *testing.T, rt *rapid.T) {
 			return iteratee.StepCont
 		})
 	}
-	run := func(ctx context.Context, e enumerator.Enumerator[int], tr tee, it collector) (got string) {
+	run := func(ctx context.Context, e enumerator.Enumerator[int], adapter tee, consumer collector) (got string) {
 		defer func() {
 			if v := recover(); v != nil {
 				got = fmt.Sprint("panics: ", v)
 			}
 		}()
-		es, err := enumerator.Run(ctx, enumerator.Through(e, tr).AndThen(next), it)
+		es, err := enumerator.Run(ctx, enumerator.Through(e, adapter).AndThen(next), consumer)
 		if err != nil {
 			return err.Error()
 		}
@@ -203,9 +205,9 @@ func checkAgainstModel(t *testing.T, rt *rapid.T) {
 		got = run(ctx, source(pace, func(ctx context.Context) iteratee.Step {
 			<-ctx.Done()
 			return iteratee.Cancelled(ctx)
-		}), through.it, it.it)
+		}), through.actual, consumer.actual)
 		took = time.Since(start)
-		want = run(context.Background(), source(0, func(context.Context) iteratee.Step { return iteratee.StepError(errCut) }), through.model, it.model)
+		want = run(context.Background(), source(0, func(context.Context) iteratee.Step { return iteratee.StepError(errCut) }), through.model, consumer.model)
 	})
 	assert.LessOrEqual(rt, took, 1001*time.Second)
 	// A source that is ahead can fail before its consumer has come as far.

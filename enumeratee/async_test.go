@@ -50,11 +50,11 @@ func TestAsyncGivesWhatItsLoopGives(t *testing.T) {
 		before := rapid.SampledFrom([]tee{ // it may be offered an element more, and so must not fail
 			enumeratee.PassAlong[int](), enumeratee.Take[int](n), enumeratee.Drop[int](n), enumeratee.Filter(below(n)),
 		}).Draw(t, "before")
-		run := func(tr tee) (through, transformed []int, errs [2]error) {
-			it := enumeratee.Transform(enumeratee.Take[int](n), iteratee.Collect[int]())
-			e := enumerator.FromSlice(in)
-			through, errs[0] = enumerator.Run(t.Context(), enumerator.Through(e, tr).AndThen(enumerator.Of(-1)), it)
-			transformed, errs[1] = enumerator.Run(t.Context(), e.AndThen(enumerator.Of(-1)), enumeratee.Transform(tr, it))
+		run := func(adapter tee) (through, transformed []int, errs [2]error) {
+			consumer := enumeratee.Transform(enumeratee.Take[int](n), iteratee.Collect[int]())
+			source := enumerator.FromSlice(in)
+			through, errs[0] = enumerator.Run(t.Context(), enumerator.Through(source, adapter).AndThen(enumerator.Of(-1)), consumer)
+			transformed, errs[1] = enumerator.Run(t.Context(), source.AndThen(enumerator.Of(-1)), enumeratee.Transform(adapter, consumer))
 			return through, transformed, errs
 		}
 		through, transformed, errs := run(enumeratee.Compose(before, after))
@@ -75,31 +75,31 @@ func TestAsyncStopsASourceThatWaits(t *testing.T) {
 			return enumerator.Run(ctx, stuck(3), enumeratee.Transform(relay(), take(3)))
 		},
 		"Apply": func(ctx context.Context) ([]int, error) {
-			it := enumerator.Apply(ctx, stuck(3), enumeratee.Transform(relay(), take(3)))
-			return enumerator.Run(ctx, enumerator.Empty[int](), it)
+			consumer := enumerator.Apply(ctx, stuck(3), enumeratee.Transform(relay(), take(3)))
+			return enumerator.Run(ctx, enumerator.Empty[int](), consumer)
 		},
 		"a source after it": func(ctx context.Context) ([]int, error) {
 			stopped := enumerator.Through(stuck(3), enumeratee.Compose(relay(), enumeratee.Take[int](2)))
 			return enumerator.Run(ctx, stopped.AndThen(enumerator.Of(3)), iteratee.Collect[int]())
 		},
 		"two in a row": func(ctx context.Context) ([]int, error) {
-			tr := enumeratee.Compose3(relay(), relay(), enumeratee.Take[int](3))
-			return enumerator.Run(ctx, enumerator.Through(stuck(3), tr), iteratee.Collect[int]())
+			adapter := enumeratee.Compose3(relay(), relay(), enumeratee.Take[int](3))
+			return enumerator.Run(ctx, enumerator.Through(stuck(3), adapter), iteratee.Collect[int]())
 		},
 		"the flush of an adapter behind it": func(ctx context.Context) ([]int, error) {
 			three := iteratee.Map(take(2), func(es []int) int { return len(es) })
-			tr := enumeratee.Compose3(relay(), enumeratee.Take[int](3), enumeratee.Grouped(three))
-			sums, err := enumerator.Run(ctx, enumerator.Through(stuck(3), tr), iteratee.Collect[int]())
+			adapter := enumeratee.Compose3(relay(), enumeratee.Take[int](3), enumeratee.Grouped(three))
+			sums, err := enumerator.Run(ctx, enumerator.Through(stuck(3), adapter), iteratee.Collect[int]())
 			assert.Equal(t, []int{2, 1}, sums)
 			return ints(1, 3), err
 		},
 		"nested": func(ctx context.Context) ([]int, error) {
-			e := enumerator.Through(enumerator.Through(stuck(3), relay()), relay())
-			return enumerator.Run(ctx, e, enumeratee.Transform(relay(), take(3)))
+			source := enumerator.Through(enumerator.Through(stuck(3), relay()), relay())
+			return enumerator.Run(ctx, source, enumeratee.Transform(relay(), take(3)))
 		},
 		"side by side": func(ctx context.Context) ([]int, error) {
-			e := enumerator.Interleave(enumerator.Through(stuck(3), relay()), stuck(0))
-			return enumerator.Run(ctx, e, enumeratee.Transform(relay(), take(3)))
+			source := enumerator.Interleave(enumerator.Through(stuck(3), relay()), stuck(0))
+			return enumerator.Run(ctx, source, enumeratee.Transform(relay(), take(3)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestAsyncDoesNotStopASourceThatIsWantedStill(t *testing.T) {
 		return enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) int { n++; return n })
 	}
 	two := enumeratee.Transform(relay(), iteratee.TakeUpTo[int](2))
-	for name, it := range map[string]iteratee.Iteratee[int, []int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, []int]{
 		"FlatMap": iteratee.FlatMap(two, func(a []int) iteratee.Iteratee[int, []int] {
 			return iteratee.Map(two, func(b []int) []int { return append(a, b...) })
 		}),
@@ -136,7 +136,7 @@ func TestAsyncDoesNotStopASourceThatIsWantedStill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, err := enumerator.Run(t.Context(), slow(), it)
+				got, err := enumerator.Run(t.Context(), slow(), consumer)
 				require.NoError(t, err)
 				assert.Equal(t, ints(1, 4), got)
 			})
@@ -165,16 +165,16 @@ func TestAsyncEndsWithTheRun(t *testing.T) {
 			out.Next(<-in)
 			return iteratee.StepError(errBoom)
 		})
-		for _, e := range []enumerator.Enumerator[int]{stuck(1), probe.Naturals()} {
-			_, err := enumerator.Run(t.Context(), enumerator.Through(e, failing), iteratee.Collect[int]())
+		for _, source := range []enumerator.Enumerator[int]{stuck(1), probe.Naturals()} {
+			_, err := enumerator.Run(t.Context(), enumerator.Through(source, failing), iteratee.Collect[int]())
 			assert.ErrorIs(t, err, errBoom)
-			_, err = enumerator.Run(t.Context(), e, enumeratee.Transform(failing, iteratee.Collect[int]()))
+			_, err = enumerator.Run(t.Context(), source, enumeratee.Transform(failing, iteratee.Collect[int]()))
 			assert.ErrorIs(t, err, errBoom)
 		}
 	})
 	bubble("the source fails", func(t *testing.T) {
-		e := enumerator.FromSlice(ints(1, 2)).AndThen(failing())
-		_, err := enumerator.Run(t.Context(), enumerator.Through(e, relay()), iteratee.Collect[int]())
+		source := enumerator.FromSlice(ints(1, 2)).AndThen(failing())
+		_, err := enumerator.Run(t.Context(), enumerator.Through(source, relay()), iteratee.Collect[int]())
 		assert.ErrorIs(t, err, errBoom)
 	})
 	bubble("the context ends", func(t *testing.T) {
@@ -184,21 +184,21 @@ func TestAsyncEndsWithTheRun(t *testing.T) {
 		assert.ErrorIs(t, err, errBoom)
 	})
 	bubble("the source panics", func(t *testing.T) {
-		e := enumerator.Map(stuck(2), func(int) int { panic("map") })
+		source := enumerator.Map(stuck(2), func(int) int { panic("map") })
 		assert.PanicsWithValue(t, "map", func() {
-			enumerator.Run(t.Context(), enumerator.Through(e, relay()), iteratee.Collect[int]())
+			enumerator.Run(t.Context(), enumerator.Through(source, relay()), iteratee.Collect[int]())
 		})
 	})
 	panics := enumeratee.Map(func(int) int { panic("map") })
-	for name, e := range map[string]enumerator.Enumerator[int]{
+	for name, source := range map[string]enumerator.Enumerator[int]{
 		"while the source waits": stuck(1), "while it gives": probe.Naturals(), "at the end": enumerator.Of(1),
 	} {
 		bubble("the consumer panics "+name, func(t *testing.T) {
 			assert.PanicsWithValue(t, "map", func() {
-				enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Compose3(relay(), relay(), panics)), iteratee.Collect[int]())
+				enumerator.Run(t.Context(), enumerator.Through(source, enumeratee.Compose3(relay(), relay(), panics)), iteratee.Collect[int]())
 			})
 			assert.PanicsWithValue(t, "map", func() {
-				enumerator.Run(t.Context(), e, enumeratee.Transform(enumeratee.Compose(relay(), panics), iteratee.Collect[int]()))
+				enumerator.Run(t.Context(), source, enumeratee.Transform(enumeratee.Compose(relay(), panics), iteratee.Collect[int]()))
 			})
 		})
 	}
@@ -222,10 +222,10 @@ func TestAsyncLeavesOverWhatItsLoopDidNotReceive(t *testing.T) {
 		out.Next(<-in)
 		return iteratee.StepCont
 	})
-	it := iteratee.FlatMap(enumeratee.Transform(two, iteratee.Collect[int]()), func(a []int) iteratee.Iteratee[int, [][]int] {
+	consumer := iteratee.FlatMap(enumeratee.Transform(two, iteratee.Collect[int]()), func(a []int) iteratee.Iteratee[int, [][]int] {
 		return iteratee.Map(iteratee.Collect[int](), func(b []int) [][]int { return [][]int{a, b} })
 	})
-	got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5)), it)
+	got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5)), consumer)
 	require.NoError(t, err)
 	assert.Equal(t, [][]int{{1, 2}, {3, 4, 5}}, got)
 	<-gone
@@ -239,7 +239,7 @@ func TestAnInterruptionIsACancelledContextForTheSource(t *testing.T) {
 			return e, true, nil
 		})
 		var seen error
-		e := enumerator.Of(1).AndThen(enumerator.Generate(func(ctx context.Context) (int, bool, error) {
+		source := enumerator.Of(1).AndThen(enumerator.Generate(func(ctx context.Context) (int, bool, error) {
 			close(waits)
 			<-ctx.Done()
 			seen = ctx.Err()
@@ -248,7 +248,7 @@ func TestAnInterruptionIsACancelledContextForTheSource(t *testing.T) {
 			}
 			return 0, false, fmt.Errorf("read: %w", context.Cause(ctx))
 		}))
-		got, err := enumerator.Run(t.Context(), e, enumeratee.Transform(relay(), untilItWaits))
+		got, err := enumerator.Run(t.Context(), source, enumeratee.Transform(relay(), untilItWaits))
 		assert.Equal(t, context.Canceled, seen)
 		assert.Equal(t, want, err, "a failure of the source itself is not hidden")
 		if want == nil {

@@ -4,30 +4,29 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Buffer returns the adapter that runs its consumer in a goroutine of its own and keeps
-// up to n elements for it, besides the one that the consumer is busy with. When n wait,
-// the source waits too, with one more. Buffer(0) keeps none: the source makes the next
-// element while the consumer is busy with the one before.
+// Buffer returns the adapter that runs its consumer in a goroutine of its own and keeps up to n elements for
+// it. The element that the consumer is busy with does not count. When n elements wait, the source waits too,
+// with one more. Buffer(0) keeps no element, but the source makes the next element while the consumer is busy.
 //
-// At EOF, what waits is handed on first. When the consumer is done, the source is stopped,
-// also while it waits for its next element. Left over is what the consumer has left over,
-// then what waits: nothing is lost or repeated. An adapter before it, however, may give
-// back less of what has been read ahead: [Map] gives back one element. So Buffer is best
-// the first after the source.
+// At EOF, Buffer first hands on the elements that wait. If the source fails, or the context ends, these
+// elements are dropped, and the context of the consumer ends, so that a function that waits for the end of its
+// context returns. When the consumer is done, the source is stopped, even if it waits for its next element.
 //
-// If the source fails, or the context ends, the elements that wait are dropped, and the context of the
-// consumer ends, so that a function that waits for it returns. A panic of the consumer
-// reaches the caller of the run. The run is never over before the consumer has returned: it
-// waits for a function that ignores its context. Buffer panics if n is negative.
+// The leftovers of the consumer are left over, followed by the elements that wait. Nothing is lost or repeated.
+// But an adapter before Buffer may be unable to give back all of them: [Map] gives back one element. So the
+// best place for Buffer is directly behind the source.
 //
-// It is Play's Concurrent.buffer, which fails where this one has the source wait, and
-// loses what waits when its consumer is done early. [BufferOrFail] fails.
+// The run is not over before the consumer has returned, even if the consumer ignores its context. A panic of
+// the consumer reaches the caller of the run. Buffer panics if n is negative.
+//
+// Play calls it Concurrent.buffer, which fails when it is full, as [BufferOrFail] does.
 func Buffer[E any](n int) Enumeratee[E, E] {
-	checkCount("Buffer", n)
+	check.NotNegative("enumeratee: Buffer: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](n).start(stage, out)
 		return &buffer[E]{intake[E]{h, func(e E) iteratee.Step { return h.hand(e, 1) }}}, iteratee.StepCont
@@ -38,21 +37,19 @@ type buffer[E any] struct{ intake[E] }
 
 func (b *buffer[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) { return b.handAll(es, ended) }
 
-// BufferFunc is [Buffer] of elements whose sizes, which size tells, are max in sum at most.
-// An element that is larger than max is handed over alone: nothing waits with it, and the
-// source waits until the consumer has taken it. An element of size 0 counts as 1, since it takes
-// memory too; so no more than max elements wait. The buffer also has a place for each element, which
-// is 32 bytes for a []byte. Where elements can be small, size should count the place as well, as
-// func(b []byte) int { return len(b) + 64 } does.
+// BufferFunc is [Buffer] for elements of different sizes. The sizes of the elements that wait add up to max at
+// most. If an element is larger than max, it waits alone, and the source waits until the consumer has taken it.
+// A negative size ends the run with an error.
 //
-// size is called once for each element, in the goroutine of the source. A negative size
-// ends the run with an error. BufferFunc panics if max is negative.
+// An element of size 0 counts as 1, because it takes memory too. So no more than max elements wait. The buffer
+// also has a place for each element, which is 32 bytes for a []byte. If elements can be small, size should add
+// that, as func(b []byte) int { return len(b) + 64 } does.
 //
-// It is Play's Concurrent.buffer with a length function, which that calls twice.
+// size is called once for each element, in the goroutine of the source. BufferFunc panics if max is negative.
+//
+// Play calls it Concurrent.buffer with a length function.
 func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
-	if max < 0 {
-		panic(fmt.Sprintf("enumeratee: BufferFunc: max must not be negative, got %d", max))
-	}
+	check.NotNegative("enumeratee: BufferFunc: max", max)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](max).start(stage, out)
 		return intake[E]{h, func(e E) iteratee.Step {
@@ -68,17 +65,16 @@ func BufferFunc[E any](max int, size func(E) int) Enumeratee[E, E] {
 	})
 }
 
-// ErrOverflow is the error of [BufferOrFail] for an element too many.
+// ErrOverflow is the error of [BufferOrFail] when the buffer is full.
 var ErrOverflow = errors.New("enumeratee: BufferOrFail: the buffer is full")
 
-// BufferOrFail is [Buffer], but an element for which there is no room ends the run with
-// [ErrOverflow]: the elements that wait are dropped, and the context of the consumer ends, as when the
-// source of a Buffer fails. It is for a source that must not be held up. To
-// hold it up for some time before that, compose [LazyAndErrIfNotReady] with Buffer.
+// BufferOrFail is [Buffer], but it ends the run with [ErrOverflow] if an element comes when n wait. The
+// elements that wait are dropped then, and the context of the consumer ends. BufferOrFail is for a source that
+// must never wait. If the source may wait for some time, compose [LazyAndErrIfNotReady] with Buffer.
 //
-// It is Play's Concurrent.buffer, with room for n as it says, and not for one more.
+// Play calls it Concurrent.buffer, which has room for n+1 elements.
 func BufferOrFail[E any](n int) Enumeratee[E, E] {
-	checkCount("BufferOrFail", n)
+	check.NotNegative("enumeratee: BufferOrFail: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](n).start(stage, out)
 		return intake[E]{h, func(e E) iteratee.Step {
@@ -90,14 +86,14 @@ func BufferOrFail[E any](n int) Enumeratee[E, E] {
 	})
 }
 
-// Conflate returns the adapter that runs its consumer in a goroutine of its own and does
-// not hold up the source: while the consumer is busy one element waits for it, and merge
-// makes one of that and the next. func(_, e E) E { return e } keeps the newest.
+// Conflate returns the adapter that runs its consumer in a goroutine of its own and never makes the source
+// wait. While the consumer is busy, one element waits for it. When the next element comes, merge makes one
+// element of the two. func(_, e E) E { return e } keeps the newest.
 //
-// merge is called in the goroutine of the source. For the rest it is as [Buffer]: what waits
-// is handed on at EOF, and left over if the consumer is done.
+// The element that waits is handed on at EOF, and left over if the consumer is done. merge is called in the
+// goroutine of the source. In all other respects Conflate behaves like [Buffer].
 //
-// It is the conflate of Akka Streams, and the onBackpressureReduce of RxJava.
+// Akka Streams calls it conflate. RxJava calls it onBackpressureReduce.
 func Conflate[E any](merge func(waiting, e E) E) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](1).start(stage, out)

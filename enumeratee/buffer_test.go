@@ -45,7 +45,7 @@ func since() func() time.Duration {
 func TestBufferHasRoomForNBesidesTheConsumersElement(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 7} {
 		weighs1 := enumeratee.BufferFunc(n, func(int) int { return 1 })
-		for name, tr := range map[string]tee{"Buffer": enumeratee.Buffer[int](n), "BufferFunc": weighs1} {
+		for name, adapter := range map[string]tee{"Buffer": enumeratee.Buffer[int](n), "BufferFunc": weighs1} {
 			for _, batches := range []bool{false, true} {
 				bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 					source := &probe.Source{N: -1}
@@ -54,12 +54,12 @@ func TestBufferHasRoomForNBesidesTheConsumersElement(t *testing.T) {
 						e = enumerator.Through(e, enumeratee.MapConcat(func(e int) []int { return []int{e} }))
 					}
 					var made []int64 // when the consumer has been busy with each for an hour
-					it := iteratee.FoldUntil(0, func(_ context.Context, k, _ int) (int, bool, error) {
+					consumer := iteratee.FoldUntil(0, func(_ context.Context, k, _ int) (int, bool, error) {
 						time.Sleep(time.Hour)
 						made = append(made, source.Pulls.Load())
 						return k + 1, k == 4, nil
 					})
-					_, err := enumerator.Run(t.Context(), e, enumeratee.Transform(tr, it))
+					_, err := enumerator.Run(t.Context(), e, enumeratee.Transform(adapter, consumer))
 					require.NoError(t, err)
 					for k, made := range made { // k is done with, one more is the consumer's, n wait, and the source has one
 						assert.EqualValues(t, k+1+n+1, made)
@@ -73,8 +73,8 @@ func TestBufferHasRoomForNBesidesTheConsumersElement(t *testing.T) {
 func TestBufferTakesABatchAsItTakesElements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := range 5 {
-			tr := enumeratee.Buffer[int](n)
-			got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 300)), enumeratee.Transform(tr, slowly[int](time.Second)))
+			adapter := enumeratee.Buffer[int](n)
+			got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 300)), enumeratee.Transform(adapter, slowly[int](time.Second)))
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 300), got)
 		}
@@ -109,9 +109,9 @@ func TestBufferLeavesOverWhatItHolds(t *testing.T) {
 			time.Sleep(time.Hour)
 			return iteratee.Error[int, int](errBoom, in)
 		})
-		it := iteratee.RecoverWith(iteratee.Map(enumeratee.Transform(enumeratee.Buffer[int](1), slowPeek), func(int) []int { return nil }),
+		consumer := iteratee.RecoverWith(iteratee.Map(enumeratee.Transform(enumeratee.Buffer[int](1), slowPeek), func(int) []int { return nil }),
 			func(error) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
-		all, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), it)
+		all, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), consumer)
 		require.NoError(t, err)
 		assert.Equal(t, ints(1, 9), all)
 	})
@@ -119,8 +119,8 @@ func TestBufferLeavesOverWhatItHolds(t *testing.T) {
 
 func TestBufferHandsOnEverythingBeforeEOF(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := enumerator.Through(enumerator.FromSlice(ints(1, 10)), enumeratee.Buffer[int](20))
-		got, err := enumerator.Run(t.Context(), e.AndThen(enumerator.Of(11)), slowly[int](time.Second))
+		source := enumerator.Through(enumerator.FromSlice(ints(1, 10)), enumeratee.Buffer[int](20))
+		got, err := enumerator.Run(t.Context(), source.AndThen(enumerator.Of(11)), slowly[int](time.Second))
 		require.NoError(t, err)
 		assert.Equal(t, ints(1, 11), got)
 	})
@@ -146,16 +146,16 @@ func TestBufferFunc(t *testing.T) {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			var made atomic.Int64
 			e := enumerator.Map(enumerator.FromSlice(c.in), func(s string) string { made.Add(1); return s })
-			tr := enumeratee.BufferFunc(c.max, length)
+			adapter := enumeratee.BufferFunc(c.max, length)
 			whileFirst := int64(0)
-			it := iteratee.FoldM(nil, func(_ context.Context, es []string, e string) ([]string, error) {
+			consumer := iteratee.FoldM(nil, func(_ context.Context, es []string, e string) ([]string, error) {
 				time.Sleep(time.Hour)
 				if es == nil {
 					whileFirst = made.Load()
 				}
 				return append(es, e), nil
 			})
-			got, err := enumerator.Run(t.Context(), e, enumeratee.Transform(tr, it))
+			got, err := enumerator.Run(t.Context(), e, enumeratee.Transform(adapter, consumer))
 			require.NoError(t, err)
 			assert.Equal(t, c.in, got)
 			assert.EqualValues(t, c.made, whileFirst)
@@ -163,44 +163,44 @@ func TestBufferFunc(t *testing.T) {
 	}
 	bubbles(t, map[string]func(*testing.T){
 		"sizes beyond all bounds": func(t *testing.T) {
-			tr := enumeratee.BufferFunc(math.MaxInt, func(int) int { return math.MaxInt })
-			got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), enumeratee.Transform(tr, slowly[int](time.Hour)))
+			adapter := enumeratee.BufferFunc(math.MaxInt, func(int) int { return math.MaxInt })
+			got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), enumeratee.Transform(adapter, slowly[int](time.Hour)))
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 9), got)
 		},
 		"a million empty ones do not fit": func(t *testing.T) {
 			source, most := &probe.Source{N: 1_000_000}, int64(0)
-			it := iteratee.FoldUntil(int64(0), func(_ context.Context, n int64, _ int) (int64, bool, error) {
+			consumer := iteratee.FoldUntil(int64(0), func(_ context.Context, n int64, _ int) (int64, bool, error) {
 				time.Sleep(time.Hour)
 				most = max(most, source.Pulls.Load()-n)
 				return n + 1, n == 9, nil
 			})
-			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(enumeratee.BufferFunc(64, func(int) int { return 0 }), it))
+			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(enumeratee.BufferFunc(64, func(int) int { return 0 }), consumer))
 			require.NoError(t, err)
 			assert.EqualValues(t, 1+64+1, most, "the consumer's, those that wait, and the source's")
 		},
 		"a negative size": func(t *testing.T) {
-			tr := enumeratee.BufferFunc(9, func(e int) int { return 2 - e })
-			_, err := enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(tr, slowly[int](time.Hour)))
+			adapter := enumeratee.BufferFunc(9, func(e int) int { return 2 - e })
+			_, err := enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(adapter, slowly[int](time.Hour)))
 			assert.EqualError(t, err, "enumeratee: BufferFunc: size must not be negative, got -1")
 		},
 		"the size is asked for once": func(t *testing.T) {
 			asked := 0
-			tr := enumeratee.BufferFunc(1, func(int) int { asked++; return 1 })
-			assert.Equal(t, ints(1, 5), through(t, tr, ints(1, 5)...))
+			adapter := enumeratee.BufferFunc(1, func(int) int { asked++; return 1 })
+			assert.Equal(t, ints(1, 5), through(t, adapter, ints(1, 5)...))
 			assert.Equal(t, 5, asked)
 		},
 		"the size panics": func(t *testing.T) {
-			tr := enumeratee.BufferFunc(1, func(int) int { panic("size") })
-			assert.PanicsWithValue(t, "size", func() { through(t, tr, 1) })
+			adapter := enumeratee.BufferFunc(1, func(int) int { panic("size") })
+			assert.PanicsWithValue(t, "size", func() { through(t, adapter, 1) })
 		},
 	})
 }
 
 func TestBufferOrFail(t *testing.T) {
 	run := func(t *testing.T, n, elements int) ([]int, error) {
-		e := enumerator.Through(enumerator.FromSlice(ints(1, elements)), enumeratee.BufferOrFail[int](n))
-		return enumerator.Run(t.Context(), e, slowly[int](time.Second))
+		source := enumerator.Through(enumerator.FromSlice(ints(1, elements)), enumeratee.BufferOrFail[int](n))
+		return enumerator.Run(t.Context(), source, slowly[int](time.Second))
 	}
 	bubbles(t, map[string]func(*testing.T){
 		"room": func(t *testing.T) {
@@ -213,14 +213,14 @@ func TestBufferOrFail(t *testing.T) {
 			}
 		},
 		"room comes again": func(t *testing.T) {
-			e := enumerator.Through(hourly(9), enumeratee.BufferOrFail[int](2))
-			got, err := enumerator.Run(t.Context(), e, slowly[int](70*time.Minute))
+			source := enumerator.Through(hourly(9), enumeratee.BufferOrFail[int](2))
+			got, err := enumerator.Run(t.Context(), source, slowly[int](70*time.Minute))
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 9), got)
 		},
 		"what waits is left over": func(t *testing.T) {
-			it := iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](2), slowly[int](100*time.Hour)), func(error) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
-			got, err := enumerator.Run(t.Context(), hourly(6), it)
+			consumer := iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](2), slowly[int](100*time.Hour)), func(error) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+			got, err := enumerator.Run(t.Context(), hourly(6), consumer)
 			require.NoError(t, err)
 			assert.Equal(t, ints(2, 6), got, "1 was the consumer's")
 		},
@@ -241,7 +241,7 @@ func TestConflate(t *testing.T) {
 	newest := enumeratee.Conflate(func(_, e int) int { return e })
 	sum := enumeratee.Conflate(func(waiting, e int) int { return waiting + e })
 	for name, c := range map[string]struct {
-		tr       tee
+		adapter  tee
 		n        int
 		want     []int
 		consumer time.Duration
@@ -254,7 +254,7 @@ func TestConflate(t *testing.T) {
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			for range 2 {
-				got, err := enumerator.Run(t.Context(), hourly(c.n), enumeratee.Transform(c.tr, slowly[int](c.consumer)))
+				got, err := enumerator.Run(t.Context(), hourly(c.n), enumeratee.Transform(c.adapter, slowly[int](c.consumer)))
 				require.NoError(t, err)
 				assert.Equal(t, c.want, got)
 			}
@@ -263,8 +263,8 @@ func TestConflate(t *testing.T) {
 	bubbles(t, map[string]func(*testing.T){
 		"does not hold up the source": func(t *testing.T) {
 			passed, took := since(), time.Duration(0)
-			e := enumerator.OnDoneEnumerating(hourly(9), func() error { took = passed(); return nil })
-			_, err := enumerator.Run(t.Context(), e, enumeratee.Transform(sum, slowly[int](100*time.Hour)))
+			source := enumerator.OnDoneEnumerating(hourly(9), func() error { took = passed(); return nil })
+			_, err := enumerator.Run(t.Context(), source, enumeratee.Transform(sum, slowly[int](100*time.Hour)))
 			require.NoError(t, err)
 			assert.Equal(t, 9*time.Hour, took)
 		},
@@ -286,12 +286,12 @@ func TestConflate(t *testing.T) {
 
 // splitHourly is what tr makes of 1, …, n, an hour before each, and what is left for a
 // consumer that follows.
-func splitHourly(t *testing.T, n int, tr tee) (got, rest []int, err error) {
-	it := iteratee.FlatMap(enumeratee.Transform(tr, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
+func splitHourly(t *testing.T, n int, adapter tee) (got, rest []int, err error) {
+	consumer := iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
 		got = es
 		return iteratee.Collect[int]()
 	})
-	rest, err = enumerator.Run(t.Context(), hourly(n), it)
+	rest, err = enumerator.Run(t.Context(), hourly(n), consumer)
 	return got, rest, err
 }
 

@@ -9,13 +9,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Compose returns the adapter that is first, then second. At the end first hands on the elements that it
-// holds to second, then second does so to the consumer. When either stops, the whole has stopped. What
-// second leaves over is left over where first can give it back: see [Map]. A chain of any length, nested to
-// either side, is attached in constant stack and linear time. Each adapter of a chain that calls the next
-// takes a small stack frame for the time of an element.
+// Compose returns the adapter that puts first before second. At EOF first hands on the elements that it holds
+// to second, then second hands on its own to the consumer. When either stops, the whole stops. The leftovers
+// of second are left over if first can give them back; see [Map].
 //
-// Play calls it ><>, and loses what second leaves over.
+// A chain of any length, nested to either side, is attached in constant stack and linear time. For each
+// element, the calls from adapter to adapter take a small stack frame each.
+//
+// Play calls it ><>, and loses the leftovers of second.
 func Compose[A, B, C any](first Enumeratee[A, B], second Enumeratee[B, C]) Enumeratee[A, C] {
 	return Enumeratee[A, C]{part: &part{first: first.erase(), second: second.erase()}}
 }
@@ -41,7 +42,7 @@ func Compose6[A, B, C, D, E, F, G any](a Enumeratee[A, B], b Enumeratee[B, C], c
 }
 
 // part is an Enumeratee without its types, so that a chain of any length can be walked without recursion.
-// Either attach is set or the two others.
+// Either attach or both first and second are set.
 type part struct {
 	attach        func(stage Stage, out any) (sink closer, step iteratee.Step)
 	first, second *part
@@ -59,8 +60,8 @@ func (a Enumeratee[From, To]) erase() *part {
 	}}
 }
 
-// attachParts attaches the last part to out, the one before it to that, and so on. If one is done by then,
-// those before it are not attached.
+// attachParts attaches the last part to out, the part before that to the last, and so on. If a part is done
+// when it is attached, the parts before it are not attached.
 func attachParts[From, To any](p *part, stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 	var (
 		next  any      = out
@@ -95,7 +96,7 @@ type composed[From any] struct {
 func (c *composed[From]) EOF() iteratee.Step {
 	for _, part := range slices.Backward(c.parts) {
 		if step := part.EOF(); step != c.stop {
-			return step // the consumer has ended
+			return step // of the consumer, which has ended
 		}
 	}
 	return c.stop
@@ -110,11 +111,11 @@ func (c *composed[From]) Reset(fast.Key) (iteratee.Step, bool) {
 }
 
 // Transform returns the Iteratee that feeds consumer through adapter. It is done when adapter stops, when
-// consumer is done, or at EOF. consumer gets EOF then, if it still wants input. If consumer is done before
-// any input, adapter is not attached at all.
+// consumer is done, or at EOF. Then it sends EOF to consumer if consumer still wants input. If consumer is
+// done before any input, adapter is not attached.
 //
-// What adapter was handed and did not consume is left over. What consumer leaves over is left over where
-// adapter can give it back: see [Map].
+// The leftovers of adapter are left over. They include those of consumer if adapter can give them back; see
+// [Map].
 //
 // Play calls it &>>.
 func Transform[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, A] {
@@ -138,10 +139,10 @@ type transformed[From, To, A any] struct {
 	iteratee.Sink[From] // the adapter
 	stage               Stage
 	consumer            iteratee.Running[To, A]
-	ended               bool // before any input
+	ended               bool // consumer was done before any input
 }
 
-// Rest returns the rest without EOF: the consumer has got that from here, and the stream may go on.
+// Rest returns the rest without EOF. Result has sent EOF to the consumer, but the stream may go on.
 func (t *transformed[From, To, A]) Rest() iteratee.Input[From] { return t.Sink.Rest().WithoutEOF() }
 
 func (t *transformed[From, To, A]) Result() (a A, err error) {
@@ -161,15 +162,15 @@ func (t *transformed[From, To, A]) Batch(es []From, ended *fast.Flag) (int, iter
 
 func (t *transformed[From, To, A]) Reset(fast.Key) (step iteratee.Step, ok bool) {
 	if t.ended || t.stage.end != nil {
-		return step, false // something that is held open would be closed
+		return step, false // the adapter holds something open
 	}
 	return fast.Reset[From, iteratee.Step](t.Sink)
 }
 
-// Defer returns the adapter that build makes for each attachment. It is for adapters with a state that
-// cannot be shared. If build fails, the run fails.
+// Defer returns the adapter that calls build for each attachment and attaches the adapter that build returns.
+// It is for adapters with a state that attachments cannot share. If build fails, the run fails.
 //
-// ReactiveX calls it Defer; in Play, flatten of a future Enumeratee does this.
+// ReactiveX calls it Defer. Play calls it Enumeratee.flatten, of a Future.
 func Defer[From, To any](build func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		adapter, err := build(stage.Context())

@@ -3,48 +3,45 @@ package enumeratee
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// MapConcurrent returns the adapter that hands on f of each element, in their order, and
-// calls f for up to limit of them at once. An element counts until its result is handed on,
-// so a slow one, or a slow consumer, has the source wait after limit.
+// MapConcurrent returns the adapter that hands on f of each element, in the order of the elements. It calls f
+// for up to limit elements at once. An element counts until its result has been handed on, so the source waits
+// for a slow call or a slow consumer when there are limit elements.
 //
-// f is called in goroutines of its own, with a context that ends when the results are not
-// wanted any more; the consumer runs in another. The first error of f ends the run at once,
-// as does its first panic, which reaches the caller of the run: the contexts of the other calls
-// and of the consumer end, and the results that wait are dropped. The run is not over before the
-// consumer and all calls have returned.
+// The first error of f ends the run at once: the contexts of the other calls and of the consumer end, and the
+// results that wait are dropped. A panic of f does the same, and reaches the caller of the run. When the
+// consumer is done, the source is stopped, even if it waits for its next element.
 //
-// When the consumer is done, the source is stopped, also while it waits for its next
-// element. The elements whose results the consumer did not get are left over, though f may
-// have been called for them; so is the one on which it ended, if it leaves that over.
+// The elements whose results the consumer did not get are left over, although f may have been called for them.
+// If the consumer leaves over the result on which it ended, the element of that result is left over too.
+//
+// f is called in goroutines of its own, with a context that ends when its result is no longer needed. The
+// consumer runs in another goroutine. The run is not over before the consumer and all calls of f have returned.
 // MapConcurrent panics if limit is not positive.
 //
-// It is the OrderedMap of github.com/destel/rill, and the mapAsync of Akka Streams.
+// Akka Streams calls it mapAsync, github.com/destel/rill OrderedMap.
 func MapConcurrent[From, To any](limit int, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
 	return mapConcurrent("MapConcurrent", limit, true, f)
 }
 
-// MapConcurrentUnordered is [MapConcurrent], but hands on each result as soon as it is
-// there, so that a slow one holds up no other. What is left over is in the order of the
-// source.
+// MapConcurrentUnordered is [MapConcurrent], but it hands on each result as soon as the call of f returns. No
+// result waits for a slower call. The leftovers are in the order of the source.
 //
-// It is the Map of github.com/destel/rill, and the mapAsyncUnordered of Akka Streams.
+// Akka Streams calls it mapAsyncUnordered, github.com/destel/rill Map.
 func MapConcurrentUnordered[From, To any](limit int, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
 	return mapConcurrent("MapConcurrentUnordered", limit, false, f)
 }
 
 func mapConcurrent[From, To any](operator string, limit int, ordered bool, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("enumeratee: %s: limit must be positive, got %d", operator, limit))
-	}
+	check.Positive("enumeratee: "+operator+": limit", limit)
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		c := &concurrent[From, To]{f: f, limit: limit, ordered: ordered, out: out, stage: stage}
 		c.room.L, c.work.L, c.result.L = &c.mu, &c.mu, &c.mu
@@ -53,8 +50,8 @@ func mapConcurrent[From, To any](operator string, limit int, ordered bool, f fun
 	})
 }
 
-// concurrent is one use of MapConcurrent. The goroutines of the source, of the consumer and
-// of the workers share it; f and the consumer are called while it is not locked.
+// concurrent is one attachment of MapConcurrent. The goroutines of the source, of the consumer and of the
+// workers share it. It is not locked while f and the consumer are called.
 type concurrent[From, To any] struct {
 	f        func(context.Context, From) (To, error)
 	limit    int
@@ -66,30 +63,32 @@ type concurrent[From, To any] struct {
 	cancel   context.CancelCauseFunc
 	group    sync.WaitGroup
 
-	mu                 sync.Mutex
-	room, work, result sync.Cond // what the source, the workers and the consumer wait for
+	mu     sync.Mutex
+	room   sync.Cond // the source waits for it
+	work   sync.Cond // the workers wait for it
+	result sync.Cond // the consumer waits for it
 
-	calls         []*call[From, To] // all
+	calls         []*call[From, To] // all calls
 	free          []*call[From, To]
-	todo, results fifo[*call[From, To]] // results has what is in todo too, in order
-	count         int                   // of elements
+	todo, results queue[*call[From, To]] // if ordered, results has the calls of todo too, in order
+	count         int                    // of elements
 	workers, idle int
-	closed        bool          // nothing more comes
-	over          bool          // nothing more is wanted
-	ended         bool          // the consumer has
-	failed        iteratee.Step // by an error or a panic of f
+	closed        bool          // the source has ended
+	over          bool          // ctx has ended
+	ended         bool          // the consumer has ended
+	failed        iteratee.Step // set by an error or a panic of f
 	panicked      any
 
-	late iteratee.Input[From] // for which there was no call any more
-	last From                 // the consumer's last element was made from it
+	late iteratee.Input[From] // the element that came when the consumer had ended
+	last From                 // the element of the result that the consumer got last
 }
 
 // call is a call of f. It is used for one element after the other.
 type call[From, To any] struct {
 	in   From
 	out  To
-	at   int // of the element, from 1; 0 if it is free
-	made bool
+	at   int  // the index of the element, from 1; 0 if the call is free
+	made bool // f has returned
 }
 
 func (c *concurrent[From, To]) Next(e From) iteratee.Step {
@@ -112,7 +111,7 @@ func (c *concurrent[From, To]) Batch(es []From, ended *fast.Flag) (n int, step i
 	return n, c.added(ok, es[n-1])
 }
 
-// add waits until there may be one call more, unless the consumer is over.
+// add waits until another call may be made, and adds one for e. It returns false if nothing is wanted.
 func (c *concurrent[From, To]) add(e From) bool {
 	for len(c.free) == 0 && len(c.calls) == c.limit && !c.over {
 		c.room.Wait()
@@ -177,7 +176,7 @@ func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
 	defer c.end()
 	for {
 		if step := iteratee.Cancelled(c.ctx); !step.IsCont() {
-			return step // over would be set a moment later
+			return step // c.over may not be set yet
 		}
 		out, ok := c.take()
 		if !ok {
@@ -189,13 +188,13 @@ func (c *concurrent[From, To]) run(ctx context.Context) iteratee.Step {
 	}
 }
 
-// lastAnswer is the answer after the consumer has ended with step.
+// lastAnswer returns the answer when the consumer has ended with step.
 func (c *concurrent[From, To]) lastAnswer(step iteratee.Step) iteratee.Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
 	if !c.failed.IsCont() {
-		return c.failed // and has freed the consumer
+		return c.failed // the failure may have made the consumer return
 	}
 	return step
 }
@@ -213,12 +212,12 @@ func (c *concurrent[From, To]) start(ctx context.Context) {
 		c.work.Broadcast()
 		c.result.Broadcast()
 	})
-	for range c.todo.n { // what came before there was a context
+	for range c.todo.n { // elements that came before c.ctx was set
 		c.seek()
 	}
 }
 
-// end cancels the calls that are being made, waits for them, and hands on a panic.
+// end cancels the calls that are being made and waits for them. If f has panicked, end panics.
 func (c *concurrent[From, To]) end() {
 	c.mu.Lock()
 	c.ended = true
@@ -230,7 +229,7 @@ func (c *concurrent[From, To]) end() {
 	}
 }
 
-// take waits for the next result. It returns false if there is none any more.
+// take waits for the next result and returns it. It returns false if no more results come.
 func (c *concurrent[From, To]) take() (out To, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -251,7 +250,7 @@ func (c *concurrent[From, To]) take() (out To, ok bool) {
 	return out, true
 }
 
-// seek has one worker more come, unless all are at work: they come back by themselves.
+// seek wakes or starts a worker, unless all workers are busy. A busy worker looks for work when it is done.
 func (c *concurrent[From, To]) seek() {
 	switch {
 	case c.ctx == nil:
@@ -305,8 +304,8 @@ func (c *concurrent[From, To]) do(one *call[From, To]) bool {
 	return true
 }
 
-// fail ends the calls that are being made, and frees the consumer, which may wait for its context.
-// It has no effect when the consumer has ended. It is called with the lock.
+// fail ends the contexts of the calls that are being made and of the consumer. It has no effect when the
+// consumer has ended. The caller holds the lock.
 func (c *concurrent[From, To]) fail(err error) {
 	if !c.ended && c.failed.IsCont() {
 		c.failed = iteratee.StepError(err)

@@ -37,6 +37,11 @@ var concurrent = map[string]func() tee{
 	"Debounce":               func() tee { return enumeratee.Debounce[int](time.Minute) },
 	"Sample":                 func() tee { return enumeratee.Sample[int](time.Minute) },
 	"Delay":                  func() tee { return enumeratee.Delay[int](time.Minute) },
+	"Audit":                  func() tee { return enumeratee.Audit[int](time.Minute) },
+	"GroupByWithin": func() tee {
+		half := func(e int) int { return e / 2 }
+		return enumeratee.GroupByWithin(10, time.Minute, half, func(int) tee { return enumeratee.Filter(func(int) bool { return true }) })
+	},
 	"GroupedWithin": func() tee {
 		one := enumeratee.MapConcat(func(es []int) []int { return es })
 		return enumeratee.Compose(enumeratee.GroupedWithin[int](2, time.Minute), one)
@@ -82,7 +87,7 @@ func hourly(n int) enumerator.Enumerator[int] {
 	return enumerator.Through(every, enumeratee.Take[int](n))
 }
 
-func forEachConcurrent(t *testing.T, test func(t *testing.T, tr tee)) {
+func forEachConcurrent(t *testing.T, test func(t *testing.T, adapter tee)) {
 	for name, build := range concurrent {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(t, build()) })
@@ -91,13 +96,13 @@ func forEachConcurrent(t *testing.T, test func(t *testing.T, tr tee)) {
 }
 
 func TestConcurrentOperatorsHandOnWhatComes(t *testing.T) {
-	forEachConcurrent(t, func(t *testing.T, tr tee) {
+	forEachConcurrent(t, func(t *testing.T, adapter tee) {
 		for n := range 4 {
 			for range 2 { // used twice
-				got, err := enumerator.Run(t.Context(), enumerator.Through(hourly(n), tr).AndThen(enumerator.Of(-1)), iteratee.Collect[int]())
+				got, err := enumerator.Run(t.Context(), enumerator.Through(hourly(n), adapter).AndThen(enumerator.Of(-1)), iteratee.Collect[int]())
 				require.NoError(t, err)
 				assert.Equal(t, append(ints(1, n), -1), got, "the consumer stays open")
-				got, err = enumerator.Run(t.Context(), hourly(n), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				got, err = enumerator.Run(t.Context(), hourly(n), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 				require.NoError(t, err)
 				assert.Equal(t, ints(1, n), got)
 			}
@@ -106,11 +111,11 @@ func TestConcurrentOperatorsHandOnWhatComes(t *testing.T) {
 }
 
 func TestConcurrentOperatorsAreUsedSideBySide(t *testing.T) {
-	forEachConcurrent(t, func(t *testing.T, tr tee) {
+	forEachConcurrent(t, func(t *testing.T, adapter tee) {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
-				got, err := enumerator.Run(t.Context(), hourly(5), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				got, err := enumerator.Run(t.Context(), hourly(5), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 				assert.NoError(t, err)
 				assert.Equal(t, ints(1, 5), got)
 			})
@@ -123,26 +128,26 @@ func TestConcurrentOperatorsAreUsedSideBySide(t *testing.T) {
 func TestConcurrentOperatorsAreAbandoned(t *testing.T) {
 	for k := range 4 {
 		source := func() enumerator.Enumerator[int] { return hourly(k).AndThen(stuck(0)) }
-		runs := map[string]func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error){
-			"Through": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
-				return enumerator.Run(ctx, enumerator.Through(source(), tr), it)
+		runs := map[string]func(ctx context.Context, adapter tee, consumer iteratee.Iteratee[int, []int]) ([]int, error){
+			"Through": func(ctx context.Context, adapter tee, consumer iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, enumerator.Through(source(), adapter), consumer)
 			},
-			"Transform": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
-				return enumerator.Run(ctx, source(), enumeratee.Transform(tr, it))
+			"Transform": func(ctx context.Context, adapter tee, consumer iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, source(), enumeratee.Transform(adapter, consumer))
 			},
-			"Compose": func(ctx context.Context, tr tee, it iteratee.Iteratee[int, []int]) ([]int, error) {
-				return enumerator.Run(ctx, enumerator.Through(source(), enumeratee.Compose3(tr, relay(), tr)), it)
+			"Compose": func(ctx context.Context, adapter tee, consumer iteratee.Iteratee[int, []int]) ([]int, error) {
+				return enumerator.Run(ctx, enumerator.Through(source(), enumeratee.Compose3(adapter, relay(), adapter)), consumer)
 			},
 		}
 		for name, run := range runs {
 			t.Run(fmt.Sprintf("%s after %d", name, k), func(t *testing.T) {
-				forEachConcurrent(t, func(t *testing.T, tr tee) {
+				forEachConcurrent(t, func(t *testing.T, adapter tee) {
 					if k > 0 {
-						got, err := run(t.Context(), tr, iteratee.TakeUpTo[int](k))
+						got, err := run(t.Context(), adapter, iteratee.TakeUpTo[int](k))
 						require.NoError(t, err, "done")
 						assert.Equal(t, ints(1, k), got, "done")
 
-						_, err = run(t.Context(), tr, enumeratee.Transform(failFrom(k), iteratee.Collect[int]()))
+						_, err = run(t.Context(), adapter, enumeratee.Transform(failFrom(k), iteratee.Collect[int]()))
 						assert.ErrorIs(t, err, errBoom, "error")
 
 						panics := enumeratee.Map(func(e int) int {
@@ -151,11 +156,11 @@ func TestConcurrentOperatorsAreAbandoned(t *testing.T) {
 							}
 							return e
 						})
-						assert.PanicsWithValue(t, "at k", func() { run(t.Context(), tr, enumeratee.Transform(panics, iteratee.Collect[int]())) }, "panic")
+						assert.PanicsWithValue(t, "at k", func() { run(t.Context(), adapter, enumeratee.Transform(panics, iteratee.Collect[int]())) }, "panic")
 					}
 					ctx, cancel := context.WithCancelCause(t.Context())
 					time.AfterFunc(time.Duration(k)*time.Hour+time.Minute/2, func() { cancel(errBoom) })
-					_, err := run(ctx, tr, iteratee.Collect[int]())
+					_, err := run(ctx, adapter, iteratee.Collect[int]())
 					assert.ErrorIs(t, err, errBoom, "cancel")
 				})
 			})
@@ -174,22 +179,22 @@ func failFrom(e int) tee {
 }
 
 func TestConcurrentOperatorsEndWithTheirSource(t *testing.T) {
-	forEachConcurrent(t, func(t *testing.T, tr tee) {
+	forEachConcurrent(t, func(t *testing.T, adapter tee) {
 		for k := range 3 {
-			_, err := enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(failing()), tr), iteratee.Collect[int]())
+			_, err := enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(failing()), adapter), iteratee.Collect[int]())
 			assert.ErrorIs(t, err, errBoom)
 			panics := enumerator.Generate(func(context.Context) (int, bool, error) { panic("source") })
 			assert.PanicsWithValue(t, "source", func() {
-				enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(panics), tr), iteratee.Collect[int]())
+				enumerator.Run(t.Context(), enumerator.Through(hourly(k).AndThen(panics), adapter), iteratee.Collect[int]())
 			})
 		}
 	})
 }
 
 func TestConcurrentOperatorsWaitForABusyConsumer(t *testing.T) {
-	forEachConcurrent(t, func(t *testing.T, tr tee) {
+	forEachConcurrent(t, func(t *testing.T, adapter tee) {
 		busy := false
-		it := iteratee.FoldM(0, func(ctx context.Context, n, _ int) (int, error) {
+		consumer := iteratee.FoldM(0, func(ctx context.Context, n, _ int) (int, error) {
 			busy = true
 			defer func() { busy = false }()
 			time.Sleep(100 * time.Hour) // does not heed the context
@@ -197,7 +202,7 @@ func TestConcurrentOperatorsWaitForABusyConsumer(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(2*time.Hour, func() { cancel(errBoom) })
-		_, err := enumerator.Run(ctx, hourly(1).AndThen(stuck(0)), enumeratee.Transform(tr, it))
+		_, err := enumerator.Run(ctx, hourly(1).AndThen(stuck(0)), enumeratee.Transform(adapter, consumer))
 		assert.ErrorIs(t, err, errBoom)
 		assert.False(t, busy, "its goroutine has ended")
 	})
@@ -218,14 +223,14 @@ func TestBuffersLoseNothingAndRepeatNothing(t *testing.T) {
 			between = enumeratee.Compose(between, concurrent["MapConcurrent"]())
 		}
 		after := someOf(rt, lossless)()
-		it := rapid.SampledFrom([]iteratee.Iteratee[int, []int]{
+		consumer := rapid.SampledFrom([]iteratee.Iteratee[int, []int]{
 			iteratee.Collect[int](),
 			iteratee.TakeUpTo[int](n),
 			enumeratee.Transform(enumeratee.TakeWhile(below(n)), iteratee.Collect[int]()),
 			iteratee.Map(peek[int](), func(bool) []int { return nil }),
 		}).Draw(rt, "consumer")
-		run := func(ctx context.Context, tr tee) (got, rest []int, err error) {
-			rest, err = enumerator.Run(ctx, enumerator.FromSlice(in), iteratee.FlatMap(enumeratee.Transform(tr, it), func(a []int) iteratee.Iteratee[int, []int] {
+		run := func(ctx context.Context, adapter tee) (got, rest []int, err error) {
+			rest, err = enumerator.Run(ctx, enumerator.FromSlice(in), iteratee.FlatMap(enumeratee.Transform(adapter, consumer), func(a []int) iteratee.Iteratee[int, []int] {
 				got = a
 				return iteratee.Collect[int]()
 			}))

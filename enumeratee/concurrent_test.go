@@ -84,13 +84,13 @@ func TestMapConcurrentCountsResultsThatWait(t *testing.T) {
 			source := &probe.Source{N: -1}
 			var made, called []int64
 			var calls atomic.Int64
-			tr := mapC(limit, func(_ context.Context, e int) (int, error) { calls.Add(1); return e, nil })
-			it := iteratee.FoldUntil(0, func(_ context.Context, k, _ int) (int, bool, error) {
+			adapter := mapC(limit, func(_ context.Context, e int) (int, error) { calls.Add(1); return e, nil })
+			consumer := iteratee.FoldUntil(0, func(_ context.Context, k, _ int) (int, bool, error) {
 				time.Sleep(time.Hour)
 				made, called = append(made, source.Pulls.Load()), append(called, calls.Load())
 				return k + 1, k == 4, nil
 			})
-			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(tr, it))
+			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(adapter, consumer))
 			require.NoError(t, err)
 			for k := range made { // k are done with, one is the consumer's, limit wait, and the source has one
 				assert.EqualValues(t, k+1+limit, called[k])
@@ -100,13 +100,13 @@ func TestMapConcurrentCountsResultsThatWait(t *testing.T) {
 	})
 	bubbles(t, map[string]func(*testing.T){"behind a slow one": func(t *testing.T) {
 		var called atomic.Int64
-		tr := enumeratee.MapConcurrent(3, func(ctx context.Context, e int) (int, error) {
+		adapter := enumeratee.MapConcurrent(3, func(ctx context.Context, e int) (int, error) {
 			called.Add(1)
 			return takes(ctx, e)
 		})
 		var then atomic.Int64
 		time.AfterFunc(9*time.Second, func() { then.Store(called.Load()) })
-		assert.Equal(t, []int{10, 1, 1, 1, 1}, through(t, tr, 10, 1, 1, 1, 1))
+		assert.Equal(t, []int{10, 1, 1, 1, 1}, through(t, adapter, 10, 1, 1, 1, 1))
 		assert.EqualValues(t, 3, then.Load(), "two results wait for the first")
 	}})
 }
@@ -115,7 +115,7 @@ func TestMapConcurrentFails(t *testing.T) {
 	forEachMapper(t, func(t *testing.T, mapC mapper) {
 		passed := since()
 		var cancelled atomic.Int64
-		tr := mapC(3, func(ctx context.Context, e int) (int, error) {
+		adapter := mapC(3, func(ctx context.Context, e int) (int, error) {
 			if e == 2 {
 				time.Sleep(time.Second)
 				return 0, errBoom
@@ -128,13 +128,13 @@ func TestMapConcurrentFails(t *testing.T) {
 		})
 		for _, run := range []func() ([]int, error){
 			func() ([]int, error) {
-				return enumerator.Run(t.Context(), enumerator.Through(stuck(3), tr), iteratee.Collect[int]())
+				return enumerator.Run(t.Context(), enumerator.Through(stuck(3), adapter), iteratee.Collect[int]())
 			},
 			func() ([]int, error) {
-				return enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				return enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 			},
 			func() ([]int, error) {
-				return enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 3)), enumeratee.Transform(tr, iteratee.Collect[int]()))
+				return enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 3)), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 			},
 		} {
 			start := passed()
@@ -149,8 +149,8 @@ func TestMapConcurrentFails(t *testing.T) {
 func TestMapConcurrentCallsNothingAfterAnError(t *testing.T) {
 	forEachMapper(t, func(t *testing.T, mapC mapper) {
 		var called atomic.Int64
-		tr := mapC(1, func(context.Context, int) (int, error) { called.Add(1); return 0, errBoom })
-		_, err := enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(tr, iteratee.Collect[int]()))
+		adapter := mapC(1, func(context.Context, int) (int, error) { called.Add(1); return 0, errBoom })
+		_, err := enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 		assert.ErrorIs(t, err, errBoom)
 		assert.EqualValues(t, 1, called.Load())
 	})
@@ -158,7 +158,7 @@ func TestMapConcurrentCallsNothingAfterAnError(t *testing.T) {
 
 func TestMapConcurrentPanics(t *testing.T) {
 	forEachMapper(t, func(t *testing.T, mapC mapper) {
-		for name, e := range map[string]enumerator.Enumerator[int]{
+		for name, source := range map[string]enumerator.Enumerator[int]{
 			"a source that waits": stuck(3), "one that gives": probe.Naturals(), "one that has ended": enumerator.FromSlice(ints(1, 3)),
 		} {
 			panics := mapC(3, func(ctx context.Context, e int) (int, error) {
@@ -169,11 +169,11 @@ func TestMapConcurrentPanics(t *testing.T) {
 				return 0, ctx.Err()
 			})
 			assert.PanicsWithValue(t, "f", func() {
-				enumerator.Run(t.Context(), e, enumeratee.Transform(panics, iteratee.Collect[int]()))
+				enumerator.Run(t.Context(), source, enumeratee.Transform(panics, iteratee.Collect[int]()))
 			}, name)
 			leaves := mapC(2, func(context.Context, int) (int, error) { runtime.Goexit(); return 0, nil })
 			assert.Panics(t, func() {
-				enumerator.Run(t.Context(), e, enumeratee.Transform(leaves, iteratee.Collect[int]()))
+				enumerator.Run(t.Context(), source, enumeratee.Transform(leaves, iteratee.Collect[int]()))
 			}, name)
 		}
 		late := mapC(2, func(ctx context.Context, e int) (int, error) {
@@ -210,8 +210,8 @@ func TestMapConcurrentLeavesOverWhatWasNotHandedOn(t *testing.T) {
 		assert.Equal(t, ints(1, 9), rest)
 	})
 	bubbles(t, map[string]func(*testing.T){"not in order": func(t *testing.T) {
-		tr := enumeratee.Compose(enumeratee.MapConcurrentUnordered(3, takes), enumeratee.Take[int](2))
-		got, rest, err := splitOf(t, enumerator.Of(9, 1, 7, 3, 8), tr)
+		adapter := enumeratee.Compose(enumeratee.MapConcurrentUnordered(3, takes), enumeratee.Take[int](2))
+		got, rest, err := splitOf(t, enumerator.Of(9, 1, 7, 3, 8), adapter)
 		require.NoError(t, err)
 		assert.Equal(t, []int{1, 3}, got)
 		assert.Equal(t, []int{9, 7, 8}, rest)
@@ -232,11 +232,11 @@ func TestMapConcurrentGivesWhatMapMGives(t *testing.T) {
 func TestMapConcurrentIsUsedSideBySide(t *testing.T) {
 	for name, mapC := range mappers {
 		t.Run(name, func(t *testing.T) {
-			tr := mapC(4, func(_ context.Context, e int) (int, error) { return 2 * e, nil })
+			adapter := mapC(4, func(_ context.Context, e int) (int, error) { return 2 * e, nil })
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {
-					got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 2000)), enumeratee.Transform(tr, sum()))
+					got, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 2000)), enumeratee.Transform(adapter, sum()))
 					assert.NoError(t, err)
 					assert.Equal(t, 2000*2001, got)
 				})

@@ -3,20 +3,23 @@ package enumeratee
 import (
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Delay returns the adapter that hands on each element, and the end, d after it has come. When 1024 elements
-// wait, the source waits too.
+// Delay returns the adapter that hands on each element d after it came. It delays the end of the stream by d
+// too. When 1024 elements wait, the source waits too.
 //
-// Delay runs its consumer in a goroutine of its own. When the consumer is done, the source is stopped, also
-// while it waits. The elements that wait are left over, after what the consumer has left over. If the source
-// fails or the context ends, the run ends at once, and the elements that wait are dropped. A panic of the
-// consumer reaches the caller of the run. Delay panics if d is not positive.
+// If the source fails or the context ends, the run ends at once, and the elements that wait are dropped. When
+// the consumer is done, the source is stopped, even if it waits for its next element. The leftovers of the
+// consumer are left over, followed by the elements that wait.
 //
-// ReactiveX calls it Delay, holds any number of elements, and never has the source wait.
+// The consumer runs in a goroutine of its own. A panic of the consumer reaches the caller of the run. Delay
+// panics if d is not positive.
+//
+// ReactiveX calls it Delay, and lets any number of elements wait.
 func Delay[E any](d time.Duration) Enumeratee[E, E] {
-	checkDuration("Delay", d)
+	check.Positive("enumeratee: Delay: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		clock := time.NewTimer(d)
 		stage.AtEnd(func() { clock.Stop() })
@@ -26,7 +29,7 @@ func Delay[E any](d time.Duration) Enumeratee[E, E] {
 	})
 }
 
-// delay is the side of the source.
+// delay is the Sink that the source feeds.
 type delay[E any] struct {
 	h     *handover[delayed[E]]
 	d     time.Duration
@@ -56,7 +59,7 @@ func (d *delay[E]) Rest() iteratee.Input[E] {
 	return d.out.Rest().Then(iteratee.Els(es...))
 }
 
-// sleeper is the side of the consumer. It sleeps until an element is due.
+// sleeper is the Outlet before the consumer. It sleeps until an element is due.
 type sleeper[E any] struct {
 	h      *handover[delayed[E]]
 	clock  *time.Timer
@@ -83,7 +86,7 @@ func (s *sleeper[E]) Rest() iteratee.Input[delayed[E]] { return iteratee.Els(s.a
 
 const delayRoom = 1024
 
-// delayed is an element, or the end, and when to hand it on.
+// delayed is an element, or the end, and the time at which it is due.
 type delayed[E any] struct {
 	e   E
 	end bool

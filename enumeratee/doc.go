@@ -1,10 +1,12 @@
 // Package enumeratee holds the adapters of streams.
 //
-// An [Enumeratee] turns a consumer of one type into a consumer of another, and so
-// a source of the other into a source of the one. It is used from either side:
-// enumerator.Through puts it behind a source, [Transform] before a consumer, and
-// [Compose] joins two. Whichever is chosen, the elements that pass are the same.
+// An [Enumeratee] turns a consumer of one type into a consumer of another type. Seen from the other side,
+// it turns a source of the second type into a source of the first. enumerator.Through puts it behind a
+// source, [Transform] puts it before a consumer, and [Compose] joins two. The same elements pass in each
+// case.
 //
-// Every adapter here runs in the goroutine of the run and allocates nothing per
-// element, unless its documentation says otherwise.
+// An adapter runs in the goroutine of the run and allocates nothing per element, unless its documentation
+// says otherwise. Its leftovers are the elements that it was handed and that neither the adapter nor its
+// consumer has consumed. If its documentation says that the leftovers of the consumer are left over, the
+// adapter gives back the elements that the consumer did not consume.
 package enumeratee

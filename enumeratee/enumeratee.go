@@ -11,35 +11,34 @@ import (
 // An Enumeratee adapts a stream of From to a stream of To: it turns a consumer of
 // To into a consumer of From.
 //
-// It is a recipe: every attachment starts afresh, so one value may be used many
-// times and by several goroutines at once. The zero Enumeratee is not usable.
+// It is a recipe: every attachment starts afresh, so one value may be used many times and by several
+// goroutines at once. The zero Enumeratee cannot be attached.
 //
-// An adapter that gets EOF hands on the elements that it still holds. It does not close its
-// consumer, which stays open for whatever comes next, also when the adapter stops early.
+// An adapter that gets EOF hands on the elements that it still holds. It does not end its consumer, even if it
+// stops early: the consumer stays open for the elements of the next source.
 //
 // Play calls it Enumeratee too.
 type Enumeratee[From, To any] struct {
 	attach func(Stage, iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step)
-	part   *part // set instead of attach: composed
+	part   *part // set instead of attach if it is composed
 }
 
-// New makes an Enumeratee of the function that attaches it to out, a consumer that is not done and that
-// the adapter cannot close. The function is called once for each attachment and must make everything that
-// the attachment changes. It returns the adapter and its first answer: StepCont, or the end if the adapter
-// is done already.
+// New makes an Enumeratee of the function that attaches it to out, a consumer that is not done. attach is
+// called once for each attachment and must make everything that the attachment changes. It returns the adapter
+// and its first answer, which is StepCont unless the adapter is done before its first element.
 //
-// The adapter passes on every answer of out but StepCont. When it takes no more while out is still open,
-// it answers [Stage.Stop]. Its EOF hands on the elements that the adapter still holds, and answers Stop
-// too, unless out ends by that. EOF may be called again, and after the end of out, and must have no effect
-// then. The Rest is the input that the adapter was handed, and that neither it nor out has consumed.
+// The adapter passes on every answer of out but StepCont. When it takes no more elements while out is still
+// open, it answers [Stage.Stop]. Its EOF hands on the elements that the adapter still holds, and answers Stop
+// too, unless out has ended. EOF may be called again, or when out has ended. It must have no effect then. Rest
+// returns the leftovers: the elements that the adapter was handed and that neither it nor out has consumed.
 //
 // A typical adapter is a struct that embeds its Stage, for EOF, and out, for Rest, and declares Next.
 func New[From, To any](attach func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step)) Enumeratee[From, To] {
 	return Enumeratee[From, To]{attach: attach}
 }
 
-// Attach puts the adapter before out, which must not be done. [Compose], [Transform] and
-// [Enumeratee.Drive] call it, and so do adapters made of adapters.
+// Attach puts the adapter before out, which must not be done. It returns the adapter and its first answer.
+// [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call it.
 func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 	switch {
 	case a.part != nil:
@@ -50,18 +49,18 @@ func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iter
 	panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
 }
 
-// Drive puts the adapter before sink, and calls drive to feed it. drive gets the context for its source,
-// and returns the last answer of the adapter, or its own failure. Drive then closes the adapter, and
-// returns StepCont if sink wants more, otherwise the end. It does not close sink. What the adapter leaves
-// over is dropped.
+// Drive puts the adapter before sink, and calls drive to feed it. drive gets the context for its source, and
+// returns the last answer of the adapter, or its own failure. Then Drive sends EOF to the adapter, but not to
+// sink. It returns StepCont if sink wants more, otherwise the last answer. The leftovers of the adapter are
+// dropped.
 //
 // enumerator.Through is made of Drive.
 func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To], drive func(context.Context, iteratee.Sink[From]) iteratee.Step) iteratee.Step {
 	stage := newSourceStage(ctx)
-	failure := errDrivePanicked // until it has ended otherwise
+	failure := errDrivePanicked // unless Drive returns
 	defer func() {
 		if failure != nil {
-			stage.fail(failure) // or the goroutines of a may wait for a consumer that waits for its context
+			stage.fail(failure) // the goroutines of a may wait for a consumer that waits for its context
 		}
 		stage.End()
 	}()
@@ -80,8 +79,8 @@ func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To],
 
 var errDrivePanicked = errors.New("enumeratee: a source or an adapter has panicked")
 
-// Closable returns out with its EOF, for an adapter that has a source drive its consumer: the source may
-// send EOF. If out is a type that has no method EOF, EOF answers an error that says so.
+// Closable returns out with its EOF. It is for an adapter that lets a source feed its consumer, because the
+// source may send EOF. If the type of out has no method EOF, EOF answers an error that says so.
 func Closable[E any](out iteratee.Outlet[E]) iteratee.Sink[E] {
 	if sink, ok := out.(iteratee.Sink[E]); ok {
 		return sink

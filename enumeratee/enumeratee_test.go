@@ -19,17 +19,17 @@ import (
 var errBoom = errors.New("boom")
 
 // through is what t makes of es.
-func through[From, To any](t *testing.T, tr enumeratee.Enumeratee[From, To], es ...From) []To {
+func through[From, To any](t *testing.T, adapter enumeratee.Enumeratee[From, To], es ...From) []To {
 	t.Helper()
-	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(es...), tr), iteratee.Collect[To]())
+	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(es...), adapter), iteratee.Collect[To]())
 	require.NoError(t, err)
 	return got
 }
 
 // split is what it makes of es behind tr, and what is left for a consumer that follows.
-func split[From, To, A any](t *testing.T, tr enumeratee.Enumeratee[From, To], it iteratee.Iteratee[To, A], es ...From) (a A, rest []From) {
+func split[From, To, A any](t *testing.T, adapter enumeratee.Enumeratee[From, To], consumer iteratee.Iteratee[To, A], es ...From) (a A, rest []From) {
 	t.Helper()
-	rest, err := enumerator.Run(t.Context(), enumerator.Of(es...), iteratee.FlatMap(enumeratee.Transform(tr, it), func(got A) iteratee.Iteratee[From, []From] {
+	rest, err := enumerator.Run(t.Context(), enumerator.Of(es...), iteratee.FlatMap(enumeratee.Transform(adapter, consumer), func(got A) iteratee.Iteratee[From, []From] {
 		a = got
 		return iteratee.Collect[From]()
 	}))
@@ -260,8 +260,8 @@ func TestComposeLosesNothing(t *testing.T) {
 
 func TestComposedStops(t *testing.T) {
 	for name, c := range map[string]struct {
-		t    enumeratee.Enumeratee[int, int]
-		want []int
+		adapter enumeratee.Enumeratee[int, int]
+		want    []int
 	}{
 		"2 then 4":         {enumeratee.Compose(enumeratee.Take[int](2), enumeratee.Take[int](4)), []int{1, 2, 7}},
 		"4 then 2":         {enumeratee.Compose(enumeratee.Take[int](4), enumeratee.Take[int](2)), []int{1, 2, 7}},
@@ -274,7 +274,7 @@ func TestComposedStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := &probe.Source{N: -1}
-			got, err := enumerator.Run(t.Context(), enumerator.Through(source.Enumerator(), c.t).AndThen(enumerator.Of(7)), iteratee.Collect[int]())
+			got, err := enumerator.Run(t.Context(), enumerator.Through(source.Enumerator(), c.adapter).AndThen(enumerator.Of(7)), iteratee.Collect[int]())
 			require.NoError(t, err)
 			assert.Equal(t, c.want, got)
 		})
@@ -291,7 +291,7 @@ func TestTransform(t *testing.T) {
 }
 
 func TestTransformSendsEOFOnce(t *testing.T) {
-	for name, tr := range map[string]enumeratee.Enumeratee[int, int]{
+	for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
 		"stopped":        enumeratee.Take[int](3),
 		"at once":        enumeratee.Take[int](0),
 		"ran out":        enumeratee.PassAlong[int](),
@@ -300,7 +300,7 @@ func TestTransformSendsEOFOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			consumer := &probe.Counted[int, []int]{It: iteratee.Collect[int]()}
-			_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4), enumeratee.Transform(tr, consumer.Iteratee()))
+			_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4), enumeratee.Transform(adapter, consumer.Iteratee()))
 			require.NoError(t, err)
 			assert.EqualValues(t, 1, consumer.EOFs.Load())
 		})
@@ -321,14 +321,14 @@ func TestTransformKeepsErrors(t *testing.T) {
 	failsAtEOF := iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, int] {
 		return iteratee.Error[int, int](errBoom, in)
 	})
-	for name, tr := range map[string]enumeratee.Enumeratee[int, int]{
+	for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
 		"in the flush":   enumeratee.Grouped(sum()),
 		"after a stop":   enumeratee.Take[int](0),
 		"at the end":     enumeratee.Filter(func(int) bool { return false }),
 		"on an element":  enumeratee.PassAlong[int](),
 		"at the heading": enumeratee.Heading(1),
 	} {
-		_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(tr, failsAtEOF))
+		_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(adapter, failsAtEOF))
 		assert.ErrorIs(t, err, errBoom, name)
 	}
 }
@@ -346,7 +346,7 @@ func TestAMillionComposes(t *testing.T) {
 	for range n - 1 {
 		left, right = enumeratee.Compose(left, inc), enumeratee.Compose(inc, right)
 	}
-	for _, tr := range []enumeratee.Enumeratee[int, int]{left, right} {
-		assert.Equal(t, []int{n, n + 1}, through(t, tr, 0, 1))
+	for _, adapter := range []enumeratee.Enumeratee[int, int]{left, right} {
+		assert.Equal(t, []int{n, n + 1}, through(t, adapter, 0, 1))
 	}
 }

@@ -39,11 +39,11 @@ func ExampleBufferOrFail() {
 }
 
 // whenTheSourceHasEnded has the consumer take its first element only when es have all come.
-func whenTheSourceHasEnded(t enumeratee.Enumeratee[int, int], es ...int) {
+func whenTheSourceHasEnded(adapter enumeratee.Enumeratee[int, int], es ...int) {
 	ended := make(chan struct{})
 	source := enumerator.OnDoneEnumerating(enumerator.Of(es...), func() error { close(ended); return nil })
 	slow := enumeratee.Map(func(e int) int { <-ended; return e })
-	fmt.Println(enumerator.Run(context.Background(), source, enumeratee.Transform(enumeratee.Compose(t, slow), iteratee.Collect[int]())))
+	fmt.Println(enumerator.Run(context.Background(), source, enumeratee.Transform(enumeratee.Compose(adapter, slow), iteratee.Collect[int]())))
 }
 
 func ExampleConflate() {

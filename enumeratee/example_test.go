@@ -13,8 +13,8 @@ import (
 )
 
 // show prints what t makes of es.
-func show[From, To any](t enumeratee.Enumeratee[From, To], es ...From) {
-	got, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(es...), t), iteratee.Collect[To]())
+func show[From, To any](adapter enumeratee.Enumeratee[From, To], es ...From) {
+	got, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(es...), adapter), iteratee.Collect[To]())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -5,8 +5,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Filter returns the adapter that hands on the elements for which keep is true. What the consumer leaves
-// over is left over.
+// Filter returns the adapter that hands on the elements for which keep returns true. The leftovers of the
+// consumer are left over.
 //
 // Play calls it Enumeratee.filter.
 func Filter[E any](keep func(E) bool) Enumeratee[E, E] {
@@ -48,18 +48,18 @@ func (f *filter[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) {
 	return len(es), f.end
 }
 
-// FilterNot returns the adapter that hands on the elements for which drop is false. What the consumer leaves
-// over is left over.
+// FilterNot returns the adapter that hands on the elements for which drop returns false. The leftovers of the
+// consumer are left over.
 //
 // Play calls it Enumeratee.filterNot.
 func FilterNot[E any](drop func(E) bool) Enumeratee[E, E] {
 	return Filter(func(e E) bool { return !drop(e) })
 }
 
-// FilterMap returns the adapter that hands on the values that f returns with true. Leftovers are as with
-// [Map].
+// FilterMap returns the adapter that calls f with each element and hands on the values that f returns with
+// true. The leftovers are those of [Map].
 //
-// Play calls it Enumeratee.collect, with a function that says whether it is defined.
+// Play calls it Enumeratee.collect, of a partial function.
 func FilterMap[From, To any](f func(From) (To, bool)) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		return &filterMap[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f}, iteratee.StepCont

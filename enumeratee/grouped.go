@@ -2,11 +2,12 @@ package enumeratee
 
 import "github.com/halley-go/halley/iteratee"
 
-// Grouped returns the adapter that runs folder again and again over the elements and hands on its results.
+// Grouped returns the adapter that runs folder again and again over the elements and hands on each result. At
+// EOF it sends EOF to a group that has begun, and hands on its result. An error of folder ends the run. A group
+// that consumes nothing ends the run with [iteratee.ErrNoProgress].
 //
-// What folder leaves over starts the next group. At EOF a group that has begun is ended and handed on. If the
-// consumer is done, elements that are not grouped yet are left over. An error of folder ends the run. A group
-// that consumes nothing ends it with [iteratee.ErrNoProgress].
+// The next group is offered the leftovers of a group before new elements. If the consumer is done, elements
+// that are in no group yet are left over.
 //
 // Play calls it Enumeratee.grouped, and hands on an empty last group too.
 func Grouped[From, To any](folder iteratee.Iteratee[From, To]) Enumeratee[From, To] {

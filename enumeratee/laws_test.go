@@ -76,10 +76,10 @@ type observed struct {
 }
 
 // observe runs it over 1 to n, and what is left over into a consumer that follows.
-func observe(t require.TestingT, n int, it iteratee.Iteratee[int, []int]) observed {
+func observe(t require.TestingT, n int, consumer iteratee.Iteratee[int, []int]) observed {
 	source := &probe.Source{N: n}
 	var o observed
-	result, err := enumerator.Run(context.Background(), source.Enumerator(), iteratee.FlatMap(it, func(got []int) iteratee.Iteratee[int, []int] {
+	result, err := enumerator.Run(context.Background(), source.Enumerator(), iteratee.FlatMap(consumer, func(got []int) iteratee.Iteratee[int, []int] {
 		o.Pulls, o.Result = source.Pulls.Load(), got
 		return iteratee.Collect[int]()
 	}))
@@ -92,8 +92,10 @@ func TestComposeIsAssociativeWithPassAlongAsIdentity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "elements")
 		a, b, c := anAdapter(1).Draw(t, "a"), anAdapter(1).Draw(t, "b"), anAdapter(1).Draw(t, "c")
-		it := aConsumer().Draw(t, "it")
-		see := func(tr enumeratee.Enumeratee[int, int]) observed { return observe(t, n, enumeratee.Transform(tr, it)) }
+		consumer := aConsumer().Draw(t, "it")
+		see := func(adapter enumeratee.Enumeratee[int, int]) observed {
+			return observe(t, n, enumeratee.Transform(adapter, consumer))
+		}
 
 		want := see(enumeratee.Compose(enumeratee.Compose(a.Enumeratee, b.Enumeratee), c.Enumeratee))
 		assert.Equal(t, want, see(enumeratee.Compose(a.Enumeratee, enumeratee.Compose(b.Enumeratee, c.Enumeratee))))
@@ -108,15 +110,15 @@ func TestThroughEqualsTransform(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "elements")
 		a, b := anAdapter(2).Draw(t, "a"), anAdapter(1).Draw(t, "b")
-		it := aConsumer().Draw(t, "it")
-		run := func(e func(enumerator.Enumerator[int]) enumerator.Enumerator[int], it iteratee.Iteratee[int, []int]) observed {
+		consumer := aConsumer().Draw(t, "it")
+		run := func(e func(enumerator.Enumerator[int]) enumerator.Enumerator[int], consumer iteratee.Iteratee[int, []int]) observed {
 			source := &probe.Source{N: n}
-			got, err := enumerator.Run(context.Background(), e(source.Enumerator()), it)
+			got, err := enumerator.Run(context.Background(), e(source.Enumerator()), consumer)
 			require.NoError(t, err)
 			return observed{Result: got, Pulls: source.Pulls.Load()}
 		}
 		want := run(func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e },
-			enumeratee.Transform(a.Enumeratee, enumeratee.Transform(b.Enumeratee, it)))
+			enumeratee.Transform(a.Enumeratee, enumeratee.Transform(b.Enumeratee, consumer)))
 		for name, e := range map[string]func(enumerator.Enumerator[int]) enumerator.Enumerator[int]{
 			"a behind the source": func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 				return enumerator.Through(e, a.Enumeratee)
@@ -125,14 +127,14 @@ func TestThroughEqualsTransform(t *testing.T) {
 				return enumerator.Empty[int]().AndThen(enumerator.Through(e, a.Enumeratee))
 			},
 		} {
-			assert.Equal(t, want, run(e, enumeratee.Transform(b.Enumeratee, it)), name)
+			assert.Equal(t, want, run(e, enumeratee.Transform(b.Enumeratee, consumer)), name)
 		}
 		assert.Equal(t, want, run(func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 			return enumerator.Through(enumerator.Through(e, a.Enumeratee), b.Enumeratee)
-		}, it))
+		}, consumer))
 		assert.Equal(t, want, run(func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 			return enumerator.Through(e, enumeratee.Compose(a.Enumeratee, b.Enumeratee))
-		}, it))
+		}, consumer))
 	})
 }
 
@@ -143,9 +145,9 @@ func TestAndThenIsAssociativeWithEmptyAsIdentity(t *testing.T) {
 			return enumerator.Through((&probe.Source{N: n}).Enumerator(), anAdapter(1).Draw(t, label+" through").Enumeratee)
 		}
 		a, b, c := source("a"), source("b"), source("c")
-		it := aConsumer().Draw(t, "it")
+		consumer := aConsumer().Draw(t, "it")
 		see := func(e enumerator.Enumerator[int]) []int {
-			got, err := enumerator.Run(context.Background(), e, it)
+			got, err := enumerator.Run(context.Background(), e, consumer)
 			require.NoError(t, err)
 			return got
 		}
@@ -158,11 +160,11 @@ func TestAndThenIsAssociativeWithEmptyAsIdentity(t *testing.T) {
 func TestMapFuses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "elements")
-		it := aConsumer().Draw(t, "it")
+		consumer := aConsumer().Draw(t, "it")
 		f, g := func(e int) int { return e + 3 }, func(e int) int { return e * 2 }
 		assert.Equal(t,
-			observe(t, n, enumeratee.Transform(enumeratee.Map(func(e int) int { return g(f(e)) }), it)),
-			observe(t, n, enumeratee.Transform(enumeratee.Compose(enumeratee.Map(f), enumeratee.Map(g)), it)))
+			observe(t, n, enumeratee.Transform(enumeratee.Map(func(e int) int { return g(f(e)) }), consumer)),
+			observe(t, n, enumeratee.Transform(enumeratee.Compose(enumeratee.Map(f), enumeratee.Map(g)), consumer)))
 	})
 }
 
@@ -183,9 +185,9 @@ func TestBatchesAreCallsOfNext(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		es := rapid.SliceOfN(rapid.IntRange(0, 20), 0, 300).Draw(t, "elements")
 		a := anAdapter(2).Draw(t, "a")
-		it := enumeratee.Transform(a.Enumeratee, aConsumer().Draw(t, "it"))
-		run := func(e enumerator.Enumerator[int]) [][]int {
-			got, err := enumerator.Run(context.Background(), e, iteratee.FlatMap(it, func(got []int) iteratee.Iteratee[int, [][]int] {
+		consumer := enumeratee.Transform(a.Enumeratee, aConsumer().Draw(t, "it"))
+		run := func(source enumerator.Enumerator[int]) [][]int {
+			got, err := enumerator.Run(context.Background(), source, iteratee.FlatMap(consumer, func(got []int) iteratee.Iteratee[int, [][]int] {
 				return iteratee.Map(iteratee.Collect[int](), func(rest []int) [][]int { return [][]int{got, rest} })
 			}))
 			require.NoError(t, err)
@@ -194,9 +196,9 @@ func TestBatchesAreCallsOfNext(t *testing.T) {
 		assert.Equal(t, run(enumerator.FromSeq(slices.Values(es))), run(enumerator.FromSlice(es)))
 
 		// And where no FlatMap stands between, which takes elements one by one.
-		direct, err := enumerator.Run(context.Background(), enumerator.FromSlice(es), it)
+		direct, err := enumerator.Run(context.Background(), enumerator.FromSlice(es), consumer)
 		require.NoError(t, err)
-		single, err := enumerator.Run(context.Background(), enumerator.FromSeq(slices.Values(es)), it)
+		single, err := enumerator.Run(context.Background(), enumerator.FromSeq(slices.Values(es)), consumer)
 		require.NoError(t, err)
 		assert.Equal(t, single, direct)
 	})

@@ -9,15 +9,15 @@ import (
 
 // Map returns the adapter that hands on f of each element.
 //
-// If the consumer ends on an element and leaves it over, Map leaves over the one from which that was made.
-// It remembers no other, and cannot tell whether a part of a chunk or all of it was left over: it gives back
-// the whole.
+// If the consumer leaves over the value on which it ended, the element of that value is left over. Map keeps no
+// other element. If the value is a chunk and the consumer leaves over a part of it, Map leaves over the whole
+// element.
 //
 // Play calls it Enumeratee.map.
 func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		m := &mapping[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f, next: out}
-		if behind, ok := out.(*filter[To]); ok { // spares a call
+		if behind, ok := out.(*filter[To]); ok { // saves a call
 			m.keep, m.next = behind.keep, behind.Outlet
 		}
 		return m, iteratee.StepCont
@@ -28,7 +28,7 @@ type mapping[From, To any] struct {
 	Stage
 	giver[From, To]
 	f    func(From) To
-	keep func(To) bool // of the filter behind; nil if there is none
+	keep func(To) bool // of the filter behind; nil without one
 	next iteratee.Outlet[To]
 }
 
@@ -92,8 +92,8 @@ func (m *mapM[From, To]) Next(e From) iteratee.Step {
 	return iteratee.StepCont
 }
 
-// giver gives back the element on which the consumer of an adapter has ended, if the consumer has left over
-// what was made of it.
+// giver gives back the element on which the consumer of an adapter has ended, if the consumer has left over the
+// value that was made of it.
 type giver[From, To any] struct {
 	out  iteratee.Outlet[To]
 	last iteratee.Input[From]

@@ -7,9 +7,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// MapConcat returns the adapter that hands on the elements of f of each element, in order. If the consumer
-// ends among them, the others are dropped. If it leaves over the very first, the element from which they were
-// made is left over.
+// MapConcat returns the adapter that calls f with each element and hands on the values of the slice that f
+// returns, in order. If the consumer ends on one of them, the others are dropped. If it ends on the first of
+// them and leaves it over, the element of that slice is left over.
 //
 // Play calls it Enumeratee.mapConcat.
 func MapConcat[From, To any](f func(From) []To) Enumeratee[From, To] {
@@ -30,14 +30,14 @@ func (m *mapConcat[From, To]) Next(e From) iteratee.Step {
 	return m.end
 }
 
-// severalOf is an adapter that makes several elements of one.
+// severalOf is an adapter that makes several values of one element.
 type severalOf[From, To any] struct {
 	Stage
 	giver[From, To]
 	ask *prompt.Asker
 }
 
-// handOn hands on es, which were made of e.
+// handOn hands on es, which f has made of e.
 func (s *severalOf[From, To]) handOn(e From, es []To) {
 	n, step := prompt.Offer(s.ask, s.out, es)
 	if n == 1 && !step.IsCont() {
@@ -46,9 +46,9 @@ func (s *severalOf[From, To]) handOn(e From, es []To) {
 	s.end = step
 }
 
-// MapInput returns the adapter that hands on f of each element: an element, several ([iteratee.Input.Then]) or
-// none. It stops after an Input that ends the stream. Leftovers are as with [MapConcat]. Each Input is an
-// allocation.
+// MapInput returns the adapter that calls f with each element, as an Input, and hands on the elements of the
+// Input that f returns: one, several ([iteratee.Input.Then]) or none. It stops after an Input that ends the
+// stream. The leftovers are those of [MapConcat]. Each Input takes an allocation.
 //
 // Play calls it Enumeratee.mapInput and mapConcatInput, and calls f with Empty too.
 func MapInput[From, To any](f func(iteratee.Input[From]) iteratee.Input[To]) Enumeratee[From, To] {

@@ -32,32 +32,32 @@ func severals(f func(int) []int) map[string]enumeratee.Enumeratee[int, int] {
 }
 
 func TestMapConcatAndMapInput(t *testing.T) {
-	for name, tr := range severals(func(e int) []int { return []int{e, e} }) {
+	for name, adapter := range severals(func(e int) []int { return []int{e, e} }) {
 		for range 2 {
-			assert.Equal(t, []int{1, 1, 2, 2}, through(t, tr, 1, 2), name)
-			assert.Nil(t, through(t, tr), name)
+			assert.Equal(t, []int{1, 1, 2, 2}, through(t, adapter, 1, 2), name)
+			assert.Nil(t, through(t, adapter), name)
 		}
-		got, rest := split(t, tr, iteratee.TakeUpTo[int](3), 1, 2, 3)
+		got, rest := split(t, adapter, iteratee.TakeUpTo[int](3), 1, 2, 3)
 		assert.Equal(t, []int{1, 1, 2}, got, name)
 		assert.Equal(t, []int{3}, rest, name+": the others of a sequence are dropped")
-		_, rest = split(t, tr, peek[int](), 1, 2)
+		_, rest = split(t, adapter, peek[int](), 1, 2)
 		assert.Equal(t, []int{1, 2}, rest, name+": the very first gives back its element")
 		second := iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, bool] { return peek[int]() })
-		_, rest = split(t, tr, second, 1, 2)
+		_, rest = split(t, adapter, second, 1, 2)
 		assert.Equal(t, []int{2}, rest, name+": but no other does")
 	}
-	for name, tr := range severals(func(e int) []int { return ints(1, e) }) {
-		assert.Equal(t, []int{1, 2, 1, 2, 3}, through(t, tr, 0, 2, 0, 3), name+": nothing is handed on for nothing")
-		assert.Nil(t, through(t, tr, 0, 0), name)
+	for name, adapter := range severals(func(e int) []int { return ints(1, e) }) {
+		assert.Equal(t, []int{1, 2, 1, 2, 3}, through(t, adapter, 0, 2, 0, 3), name+": nothing is handed on for nothing")
+		assert.Nil(t, through(t, adapter, 0, 0), name)
 	}
 }
 
 func TestMapConcatCallsFNoMoreThanItNeeds(t *testing.T) {
 	calls := 0
-	for name, tr := range severals(func(e int) []int { calls++; return []int{e, e} }) {
+	for name, adapter := range severals(func(e int) []int { calls++; return []int{e, e} }) {
 		calls = 0
 		source := &probe.Source{N: -1}
-		_, err := enumerator.Run(t.Context(), enumerator.Through(source.Enumerator(), tr), iteratee.TakeUpTo[int](3))
+		_, err := enumerator.Run(t.Context(), enumerator.Through(source.Enumerator(), adapter), iteratee.TakeUpTo[int](3))
 		require.NoError(t, err, name)
 		assert.Equal(t, 2, calls, name)
 		assert.EqualValues(t, 2, source.Pulls.Load(), name)
@@ -86,16 +86,16 @@ func TestMapInputStopsAtEOF(t *testing.T) {
 				}
 				return in
 			}
-			for _, tr := range []enumeratee.Enumeratee[int, int]{
+			for _, adapter := range []enumeratee.Enumeratee[int, int]{
 				enumeratee.MapInput(f),
 				enumeratee.MapInputM(func(_ context.Context, in iteratee.Input[int]) (iteratee.Input[int], error) { return f(in), nil }),
 			} {
 				for range 2 {
-					got, rest := split(t, tr, iteratee.Collect[int](), c.in...)
+					got, rest := split(t, adapter, iteratee.Collect[int](), c.in...)
 					assert.Equal(t, c.want, got)
 					assert.Equal(t, c.rest, rest)
 				}
-				open, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), tr).AndThen(enumerator.Of(99)), iteratee.Collect[int]())
+				open, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), adapter).AndThen(enumerator.Of(99)), iteratee.Collect[int]())
 				require.NoError(t, err)
 				assert.Equal(t, append(append([]int{}, c.want...), 99), open, "the consumer stays open")
 			}

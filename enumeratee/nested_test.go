@@ -33,8 +33,8 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	source := enumerator.FromSlice(ints(1, 3))
 	failing := enumerator.Through(source, fails)
 	for name, c := range map[string]struct {
-		source enumerator.Enumerator[int]
-		it     iteratee.Iteratee[int, struct{}]
+		source   enumerator.Enumerator[int]
+		consumer iteratee.Iteratee[int, struct{}]
 	}{
 		"transformed": {failing, enumeratee.Transform(buffer, enumeratee.Transform(waits, ignore))},
 		"composed":    {failing, enumeratee.Transform(enumeratee.Compose(buffer, waits), ignore)},
@@ -46,7 +46,7 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, err := enumerator.Run(t.Context(), c.source, c.it)
+				_, err := enumerator.Run(t.Context(), c.source, c.consumer)
 				assert.Equal(t, errBoom, err)
 			})
 		})
@@ -55,7 +55,7 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 
 // What a consumer has opened in its goroutine is closed when that has returned.
 func TestNothingIsClosedWhileAGoroutineUsesIt(t *testing.T) {
-	for name, tr := range map[string]tee{
+	for name, adapter := range map[string]tee{
 		"Buffer":  enumeratee.Buffer[int](4),
 		"Recover": enumeratee.Recover(enumeratee.Buffer[int](4), giveUp),
 	} {
@@ -72,7 +72,7 @@ func TestNothingIsClosedWhileAGoroutineUsesIt(t *testing.T) {
 					})
 					return enumeratee.Transform(enumeratee.Compose(enumeratee.Timeout[int](time.Hour), uses), iteratee.Head[int]()), nil
 				})
-				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5+i)).AndThen(failing()), enumeratee.Transform(tr, iteratee.Repeat(part)))
+				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 5+i)).AndThen(failing()), enumeratee.Transform(adapter, iteratee.Repeat(part)))
 				assert.Equal(t, errBoom, err)
 				assert.Zero(t, open.Load())
 			}
@@ -115,8 +115,8 @@ func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 				})
 				later := enumeratee.Map(func(time.Time) int { return 4 })
 				source := enumerator.FromSlice(ints(1, 3)).AndThen(enumerator.Through(enumerator.Interval(5*time.Second), later))
-				it := enumeratee.Transform(enumeratee.Compose(enumeratee.Buffer[int](1), between), enumeratee.Transform(enumeratee.Compose(slow, enumeratee.Buffer[int](1)), first))
-				got, err := enumerator.Run(t.Context(), source, it)
+				consumer := enumeratee.Transform(enumeratee.Compose(enumeratee.Buffer[int](1), between), enumeratee.Transform(enumeratee.Compose(slow, enumeratee.Buffer[int](1)), first))
+				got, err := enumerator.Run(t.Context(), source, consumer)
 				assert.NoError(t, err)
 				assert.Equal(t, 1, got)
 			})
@@ -137,7 +137,7 @@ func TestNothingOfAPartGoesOnWhenItHasFailed(t *testing.T) {
 		return e, nil
 	})
 	buffer := enumeratee.Buffer[int](4)
-	for name, tr := range map[string]tee{
+	for name, adapter := range map[string]tee{
 		"Buffer":                enumeratee.Compose(fails, buffer),
 		"one waits for another": enumeratee.Compose3(fails, buffer, enumeratee.Recover(waits, giveUp)),
 	} {
@@ -149,7 +149,7 @@ func TestNothingOfAPartGoesOnWhenItHasFailed(t *testing.T) {
 					time.Sleep(time.Second)
 					return nil
 				})
-				it := iteratee.RecoverWith(enumeratee.Transform(enumeratee.Compose(tr, enumeratee.OnDone[int](func() { ended++ })), slow), func(err error) iteratee.Iteratee[int, struct{}] {
+				consumer := iteratee.RecoverWith(enumeratee.Transform(enumeratee.Compose(adapter, enumeratee.OnDone[int](func() { ended++ })), slow), func(err error) iteratee.Iteratee[int, struct{}] {
 					assert.Equal(t, errBoom, err)
 					assert.Equal(t, 1, ended)
 					failed = true
@@ -158,7 +158,7 @@ func TestNothingOfAPartGoesOnWhenItHasFailed(t *testing.T) {
 						return nil
 					})
 				})
-				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), it)
+				_, err := enumerator.Run(t.Context(), enumerator.FromSlice(ints(1, 9)), consumer)
 				assert.NoError(t, err)
 				assert.Equal(t, 1, ended)
 			})

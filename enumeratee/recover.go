@@ -7,18 +7,20 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Recover returns the adapter that goes on where adapter fails. It calls f with the error and the element on
-// which adapter failed, which is dropped, or EOF if adapter failed at the end. Then it starts adapter afresh,
-// before the same consumer. If adapter runs the consumer in a goroutine of its own, Recover waits for that
-// before it calls f, and the context of the consumer does not end. If f returns an error, that ends the run. A
-// failure of the consumer, and the end of the context, are not recovered from. What adapter leaves over is left
+// Recover returns the adapter that runs adapter and goes on when adapter fails. It calls f with the error and
+// the element on which adapter failed, or EOF if it failed at EOF. That element is dropped. Then Recover starts
+// adapter afresh, before the same consumer. Elements that adapter holds, such as a group that has begun, are
+// lost, and everything that it holds open is closed.
+//
+// An error of f ends the run. Recover does not recover from a failure of the consumer, from the end of the
+// context, or from a failure when adapter is attached, such as one of [Defer]. The leftovers of adapter are left
 // over.
 //
-// Elements that adapter has kept, such as a group that has begun, are lost when it starts afresh; things that it
-// holds open are closed. If adapter has goroutines, an adapter behind it that ends stops the source only at the
-// next element. A failure when adapter is attached, such as that of [Defer], is not recovered from.
+// If adapter runs its consumer in another goroutine, Recover waits for that goroutine before it calls f. The
+// context of the consumer does not end. In this case, an adapter behind Recover that ends stops the source only
+// at its next element.
 //
-// Play calls it Enumeratee.recover, and recovers from a failure of everything behind it.
+// Play calls it Enumeratee.recover, and recovers from failures of the consumer too.
 func Recover[From, To any](adapter Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		r := &recovering[From, To]{adapter: adapter, f: f, stage: stage, consumer: watched[To]{out: out}}
@@ -26,7 +28,7 @@ func Recover[From, To any](adapter Enumeratee[From, To], f func(context.Context,
 		stage.AtEnd(func() { r.closePlace() })
 		step := r.attach()
 		stage.goes = stage.goes || r.place.goes
-		if !r.place.goes { // otherwise an interruption ends here, since those go on
+		if !r.place.goes { // with goroutines, an interruption ends here, because they go on
 			stage.passOn(own, interrupt)
 		}
 		return r, r.answer(step)
@@ -41,12 +43,12 @@ type recovering[From, To any] struct {
 	end      iteratee.Step // set when f has given up, or at EOF
 
 	iteratee.Sink[From]       // the adapter as it is attached now
-	place               Stage // where it is
+	place               Stage // its Stage
 	closePlace          func()
 }
 
-// attach attaches the adapter in a run of its own. So things that it holds open are closed when it has failed,
-// and it does not interrupt the source, which goes on after that.
+// attach attaches the adapter in a run of its own. The end of that run closes everything that the adapter holds
+// open when it has failed. The adapter does not interrupt the source, which goes on after a failure.
 func (r *recovering[From, To]) attach() (step iteratee.Step) {
 	run := scope.NewWithin(r.stage.Context(), false)
 	r.place, r.closePlace = NewStage(run), run.End
@@ -54,7 +56,7 @@ func (r *recovering[From, To]) attach() (step iteratee.Step) {
 	return step
 }
 
-// answer returns step, or the stop of the stage for that of the place.
+// answer returns step. It replaces the Stop of the place by that of the stage.
 func (r *recovering[From, To]) answer(step iteratee.Step) iteratee.Step {
 	if step == r.place.Stop() {
 		return r.stage.Stop()
@@ -62,7 +64,7 @@ func (r *recovering[From, To]) answer(step iteratee.Step) iteratee.Step {
 	return step
 }
 
-// recover answers for an adapter that has answered step to at.
+// recover returns the answer to the input at, to which the adapter has answered step.
 func (r *recovering[From, To]) recover(step iteratee.Step, at iteratee.Input[From]) iteratee.Step {
 	if step.Err() == nil {
 		return r.answer(step)
@@ -104,7 +106,7 @@ func (r *recovering[From, To]) EOF() iteratee.Step {
 	return step
 }
 
-// watched is a consumer whose last answer is noted.
+// watched is a consumer that notes its last answer.
 type watched[E any] struct {
 	out  iteratee.Outlet[E]
 	last iteratee.Step

@@ -38,15 +38,15 @@ func TestRecover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			tr := enumeratee.Recover(eighth(), func(_ context.Context, err error, at iteratee.Input[int]) error {
+			adapter := enumeratee.Recover(eighth(), func(_ context.Context, err error, at iteratee.Input[int]) error {
 				calls++
 				assert.ErrorIs(t, err, errBoom)
 				assert.Equal(t, iteratee.El(0), at)
 				return nil
 			})
-			assert.Equal(t, c.want, through(t, tr, c.in...))
+			assert.Equal(t, c.want, through(t, adapter, c.in...))
 			assert.Equal(t, c.calls, calls)
-			got, rest := split(t, tr, iteratee.Collect[int](), c.in...)
+			got, rest := split(t, adapter, iteratee.Collect[int](), c.in...)
 			assert.Equal(t, c.want, got)
 			assert.Empty(t, rest)
 			assert.Equal(t, 2*c.calls, calls, "a second run starts afresh")
@@ -119,26 +119,26 @@ func TestRecoverStartsAfresh(t *testing.T) {
 func TestRecoverAtTheEnd(t *testing.T) {
 	failing := iteratee.FlatMap(sum(), func(int) iteratee.Iteratee[int, int] { return iteratee.Error[int, int](errBoom, iteratee.Empty[int]()) })
 	calls := 0
-	tr := enumeratee.Recover(enumeratee.Grouped(failing), func(_ context.Context, err error, at iteratee.Input[int]) error {
+	adapter := enumeratee.Recover(enumeratee.Grouped(failing), func(_ context.Context, err error, at iteratee.Input[int]) error {
 		calls++
 		assert.ErrorIs(t, err, errBoom)
 		assert.Equal(t, iteratee.EOF[int](), at)
 		return nil
 	})
-	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2), tr).AndThen(enumerator.Of(9)), iteratee.Collect[int]())
+	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2), adapter).AndThen(enumerator.Of(9)), iteratee.Collect[int]())
 	require.NoError(t, err)
 	assert.Equal(t, []int{9}, got, "the consumer stays open")
 	assert.Equal(t, 1, calls)
-	_, err = enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(tr, iteratee.Collect[int]()))
+	_, err = enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 	require.NoError(t, err)
 	assert.Equal(t, 2, calls)
 }
 
 func TestRecoverOfAFailureAtTheEndHappensOnce(t *testing.T) {
 	calls := 0
-	tr := enumeratee.Recover(enumeratee.OnEOF[int](func(context.Context) error { return errBoom }),
+	adapter := enumeratee.Recover(enumeratee.OnEOF[int](func(context.Context) error { return errBoom }),
 		func(context.Context, error, iteratee.Input[int]) error { calls++; return nil })
-	got, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(tr, iteratee.Collect[int]()))
+	got, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(adapter, iteratee.Collect[int]()))
 	require.NoError(t, err)
 	assert.Equal(t, []int{1, 2}, got)
 	assert.Equal(t, 1, calls)
@@ -152,8 +152,8 @@ func TestRecoverClosesWhatHasFailed(t *testing.T) {
 		fails := enumeratee.MapM(func(_ context.Context, e int) (int, error) { return e, errBoom })
 		return enumeratee.Compose(enumeratee.OnDone[int](func() { open-- }), fails), nil
 	})
-	tr := enumeratee.Recover(opening, func(context.Context, error, iteratee.Input[int]) error { return nil })
-	assert.Empty(t, through(t, tr, 1, 2, 3))
+	adapter := enumeratee.Recover(opening, func(context.Context, error, iteratee.Input[int]) error { return nil })
+	assert.Empty(t, through(t, adapter, 1, 2, 3))
 	assert.Zero(t, open)
 	assert.Equal(t, 1, most, "one at a time")
 }

@@ -2,9 +2,9 @@ package enumeratee
 
 import "github.com/halley-go/halley/iteratee"
 
-// ScanLeft returns the adapter that folds the elements with f, from seed on, and hands on each state but the
-// seed. Every attachment starts with the same seed, so seed must not be something that f changes in place.
-// Leftovers are as with [Map].
+// ScanLeft returns the adapter that keeps a state, which is seed at first. f replaces the state for each
+// element, and ScanLeft hands on the new state. Every attachment starts with the same seed, so f must not change
+// seed in place. The leftovers are those of [Map].
 //
 // Play calls it Enumeratee.scanLeft.
 func ScanLeft[From, To any](seed To, f func(To, From) To) Enumeratee[From, To] {

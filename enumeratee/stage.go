@@ -9,30 +9,31 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Stage is the place where an Enumeratee is attached. Each attachment has a Stage of its own, whose
-// [Stage.Stop] tells an adapter that stopped from a consumer that is done.
+// A Stage is the place where an Enumeratee is attached. Each attachment has a Stage of its own. The answer
+// [Stage.Stop] distinguishes an adapter that has stopped from a consumer that is done.
 type Stage struct{ *attachment }
 
 type attachment struct {
 	ctx    context.Context
 	stop   iteratee.Stop
-	drives bool     // the maker of the Stage drives the source too
-	atEnd  []func() // called by End
+	drives bool     // the function that made the Stage drives the source too
+	atEnd  []func() // End calls them
 	end    func()
 	goes   bool   // the adapter has goroutines
-	asks   bool   // the adapter has asked for an interrupt
+	asks   bool   // the adapter has called interruptible
 	join   func() // if set, ends the goroutines, which may wait for one another
 	over   func() // if set, ends ctx
 }
 
 // NewStage returns a Stage within the run whose context is ctx. The caller calls [Stage.End] when the
-// adapter is no longer needed.
+// adapter is no longer needed. An adapter with a goroutine that is attached there, behind a source, stops a
+// source that waits only at its next element.
 func NewStage(ctx context.Context) Stage {
 	return Stage{&attachment{ctx: ctx}}
 }
 
-// newSourceStage returns the Stage of a function that drives the source too: adapters can interrupt
-// that source.
+// newSourceStage returns the Stage of a function that drives the source too. Adapters can interrupt that
+// source.
 func newSourceStage(ctx context.Context) Stage {
 	own, over := scope.Failable(ctx)
 	return Stage{&attachment{ctx: own, drives: true, over: over}}
@@ -41,16 +42,16 @@ func newSourceStage(ctx context.Context) Stage {
 // Context returns the context of the run.
 func (s Stage) Context() context.Context { return s.ctx }
 
-// Stop returns the answer of an adapter that takes no more while its consumer is still open. No other
-// Stage has the same.
+// Stop returns the answer of an adapter that takes no more elements while its consumer is still open. No other
+// Stage has the same answer.
 func (s Stage) Stop() iteratee.Step { return s.stop.Step() }
 
-// EOF returns Stop. An adapter that holds nothing embeds its Stage, and so has this EOF.
+// EOF returns Stop. An adapter that holds no elements embeds its Stage and so has this EOF.
 func (s Stage) EOF() iteratee.Step { return s.stop.Step() }
 
-// Cancelled returns a function that does the same as [iteratee.Cancelled] of the Context, at the cost of
-// an atomic load. An adapter that makes several elements of one calls the function between them, so that
-// the run notices the end of its context there. The adapter calls Cancelled when it is attached, and the
+// Cancelled returns a function that does the same as [iteratee.Cancelled] with the Context, at the cost of an
+// atomic load. An adapter that makes several values of one element calls the function between them, so that the
+// run notices the end of its context there. The adapter must call Cancelled when it is attached, and the
 // function in the goroutine of the consumer.
 func (s Stage) Cancelled() func() iteratee.Step { return s.asker().Cancelled }
 
@@ -62,8 +63,8 @@ func (s Stage) asker() *prompt.Asker {
 	return &ask
 }
 
-// AtEnd has f called once when the adapter is no longer needed, for whatever reason: f closes what the
-// adapter holds open. See [iteratee.AtEnd].
+// AtEnd registers f, which closes something that the adapter holds open. f is called once when the adapter is
+// no longer needed, for whatever reason. See [iteratee.AtEnd].
 func (s Stage) AtEnd(f func()) {
 	if s.end == nil {
 		s.end = iteratee.AtEnd(s.ctx, s.closeAll)
@@ -71,8 +72,8 @@ func (s Stage) AtEnd(f func()) {
 	s.atEnd = append(s.atEnd, f)
 }
 
-// End calls the functions that AtEnd has registered, last first. The end of the run calls them too, if
-// that comes first.
+// End calls the functions that AtEnd has registered, last first. If the run ends before that, the end of the
+// run calls them.
 func (s Stage) End() {
 	if s.end != nil {
 		s.end()
@@ -85,24 +86,24 @@ func (s Stage) End() {
 
 func (a *attachment) closeAll() {
 	for _, f := range a.atEnd {
-		defer f() // last first, and each though another panics
+		defer f() // last first, and all of them even if one panics
 	}
 	if a.join != nil {
 		a.join()
 	}
 }
 
-// fail is [scope.Fail] for an adapter that has failed with err while its consumer, or a function of its
-// own, may be busy in another goroutine. It has no effect unless an adapter has called interruptible, as
-// every adapter with a goroutine does: no goroutine waits then, and another source may follow.
+// fail calls [scope.Fail] for an adapter that has failed with err while its consumer, or a function of its own,
+// may be busy in another goroutine. Every adapter with a goroutine calls interruptible. If none has called it,
+// no goroutine waits and another source may follow, so fail has no effect.
 func (s Stage) fail(err error) {
 	if s.asks {
 		scope.Fail(s.ctx, err)
 	}
 }
 
-// interruptible is [scope.Interruptible] for the adapter. The function has no effect where the source
-// cannot be interrupted.
+// interruptible calls [scope.Interruptible] for the adapter. If the source cannot be interrupted, the function
+// interrupt has no effect.
 func (s Stage) interruptible() (own context.Context, interrupt func(iteratee.Step)) {
 	s.asks = true
 	if !s.drives {
@@ -110,15 +111,15 @@ func (s Stage) interruptible() (own context.Context, interrupt func(iteratee.Ste
 			return own, interrupt
 		}
 	}
-	// A run of its own, since others go on when this one is over.
+	// A run of its own, because other parts go on when this one is over.
 	run := scope.NewWithin(s.ctx, true)
 	s.AtEnd(func() {})
 	s.ctx, s.drives, s.join = run, false, run.End
 	return scope.Interruptible[iteratee.Step](run)
 }
 
-// passOn has an interruption pass the adapter, which has no goroutine. The arguments are those that
-// interruptible has returned.
+// passOn passes an interruption on to the source. It is for an adapter without a goroutine. The arguments are
+// the results of interruptible.
 func (s Stage) passOn(own context.Context, interrupt func(iteratee.Step)) {
 	forget := context.AfterFunc(own, func() {
 		if step := scope.Interrupted(own, iteratee.StepCont); !step.IsCont() {
@@ -128,9 +129,9 @@ func (s Stage) passOn(own context.Context, interrupt func(iteratee.Step)) {
 	s.AtEnd(func() { forget() })
 }
 
-// endedByFailure returns sink or, if the stage has got a run of its own, a Sink that ends the stage when
-// sink fails: the goroutines of the stage would go on beside whatever takes the place of the part that has
-// failed. They are freed first, because the consumer may wait for its context.
+// endedByFailure returns sink if the stage has no run of its own. Otherwise it returns a Sink that ends the
+// stage when sink fails. Without that, the goroutines of the stage would go on beside the part that replaces the
+// failed one. Their contexts end first, because the consumer may wait for the end of its context.
 func endedByFailure[E any](s Stage, sink iteratee.Sink[E]) iteratee.Sink[E] {
 	if s.join == nil {
 		return sink

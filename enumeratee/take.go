@@ -1,19 +1,18 @@
 package enumeratee
 
 import (
-	"fmt"
-
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Take returns the adapter that hands on the first n elements and stops with the n-th: it never asks for the
-// one after that. Take(0) stops before the first. A shorter stream is not an error. What the consumer leaves
-// over is left over. Take panics if n is negative.
+// Take returns the adapter that hands on the first n elements and stops with the n-th. It never asks for an
+// element after that. Take(0) stops before the first element. A shorter stream is not an error. The leftovers of
+// the consumer are left over. Take panics if n is negative.
 //
 // Play calls it Enumeratee.take.
 func Take[E any](n int) Enumeratee[E, E] {
-	checkCount("Take", n)
+	check.NotNegative("enumeratee: Take: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		t := &take[E]{Stage: stage, Outlet: out, n: n, left: n}
 		return t, t.passed(0)
@@ -47,7 +46,7 @@ func (t *take[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) {
 	return n, t.passed(n)
 }
 
-// passed answers after n more elements.
+// passed returns the answer when another n elements have passed.
 func (t *take[E]) passed(n int) iteratee.Step {
 	if t.left -= n; t.left == 0 {
 		return t.Stop()
@@ -66,8 +65,8 @@ func (t *take[E]) Reset(fast.Key) (step iteratee.Step, ok bool) {
 	return t.passed(0), true
 }
 
-// TakeWhile returns the adapter that hands on elements while keep is true, and stops at the first for which
-// it is false. That one is left over, after what the consumer leaves over.
+// TakeWhile returns the adapter that hands on elements while keep returns true, and stops at the first element
+// for which it returns false. The leftovers of the consumer are left over, followed by that element.
 //
 // Play calls it Enumeratee.takeWhile.
 func TakeWhile[E any](keep func(E) bool) Enumeratee[E, E] {
@@ -97,20 +96,20 @@ func (t *takeWhile[E]) Next(e E) iteratee.Step {
 
 func (t *takeWhile[E]) Rest() iteratee.Input[E] { return t.Outlet.Rest().Then(t.rest) }
 
-// BreakE returns the adapter that hands on elements until stop is true for one, and stops at that. It is
-// [TakeWhile] of the contrary.
+// BreakE returns the adapter that hands on elements until stop returns true for one, and stops at that element.
+// It does the same as [TakeWhile] with the opposite condition.
 //
-// Play calls it Enumeratee.breakE, and at times forgets what the consumer has done with the last element.
+// Play calls it Enumeratee.breakE.
 func BreakE[E any](stop func(E) bool) Enumeratee[E, E] {
 	return TakeWhile(func(e E) bool { return !stop(e) })
 }
 
-// Drop returns the adapter that drops the first n elements and hands on the others. What the consumer leaves
-// over is left over. Drop panics if n is negative.
+// Drop returns the adapter that drops the first n elements and hands on the others. The leftovers of the
+// consumer are left over. Drop panics if n is negative.
 //
 // Play calls it Enumeratee.drop.
 func Drop[E any](n int) Enumeratee[E, E] {
-	checkCount("Drop", n)
+	check.NotNegative("enumeratee: Drop: n", n)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		return &drop[E]{stage, out, n}, iteratee.StepCont
 	})
@@ -130,8 +129,8 @@ func (d *drop[E]) Next(e E) iteratee.Step {
 	return d.Outlet.Next(e)
 }
 
-// DropWhile returns the adapter that drops elements while drop is true. It hands on the first element for
-// which drop is false and all that follow, for which it does not call drop. What the consumer leaves over is
+// DropWhile returns the adapter that drops elements while drop returns true. It hands on the first element for
+// which drop returns false and all elements after that, without calling drop. The leftovers of the consumer are
 // left over.
 //
 // Play calls it Enumeratee.dropWhile.
@@ -143,10 +142,4 @@ func DropWhile[E any](drop func(E) bool) Enumeratee[E, E] {
 			return !dropping
 		}).Attach(stage, out)
 	})
-}
-
-func checkCount(operator string, n int) {
-	if n < 0 {
-		panic(fmt.Sprintf("enumeratee: %s: n must not be negative, got %d", operator, n))
-	}
 }

@@ -53,9 +53,9 @@ func TestBreakE(t *testing.T) {
 		"leaves over what it is done on": {above(2), iteratee.Map(peek[int](), func(bool) []int { return nil }), []int{1, 2, 3}, nil, []int{1, 2, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr := enumeratee.BreakE(c.stop)
+			adapter := enumeratee.BreakE(c.stop)
 			for range 2 {
-				got, rest := split(t, tr, c.consumer, c.in...)
+				got, rest := split(t, adapter, c.consumer, c.in...)
 				assert.Equal(t, c.want, got)
 				assert.Equal(t, c.rest, rest)
 			}

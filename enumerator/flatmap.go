@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -82,8 +83,8 @@ func (f *flattening[From, To]) Rest() iteratee.Input[From] { return iteratee.Emp
 // panics if limit is not positive.
 //
 // ReactiveX calls it FlatMap, and the limit maxConcurrent.
-func FlatMapConcurrent[From, To any](limit int, source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
-	checkPositive("FlatMapConcurrent", "limit", limit)
+func FlatMapConcurrent[From, To any](source Enumerator[From], limit int, f func(From) Enumerator[To]) Enumerator[To] {
+	check.Positive("enumerator: FlatMapConcurrent: limit", limit)
 	return merged("FlatMapConcurrent", func(m *merge[To]) {
 		places := make(chan struct{}, limit)
 		places <- struct{}{} // source is asked for an element only if there is a place for the next source

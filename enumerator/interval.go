@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -13,7 +14,7 @@ import (
 //
 // ReactiveX calls it Interval, and counts the ticks.
 func Interval(d time.Duration) Enumerator[time.Time] {
-	checkPositive("Interval", "d", d)
+	check.Positive("enumerator: Interval: d", d)
 	return New(func(ctx context.Context, sink iteratee.Sink[time.Time]) iteratee.Step {
 		ticker := time.NewTicker(d)
 		defer ticker.Stop()

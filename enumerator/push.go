@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -51,7 +52,7 @@ type pushConfig struct {
 // contain no pointers. Capacity panics if n is not positive or more than 2^30, because memory is
 // allocated for n places.
 func Capacity(n int) PushOption {
-	checkPositive("Capacity", "n", n)
+	check.Positive("enumerator: Capacity: n", n)
 	if n > mostCapacity {
 		panic(fmt.Sprintf("enumerator: Capacity: n must not be more than %d, got %d", mostCapacity, n))
 	}
@@ -69,7 +70,7 @@ const mostCapacity = 1 << 30
 // and the element is not pushed. CapacityFunc panics if max is not positive or size is nil. The function
 // that takes the option panics if its elements are not of type E.
 func CapacityFunc[E any](max int, size func(E) int) PushOption {
-	checkPositive("CapacityFunc", "max", max)
+	check.Positive("enumerator: CapacityFunc: max", max)
 	if size == nil {
 		panic("enumerator: CapacityFunc: size must not be nil")
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/deadline"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -23,7 +24,7 @@ import (
 //
 // Play calls it Enumerator.fromStream, which closes the stream as [FromReadCloser] does.
 func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
-	checkPositive("FromReader", "chunkSize", chunkSize)
+	check.Positive("enumerator: FromReader: chunkSize", chunkSize)
 	return fromReader(r, chunkSize, false)
 }
 
@@ -31,7 +32,7 @@ func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 // must not keep a chunk, or a part of one, when it asks for more. It saves memory where chunks are
 // looked at and not kept.
 func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
-	checkPositive("FromReaderReuse", "chunkSize", chunkSize)
+	check.Positive("enumerator: FromReaderReuse: chunkSize", chunkSize)
 	return fromReader(r, chunkSize, true)
 }
 
@@ -48,7 +49,7 @@ func fromReader(r io.Reader, chunkSize int, reuse bool) Enumerator[[]byte] {
 //
 // Play calls it Enumerator.fromStream.
 func FromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize int) Enumerator[[]byte] {
-	checkPositive("FromReadCloser", "chunkSize", chunkSize)
+	check.Positive("enumerator: FromReadCloser: chunkSize", chunkSize)
 	return fromReadCloser(open, chunkSize, false)
 }
 
@@ -73,13 +74,13 @@ func fromReadCloser(open func(context.Context) (io.ReadCloser, error), chunkSize
 //
 // Play calls it Enumerator.fromFile and fromPath.
 func FromFile(name string, chunkSize int) Enumerator[[]byte] {
-	checkPositive("FromFile", "chunkSize", chunkSize)
+	check.Positive("enumerator: FromFile: chunkSize", chunkSize)
 	return fromFile(name, chunkSize, false)
 }
 
 // FromFileReuse is [FromFile], but uses the memory of a chunk again, as [FromReaderReuse] does.
 func FromFileReuse(name string, chunkSize int) Enumerator[[]byte] {
-	checkPositive("FromFileReuse", "chunkSize", chunkSize)
+	check.Positive("enumerator: FromFileReuse: chunkSize", chunkSize)
 	return fromFile(name, chunkSize, true)
 }
 

@@ -2,13 +2,14 @@ package enumerator
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"sort"
 	"sync"
 	"sync/atomic"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // ring holds the last elements that were pushed. A goroutine that pushes, attaches or detaches holds
@@ -239,7 +240,7 @@ func (r *ring[E]) release(index uint64) {
 func (r *ring[E]) live() cursor { return cursor{index: r.next, seq: r.last.Load()} }
 
 func (r *ring[E]) lastN(n int) start {
-	checkLast(n)
+	check.NotNegative("enumerator: Last: n", n)
 	return func() cursor {
 		held := min(uint64(n), r.held())
 		if held == 0 {
@@ -247,12 +248,6 @@ func (r *ring[E]) lastN(n int) start {
 		}
 		index := r.next - held
 		return cursor{index: index, seq: r.slot(index).Load().seq - 1}
-	}
-}
-
-func checkLast(n int) {
-	if n < 0 {
-		panic(fmt.Sprintf("enumerator: Last: n must not be negative, got %d", n))
 	}
 }
 

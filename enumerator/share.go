@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/internal/stop"
 	"github.com/halley-go/halley/iteratee"
@@ -75,7 +76,7 @@ func (s *Shared[E]) Live() Enumerator[Item[E]] {
 // Last returns an Enumerator that begins with the last n elements that are held, like [Hub.Last]. It
 // panics if n is negative.
 func (s *Shared[E]) Last(n int) Enumerator[Item[E]] {
-	checkLast(n)
+	check.NotNegative("enumerator: Last: n", n)
 	return s.items(func(h *Hub[E]) start { return h.lastN(n) })
 }
 

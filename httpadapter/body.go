@@ -12,97 +12,96 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
 // bodyChunk is the size of the largest chunk of a body.
 const bodyChunk = 32 << 10
 
-// A BodyOption changes how [Body], [Parse] and [Action] read a request's body.
+// A BodyOption changes how [Body], parse.Body and parse.Action read a request's body.
 type BodyOption func(*bodyConfig)
 
 type bodyConfig struct {
 	w          http.ResponseWriter
-	max        int64
+	limit      int64
 	timeout    time.Duration // of one read
-	whole      time.Duration // of a run; 0 for none
+	whole      time.Duration // of a run; 0 for no limit
 	fullDuplex bool
-	needsW     string // the option that needs Writer
+	needsW     string // an option that needs Writer, or ""
 }
 
-// MaxBytes sets how many bytes a body may have; there is no limit by default, since
-// Body keeps nothing. One byte more ends the run with status 413: before anything is
-// read if the request says its length. It panics if n is negative.
-func MaxBytes(n int64) BodyOption {
-	checkMax("MaxBytes", n)
-	return func(c *bodyConfig) { c.max = n }
+// MaxBytes limits the number of bytes of a body. By default there is no limit, since Body keeps
+// nothing. One byte more ends the run with status 413. If the request declares a longer body, nothing
+// is read. MaxBytes panics if limit is negative.
+func MaxBytes(limit int64) BodyOption {
+	check.NotNegative("httpadapter: MaxBytes: limit", limit)
+	return func(c *bodyConfig) { c.limit = limit }
 }
 
-// Writer names the response to the same request: deadlines are set through it, and
-// full duplex. With it each read has a deadline, [ReadTimeout], and the end of the
-// run's context interrupts a read. [Action] sets it.
+// Writer sets the ResponseWriter of the request, through which deadlines and full duplex are set. With
+// it each read has a deadline, [ReadTimeout], and the end of the run's context interrupts a read.
+// parse.Action sets it.
 func Writer(w http.ResponseWriter) BodyOption { return func(c *bodyConfig) { c.w = w } }
 
-// ReadTimeout sets how long one read of the body may wait for the client; it is 10 s by
-// default. Longer ends the run with status 408. It takes the place of the deadline that
-// http.Server sets for the whole request. Whatever arrives is progress, so an upload of
-// any size may take as long as it needs, and a client that sends a byte now and then is
-// never late for it, but for [BodyTimeout]. Over TLS a whole record has to arrive, which
-// is up to 16 KiB, and on HTTP/2 a whole frame: see MaxReadFrameSize of
-// [net/http.HTTP2Config]. It needs [Writer]. It panics if d is not positive.
+// ReadTimeout sets how long one read of the body may wait for the client. It is 10 s by default. A
+// longer wait ends the run with status 408. It replaces the deadline that http.Server sets for the
+// whole request.
+//
+// Any byte that arrives counts as progress. So an upload of any size may take as long as it needs, and
+// only [BodyTimeout] stops a client that sends a byte now and then. Over TLS a whole record has to
+// arrive, which has up to 16 KiB, and on HTTP/2 a whole frame: see MaxReadFrameSize of
+// [net/http.HTTP2Config].
+//
+// ReadTimeout needs [Writer]. It panics if d is not positive.
 func ReadTimeout(d time.Duration) BodyOption {
-	mustBePositive("ReadTimeout: d", d)
+	check.Positive("httpadapter: ReadTimeout: d", d)
 	return func(c *bodyConfig) { c.timeout, c.needsW = d, "ReadTimeout" }
 }
 
-// BodyTimeout sets how long the whole body may take, from when a run begins; there is no
-// limit by default. Longer ends the run with status 408, however busy the client is: so
-// nobody holds a handler up by a byte now and then. What the Iteratee takes its time for
-// counts too. It needs [Writer]. It panics if d is not positive.
+// BodyTimeout limits the time from the beginning of a run to the end of the body, however steadily the
+// client sends. By default there is no limit. A longer time ends the run with status 408. The time that
+// the Iteratee takes counts too.
+//
+// BodyTimeout needs [Writer]. It panics if d is not positive.
 func BodyTimeout(d time.Duration) BodyOption {
-	mustBePositive("BodyTimeout: d", d)
+	check.Positive("httpadapter: BodyTimeout: d", d)
 	return func(c *bodyConfig) { c.whole, c.needsW = d, "BodyTimeout" }
 }
 
-// FullDuplex lets the body be read while the response is being written, also on
-// HTTP/1, where net/http otherwise reads the rest of the body, or closes it, before the
-// head of the response leaves. The run fails with http.ErrNotSupported if w cannot.
-// [Serve] enables it by itself. It needs [Writer]. Many clients, browsers among them,
-// do not read a response before they have sent the request. On HTTP/1 the connection is
-// closed after the response if a run of the body has not come to its end.
+// FullDuplex allows the body to be read while the response is being written, on HTTP/1 too. Without it,
+// net/http reads or closes the rest of the body on HTTP/1 before the head of the response leaves.
+// [Serve] enables full duplex by itself. Many clients, such as browsers, do not read a response before
+// they have sent the request.
+//
+// The run fails with http.ErrNotSupported if the ResponseWriter does not support full duplex. On HTTP/1
+// the connection is closed after the response if a run ends before the body does. FullDuplex needs
+// [Writer].
 func FullDuplex() BodyOption {
 	return func(c *bodyConfig) { c.fullDuplex, c.needsW = true, "FullDuplex" }
 }
 
-func checkMax(function string, n int64) {
-	if n < 0 {
-		panic(fmt.Sprintf("httpadapter: %s: the limit must not be negative, got %d", function, n))
-	}
-}
-
-// Body returns the Enumerator of the body of r, in chunks of at most 32 KiB, each
-// memory of its own. What one run has read is not there for another, and only one run
-// may read at a time.
+// Body returns the Enumerator of the body of r. Its chunks have at most 32 KiB each, and are not
+// overwritten later. A run continues where the run before has stopped, and only one run may read at a
+// time.
 //
-// These errors end the run. Each is a [StatusError], for [Error] to answer with:
+// These errors end a run. Each is a [StatusError], with which [Error] answers:
 //
-//	408  a read has waited for longer than ReadTimeout, or all for longer than BodyTimeout
-//	413  there are more bytes than MaxBytes
-//	400  the body is cut short, or is not what its framing says
+//	400  the body is cut short, or is malformed
+//	408  a read has taken longer than ReadTimeout, or the run has taken longer than BodyTimeout
+//	413  the body has more bytes than MaxBytes
 //
-// That of a body that is cut short wraps [ErrClientGone] too. The body must be read
-// before the handler returns and, unless it is in [FullDuplex], before it answers;
-// reading later fails with http.ErrBodyReadAfterClose.
+// The error of a body that is cut short wraps [ErrClientGone] too. The body must be read before the
+// handler returns and, unless it is in [FullDuplex], before the handler answers; a later read fails with
+// http.ErrBodyReadAfterClose.
 //
-// If the run ends before the body does, what is left stays unread. net/http reads a part
-// of it after the handler, within the deadline of one more read, and closes the
-// connection if there is more. Body panics if an option needs [Writer] and that is not
-// there.
+// If the run ends before the body does, the rest of the body stays unread. net/http reads a part of it
+// after the handler, within the deadline of one more read, and closes the connection if there is more.
+// Body panics if an option needs [Writer] and opts do not have it.
 //
-// It is what Play's server feeds a body parser with; there a body that is cut short looks
-// like one that has ended.
+// Play's server feeds a body parser with it; there a body that is cut short looks like a complete one.
 func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
-	c := bodyConfig{max: math.MaxInt64, timeout: 10 * time.Second}
+	c := bodyConfig{limit: math.MaxInt64, timeout: 10 * time.Second}
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -112,7 +111,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	if r.Body == nil {
 		return enumerator.Empty[[]byte]()
 	}
-	src := http.MaxBytesReader(c.w, r.Body, c.max) // counts all runs together
+	src := http.MaxBytesReader(c.w, r.Body, c.limit) // counts the bytes of all runs
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		b := &body{ctx: ctx, r: r, src: src, bodyConfig: c, stream: streamOf(ctx)}
 		if c.whole > 0 {
@@ -122,8 +121,8 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 			b.rc = http.NewResponseController(c.w)
 			defer b.leave()
 		}
-		if r.ContentLength > c.max {
-			return iteratee.StepError(tooLarge(c.max))
+		if r.ContentLength > c.limit {
+			return iteratee.StepError(tooLong(c.limit))
 		}
 		if c.fullDuplex {
 			if err := b.rc.EnableFullDuplex(); err != nil {
@@ -135,7 +134,7 @@ func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 			size = int(r.ContentLength)
 		}
 		step := enumerator.FromReader(b, size).Into(ctx, sink)
-		// A read that fails can end the context of the request, too.
+		// A read that fails can end the context of the request too.
 		if b.err != nil && ctx.Err() != nil && errors.Is(step.Err(), context.Cause(ctx)) {
 			return iteratee.StepError(b.err)
 		}
@@ -151,12 +150,12 @@ type body struct {
 	src io.Reader
 	rc  *http.ResponseController // nil without Writer
 
-	stream *stream // that the run is of, nil if that does not ask
+	stream *stream // which is told of reads; nil for none
 
-	until time.Time // by BodyTimeout; zero without
+	until time.Time // the end of BodyTimeout, or zero
 
 	eof bool
-	err error // of the Read that has failed
+	err error // of the Read that has failed, or nil
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -165,8 +164,8 @@ func (b *body) Read(p []byte) (int, error) {
 		deadline = b.until
 	}
 	if b.rc != nil {
-		_ = b.rc.SetReadDeadline(deadline) // a writer that knows no deadlines does without
-		// An interrupt either came before and is seen here, or comes after this deadline.
+		_ = b.rc.SetReadDeadline(deadline) // not every ResponseWriter supports it
+		// An interrupt came before this and is noticed here, or it comes later and replaces the deadline.
 		if b.ctx.Err() != nil {
 			return 0, context.Cause(b.ctx)
 		}
@@ -189,7 +188,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
-// SetReadDeadline is how FromReader interrupts a Read.
+// SetReadDeadline is called by FromReader to interrupt a Read.
 func (b *body) SetReadDeadline(t time.Time) error {
 	if b.rc == nil {
 		return http.ErrNotSupported
@@ -197,9 +196,8 @@ func (b *body) SetReadDeadline(t time.Time) error {
 	return b.rc.SetReadDeadline(t)
 }
 
-// leave sets the deadline for who reads next: net/http, if there is more of the body.
-// At its end, net/http has begun to wait for the client's next request, or for its
-// leaving, which takes any time.
+// leave sets the deadline for the reads of net/http that follow: of the rest of the body, or, if the
+// body has ended, of the next request, which may take any time.
 func (b *body) leave() {
 	next := time.Time{}
 	if !b.eof {
@@ -211,16 +209,16 @@ func (b *body) leave() {
 	_ = b.rc.SetReadDeadline(next)
 }
 
-// classify gives an error of a read its status.
+// classify returns the error of a read with its status.
 func (b *body) classify(err error) error {
-	var max *http.MaxBytesError
+	var long *http.MaxBytesError
 	var status *StatusError
 	var conn *net.OpError
 	switch {
 	case errors.As(err, &status), errors.Is(err, http.ErrBodyReadAfterClose):
 		return err
-	case errors.As(err, &max):
-		return tooLarge(max.Limit)
+	case errors.As(err, &long):
+		return tooLong(long.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &StatusError{Status: http.StatusRequestTimeout, Err: fmt.Errorf("httpadapter: body: %w", err)}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &conn), b.r.Context().Err() != nil:
@@ -229,10 +227,10 @@ func (b *body) classify(err error) error {
 	return &StatusError{Status: http.StatusBadRequest, Err: fmt.Errorf("httpadapter: body: %w", err)}
 }
 
-func tooLarge(max int64) error {
+func tooLong(limit int64) error {
 	return &StatusError{
 		Status: http.StatusRequestEntityTooLarge,
-		Text:   fmt.Sprintf("the limit is %d bytes", max),
-		Err:    &http.MaxBytesError{Limit: max},
+		Text:   fmt.Sprintf("the limit is %d bytes", limit),
+		Err:    &http.MaxBytesError{Limit: limit},
 	}
 }

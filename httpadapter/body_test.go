@@ -22,6 +22,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -126,7 +127,7 @@ func TestBodyGoesOnWhereARunHasStopped(t *testing.T) {
 }
 
 func TestBodyOptionsThatAreWrong(t *testing.T) {
-	assert.PanicsWithValue(t, "httpadapter: MaxBytes: the limit must not be negative, got -1", func() { httpadapter.MaxBytes(-1) })
+	assert.PanicsWithValue(t, "httpadapter: MaxBytes: limit must not be negative, got -1", func() { httpadapter.MaxBytes(-1) })
 	assert.PanicsWithValue(t, "httpadapter: ReadTimeout: d must be positive, got 0s", func() { httpadapter.ReadTimeout(0) })
 	assert.PanicsWithValue(t, "httpadapter: BodyTimeout: d must be positive, got -1ns", func() { httpadapter.BodyTimeout(-1) })
 	r := post(nil, "")
@@ -144,7 +145,7 @@ func TestBodyOptionsThatAreWrong(t *testing.T) {
 func counted(errs chan<- error, opts ...httpadapter.BodyOption) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		count := iteratee.Fold(0, func(n int, chunk []byte) int { return n + len(chunk) })
-		n, err := httpadapter.Parse(r, count, append(opts, httpadapter.Writer(w))...)
+		n, err := parse.Body(r, count, append(opts, httpadapter.Writer(w))...)
 		if errs != nil {
 			errs <- err
 		}
@@ -263,7 +264,7 @@ func TestBodyTimeoutIsForAllReads(t *testing.T) {
 	probe.Logs(t)
 	for _, proto := range plain {
 		synctest.Test(t, func(t *testing.T) {
-			action := httpadapter.Action(httpadapter.Bytes(1000), func(w http.ResponseWriter, _ *http.Request, body []byte) error {
+			action := parse.Action(parse.Bytes(1000), func(w http.ResponseWriter, _ *http.Request, body []byte) error {
 				_, err := w.Write(body)
 				return err
 			}, httpadapter.ReadTimeout(2*time.Second), httpadapter.BodyTimeout(10*time.Second+500*time.Millisecond))
@@ -301,7 +302,7 @@ func TestReadTimeoutIsForOneRead(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var seen atomic.Int32
 			p := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				n, err := httpadapter.Parse(r, iteratee.Fold(0, func(n int, chunk []byte) int { seen.Add(1); return n + len(chunk) }),
+				n, err := parse.Body(r, iteratee.Fold(0, func(n int, chunk []byte) int { seen.Add(1); return n + len(chunk) }),
 					httpadapter.Writer(w), httpadapter.ReadTimeout(2*time.Second))
 				if err != nil {
 					httpadapter.Error(w, r, err)
@@ -406,7 +407,7 @@ func TestBodyHasBackpressure(t *testing.T) {
 	const size = 64 << 20
 	wait, taken := make(chan struct{}), make(chan struct{})
 	srv := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n, err := httpadapter.Parse(r, iteratee.FoldM(0, func(ctx context.Context, n int, chunk []byte) (int, error) {
+		n, err := parse.Body(r, iteratee.FoldM(0, func(ctx context.Context, n int, chunk []byte) (int, error) {
 			if n == 0 {
 				close(taken)
 				<-wait

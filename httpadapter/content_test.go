@@ -18,6 +18,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -69,11 +70,11 @@ func TestGateway(t *testing.T) {
 		},
 	} {
 		for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
-			for _, compress := range []bool{false, true} {
+			for _, compressed := range []bool{false, true} {
 				t.Run(name+" over "+proto, func(t *testing.T) {
 					opts := append(c.opts, httpadapter.Heartbeat(time.Millisecond, []byte(c.beat)))
-					if compress {
-						opts = append(opts, httpadapter.Compress())
+					if compressed {
+						opts = append(opts, compress.Option())
 					}
 					got := throughGateway(t, proto, c.stream, c.whole, c.beat, opts)
 					c.check(t, c.stream, got)

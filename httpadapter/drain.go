@@ -6,14 +6,13 @@ import (
 	"net/http"
 )
 
-// Drain has srv.Shutdown end the streams of [Serve] and [Handler], as if their sources
-// had run out: what the sources hold open is closed, and each client gets the end of a
-// complete response. So Shutdown, which waits for handlers, returns soon, and its
-// context says how long it waits for a client that takes its time. Who asks for a
-// stream meanwhile gets a 503. A stream that has a Content-Length is not cut: Shutdown
-// waits for its end.
+// Drain makes srv.Shutdown end the streams of [Serve] and [Handler] as if their sources had run out:
+// what the sources hold open is closed, and each client receives a complete response. So Shutdown,
+// which waits for handlers, returns soon; its context limits how long it waits for a slow client. A
+// client that asks for a stream meanwhile gets a 503. Shutdown waits for the end of a stream that has
+// a Content-Length.
 //
-// Call it before srv starts. It sets srv.BaseContext, and calls the one that was there.
+// Call Drain before srv starts. It sets srv.BaseContext to a function that calls the one before.
 func Drain(srv *http.Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.RegisterOnShutdown(cancel)
@@ -27,10 +26,20 @@ func Drain(srv *http.Server) {
 	}
 }
 
+// Draining returns a context that ends when the server of r begins to shut down. It is for handlers
+// that hold a connection and are not streams of [Serve]. The context never ends if [Drain] was not
+// called for that server.
+func Draining(r *http.Request) context.Context {
+	if ctx := draining(r); ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
 type drainKey struct{}
 
-// draining returns the context that ends when the server of r shuts down, nil if that
-// does not say.
+// draining returns the context that ends when the server of r shuts down, or nil if Drain was not
+// called for that server.
 func draining(r *http.Request) context.Context {
 	ctx, _ := r.Context().Value(drainKey{}).(context.Context)
 	return ctx

@@ -15,6 +15,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -26,7 +27,7 @@ func TestWhatIsLeftOfABodyInFullDuplex(t *testing.T) {
 		return err
 	}
 	action := func(parser iteratee.Iteratee[[]byte, []byte]) http.Handler {
-		return httpadapter.Action(parser, func(w http.ResponseWriter, r *http.Request, _ []byte) error { return path(w, r) }, httpadapter.FullDuplex())
+		return parse.Action(parser, func(w http.ResponseWriter, r *http.Request, _ []byte) error { return path(w, r) }, httpadapter.FullDuplex())
 	}
 	serve := func(source func(http.ResponseWriter, *http.Request) enumerator.Enumerator[[]byte]) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +45,7 @@ func TestWhatIsLeftOfABodyInFullDuplex(t *testing.T) {
 		"stream after the body": serve(func(w http.ResponseWriter, r *http.Request) enumerator.Enumerator[[]byte] {
 			return httpadapter.Body(r, httpadapter.Writer(w)).AndThen(of(r.URL.Path))
 		}),
-		"action": action(httpadapter.Bytes(1 << 20)),
+		"action": action(parse.Bytes(1 << 20)),
 	}
 	const second = "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"
 	chunked := "POST /1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc"

@@ -1,16 +1,14 @@
 package httpadapter
 
-import (
-	"context"
-	"io"
-)
+import "context"
 
 // ForgetWarnings lets a test see what is logged once in the life of a program.
 func ForgetWarnings() { warned.Clear() }
 
-// Negotiate is the name of the coding for an Accept-Encoding, "" for none.
+// Negotiate returns the name of the coding for an Accept-Encoding if a server has gzip and zstd, and
+// "" for none.
 func Negotiate(accept ...string) string {
-	if c := negotiate(accept); c != nil {
+	if c := negotiate(accept, []*coding{{name: "gzip"}, {name: "zstd"}}); c != nil {
 		return c.name
 	}
 	return ""
@@ -20,9 +18,3 @@ func Negotiate(accept ...string) string {
 func WithDraining(ctx, drain context.Context) context.Context {
 	return context.WithValue(ctx, drainKey{}, drain)
 }
-
-// A GzipWriter is what compresses a stream with gzip.
-type GzipWriter = *gzipWriter
-
-// NewGzip returns one that writes to w.
-func NewGzip(w io.Writer) GzipWriter { return &gzipWriter{w: w} }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -53,7 +54,7 @@ func TestSlowUploadsOfOneConnection(t *testing.T) {
 				t.Cleanup(wake)
 				release := make(chan struct{})
 				mux := http.NewServeMux()
-				mux.Handle("/slow", httpadapter.Action(
+				mux.Handle("/slow", parse.Action(
 					iteratee.ForEach(func(context.Context, []byte) error { <-release; return nil }),
 					func(http.ResponseWriter, *http.Request, struct{}) error { return nil }))
 				mux.Handle("/other", counted(nil))

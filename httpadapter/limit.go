@@ -7,36 +7,40 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
-// ErrTooMany is what an error of [Serve] wraps when a [Limit] is reached.
+// ErrTooMany is wrapped by the error of [Serve] when a [Limit] is reached.
 var ErrTooMany = errors.New("httpadapter: too many streams")
 
-// ErrDraining is what an error of [Serve] wraps when the server is shutting down already.
+// ErrDraining is wrapped by the error of [Serve] when the server was shutting down before the stream
+// began.
 var ErrDraining = errors.New("httpadapter: the server is shutting down")
 
-// Limit makes an Option that lets n streams be open at once, of all the handlers and
-// calls of [Serve] that are given this one value: make it once, not for each request. A
-// client beyond that gets a 503 with a Retry-After of 1 to 10 seconds, at random, and
-// its source is not run. HEAD does not count.
+// Limit returns an Option that allows n open streams at once, counted over all handlers and calls of
+// [Serve] that are given this one value. So make it once, and not for each request. A further client
+// gets a 503 with a Retry-After of 1 to 10 seconds, at random, and its source is not run. HEAD does
+// not count.
 //
-// A place must not stay taken by a client that has left. On HTTP/1, net/http does not notice
-// that while there are bytes of the client unread: a part of a body that the source does not
-// read, or bytes that follow the request. A [Heartbeat] finds out, within two of them. A stream that
-// can have none, since its chunks are plain bytes or it has a Content-Length, is broken off
-// with [ErrClientGone] after a minute in which nothing was sent, and nothing was read by [Body]
-// or, in [Handler], from the request's Body. Heartbeat(every, nil) makes that four times every.
+// A client that has left must not keep its place. On HTTP/1, net/http does not notice that it has left
+// while bytes of the client are unread: the rest of a body, or bytes that follow the request. A
+// [Heartbeat] notices it, after two of them at most. Streams of plain bytes and those with a
+// Content-Length have no heartbeat. Such a stream is broken off with [ErrClientGone] after a minute in
+// which nothing was sent, and nothing was read by [Body] or, in [Handler], from the request's Body.
+// Heartbeat(every, nil) changes the minute to four times every.
 //
 // Limit panics if n is not positive.
 func Limit(n int) Option {
-	mustBePositive("Limit: n", n)
+	check.Positive("httpadapter: Limit: n", n)
 	return limit(n, func(*http.Request) string { return "" })
 }
 
-// LimitPerKey is [Limit] for the streams of each client, or whatever key makes of a
-// request: an address or a user, say. It panics if n is not positive or key is nil.
+// LimitPerKey is [Limit] for each key: it allows n open streams of the requests for which key returns
+// the same text, such as an address or the name of a user. LimitPerKey panics if n is not positive or
+// key is nil.
 func LimitPerKey(n int, key func(*http.Request) string) Option {
-	mustBePositive("LimitPerKey: n", n)
+	check.Positive("httpadapter: LimitPerKey: n", n)
 	if key == nil {
 		panic("httpadapter: LimitPerKey: key must not be nil")
 	}
@@ -48,11 +52,11 @@ func limit(n int, key func(*http.Request) string) Option {
 	return func(c *config) { c.limits = append(c.limits, l) }
 }
 
-// Limited returns the handler that calls h unless a limit is reached, or the server is shutting
-// down: then it answers as [Serve] does, and h is not called. So a WebSocket or an upload can take
-// its place among the streams, by the same values of [Limit] and [LimitPerKey]. Other options have
-// no effect. h itself has to notice when its client has left: an upload does while it reads, a
-// WebSocket by its pings. Limited panics if h is nil.
+// Limited returns a handler that calls h if no limit is reached and the server is not shutting down.
+// Otherwise it answers as [Serve] does. So a WebSocket or an upload can take its place among the
+// streams, under the same values of [Limit] and [LimitPerKey]. Other options have no effect. h itself
+// must notice when its client has left: an upload does while it reads, and a WebSocket by its pings.
+// Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {
 		panic("httpadapter: Limited: h must not be nil")
@@ -77,7 +81,7 @@ type limiter struct {
 	open map[string]int
 }
 
-// admit counts one more stream, and returns what ends it.
+// admit counts one more stream, and returns the function that ends it.
 func (l *limiter) admit(key string) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,8 +101,8 @@ func (l *limiter) admit(key string) (leave func(), err error) {
 	}, nil
 }
 
-// admit asks all the limits, and the server. leave undoes it and may be called whatever
-// the error, which is a StatusError.
+// admit asks the server and all limits whether a stream may begin. Its error is a StatusError. leave
+// gives the places back; it may be called whatever the error is.
 func (c *config) admit(r *http.Request) (leave func(), err error) {
 	if ctx := draining(r); ctx != nil && ctx.Err() != nil {
 		return func() {}, refusal(ErrDraining)
@@ -112,7 +116,7 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 			f()
 		}
 	}
-	keys := make([]string, len(c.limits)) // all of them before anything is counted: a key function may panic
+	keys := make([]string, len(c.limits)) // made before anything is counted, since a function may panic
 	for i, l := range c.limits {
 		keys[i] = l.key(r)
 	}
@@ -126,7 +130,7 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 	return leave, nil
 }
 
-// refusal tells a client to come back, not all at once.
+// refusal returns an error that tells clients to come back, at different times.
 func refusal(err error) error {
 	return &StatusError{
 		Status: http.StatusServiceUnavailable,

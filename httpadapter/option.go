@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/iteratee"
 )
 
-// An Option changes how [Serve] and [Handler] answer. One value may be given to many
-// of them.
+// An Option changes how [Serve] and [Handler] answer. One value may be given to many of them.
 type Option func(*config)
 
 type config struct {
@@ -20,20 +22,24 @@ type config struct {
 
 	flushSize     int
 	flushInterval time.Duration
-	corks         bool // each chunk is flushed, or each burst
+	corks         bool // flush each chunk, or each burst
 
 	beat        []byte
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
-	compress bool
-	trailers []trailer
+	encode   func(*http.Request, http.Header) *coding // nil: the stream stays as it is
 	limits   []*limiter
 	onEnd    []func(*http.Request, Outcome)
-	logger   *slog.Logger // nil: the default one
+	logger   *slog.Logger // nil for slog's default logger
+	trailers []string     // keys, in the order of the values that the consumer of withTrailers ends with
+
+	// withTrailers adds the consumers of the trailers to that of the chunks; nil if there are none. It
+	// is a function of Trailer so that a program without trailers does not contain ZipWith.
+	withTrailers func(iteratee.Iteratee[[]byte, []string]) iteratee.Iteratee[[]byte, []string]
 }
 
-// longestBurst is how long the chunks of a burst wait for its end at most.
+// longestBurst limits how long the chunks of a burst wait for its end.
 const longestBurst = 10 * time.Millisecond
 
 func newConfig(opts []Option) *config {
@@ -55,66 +61,63 @@ func newConfig(opts []Option) *config {
 	return c
 }
 
-// Header sets a header of the response, in place of what a middleware or an Option
-// before it has set under that key. An error status does not get it. It panics if key
-// is not the name of a header.
+// Header sets a header of the response. It replaces a header of the same key that a middleware or an
+// Option before it has set. An answer in place of the stream does not have it. Header panics if key is
+// not the name of a header.
 func Header(key, value string) Option {
-	mustBeName("Header", key)
+	checkName("Header", key)
 	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
 }
 
-// WriteTimeout sets how long a client may take to make room for a chunk, for the head
-// or for the end of the response; it is 10 s by default. A client that takes longer is
-// gone. What counts is progress, and not size: a chunk of more than 128 KiB is written
-// in pieces of that size, on HTTP/2 one of more than 16 KiB in frames, and each of them
-// has its own time. So a client that keeps reading gets a message of any size, and one
-// that reads a byte now and then is gone.
+// WriteTimeout sets how long a client may take to make room for a chunk, for the head or for the end
+// of the response. It is 10 s by default. A client that takes longer counts as gone.
 //
-// A client that reads 2 MiB within d is never gone. How much less is enough depends on
-// the send buffer of the connection, since the kernel reports room in steps: Linux does
-// so when a third of the buffer is free, and lets the buffer grow to 4 MiB. With a small
-// buffer, as net.TCPConn.SetWriteBuffer sets it, 128 KiB within three quarters of d are
-// enough.
+// It measures progress and not size. A chunk of more than 128 KiB is written in pieces of that size,
+// and on HTTP/2 one of more than 16 KiB in frames; each of them has its own time. So a client that
+// keeps reading receives a message of any size, and one that reads a byte now and then counts as gone.
 //
-// For writes that come close to one another d may be up to a quarter less, since the
-// deadline is not set again for each. How long the stream lives, or the source waits,
-// does not matter. WriteTimeout panics if d is not positive: a write without a deadline
-// can wait for ever.
+// A client that reads 2 MiB within d never counts as gone. Whether less is enough depends on the send
+// buffer of the connection, since the kernel reports room in steps: Linux does so when a third of the
+// buffer is free, and lets the buffer grow to 4 MiB. With a small buffer, as
+// net.TCPConn.SetWriteBuffer sets it, 128 KiB within three quarters of d are enough.
+//
+// For writes that are close to one another d may be up to a quarter less, since the deadline is not
+// set again for each. It does not matter how long the stream lasts or the source waits. WriteTimeout
+// panics if d is not positive: a write without a deadline can wait for ever.
 func WriteTimeout(d time.Duration) Option {
-	mustBePositive("WriteTimeout: d", d)
+	check.Positive("httpadapter: WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
-// FlushInterval lets chunks wait, for d at most, so that those which come close to
-// one another leave together. By default a chunk waits only where the source tells by
-// [iteratee.Cork] that the next is there already, as a hub does, and for 10 ms at most.
-// With an empty chunk a source says that nothing will follow for now: what waits leaves.
-// It panics if d is not positive.
+// FlushInterval makes chunks wait for d at most, so that chunks that are close to one another leave
+// together. By default a chunk waits only if the source tells by [iteratee.Cork] that the next one is
+// at hand, as a hub does, and for 10 ms at most. An empty chunk of the source makes waiting chunks
+// leave at once. FlushInterval panics if d is not positive.
 func FlushInterval(d time.Duration) Option {
-	mustBePositive("FlushInterval: d", d)
+	check.Positive("httpadapter: FlushInterval: d", d)
 	return func(c *config) { c.flushInterval = d }
 }
 
-// FlushSize lets chunks wait until they are n bytes together, and for the time of
-// [FlushInterval] at most, which is 100 ms if only FlushSize is given. With FlushSize(1)
-// each chunk leaves at once, alone. It panics if n is not positive.
+// FlushSize makes chunks wait until they have n bytes together, and for the time of [FlushInterval] at
+// most, which is 100 ms if it is not set. With FlushSize(1) each chunk leaves at once, by itself.
+// FlushSize panics if n is not positive.
 func FlushSize(n int) Option {
-	mustBePositive("FlushSize: n", n)
+	check.Positive("httpadapter: FlushSize: n", n)
 	return func(c *config) { c.flushSize = n }
 }
 
-// Heartbeat sets what is sent when nothing else has been for so long, and how long that
-// is, so that proxies leave an idle stream open and a client that has gone is noticed.
-// It can come before, between and after any two chunks. By default it is what
-// [EventStream], [Comet] and [NDJSON] say, every 15 s; without them there is none. A
-// nil chunk leaves what is sent as it is, also that of a Heartbeat before. If every is 0
-// there is no heartbeat, and none in a stream that has a Content-Length. A stream without one
-// that is under a [Limit] may be quiet for four times every. It panics if every
-// is negative, or if chunk is empty and not nil.
+// Heartbeat sends chunk whenever nothing else has been sent for the time every, so that proxies leave
+// an idle stream open and the server notices that a client has left. A heartbeat can come before,
+// between and after any two chunks of the source.
+//
+// By default, streams of [EventStream], [Comet] and [NDJSON] send a heartbeat of their own every 15 s,
+// and other streams send none. If chunk is nil, only the time changes. If every is 0 there is no
+// heartbeat. A stream that has a Content-Length sends none. A stream without a heartbeat that is under
+// a [Limit] may be quiet for four times every.
+//
+// Heartbeat panics if every is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
-	if every < 0 {
-		panic(fmt.Sprintf("httpadapter: Heartbeat: every must not be negative, got %v", every))
-	}
+	check.NotNegative("httpadapter: Heartbeat: every", every)
 	if chunk != nil && len(chunk) == 0 {
 		panic("httpadapter: Heartbeat: chunk must not be empty")
 	}
@@ -126,18 +129,17 @@ func Heartbeat(every time.Duration, chunk []byte) Option {
 	}
 }
 
-// MaxDuration ends each stream as if its source had run out, after d or up to a fifth
-// less, at random: so the clients of a server that was restarted, or of a balancer that
-// gets a new machine, come back one by one and not all at once. It panics if d is not
-// positive.
+// MaxDuration ends each stream as if its source had run out, after d or up to a fifth less, at random.
+// So the clients of a server that was restarted, or of a balancer that gets a new machine, come back
+// one by one. MaxDuration panics if d is not positive.
 func MaxDuration(d time.Duration) Option {
-	mustBePositive("MaxDuration: d", d)
+	check.Positive("httpadapter: MaxDuration: d", d)
 	return func(c *config) { c.maxDuration = d }
 }
 
-// OnEnd has f called at the end of each stream, in the goroutine of the handler, when
-// nothing runs any more; also when the source was not run. It is the place for metrics
-// and access logs. With several, all are called. It panics if f is nil.
+// OnEnd calls f at the end of each stream, even if the source was not run. It is for metrics and
+// access logs. f is called in the goroutine of the handler, when everything else has returned. With
+// several of these options all functions are called. OnEnd panics if f is nil.
 func OnEnd(f func(*http.Request, Outcome)) Option {
 	if f == nil {
 		panic("httpadapter: OnEnd: f must not be nil")
@@ -145,41 +147,36 @@ func OnEnd(f func(*http.Request, Outcome)) Option {
 	return func(c *config) { c.onEnd = append(c.onEnd, f) }
 }
 
-// Logger sets where errors go; slog's default logger by default. It panics if l is nil.
-func Logger(l *slog.Logger) Option {
-	if l == nil {
-		panic("httpadapter: Logger: l must not be nil")
+// Logger sets the logger of errors, which is slog's default logger by default. Logger panics if logger
+// is nil.
+func Logger(logger *slog.Logger) Option {
+	if logger == nil {
+		panic("httpadapter: Logger: logger must not be nil")
 	}
-	return func(c *config) { c.logger = l }
+	return func(c *config) { c.logger = logger }
 }
 
-// LoggerOf returns the [Logger] that opts set: slog's default logger if they set none. It is for
-// handlers that are made of [Handler] and have something to log themselves.
+// LoggerOf returns the logger that [Logger] sets in opts, or slog's default logger. It is for packages
+// that make handlers of [Handler] and log errors of their own.
 func LoggerOf(opts ...Option) *slog.Logger { return newConfig(opts).log() }
 
-func mustBePositive[N int | time.Duration](what string, n N) {
-	if n <= 0 {
-		panic(fmt.Sprintf("httpadapter: %s must be positive, got %v", what, n))
-	}
-}
-
-func mustBeName(function, key string) {
+func checkName(function, key string) {
 	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if key == "" || strings.Trim(key, token) != "" {
 		panic(fmt.Sprintf("httpadapter: %s: key must be the name of a header, got %q", function, key))
 	}
 }
 
-// setHeader sets what was asked for, and the defaults for what is not there.
+// setHeader sets the headers of the options, and defaults for those that are not set.
 func (c *config) setHeader(h http.Header) {
 	for _, kv := range c.header {
 		h.Set(kv[0], kv[1])
 	}
 	for _, defaults := range [...][][2]string{c.content.header, {
-		{"Content-Type", "application/octet-stream"}, // or net/http guesses from the first chunk
-		{"X-Content-Type-Options", "nosniff"},        // or a browser holds back the first KiB to guess
-		{"Cache-Control", "no-store, no-transform"},  // or a proxy may collect or compress the stream
-		{"X-Accel-Buffering", "no"},                  // or nginx collects it
+		{"Content-Type", "application/octet-stream"}, // net/http would guess it from the first chunk
+		{"X-Content-Type-Options", "nosniff"},        // a browser would hold back the first KiB to guess
+		{"Cache-Control", "no-store, no-transform"},  // a proxy might collect or compress the stream
+		{"X-Accel-Buffering", "no"},                  // nginx would collect the stream
 	}} {
 		for _, kv := range defaults {
 			if _, set := h[kv[0]]; !set {
@@ -187,7 +184,7 @@ func (c *config) setHeader(h http.Header) {
 			}
 		}
 	}
-	for _, t := range c.trailers {
-		h.Add("Trailer", t.key)
+	for _, key := range c.trailers {
+		h.Add("Trailer", key)
 	}
 }

@@ -112,7 +112,7 @@ func TestOptionsPanicOnMisuse(t *testing.T) {
 		"httpadapter: Heartbeat: chunk must not be empty":             func() { httpadapter.Heartbeat(time.Second, []byte{}) },
 		"httpadapter: MaxDuration: d must be positive, got 0s":        func() { httpadapter.MaxDuration(0) },
 		"httpadapter: OnEnd: f must not be nil":                       func() { httpadapter.OnEnd(nil) },
-		"httpadapter: Logger: l must not be nil":                      func() { httpadapter.Logger(nil) },
+		"httpadapter: Logger: logger must not be nil":                 func() { httpadapter.Logger(nil) },
 	} {
 		assert.PanicsWithValue(t, want, f)
 	}

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// ErrClientGone is what an error of [Serve] wraps when the client has left, or has
-// not made room for a chunk within [WriteTimeout]. It is no fault of the source.
+// ErrClientGone is wrapped by an error of [Serve] when the client has left, or has not made room for a
+// chunk within [WriteTimeout]. It does not mean that the source has failed.
 var ErrClientGone = errors.New("httpadapter: client has gone")
 
-// An Outcome is how a stream has ended, for [OnEnd].
+// An Outcome tells how a stream has ended, for [OnEnd].
 type Outcome struct {
 	Reason   Reason
-	Err      error // what Serve returns; nil for a panic
-	Chunks   int   // of the source that were written, without empty ones and heartbeats
-	Bytes    int64 // in them, before compression
+	Err      error // the error that Serve returns; nil for a panic
+	Chunks   int   // the number of chunks of the source, without empty ones and heartbeats
+	Bytes    int64 // in these chunks, before they were encoded
 	Duration time.Duration
 
-	// NoDeadlines says that the ResponseWriter, or one that it wraps, has hidden
-	// the write deadlines of net/http: a client that stops reading was not noticed,
-	// and http.Server.WriteTimeout, if there is one, has cut the stream.
+	// NoDeadlines reports that the ResponseWriter, or one that it wraps, hides the write deadlines
+	// of net/http. Then a client that stops reading is not noticed, and http.Server.WriteTimeout
+	// cuts the stream if it is set.
 	NoDeadlines bool
 }
 
-// A Reason is why a stream has ended. It is short, and fit to be the label of a metric.
+// A Reason is the reason why a stream has ended, as a short text that can be the label of a metric.
 type Reason string
 
 const (
@@ -38,19 +38,19 @@ const (
 	Refused     Reason = "refused"      // the error wraps [ErrTooMany] or [ErrDraining]
 )
 
-// What the context of a run ends with when the stream shall end as if the source had run
-// out.
+// These are the causes with which the context of a run ends when the server ends the stream as if the
+// source had run out.
 var (
 	errExpired = errors.New("httpadapter: the stream has lasted as long as MaxDuration says")
 	errDrained = errors.New("httpadapter: the server is shutting down")
 )
 
-// told is the reason why the run whose context is ctx has ended with err, if that is
-// because it was told to end.
-func told(ctx context.Context, err error) (Reason, bool) {
+// endReason returns why the server has ended the run whose context is ctx and whose error is err. It
+// returns false if the run has ended for a reason of its own.
+func endReason(ctx context.Context, err error) (Reason, bool) {
 	cause := context.Cause(ctx)
 	if err != nil && !errors.Is(err, cause) && !errors.Is(err, context.Canceled) {
-		return "", false // a failure of its own
+		return "", false // the source has failed
 	}
 	switch cause {
 	case errExpired:

@@ -22,6 +22,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -131,9 +132,9 @@ func shapes(message []byte) map[string]struct {
 		"one flush":               {source: enumerator.FromSlice(split(message, 1000)), opts: []httpadapter.Option{httpadapter.FlushSize(len(message))}},
 		"flushes by time":         {source: enumerator.FromSlice(split(message, 1000)), opts: []httpadapter.Option{httpadapter.FlushInterval(time.Minute)}},
 		"a length":                {source: enumerator.Of(message), opts: []httpadapter.Option{httpadapter.Header("Content-Length", strconv.Itoa(len(message)))}},
-		"gzip":                    {source: enumerator.Of(message), opts: []httpadapter.Option{httpadapter.Compress()}, coding: "gzip"},
-		"zstd":                    {source: enumerator.Of(message), opts: []httpadapter.Option{httpadapter.Compress()}, coding: "zstd"},
-		"gzip in one flush":       {source: enumerator.FromSlice(split(message, 1000)), opts: []httpadapter.Option{httpadapter.Compress(), httpadapter.FlushSize(len(message))}, coding: "gzip"},
+		"gzip":                    {source: enumerator.Of(message), opts: []httpadapter.Option{compress.Option()}, coding: "gzip"},
+		"zstd":                    {source: enumerator.Of(message), opts: []httpadapter.Option{compress.Option()}, coding: "zstd"},
+		"gzip in one flush":       {source: enumerator.FromSlice(split(message, 1000)), opts: []httpadapter.Option{compress.Option(), httpadapter.FlushSize(len(message))}, coding: "gzip"},
 		"a trailer": {source: enumerator.Of(message), opts: []httpadapter.Option{httpadapter.Trailer("X-End",
 			iteratee.Map(iteratee.Ignore[[]byte](), func(struct{}) string { return "end" }))}},
 		"a heartbeat":         {source: none, opts: []httpadapter.Option{httpadapter.Heartbeat(time.Millisecond, message)}, partial: true},
@@ -357,7 +358,7 @@ func TestClientThatKeepsReadingASocketIsNotGone(t *testing.T) {
 
 // A client that reads a large message may take long, and the request's context ends before that.
 func TestEndOfTheContextWithinALargeMessage(t *testing.T) {
-	for name, opts := range map[string][]httpadapter.Option{"plain": nil, "compressed": {httpadapter.Compress()}} {
+	for name, opts := range map[string][]httpadapter.Option{"plain": nil, "compressed": {compress.Option()}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

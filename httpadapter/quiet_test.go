@@ -15,6 +15,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -48,8 +49,8 @@ func TestLimitIsFreeAfterAClientThatLeftWithBytesUnread(t *testing.T) {
 		"events, a length":  {httpadapter.EventStream(), httpadapter.Heartbeat(every, nil), httpadapter.Header("Content-Length", "5")},
 		"events":            {httpadapter.EventStream(), httpadapter.Heartbeat(every, nil)},
 		"lines":             {httpadapter.NDJSON(), httpadapter.Heartbeat(every, nil)},
-		"compressed":        {httpadapter.Compress(), httpadapter.Heartbeat(every, nil)},
-		"compressed events": {httpadapter.EventStream(), httpadapter.Compress(), httpadapter.Heartbeat(every, nil)},
+		"compressed":        {compress.Option(), httpadapter.Heartbeat(every, nil)},
+		"compressed events": {httpadapter.EventStream(), compress.Option(), httpadapter.Heartbeat(every, nil)},
 		"for a time":        {httpadapter.MaxDuration(time.Hour), httpadapter.Heartbeat(every, nil)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,24 +10,22 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A ResponseError is a response that is not the stream that was expected: its status is not 2xx,
-// or its media type is another.
+// A ResponseError is the error of a [Response] that is not the expected stream: its status is not 2xx,
+// or it has another media type.
 type ResponseError struct {
 	StatusCode int
 	Status     string // such as "404 Not Found"
 
-	// The fields that follow are set only if Response was told which media types to expect.
+	// These fields are set only if Response was given media types.
 
-	URL         string   // of the last request, after redirects, without user and query
+	URL         string   // of the last request, after redirects; without user and query
 	ContentType string   // the header of the response
 	Expected    []string // the media types
-	Start       []byte   // the first bytes of the body, 200 at most
+	Start       []byte   // the first 200 bytes of the body, or fewer
 }
 
 func (e *ResponseError) Error() string {
@@ -50,8 +48,13 @@ func (e *ResponseError) Error() string {
 	return text + "; check the URL and the credentials of the request"
 }
 
-// isPermanent reports whether the same request would get the same answer.
-func (e *ResponseError) isPermanent() bool {
+// Permanent reports whether another attempt would be of no use. Package enumerator/retry does not try
+// again then. Permanent returns false if [Response] was not given media types, and for the status codes
+// 408, 425, 429 and those of 500 and above.
+func (e *ResponseError) Permanent() bool {
+	if e.Expected == nil {
+		return false
+	}
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
@@ -65,27 +68,26 @@ func hasNoBody(status int) bool {
 	return status == http.StatusNoContent || status == http.StatusResetContent
 }
 
-// Response returns the Enumerator of the body of resp, which an http.Client has returned,
-// in chunks as they come, of at most 32 KiB, each memory of its own. It can be run once,
-// and closes the body when the run ends, however it does. If it may not come to a run, the
-// caller closes the body, as with any response; closing it twice does no harm.
+// Response returns the Enumerator of the body of resp, which an http.Client has returned. A chunk is
+// handed on as it arrives; it has at most 32 KiB, and is not overwritten later. The Enumerator can be run
+// once. It closes the body when the run ends, however it ends. If it may never be run, the caller closes
+// the body, as with any response; it does no harm to close it twice.
 //
-// mediaTypes are those that the stream can have, such as text/event-stream; ndjson.MediaTypes
-// returns those of NDJSON. Without any, every body will do: also the HTML of a log-in page to which
-// the request was redirected, in which a decoder of events finds no event. Case and parameters,
-// such as a charset, do not count. Response panics if one is not a media type.
+// mediaTypes are the media types that the stream can have, such as text/event-stream; ndjson.MediaTypes
+// returns those of NDJSON. Case and parameters, such as a charset, do not count. Without mediaTypes any
+// body is accepted, even the HTML of a log-in page to which the request was redirected.
 //
-// A status other than 2xx ends the run with a [ResponseError]. If media types are given, so does
-// another Content-Type, or none, and so do 204 and 205, with which a server asks a client not to
-// come again; up to a second is spent on reading the first bytes of the body for the error. The
-// error is a backoff.Permanent then, so that package retry does not try again, unless the status
-// is 408, 425, 429 or above 499.
+// A status other than 2xx ends the run with a [ResponseError]. With mediaTypes, another Content-Type
+// or a missing one ends it too, and so do the status codes 204 and 205, by which a server asks a
+// client not to come again. The error has the first bytes of the body, for which the run waits a
+// second at most. See [ResponseError.Permanent] for attempts that follow.
 //
-// A body that is cut short ends the run with an error too, which is io.ErrUnexpectedEOF on
-// HTTP/1.1; one that the server ends is over. On HTTP/1.0 a body without a length cannot tell. The
-// end of the run's context interrupts a read, and so does that of the request's.
+// A body that is cut short ends the run with an error, which is io.ErrUnexpectedEOF on HTTP/1.1. On
+// HTTP/1.0 a body without a length cannot be told from a complete one. The end of the run's context
+// interrupts a read, and so does the end of the request's context. Response panics if one of mediaTypes
+// is malformed.
 //
-// It is the body of what Play's WS.stream gives.
+// Play has such a body in WS.stream.
 func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[]byte] {
 	var expected []string
 	for _, mediaType := range mediaTypes {
@@ -104,7 +106,7 @@ func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[
 	})
 }
 
-// closeAtEnd closes body when ctx ends, until the function that it returns is called.
+// closeAtEnd closes body when ctx ends. The function that it returns stops that.
 func closeAtEnd(ctx context.Context, body io.Closer) func() {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -126,7 +128,7 @@ func mustBeMediaType(text string) string {
 	return mediaType
 }
 
-// checkResponse returns why resp is not a stream of an expected type, or nil.
+// checkResponse returns an error if resp is not a stream of an expected media type.
 func checkResponse(ctx context.Context, resp *http.Response, expected []string) error {
 	if len(expected) == 0 {
 		if isSuccess(resp.StatusCode) {
@@ -135,21 +137,17 @@ func checkResponse(ctx context.Context, resp *http.Response, expected []string) 
 		return &ResponseError{StatusCode: resp.StatusCode, Status: resp.Status}
 	}
 	contentType := resp.Header.Get("Content-Type")
-	mediaType, _, _ := mime.ParseMediaType(contentType) // it is there though a parameter is malformed
+	mediaType, _, _ := mime.ParseMediaType(contentType) // the media type is valid even if a parameter is malformed
 	if isSuccess(resp.StatusCode) && !hasNoBody(resp.StatusCode) && slices.Contains(expected, mediaType) {
 		return nil
 	}
-	err := &ResponseError{
+	return &ResponseError{
 		StatusCode: resp.StatusCode, Status: resp.Status,
 		URL: urlOf(resp), ContentType: contentType, Expected: expected, Start: startOf(ctx, resp.Body),
 	}
-	if err.isPermanent() {
-		return backoff.Permanent(err)
-	}
-	return err
 }
 
-// urlOf returns the URL that resp is from, without what can be a secret.
+// urlOf returns the URL of resp, without the parts that can be secret.
 func urlOf(resp *http.Response) string {
 	if resp.Request == nil || resp.Request.URL == nil {
 		return ""
@@ -159,7 +157,7 @@ func urlOf(resp *http.Response) string {
 	return u.String()
 }
 
-// startOf returns the first bytes of body that come within a second.
+// startOf returns the first bytes of body that arrive within a second.
 func startOf(ctx context.Context, body io.ReadCloser) []byte {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

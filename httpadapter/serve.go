@@ -7,73 +7,74 @@ import (
 	"net/http"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter/internal/answer"
 )
 
-// Serve drains e into the response to r, with status 200, and returns when all is
-// over: when e has run out, has failed, or the client has gone. What e holds open
-// is closed by then. On HEAD it sends the headers only, and e is not run.
+// Serve sends the chunks of source as the response to r, with status 200. It returns when source has run
+// out or has failed, or when the client has left; everything that source holds open is closed by then. On
+// HEAD it sends the headers only, and does not run source.
 //
-// Every chunk is written and flushed at once and by itself, which on HTTP/1.1 makes
-// it one chunk on the wire, or several if it is larger than 128 KiB. Where the source tells by
-// [iteratee.Cork] that several are at hand, as a hub does, they are flushed once, at the end of
-// the burst or after 10 ms. [FlushInterval] and [FlushSize] change that. Empty chunks are
-// skipped. Serve keeps no chunk: a source may use its buffer again.
+// Each chunk is written and flushed at once, by itself. On HTTP/1.1 that makes it one chunk on the wire,
+// or several if it is larger than 128 KiB. If source tells by [iteratee.Cork] that several chunks are at
+// hand, as a hub does, they are flushed together at the end of the burst or after 10 ms. [FlushInterval]
+// and [FlushSize] change that. Empty chunks are skipped. Serve keeps no chunk, so source may use its
+// buffer again.
 //
-// Each write has its own time, [WriteTimeout], in place of the one that http.Server sets for the
-// whole response. It measures progress and not size. The end of the response, which net/http
-// writes when the handler returns, has such a time too: the handler should return soon after
-// Serve.
+// The run starts at once. The head leaves with the first chunk, or by itself if that has not come
+// within 50 ms. Each write has a time limit of its own, [WriteTimeout], in place of the one that
+// http.Server sets for the whole response. The end of the response, which net/http writes when the
+// handler returns, has such a limit too; so the handler should return soon after Serve.
 //
-// The run starts at once. The head leaves with the first chunk, or by itself if that
-// has not come within 50 ms. For that, and for what Options add, Serve has a timer,
-// and on HTTP/1 the first chunk has a goroutine of its own. They have ended when Serve
-// returns. Until then w belongs to Serve, which
-// must be the first to write to it. Serve sets these headers unless w has them
-// already, or [Header] sets them:
+// Serve must be the first to write to w, and nothing else may use w until Serve returns. Serve sets these
+// headers unless w has them already, or [Header] sets them:
 //
 //	Content-Type: application/octet-stream
 //	X-Content-Type-Options: nosniff
 //	Cache-Control: no-store, no-transform
 //	X-Accel-Buffering: no
 //
-// [EventStream], [NDJSON] and [Comet] have others. A key that is in w.Header() with a
-// nil value is left out. If Content-Length is set, the response has no chunks on the
-// wire, and a stream of another length is an error. The source may read the body of r
-// during the run, also on HTTP/1: Serve enables full duplex.
+// [EventStream], [NDJSON] and [Comet] set others. A header that is in w.Header() with a nil value is left
+// out. If Content-Length is set, the response has no chunks on the wire, and a stream of another length is
+// an error. source may read the body of r during the run, on HTTP/1 too: Serve enables full duplex.
 //
-// An error of the source is what Serve returns. If the head has not left, the
-// client gets the status, the headers and the text of the [StatusError] that it is or wraps,
-// otherwise a 500 that does not say why. If it has, the connection is broken (on
-// HTTP/2, the stream), whatever the handler does next, so that no client takes what
-// it got for the whole; HTTP/1.0 cannot tell. If w supports no write deadlines,
-// which breaking needs, Serve logs the error and panics with http.ErrAbortHandler.
-// A panic of the source does to the response what an error does, and goes on.
+// Serve returns the error of source. If the head has not left, the client receives the status, the headers
+// and the text of the [StatusError] that the error is or wraps, or a 500 without a reason. If the head has
+// left, Serve breaks the connection, or the stream on HTTP/2, so that no client takes the response for a
+// complete one; on HTTP/1.0 a client cannot tell. If w does not support write deadlines, which Serve needs
+// for that, it logs the error and panics with http.ErrAbortHandler. After a panic of source the response
+// is the same as after an error, and the panic goes on.
 //
-// If the client has gone, the error wraps [ErrClientGone] and the cause, which is
-// context.Canceled or the error of a write. If the head has not left by then, the status
-// is [StatusClientClosedRequest], for the logs. If w or what it wraps cannot flush, e
-// is not run, the client gets a 500, and the error wraps http.ErrNotSupported: a
-// middleware's ResponseWriter needs a method Unwrap() http.ResponseWriter. If it hides
-// no more than the deadlines, the stream goes on without them: that is logged, once for
-// each type of ResponseWriter, and is in the [Outcome].
-func Serve(w http.ResponseWriter, r *http.Request, e enumerator.Enumerator[[]byte], opts ...Option) error {
-	ready := func(*http.Request) (enumerator.Enumerator[[]byte], error) { return e, nil }
+// If the client has left, the error wraps [ErrClientGone] and the cause, which is context.Canceled or the
+// error of a write. If the head has not left by then, the status is [StatusClientClosedRequest], for the
+// logs.
+//
+// If w does not support flushing, the client receives a 500, source is not run, and the error wraps
+// http.ErrNotSupported. The ResponseWriter of a middleware needs a method Unwrap() http.ResponseWriter. If
+// it hides only the deadlines, the stream goes on without them. That is logged once for each type of
+// ResponseWriter, and is in the [Outcome].
+//
+// Serve has a timer for the head and for the options. On HTTP/1 the first chunk has a goroutine of its
+// own. Both have ended when Serve returns.
+//
+// Play calls it Status.chunked.
+func Serve(w http.ResponseWriter, r *http.Request, source enumerator.Enumerator[[]byte], opts ...Option) error {
+	ready := func(*http.Request) (enumerator.Enumerator[[]byte], error) { return source, nil }
 	_, err := newStream(w, r, newConfig(opts)).serve(ready, nil)
 	return err
 }
 
-// Handler returns the http.Handler that serves what source makes of each request,
-// as [Serve] does. If source fails, that is answered as an early error of the stream is.
-// source is called on HEAD as well, though what it returns is not run: it should
-// open nothing. It should return soon, since the stream begins only then. Handler panics if source is nil.
+// Handler returns the http.Handler that calls source with each request, and serves the resulting
+// Enumerator as [Serve] does. An error of source is answered like an error of the stream before its
+// head. source should return soon, since the stream begins only then. On HEAD source is called too,
+// but its Enumerator is not run; so source should not open anything. Handler panics if source is nil.
 //
-// The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. For
-// any other source is not called: OPTIONS gets a 204, the rest a 405, and both a header Allow
-// that names the methods. A router can allow less. [Serve] leaves the method to its caller.
+// The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. source is not
+// called for other methods: OPTIONS is answered with a 204 and all others with a 405, both with a header
+// Allow that names the methods. A router can allow fewer methods. [Serve] leaves the method to its caller.
 //
-// Errors go to the [Logger], with the method and the path, except those that wrap
-// [ErrClientGone], [ErrTooMany] or [ErrDraining]. Those with a status below 500 are only
-// information, and those below 400 that were answered are not logged.
+// Errors are logged by the [Logger] with the method and the path, except those that wrap [ErrClientGone],
+// [ErrTooMany] or [ErrDraining]. Errors with a status below 500 are logged as information; those with a
+// status below 400 are not logged if they were answered.
 func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), opts ...Option) http.Handler {
 	if source == nil {
 		panic("httpadapter: Handler: source must not be nil")
@@ -88,8 +89,7 @@ func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), 
 	})
 }
 
-// checkMethod returns the answer to a request whose method is not for a stream, nil if it is. The
-// others may have a body, or say nothing about it.
+// checkMethod returns the answer to a request whose method is not one of a stream, and nil otherwise.
 func checkMethod(r *http.Request) error {
 	status := http.StatusMethodNotAllowed
 	switch r.Method {
@@ -101,7 +101,7 @@ func checkMethod(r *http.Request) error {
 	return &StatusError{Status: status, Header: http.Header{"Allow": {"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, QUERY"}}}
 }
 
-// serve is Serve and Handler. If refused is not nil, it is the answer.
+// serve does the work of Serve and Handler. If refused is not nil, serve answers with it.
 func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte], error), refused error) (Reason, error) {
 	defer s.report()
 	if refused != nil {
@@ -116,8 +116,8 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 		return s.answer(Failed, err)
 	}
 
-	// Nothing is recovered, so a panic keeps its stack; but a middleware may recover
-	// it and return as if all were well.
+	// A panic is not recovered here, so it keeps its stack. A middleware may recover it and return as
+	// if nothing had happened.
 	panicked := true
 	defer func() {
 		if panicked {
@@ -137,7 +137,7 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 	if err == nil {
 		return s.ended(reason, nil)
 	}
-	// Asked now, since breaking an HTTP/2 stream ends the request's context too.
+	// This comes before fail, since breaking an HTTP/2 stream ends the request's context too.
 	err = orGone(s.r, err)
 	if errors.Is(err, ErrClientGone) {
 		reason = ClientGone
@@ -152,7 +152,7 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 	return reason, err
 }
 
-// reasonOf tells an error that is answered from one that is a failure.
+// reasonOf tells whether err is an answer or a failure.
 func reasonOf(err error) Reason {
 	if statusOf(err).Status < 400 {
 		return Answered
@@ -160,12 +160,12 @@ func reasonOf(err error) Reason {
 	return Failed
 }
 
-// checkFlush looks for what http.ResponseController.Flush would call, since once
-// that has been tried the head has left.
+// checkFlush returns an error if http.ResponseController.Flush would return one. A call of Flush
+// would send the head.
 func checkFlush(w http.ResponseWriter) error {
 	for {
 		switch t := w.(type) {
-		case *answer:
+		case *answer.Writer:
 			w = t.ResponseWriter
 		case interface{ FlushError() error }, http.Flusher:
 			return nil

@@ -7,21 +7,22 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+
+	"github.com/halley-go/halley/httpadapter/internal/answer"
 )
 
-// StatusClientClosedRequest is the status of a request whose client left before it was
-// answered. The client cannot see it: it is for access logs and metrics. It comes from
-// nginx; net/http has no name for it.
+// StatusClientClosedRequest is the status of a request whose client has left before the answer. It is
+// for access logs and metrics, since no client receives it. nginx has introduced it; net/http has no
+// constant for it.
 const StatusClientClosedRequest = 499
 
-// A StatusError is an error that knows how to answer the request that it is about. The
-// answer need not be a failure: 204 tells a browser's EventSource not to come
-// again, and 303 with a Location sends a client elsewhere.
+// A StatusError is an error that tells how to answer the request. The answer need not be a failure: a
+// 204 tells a browser's EventSource not to connect again, and a 303 with a Location redirects a client.
 type StatusError struct {
-	Status int         // from 200 to 599, such as http.StatusBadRequest; any other value counts as 500
-	Text   string      // for the client, after the status; it may be empty
-	Header http.Header // set in the answer, such as Retry-After; it may be nil
-	Err    error       // the cause, for the log and for errors.Is; it may be nil
+	Status int         // such as http.StatusBadRequest; values outside 200 to 599 are treated as 500
+	Text   string      // for the client, after the name of the status; may be empty
+	Header http.Header // headers of the answer, such as Retry-After; may be nil
+	Err    error       // the cause, for the log and for errors.Is; may be nil
 }
 
 func (e *StatusError) Error() string {
@@ -45,32 +46,35 @@ func (e *StatusError) answer() string {
 	return text
 }
 
-// Error answers r with err, as http.Error does: with the status, the headers and the text of
-// the [StatusError] that err is or wraps, otherwise with a plain 500. The client never sees
-// another word of err. The body is plain text, whatever Content-Type a Header names; 204, 205
-// and 304 have none. The response must not have begun.
+// Error answers r with the status, the headers and the text of the [StatusError] that err is or wraps, or
+// with a plain 500. The client receives nothing else of err. The answer is plain text, as that of
+// http.Error; 204, 205 and 304 have no body. The response must not have begun.
 //
-// If the client has left, nobody gets the answer. Then it is [StatusClientClosedRequest] in
-// place of the plain 500, for those who count: if err wraps [ErrClientGone], or the context of
-// r was canceled.
+// If the client has left, nobody receives the answer, and the plain 500 becomes
+// [StatusClientClosedRequest] for logs and metrics. The client counts as gone if err wraps
+// [ErrClientGone] or the context of r was canceled.
 //
-// err goes to slog's default logger, with the method and the path: those of 500 and
-// above as errors, others as information. A StatusError below 400 is not logged, and neither is
-// an error that wraps [ErrClientGone], or context.Canceled after the client has left.
+// Error logs err to slog's default logger, with the method and the path. A status of 500 or above is
+// logged as an error, others as information. It does not log a StatusError below 400, an error that wraps
+// [ErrClientGone], and context.Canceled after the client has left.
+//
+// In a function of parse.Action whose response has begun, Error only logs err.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	e := statusOf(err)
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusRequestEntityTooLarge:
 		if r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close") // there is more of the body, which nobody wants
+			w.Header().Set("Connection", "close") // the rest of the body is not read
 		}
 	}
 	logFailure(r, e.Status, err)
+	if a, ok := w.(*answer.Writer); ok && a.Begun {
+		return
+	}
 	statusOf(orGone(r, err)).write(w)
 }
 
-// orGone returns err, wrapped with ErrClientGone if the context of r was canceled, which is how
-// net/http tells that the client has left.
+// orGone returns err, and wraps it with ErrClientGone if the client has left.
 func orGone(r *http.Request, err error) error {
 	if hasLeft(r) && !errors.Is(err, ErrClientGone) {
 		err = fmt.Errorf("%w: %w", ErrClientGone, err)
@@ -78,6 +82,7 @@ func orGone(r *http.Request, err error) error {
 	return err
 }
 
+// hasLeft reports whether net/http has noticed that the client has left.
 func hasLeft(r *http.Request) bool { return context.Cause(r.Context()) == context.Canceled }
 
 func (e *StatusError) write(w http.ResponseWriter) {
@@ -95,7 +100,7 @@ func (e *StatusError) write(w http.ResponseWriter) {
 }
 
 func statusOf(err error) *StatusError {
-	if e := (*StatusError)(nil); errors.As(err, &e) && e.Status >= 200 && e.Status <= 599 {
+	if e, ok := errors.AsType[*StatusError](err); ok && e.Status >= 200 && e.Status <= 599 {
 		return e
 	}
 	if errors.Is(err, ErrClientGone) {

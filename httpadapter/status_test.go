@@ -17,6 +17,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -35,9 +36,9 @@ func answering(fail func() error, ended func(httpadapter.Outcome)) map[string]ht
 		"Handler":             httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return of(), fail() }, onEnd),
 		"Handler of a stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing, nil }, onEnd),
 		"Serve":               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = httpadapter.Serve(w, r, failing, onEnd) }),
-		"Action":              httpadapter.Action(httpadapter.Bytes(1), func(http.ResponseWriter, *http.Request, []byte) error { return fail() }),
-		"parser": httpadapter.Action(
-			httpadapter.Using(func(*http.Request) (it iteratee.Iteratee[[]byte, []byte], _ error) { return it, fail() }),
+		"Action":              parse.Action(parse.Bytes(1), func(http.ResponseWriter, *http.Request, []byte) error { return fail() }),
+		"parser": parse.Action(
+			parse.Using(func(*http.Request) (it iteratee.Iteratee[[]byte, []byte], _ error) { return it, fail() }),
 			func(http.ResponseWriter, *http.Request, []byte) error { return nil }),
 	}
 }
@@ -201,7 +202,7 @@ func TestClientThatLeavesBeforeTheHead(t *testing.T) {
 		}
 		for name, h := range map[string]http.Handler{
 			"Handler": httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) { return of(), waits(r.Context()) }),
-			"Action": httpadapter.Action(httpadapter.Bytes(1), func(_ http.ResponseWriter, r *http.Request, _ []byte) error {
+			"Action": parse.Action(parse.Bytes(1), func(_ http.ResponseWriter, r *http.Request, _ []byte) error {
 				return waits(r.Context())
 			}),
 		} {
@@ -308,4 +309,44 @@ func TestOptionsTakesNoPlace(t *testing.T) {
 	close(release)
 	_, err := io.Copy(io.Discard, res.Body)
 	assert.NoError(t, err)
+}
+
+func TestStatusError(t *testing.T) {
+	assert.EqualError(t, &httpadapter.StatusError{Status: 404}, "404 Not Found")
+	assert.EqualError(t, &httpadapter.StatusError{Status: 400, Text: "no", Err: errBoom}, "400 Bad Request: no: "+errBoom.Error())
+	assert.ErrorIs(t, &httpadapter.StatusError{Status: 400, Err: errBoom}, errBoom)
+}
+
+// The client is told a status and a text that is meant for it; the log, the cause.
+func TestError(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		answer string
+		logged string
+	}{
+		"any error":     {errBoom, 500, "Internal Server Error\n", "ERROR"},
+		"a status":      {&httpadapter.StatusError{Status: 400, Err: errBoom}, 400, "Bad Request\n", "INFO"},
+		"and a text":    {&httpadapter.StatusError{Status: 422, Text: "n must be positive", Err: errBoom}, 422, "Unprocessable Entity: n must be positive\n", "INFO"},
+		"wrapped":       {errors.Join(errBoom, &httpadapter.StatusError{Status: 503}), 503, "Service Unavailable\n", "ERROR"},
+		"has gone away": {&httpadapter.StatusError{Status: 400, Err: httpadapter.ErrClientGone}, 400, "Bad Request\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logged := probe.Logs(t)
+			w := httptest.NewRecorder()
+			httpadapter.Error(w, httptest.NewRequest("PUT", "/order", nil), c.err)
+			assert.Equal(t, c.status, w.Code)
+			assert.Equal(t, c.answer, w.Body.String())
+			assert.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
+			if c.logged == "" {
+				assert.Empty(t, logged())
+				return
+			}
+			assert.Contains(t, logged(), "level="+c.logged)
+			assert.Contains(t, logged(), "method=PUT path=/order")
+			if c.err == errBoom {
+				assert.Contains(t, logged(), errBoom.Error())
+			}
+		})
+	}
 }

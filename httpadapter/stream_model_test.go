@@ -20,6 +20,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -131,7 +132,7 @@ func TestStreamIsItsModel(t *testing.T) {
 				opts = append(opts, httpadapter.Header("Content-Length", strconv.Itoa(total)))
 			case "compressed":
 				compressed = true
-				opts = append(opts, httpadapter.Compress())
+				opts = append(opts, compress.Option())
 			case "heartbeat":
 				beats = true
 				opts = append(opts, httpadapter.Heartbeat(time.Second, []byte("-")))

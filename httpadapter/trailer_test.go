@@ -11,6 +11,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -29,7 +30,7 @@ func TestTrailer(t *testing.T) {
 			t.Run(proto+"/"+name, func(t *testing.T) {
 				srv := start(t, proto, httpadapter.Handler(
 					func(*http.Request) (enumerator.Enumerator[[]byte], error) { return of(tt.chunks...), nil },
-					httpadapter.Trailer("x-whole", whole), httpadapter.Trailer("X-First", first), httpadapter.Compress(),
+					httpadapter.Trailer("x-whole", whole), httpadapter.Trailer("X-First", first), compress.Option(),
 				))
 				for range 2 { // the recipes are used again
 					res := getEncoded(t, srv, "gzip")

@@ -35,25 +35,25 @@ func pairs(n int) enumerator.Enumerator[int] {
 }
 
 // derived is e in a context that is made of that of the run.
-func derived(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
+func derived(source enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		ctx, cancel := context.WithTimeout(ctx, time.Hour)
 		defer cancel()
-		return e.Into(ctx, sink)
+		return source.Into(ctx, sink)
 	})
 }
 
-func recovering(t enumeratee.Enumeratee[int, int]) enumeratee.Enumeratee[int, int] {
-	return enumeratee.Recover(t, func(_ context.Context, err error, _ iteratee.Input[int]) error { return err })
+func recovering(adapter enumeratee.Enumeratee[int, int]) enumeratee.Enumeratee[int, int] {
+	return enumeratee.Recover(adapter, func(_ context.Context, err error, _ iteratee.Input[int]) error { return err })
 }
 
 func TestCork(t *testing.T) {
 	add := func(e int) int { return e + 10 }
 	corked := func(note func(string)) iteratee.Iteratee[int, struct{}] { return probe.Corks[int](note) }
 	for name, tt := range map[string]struct {
-		e    enumerator.Enumerator[int]
-		it   func(note func(string)) iteratee.Iteratee[int, struct{}]
-		want []string
+		source   enumerator.Enumerator[int]
+		consumer func(note func(string)) iteratee.Iteratee[int, struct{}]
+		want     []string
 	}{
 		"source":         {pairs(3), corked, []string{"cork", "1", "2", "uncork", "3"}},
 		"none that asks": {enumerator.Of(1, 2), corked, []string{"1", "2"}},
@@ -83,7 +83,7 @@ func TestCork(t *testing.T) {
 			[]string{"1", "2"}},
 		"side by side": {enumerator.Interleave(pairs(3), enumerator.Empty[int]()), corked, []string{"cork", "1", "2", "uncork", "3"}},
 		"side by side, one after the other": {
-			enumerator.FlatMapConcurrent(1, enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return pairs(2) }),
+			enumerator.FlatMapConcurrent(enumerator.Of(1, 2), 1, func(int) enumerator.Enumerator[int] { return pairs(2) }),
 			corked, []string{"cork", "1", "2", "uncork", "cork", "1", "2", "uncork"}},
 		"side by side, within another": {
 			enumerator.Interleave(enumerator.Interleave(pairs(3)), enumerator.Empty[int]()),
@@ -164,7 +164,7 @@ func TestCork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
 				var got []string
-				_, err := enumerator.Run(t.Context(), tt.e, tt.it(func(s string) { got = append(got, s) }))
+				_, err := enumerator.Run(t.Context(), tt.source, tt.consumer(func(s string) { got = append(got, s) }))
 				require.NoError(t, err)
 				assert.Equal(t, tt.want, got)
 			}

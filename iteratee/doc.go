@@ -1,17 +1,16 @@
-// Package iteratee holds the consumers of streams, and what consumers, adapters
-// and sources say to one another.
+// Package iteratee holds the consumers of streams, and the types with which consumers, adapters and
+// sources talk to one another.
 //
-// An [Iteratee] consumes elements of one type, one at a time, and ends with a
-// result. It is a recipe; [Iteratee.Start] makes a running one, whose [Sink] is
-// handed the elements and answers a [Step] to each: more, done, or failed. A Sink
-// that is done may leave over some of what it was handed, its rest, which goes to
-// the next consumer ([FlatMap]).
+// An [Iteratee] consumes elements of one type, one at a time, and ends with a result. It is a recipe;
+// [Iteratee.Start] makes a [Running] consumer. A Running is a [Sink]: it is handed the elements, and
+// answers a [Step] to each: more, done, or failed.
 //
-// There are three ways to make one: the ready ones ([Fold], [Collect], [Head] and
-// so on) and their combinations; the pure form ([Cont], [Done], [Error]), which
-// is closest to the theory and to Play; and [New], on which all others stand.
+// There are three ways to make an Iteratee. The ready ones ([Fold], [Collect], [Head] and so on) can be
+// combined. The pure form ([Cont], [Done], [Error]) is closest to the theory and to Play. [New] makes one
+// from a function; all others are made of it.
 //
-// Words used throughout the toolkit: EOF says that no more elements will come, and
-// only whoever runs a stream sends it. The rest, or what is left over, is what a
-// consumer was handed and did not consume.
+// Two words have a fixed meaning throughout the toolkit. EOF says that no more elements will come; only
+// the function that runs a stream sends it. The leftovers of a consumer are the elements that it was
+// handed and did not consume. They go to the next consumer, as in [FlatMap]. An adapter is the consumer of
+// its source, so it has leftovers too: its documentation says which elements are left over.
 package iteratee

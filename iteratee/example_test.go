@@ -176,9 +176,9 @@ func ExampleTakeUpTo() {
 }
 
 func ExampleEOFOrElse() {
-	it := iteratee.EOFOrElse[int]("there is more", "the end")
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1), it))
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), it))
+	consumer := iteratee.EOFOrElse[int]("there is more", "the end")
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1), consumer))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), consumer))
 	// Output:
 	// there is more <nil>
 	// the end <nil>
@@ -186,11 +186,11 @@ func ExampleEOFOrElse() {
 
 func ExampleIsEmpty() {
 	// It consumes nothing: what follows gets all elements.
-	it := iteratee.FlatMap(iteratee.IsEmpty[int](), func(empty bool) iteratee.Iteratee[int, string] {
+	consumer := iteratee.FlatMap(iteratee.IsEmpty[int](), func(empty bool) iteratee.Iteratee[int, string] {
 		return iteratee.Map(iteratee.Collect[int](), func(es []int) string { return fmt.Sprint(empty, es) })
 	})
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), it))
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), it))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), consumer))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Empty[int](), consumer))
 	// Output:
 	// false [1 2] <nil>
 	// true [] <nil>
@@ -235,10 +235,10 @@ func ExampleRecover() {
 
 func ExampleRecoverWith() {
 	failing := iteratee.ForEach(func(context.Context, int) error { return errors.New("no") })
-	it := iteratee.RecoverWith(iteratee.Map(failing, func(struct{}) []int { return nil }), func(error) iteratee.Iteratee[int, []int] {
+	consumer := iteratee.RecoverWith(iteratee.Map(failing, func(struct{}) []int { return nil }), func(error) iteratee.Iteratee[int, []int] {
 		return iteratee.Collect[int]() // from the next element on
 	})
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), it))
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), consumer))
 	// Output: [2 3] <nil>
 }
 
@@ -251,8 +251,8 @@ func ExampleJoin() {
 func ExampleJoinConcat() {
 	// The inner one leaves 9 over, the outer one 8.
 	outer := iteratee.Done(iteratee.Done(5, iteratee.El(9)), iteratee.El(8))
-	it := iteratee.FlatMap(iteratee.JoinConcat(outer), func(int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
-	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), it))
+	consumer := iteratee.FlatMap(iteratee.JoinConcat(outer), func(int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), consumer))
 	// Output: [9 8 1 2] <nil>
 }
 
@@ -301,9 +301,9 @@ func ExampleFeed() {
 
 func ExampleResume() {
 	// Ten times the result of an iteratee that is done without any input, else the iteratee itself.
-	tenfold := func(it iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
+	tenfold := func(consumer iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, int], error) {
-			r, step := it.Start(ctx)
+			r, step := consumer.Start(ctx)
 			if step != iteratee.StepDone {
 				return iteratee.Resume(r, step), nil
 			}
@@ -350,12 +350,12 @@ func ExampleNewRun() {
 }
 
 func ExampleAtEnd() {
-	it := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, *int], error) {
+	consumer := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, *int], error) {
 		fmt.Println("open")
 		iteratee.AtEnd(ctx, func() { fmt.Println("close") })
 		return iteratee.Head[int](), nil
 	})
-	first, err := enumerator.Run(context.Background(), enumerator.Of(1, 2), it)
+	first, err := enumerator.Run(context.Background(), enumerator.Of(1, 2), consumer)
 	fmt.Println(*first, err)
 	// Output:
 	// open

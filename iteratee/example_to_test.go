@@ -2,7 +2,9 @@ package iteratee_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/halley-go/halley/enumerator"
@@ -35,4 +37,14 @@ func ExampleToWriter() {
 	// one
 	// two
 	// 8 <nil>
+}
+
+// A decoder that asks for its input reads what a source pushes.
+func ExampleRead() {
+	rows := iteratee.Read(func(_ context.Context, r io.Reader) ([][]string, error) {
+		return csv.NewReader(r).ReadAll()
+	})
+	chunks := enumerator.Of([]byte("comet,year\nHal"), []byte("ley,1986\n"))
+	fmt.Println(enumerator.Run(context.Background(), chunks, rows))
+	// Output: [[comet year] [Halley 1986]] <nil>
 }

@@ -10,8 +10,8 @@ import (
 // Advance starts consumer, lets drive feed it, and returns an Iteratee that goes on from there. It does
 // not send EOF. drive returns the last answer of the sink, or its own failure.
 //
-// The iteratee returned can be used once: it is that run, not a recipe, and it keeps the context with
-// which it was started. What it holds open is closed at the end of the run of which it becomes a part.
+// The returned Iteratee can be used once: it is that run, not a recipe, and it keeps the context ctx. It
+// becomes a part of the run that uses it. At the end of that run, everything that it holds open is closed.
 func Advance[E, A any](ctx context.Context, consumer Iteratee[E, A], drive func(context.Context, Sink[E]) Step) Iteratee[E, A] {
 	run := scope.New(ctx)
 	ok := false
@@ -42,16 +42,16 @@ func Advance[E, A any](ctx context.Context, consumer Iteratee[E, A], drive func(
 	})
 }
 
-// Feed hands in to consumer, and returns an Iteratee that goes on from there. The elements that in holds
-// come first, then EOF if in ends the stream. If in is Empty, Feed only starts a run. If consumer is done,
-// in is lost, as in Play.
+// Feed hands input to consumer, and returns an Iteratee that goes on from there. It hands over the elements
+// of input first, then EOF if input ends the stream. If input is Empty, Feed only starts a run. If consumer
+// is done, the rest of input is lost, as in Play.
 //
-// The iteratee returned can be used once: see [Advance].
+// The returned Iteratee can be used once: see [Advance].
 //
 // Play calls it Iteratee.feed.
-func Feed[E, A any](ctx context.Context, consumer Iteratee[E, A], in Input[E]) Iteratee[E, A] {
+func Feed[E, A any](ctx context.Context, consumer Iteratee[E, A], input Input[E]) Iteratee[E, A] {
 	return Advance(ctx, consumer, func(ctx context.Context, sink Sink[E]) (step Step) {
-		for _, e := range in.Els() {
+		for _, e := range input.Els() {
 			if step = sink.Next(e); step.IsCont() {
 				step = Cancelled(ctx)
 			}
@@ -59,7 +59,7 @@ func Feed[E, A any](ctx context.Context, consumer Iteratee[E, A], in Input[E]) I
 				return step
 			}
 		}
-		if step.IsCont() && in.IsEOF() {
+		if step.IsCont() && input.IsEOF() {
 			step = sink.EOF()
 		}
 		return step

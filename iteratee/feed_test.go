@@ -16,11 +16,11 @@ func TestFeedOfEachState(t *testing.T) {
 	el, empty, eof := iteratee.El[int], iteratee.Empty[int](), iteratee.EOF[int]()
 	collect := iteratee.Map(iteratee.Collect[int](), func(es []int) int { return len(es) })
 	for name, c := range map[string]struct {
-		it   ints
-		fed  iteratee.Input[int]
-		in   []int
-		want int
-		rest []int
+		consumer ints
+		fed      iteratee.Input[int]
+		in       []int
+		want     int
+		rest     []int
 	}{
 		"wants more":            {iteratee.Fold(0, add), el(1).Then(el(2)), []int{3}, 6, nil},
 		"nothing":               {iteratee.Fold(0, add), empty, []int{3}, 3, nil},
@@ -33,7 +33,7 @@ func TestFeedOfEachState(t *testing.T) {
 		"element before an EOF": {head(), el(7).Then(eof), []int{1}, 7, []int{1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(iteratee.Feed(t.Context(), c.it, c.fed)), c.in...))
+			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(iteratee.Feed(t.Context(), c.consumer, c.fed)), c.in...))
 		})
 	}
 }
@@ -42,17 +42,17 @@ func TestFeedOfEachState(t *testing.T) {
 func TestFeedOfEOF(t *testing.T) {
 	collect := partOf(iteratee.Collect[int]())
 	saysSo := partOf(iteratee.IsEmpty[int]())
-	then := func(it part) func(any) part { return func(any) part { return it } }
-	inRounds := func(it part) part {
+	then := func(consumer part) func(any) part { return func(any) part { return consumer } }
+	inRounds := func(consumer part) part {
 		return iteratee.New(func(ctx context.Context) (iteratee.Running[int, any], iteratee.Step) {
-			rounds := iteratee.Rounds(ctx, it, iteratee.StepDone, func(any) iteratee.Step { return iteratee.StepCont })
+			rounds := iteratee.Rounds(ctx, consumer, iteratee.StepDone, func(any) iteratee.Step { return iteratee.StepCont })
 			return iteratee.WithResult(rounds, func() (any, error) { return nil, nil }), iteratee.StepCont
 		})
 	}
-	opaque := func(it part) part { return iteratee.New(it.Start) }
+	opaque := func(consumer part) part { return iteratee.New(consumer.Start) }
 	for name, c := range map[string]struct {
-		it   part
-		want []int // what the next one gets of 1, 2
+		consumer part
+		want     []int // what the next one gets of 1, 2
 	}{
 		"Collect":                             {collect, []int{1, 2}},
 		"Map":                                 {iteratee.Map(collect, func(a any) any { return a }), []int{1, 2}},
@@ -86,7 +86,7 @@ func TestFeedOfEOF(t *testing.T) {
 				if _, isEl := in.El(); isEl && c.want == nil {
 					continue // it was not told of EOF, or took 7 for the first
 				}
-				next := iteratee.FlatMap(iteratee.Feed(t.Context(), c.it, in), func(any) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
+				next := iteratee.FlatMap(iteratee.Feed(t.Context(), c.consumer, in), func(any) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
 				assert.Equal(t, c.want, run(t, next, 1, 2), "fed %v", in)
 			}
 		})
@@ -105,8 +105,8 @@ func failsAtEOF() part {
 }
 
 func TestFeedOfAFailure(t *testing.T) {
-	for name, it := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
-		fed := iteratee.Feed(t.Context(), it, iteratee.El(1))
+	for name, consumer := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
+		fed := iteratee.Feed(t.Context(), consumer, iteratee.El(1))
 		r, step := fed.Start(t.Context())
 		assert.ErrorIs(t, step.Err(), errBoom, name)
 		assert.Equal(t, []int{1}, r.Rest().Els(), name)
@@ -140,19 +140,19 @@ func TestAdvanceDoesNotDriveWhatHasEnded(t *testing.T) {
 }
 
 func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
-	holding := func(it ints, calls *int) ints {
+	holding := func(consumer ints, calls *int) ints {
 		return iteratee.Defer(func(ctx context.Context) (ints, error) {
 			iteratee.AtEnd(ctx, func() { *calls++ })
-			return it, nil
+			return consumer, nil
 		})
 	}
 	t.Run("when the run is over", func(t *testing.T) {
 		calls := 0
-		it := iteratee.Feed(t.Context(), holding(iteratee.Fold(0, add), &calls), iteratee.El(1))
-		it = iteratee.Feed(t.Context(), it, iteratee.El(2))
+		consumer := iteratee.Feed(t.Context(), holding(iteratee.Fold(0, add), &calls), iteratee.El(1))
+		consumer = iteratee.Feed(t.Context(), consumer, iteratee.El(2))
 		assert.Zero(t, calls)
 		seen := -1
-		assert.Equal(t, 6, run(t, iteratee.Map(it, func(a int) int { seen = calls; return a }), 3))
+		assert.Equal(t, 6, run(t, iteratee.Map(consumer, func(a int) int { seen = calls; return a }), 3))
 		assert.Zero(t, seen, "not before it is")
 		assert.Equal(t, 1, calls)
 	})
@@ -175,23 +175,23 @@ func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
 	})
 	t.Run("when the run fails", func(t *testing.T) {
 		calls := 0
-		it := iteratee.Feed(t.Context(), holding(failAt(2, new([]int)), &calls), iteratee.El(1))
+		consumer := iteratee.Feed(t.Context(), holding(failAt(2, new([]int)), &calls), iteratee.El(1))
 		assert.Zero(t, calls)
-		assert.ErrorIs(t, failure(t, it, 2), errBoom)
+		assert.ErrorIs(t, failure(t, consumer, 2), errBoom)
 		assert.Equal(t, 1, calls)
 	})
 }
 
 func TestAdvanceKeepsTheContextOfItsStart(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	it := iteratee.Feed(ctx, iteratee.ForEach(func(context.Context, int) error { return nil }), iteratee.El(1))
+	consumer := iteratee.Feed(ctx, iteratee.ForEach(func(context.Context, int) error { return nil }), iteratee.El(1))
 	cancel(errBoom)
-	assert.ErrorIs(t, failure(t, it, 2), errBoom)
+	assert.ErrorIs(t, failure(t, consumer, 2), errBoom)
 }
 
 func TestResume(t *testing.T) {
-	start := func(it ints, es ...int) ints {
-		r, step := it.Start(t.Context())
+	start := func(consumer ints, es ...int) ints {
+		r, step := consumer.Start(t.Context())
 		for _, e := range es {
 			require.True(t, step.IsCont())
 			step = r.Next(e)
@@ -205,9 +205,9 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, pair[int, []int]{1, []int{9, 2}}, run(t, withRest(start(iteratee.Done(1, iteratee.El(9)))), 2), "done from the start")
 	assert.ErrorIs(t, failure(t, start(failsAtOnce(), 1), 2), errBoom, "failed")
 
-	for _, it := range []ints{start(head(), 1), start(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }), 1)} {
+	for _, consumer := range []ints{start(head(), 1), start(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }), 1)} {
 		source := &probe.Source{N: -1}
-		_, err := enumerator.Run(t.Context(), source.Enumerator(), it)
+		_, err := enumerator.Run(t.Context(), source.Enumerator(), consumer)
 		require.NoError(t, err)
 		assert.Zero(t, source.Starts.Load(), "what is done does not start the source")
 	}
@@ -215,9 +215,9 @@ func TestResume(t *testing.T) {
 
 func TestResumeInPlaceOfFolding(t *testing.T) {
 	// Play's flatFold: what to go on with depends on the state as it is now.
-	tenfold := func(it ints) ints {
+	tenfold := func(consumer ints) ints {
 		return iteratee.Defer(func(ctx context.Context) (ints, error) {
-			r, step := it.Start(ctx)
+			r, step := consumer.Start(ctx)
 			if step.IsCont() || step.Err() != nil {
 				return iteratee.Resume(r, step), nil
 			}
@@ -241,30 +241,30 @@ func TestRounds(t *testing.T) {
 	}
 	stop := new(iteratee.Stop).Step()
 	for name, c := range map[string]struct {
-		it   iteratee.Iteratee[int, []int]
-		in   []int
-		emit func(i int) iteratee.Step // for the i-th result
-		want result
-		eof  result // after EOF too
+		consumer iteratee.Iteratee[int, []int]
+		in       []int
+		emit     func(i int) iteratee.Step // for the i-th result
+		want     result
+		eof      result // after EOF too
 	}{
-		"even":    {it: two, in: []int{1, 2, 3, 4}, want: result{[][]int{{1, 2}, {3, 4}}, nil, 4, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3, 4}}, nil, 4, done}},
-		"odd":     {it: two, in: []int{1, 2, 3}, want: result{[][]int{{1, 2}}, nil, 3, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3}}, nil, 3, done}},
-		"nothing": {it: two, want: result{nil, nil, 0, iteratee.StepCont}, eof: result{nil, nil, 0, done}},
-		"stopped": {it: two, in: []int{1, 2, 3, 4}, emit: func(int) iteratee.Step { return stop }, want: result{[][]int{{1, 2}}, nil, 2, stop}, eof: result{[][]int{{1, 2}}, nil, 2, stop}},
-		"stopped by the last": {it: two, in: []int{1, 2, 3}, emit: func(i int) iteratee.Step {
+		"even":    {consumer: two, in: []int{1, 2, 3, 4}, want: result{[][]int{{1, 2}, {3, 4}}, nil, 4, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3, 4}}, nil, 4, done}},
+		"odd":     {consumer: two, in: []int{1, 2, 3}, want: result{[][]int{{1, 2}}, nil, 3, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3}}, nil, 3, done}},
+		"nothing": {consumer: two, want: result{nil, nil, 0, iteratee.StepCont}, eof: result{nil, nil, 0, done}},
+		"stopped": {consumer: two, in: []int{1, 2, 3, 4}, emit: func(int) iteratee.Step { return stop }, want: result{[][]int{{1, 2}}, nil, 2, stop}, eof: result{[][]int{{1, 2}}, nil, 2, stop}},
+		"stopped by the last": {consumer: two, in: []int{1, 2, 3}, emit: func(i int) iteratee.Step {
 			if i == 2 {
 				return stop
 			}
 			return iteratee.StepCont
 		}, want: result{[][]int{{1, 2}}, nil, 3, iteratee.StepCont}, eof: result{[][]int{{1, 2}, {3}}, nil, 3, stop}},
-		"stopped with a rest": {it: iteratee.FlatMap(two, func(es []int) iteratee.Iteratee[int, []int] {
+		"stopped with a rest": {consumer: iteratee.FlatMap(two, func(es []int) iteratee.Iteratee[int, []int] {
 			return iteratee.Map(iteratee.IsEmpty[int](), func(bool) []int { return es })
 		}), in: []int{1, 2, 3, 4}, emit: func(int) iteratee.Step { return stop }, want: result{[][]int{{1, 2}}, []int{3}, 3, stop}, eof: result{[][]int{{1, 2}}, []int{3}, 3, stop}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, batch := range []bool{true, false} {
 				var got result
-				sink := iteratee.Rounds(t.Context(), c.it, done, func(es []int) iteratee.Step {
+				sink := iteratee.Rounds(t.Context(), c.consumer, done, func(es []int) iteratee.Step {
 					got.emitted = append(got.emitted, es)
 					if c.emit == nil {
 						return iteratee.StepCont
@@ -311,20 +311,20 @@ func TestRoundsFail(t *testing.T) {
 func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
 	left := func() iteratee.Iteratee[int, int] { return iteratee.Done(0, iteratee.Els(1, 2, 3, 4, 5)) }
 	for name, start := range map[string]func(context.Context, iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step){
-		"FlatMap": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
-			return iteratee.FlatMap(left(), func(int) iteratee.Iteratee[int, int] { return it }).Start(ctx)
+		"FlatMap": func(ctx context.Context, consumer iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
+			return iteratee.FlatMap(left(), func(int) iteratee.Iteratee[int, int] { return consumer }).Start(ctx)
 		},
-		"Feed": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
-			return iteratee.Feed(ctx, it, iteratee.Els(1, 2, 3, 4, 5)).Start(ctx)
+		"Feed": func(ctx context.Context, consumer iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
+			return iteratee.Feed(ctx, consumer, iteratee.Els(1, 2, 3, 4, 5)).Start(ctx)
 		},
-		"Rounds": func(ctx context.Context, it iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
+		"Rounds": func(ctx context.Context, consumer iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {
 			first := true
 			round := iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, int], error) {
 				if first {
 					first = false
 					return iteratee.FlatMap(iteratee.TakeUpTo[int](6), func([]int) iteratee.Iteratee[int, int] { return left() }), nil
 				}
-				return it, nil
+				return consumer, nil
 			})
 			rounds := iteratee.Rounds(ctx, round, iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepCont })
 			var step iteratee.Step

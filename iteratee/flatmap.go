@@ -10,12 +10,14 @@ import (
 )
 
 // FlatMap returns an Iteratee that runs first, then the Iteratee that f returns for the result of first. It
-// ends with the result of the second one. f is not called if first fails.
+// ends with the result of the second one. f is not called if first fails. EOF is offered to each of the two
+// that still wants input.
 //
-// The second one is offered first what the first one left over, then the elements that come. No element is
-// lost or offered twice. What both leave over is left over, the second one's first. EOF is offered to each
-// of them that wants it. A chain of any length, nested to either side, takes constant stack, and constant
-// memory where it is nested to the right.
+// The second one is offered the leftovers of the first before new elements. No element is lost or offered
+// twice. The leftovers of the second, followed by those that it was not offered, are left over.
+//
+// A chain of any length, nested to either side, takes constant stack. A chain that is nested to the right
+// takes constant memory.
 //
 // Play calls it Iteratee.flatMap, and can lose a leftover.
 func FlatMap[E, A, B any](first Iteratee[E, A], f func(A) Iteratee[E, B]) Iteratee[E, B] {
@@ -28,10 +30,10 @@ func FlatMap[E, A, B any](first Iteratee[E, A], f func(A) Iteratee[E, B]) Iterat
 	}}
 }
 
-// RecoverWith returns an Iteratee that runs consumer and, if that fails, goes on as f of the error. The
-// replacement is offered first what consumer left over: the element on which it failed only if it left that
-// over, as [Error] does. RecoverWith does not replace a replacement that fails. The end of the context is not
-// recovered from.
+// RecoverWith returns an Iteratee that runs consumer and, if consumer fails, goes on as the Iteratee that f
+// returns for the error. If that replacement fails too, the run fails. RecoverWith does not recover from the
+// end of the context. The replacement is offered the leftovers of consumer before new elements. The element
+// on which consumer failed is one of them only if consumer leaves it over, as [Error] does.
 //
 // Play calls it Iteratee.recoverWith.
 func RecoverWith[E, A any](consumer Iteratee[E, A], f func(error) Iteratee[E, A]) Iteratee[E, A] {
@@ -41,9 +43,10 @@ func RecoverWith[E, A any](consumer Iteratee[E, A], f func(error) Iteratee[E, A]
 	}}
 }
 
-// Recover returns an Iteratee that runs consumer and, if that fails, ends at once with f of the error. To
-// let an error pass, f returns it. What consumer left over is left over: the element on which it failed only
-// if it left that over, as [Error] does. The end of the context is not recovered from.
+// Recover returns an Iteratee that runs consumer and, if consumer fails, ends at once with the result that f
+// returns for the error. To let an error pass, f returns it. Recover does not recover from the end of the
+// context. The leftovers of consumer are left over. The element on which consumer failed is one of them only
+// if consumer leaves it over, as [Error] does.
 //
 // Play calls it Iteratee.recover.
 func Recover[E, A any](consumer Iteratee[E, A], f func(error) (A, error)) Iteratee[E, A] {
@@ -55,20 +58,20 @@ func Recover[E, A any](consumer Iteratee[E, A], f func(error) (A, error)) Iterat
 	})
 }
 
-// node is an Iteratee without its result type, so that parts with different
-// results fit one stack. One of leaf, make, cont and first is set.
+// node is an Iteratee without the type of its result, so that parts with different results fit on one
+// stack. One of leaf, make, cont and first is set.
 type node[E any] struct {
 	leaf  func(context.Context) leaf[E]
 	make  func(context.Context) *node[E]
 	cont  func(Input[E]) *node[E]
 	first *node[E]
 
-	// With first: what follows its result, or its failure. One is set.
+	// One of these is set if first is: the part that follows its result, or its failure.
 	then   func(any) *node[E]
 	rescue func(error) *node[E]
 }
 
-// leaf is a run without the type of its result, and its first answer.
+// leaf is a run without the type of its result. step is its first answer.
 type leaf[E any] struct {
 	Sink[E]
 	step   Step
@@ -85,17 +88,16 @@ func (i Iteratee[E, A]) erase() *node[E] {
 	}}
 }
 
-// sequence runs a node: one part at a time, with the parts that wait on a stack.
-// That is what keeps chains flat: a part that turns out to be a chain itself is
-// unrolled onto the same stack, not started inside its own Sink.
+// sequence runs a node. One part runs at a time, and those that follow it wait on a stack. A part that is a
+// chain itself is unrolled onto the same stack, so that a long chain does not nest one Sink in another.
 type sequence[E any] struct {
 	run     context.Context
 	ctx     *scope.Part // of the current part, and of those that follow until one fails
-	then    []*node[E]  // those whose first part is running, innermost last
+	then    []*node[E]  // nodes whose first part is running, innermost last
 	current leaf[E]
-	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits
-	pending Input[E]                // to be offered before anything new
-	ended   bool                    // the stream has; that is not a leftover, and each part is told of it
+	cont    func(Input[E]) *node[E] // set instead of current: a pure part that waits for input
+	pending Input[E]                // leftovers, which are offered before new elements
+	ended   bool                    // the stream has ended; the end is not a leftover, and each part is told of it
 	value   any
 	end     Step // StepCont until the last part is done
 }
@@ -158,7 +160,7 @@ func (s *sequence[E]) Rest() Input[E] {
 	return s.pending
 }
 
-// enter makes n the current part and returns its first answer.
+// enter makes the first part of n the current part, and returns its first answer.
 func (s *sequence[E]) enter(n *node[E]) Step {
 	for n.first != nil || n.make != nil {
 		if n.make != nil {
@@ -193,8 +195,8 @@ func (s *sequence[E]) offer(in Input[E]) (step Step) {
 	return step
 }
 
-// settle goes on from an answer of the current part until a part wants new input
-// or the last one is done.
+// settle goes on after the current part has answered step, until a part wants new input or the last part is
+// done.
 func (s *sequence[E]) settle(step Step) Step {
 	for {
 		if step.IsCont() {
@@ -224,8 +226,8 @@ func (s *sequence[E]) settle(step Step) Step {
 	}
 }
 
-// follow returns the part that follows the result or the failure of the current one,
-// or nil if that is the last.
+// follow returns the part that follows the current one, which has ended with v or err. It returns nil if the
+// current one is the last.
 func (s *sequence[E]) follow(v any, err error) *node[E] {
 	for len(s.then) > 0 {
 		last := len(s.then) - 1
@@ -236,7 +238,7 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 		case err == nil && n.then != nil:
 			return n.then(v)
 		case err != nil && n.rescue != nil && !s.cancelled(err):
-			if s.ctx.Err() != nil { // ended by Fail
+			if s.ctx.Err() != nil { // Fail has ended it
 				s.ctx = scope.PartOf(s.run)
 			}
 			return n.rescue(err)
@@ -245,13 +247,13 @@ func (s *sequence[E]) follow(v any, err error) *node[E] {
 	return nil
 }
 
-// cancelled reports whether err says that the context has ended: that is not recovered from.
+// cancelled reports whether err says that the context has ended. No part recovers from that.
 func (s *sequence[E]) cancelled(err error) bool {
 	return s.run.Err() != nil && errors.Is(stop.Caused(s.run, err), context.Cause(s.run))
 }
 
-// take removes the first pending input, which is the end if there is no element. A part that
-// leaves the end over leaves it over to all that follow.
+// take removes the first pending element and returns it, or EOF if there is none. EOF stays pending: if a
+// part has left it over, all later parts are told of it.
 func (s *sequence[E]) take() Input[E] {
 	e, ok := s.pending.El()
 	if !ok {

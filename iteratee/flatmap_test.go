@@ -37,9 +37,9 @@ func TestFlatMapRests(t *testing.T) {
 		{"first leaves an element and EOF", iteratee.Done(1, el(5).Then(eof)), head(), []int{7}, 5, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			it := iteratee.FlatMap(c.first, func(int) ints { return c.second })
-			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(it), c.in...))
-			assert.Equal(t, c.want, run(t, it, c.in...), "without a third")
+			consumer := iteratee.FlatMap(c.first, func(int) ints { return c.second })
+			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(consumer), c.in...))
+			assert.Equal(t, c.want, run(t, consumer, c.in...), "without a third")
 		})
 	}
 }
@@ -55,8 +55,8 @@ func head() ints {
 }
 
 func TestFlatMapDoesNotCallFAfterAFailure(t *testing.T) {
-	it := iteratee.FlatMap(iteratee.Error[int, int](errBoom, iteratee.El(1)), func(int) ints { t.Error("called"); return head() })
-	_, err := enumerator.Run(t.Context(), enumerator.Of(1), it)
+	consumer := iteratee.FlatMap(iteratee.Error[int, int](errBoom, iteratee.El(1)), func(int) ints { t.Error("called"); return head() })
+	_, err := enumerator.Run(t.Context(), enumerator.Of(1), consumer)
 	assert.ErrorIs(t, err, errBoom)
 }
 

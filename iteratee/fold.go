@@ -6,9 +6,10 @@ import (
 	"github.com/halley-go/halley/internal/fast"
 )
 
-// Fold returns an Iteratee that starts with zero, replaces it with f of it and each element, and ends at
-// EOF with the last value: zero if there was no element. Every run starts with the same zero, so zero must
-// not be something that f changes in place, such as a map; [Defer] can make one per run.
+// Fold returns an Iteratee that keeps a value, which is zero at first. f replaces the value for each
+// element. Fold ends at EOF with the last value, which is zero if there was no element. Every run starts
+// with the same zero, so f must not change zero in place, as it would a map. [Defer] can make a zero for
+// each run.
 //
 // Play calls it Iteratee.fold.
 func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
@@ -57,8 +58,8 @@ func FoldM[E, A any](zero A, f func(context.Context, A, E) (A, error)) Iteratee[
 	})
 }
 
-// FoldUntil is [FoldM] with a function that can also end the run: if stop is true, the run is done at
-// once, and the element counts as consumed.
+// FoldUntil is [FoldM] with a function that can also end the run. If f returns true for stop, the run is
+// done at once, and the element counts as consumed.
 //
 // Play calls it Iteratee.fold2.
 func FoldUntil[E, A any](zero A, f func(context.Context, A, E) (a A, stop bool, err error)) Iteratee[E, A] {
@@ -129,8 +130,8 @@ func (f *forEach[E]) EOF() Step                     { return StepDone }
 func (f *forEach[E]) Rest() Input[E]                { return Empty[E]() }
 func (f *forEach[E]) Result() (s struct{}, _ error) { return s, nil }
 
-// Collect returns an Iteratee that ends with all elements up to EOF, nil if there were none. It keeps them
-// all in memory; enumeratee.Take bounds a stream that can be long.
+// Collect returns an Iteratee that ends with a slice of all elements up to EOF. The slice is nil if there
+// were none. Collect keeps all elements in memory; enumeratee.Take bounds a stream that can be long.
 //
 // Play calls it Iteratee.getChunks.
 func Collect[E any]() Iteratee[E, []E] {

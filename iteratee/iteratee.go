@@ -7,35 +7,34 @@ import (
 	"github.com/halley-go/halley/internal/fast"
 )
 
-// ErrDivergent is the error of an iteratee that wants more input after the end of
-// the stream. It marks a mistake in that iteratee, not bad data.
+// ErrDivergent is the error of an Iteratee that wants more input after EOF. It marks a mistake in that
+// Iteratee, not bad data.
 var ErrDivergent = errors.New("iteratee: consumer wants input after EOF")
 
 // An Iteratee consumes a stream of E and ends with an A or an error.
 //
-// It is a recipe: every run starts afresh, so one value may be used many times
-// and by several goroutines at once. It owns nothing that must be closed. The
-// zero Iteratee is not usable; start from one of the constructors.
+// It is a recipe: every run starts afresh, so one value may be used many times and by several goroutines at
+// once. It owns nothing that must be closed. The zero Iteratee cannot be run.
 //
 // Play calls it Iteratee too.
 type Iteratee[E, A any] struct {
 	start func(context.Context) (Running[E, A], Step)
-	node  *node[E] // set instead of start: made of parts that follow one another
+	node  *node[E] // set instead of start if parts follow one another
 }
 
 // A Running is one run of an [Iteratee].
 type Running[E, A any] interface {
 	Sink[E]
 
-	// Result returns the result, once the run has answered done. It may still fail. A caller
-	// that wants both calls Result before Rest.
+	// Result returns the result once the run has answered done. It may still fail. A caller that calls
+	// Result and Rest calls Result first.
 	Result() (A, error)
 }
 
-// New makes an Iteratee of the function that starts it. The function is called once per run and must make
-// everything that the run changes. It returns the run and its first answer: StepCont, or the end if it is
-// done, or has failed, before it was handed anything. ctx is the context of the run: it ends when the run
-// is cancelled.
+// New makes an Iteratee of the function that starts it. start is called once for each run and must make
+// everything that the run changes. It returns the run and its first answer, which is StepCont unless the run
+// is done, or has failed, before its first element. ctx is the context of the run; it ends when the run is
+// cancelled.
 func New[E, A any](start func(ctx context.Context) (Running[E, A], Step)) Iteratee[E, A] {
 	return Iteratee[E, A]{start: start}
 }
@@ -51,8 +50,8 @@ func (i Iteratee[E, A]) Start(ctx context.Context) (Running[E, A], Step) {
 	panic("iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor")
 }
 
-// WithResult returns the run that is sink and ends with the result of result. It is for an Iteratee made of a
-// Sink, such as that of [Funcs] or [Rounds].
+// WithResult returns a run that consumes as sink does and whose Result is the function result. It is for
+// Iteratees made of a Sink, such as that of [Funcs] or [Rounds].
 func WithResult[E, A any](sink Sink[E], result func() (A, error)) Running[E, A] {
 	return &withResult[E, A]{sink, result}
 }
@@ -68,9 +67,8 @@ func (w *withResult[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
 	return fast.Offer[E, Step](w.Sink, es, ended)
 }
 
-// Finish ends a run whose last answer is step: it sends EOF if the run wants more, and returns the
-// result, or the error with which the run has failed. A run that wants input even after EOF fails with
-// [ErrDivergent].
+// Finish ends a run whose last answer is step. It sends EOF if the run wants more, and returns the result or
+// the error of the run. A run that wants more after EOF fails with [ErrDivergent].
 func Finish[E, A any](run Running[E, A], step Step) (a A, err error) {
 	if err := finish(run, step); err != nil {
 		return a, err
@@ -89,7 +87,7 @@ func finish[E any](sink Sink[E], step Step) error {
 }
 
 // Map returns an Iteratee that runs consumer and ends with f of its result. f is not called if consumer
-// fails. What consumer leaves over is left over.
+// fails. The leftovers of consumer are left over.
 //
 // Play calls it Iteratee.map.
 func Map[E, A, B any](consumer Iteratee[E, A], f func(A) B) Iteratee[E, B] {
@@ -100,7 +98,7 @@ func Map[E, A, B any](consumer Iteratee[E, A], f func(A) B) Iteratee[E, B] {
 //
 // Play calls it Iteratee.mapM.
 func MapM[E, A, B any](consumer Iteratee[E, A], f func(context.Context, A) (B, error)) Iteratee[E, B] {
-	if consumer.node != nil { // stays flat, however often FlatMap and Map alternate
+	if consumer.node != nil { // keeps chains of FlatMap and Map flat
 		return FlatMap(consumer, func(a A) Iteratee[E, B] {
 			return Defer(func(ctx context.Context) (Iteratee[E, B], error) {
 				b, err := f(ctx, a)
@@ -134,16 +132,17 @@ func (m *mapped[E, A, B]) Batch(es []E, ended *fast.Flag) (int, Step) {
 
 func (m *mapped[E, A, B]) Reset(fast.Key) (Step, bool) { return fast.Reset[E, Step](m.Running) }
 
-// Defer returns the Iteratee that build makes for each run. It is for consumers with a state that cannot
-// be shared, such as a Fold over a map. If build fails, the run fails.
+// Defer returns an Iteratee that calls build at the start of each run, and runs the Iteratee that build
+// returns. It is for consumers with a state that runs cannot share, such as a Fold over a map. If build
+// fails, the run fails.
 //
-// ReactiveX calls it Defer; in Play, flatten of a future Iteratee does this.
+// ReactiveX calls it Defer. Play calls it Iteratee.flatten, of a Future.
 func Defer[E, A any](build func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{make: func(ctx context.Context) *node[E] {
-		i, err := build(ctx)
+		consumer, err := build(ctx)
 		if err != nil {
-			i = Error[E, A](err, Empty[E]())
+			consumer = Error[E, A](err, Empty[E]())
 		}
-		return i.erase()
+		return consumer.erase()
 	}}}
 }

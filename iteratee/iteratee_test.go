@@ -16,16 +16,16 @@ import (
 
 var errBoom = errors.New("boom")
 
-func run[E, A any](t *testing.T, it iteratee.Iteratee[E, A], es ...E) A {
+func run[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A], es ...E) A {
 	t.Helper()
-	a, err := enumerator.Run(t.Context(), enumerator.Of(es...), it)
+	a, err := enumerator.Run(t.Context(), enumerator.Of(es...), consumer)
 	require.NoError(t, err)
 	return a
 }
 
 // withRest is what it ends with, and what is left for a consumer that follows.
-func withRest[E, A any](it iteratee.Iteratee[E, A]) iteratee.Iteratee[E, pair[A, []E]] {
-	return iteratee.FlatMap(it, func(a A) iteratee.Iteratee[E, pair[A, []E]] {
+func withRest[E, A any](consumer iteratee.Iteratee[E, A]) iteratee.Iteratee[E, pair[A, []E]] {
+	return iteratee.FlatMap(consumer, func(a A) iteratee.Iteratee[E, pair[A, []E]] {
 		return iteratee.Map(iteratee.Collect[E](), func(rest []E) pair[A, []E] { return pair[A, []E]{a, rest} })
 	})
 }
@@ -136,13 +136,13 @@ func TestMap(t *testing.T) {
 	assert.Equal(t, []int{1, 2}, run(t, withRest(iteratee.Map(peek(), strconv.Itoa)), 1, 2).B, "the rest is kept")
 
 	t.Run("f is not called on failure", func(t *testing.T) {
-		for name, it := range map[string]iteratee.Iteratee[int, int]{
+		for name, consumer := range map[string]iteratee.Iteratee[int, int]{
 			"leaf": iteratee.Error[int, int](errBoom, iteratee.Empty[int]()),
 			"chain": iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, int] {
 				return iteratee.Error[int, int](errBoom, iteratee.Empty[int]())
 			}),
 		} {
-			_, err := enumerator.Run(t.Context(), enumerator.Of(1), iteratee.Map(it, func(int) int { t.Error("called: " + name); return 0 }))
+			_, err := enumerator.Run(t.Context(), enumerator.Of(1), iteratee.Map(consumer, func(int) int { t.Error("called: " + name); return 0 }))
 			assert.ErrorIs(t, err, errBoom, name)
 		}
 	})
@@ -191,14 +191,14 @@ func TestDivergence(t *testing.T) {
 	rude := iteratee.New(func(context.Context) (iteratee.Running[int, int], iteratee.Step) {
 		return iteratee.WithResult(iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]()), func() (int, error) { return 0, nil }), iteratee.StepCont
 	})
-	for name, it := range map[string]iteratee.Iteratee[int, int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, int]{
 		"pure":             iteratee.Cont(never),
 		"running":          rude,
 		"first of a chain": iteratee.FlatMap(rude, func(int) iteratee.Iteratee[int, int] { return rude }),
 		"repeated":         iteratee.Map(iteratee.Repeat(rude), func([]int) int { return 0 }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := enumerator.Run(t.Context(), enumerator.Of(1), it)
+			_, err := enumerator.Run(t.Context(), enumerator.Of(1), consumer)
 			assert.ErrorIs(t, err, iteratee.ErrDivergent)
 		})
 	}
@@ -221,7 +221,7 @@ func TestZeroIterateePanicsWithAdvice(t *testing.T) {
 
 func TestIterateesAreRecipes(t *testing.T) {
 	two := iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, int] { return peek() })
-	for name, it := range map[string]iteratee.Iteratee[int, int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, int]{
 		"Fold":    iteratee.Fold(0, add),
 		"Head":    iteratee.Map(iteratee.Head[int](), func(e *int) int { return *e }),
 		"Cont":    peek(),
@@ -229,11 +229,11 @@ func TestIterateesAreRecipes(t *testing.T) {
 		"Repeat":  iteratee.Map(iteratee.Repeat(two), func(as []int) int { return len(as) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := run(t, it, 1, 2, 3, 4)
+			want := run(t, consumer, 1, 2, 3, 4)
 			var wg sync.WaitGroup
 			for range 8 {
 				wg.Go(func() {
-					got, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4), it)
+					got, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4), consumer)
 					assert.NoError(t, err)
 					assert.Equal(t, want, got)
 				})

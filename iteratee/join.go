@@ -2,9 +2,9 @@ package iteratee
 
 import "context"
 
-// Join returns an Iteratee that runs consumer and then ends the Iteratee that is its result: it sends EOF
-// to that one if it wants more, and ends with its result. What the inner one leaves over is dropped,
-// because it is of another stream. What consumer leaves over is left over.
+// Join returns an Iteratee that runs consumer, whose result is an inner Iteratee. It sends EOF to the inner
+// one, if that wants more, and ends with its result. The leftovers of consumer are left over. Those of the
+// inner one are dropped, because they are elements of another stream.
 //
 // Play calls it Iteratee.joinI.
 func Join[E, F, A any](consumer Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
@@ -13,18 +13,18 @@ func Join[E, F, A any](consumer Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
 	})
 }
 
-// JoinConcat is [Join] for two iteratees of the same stream: what the inner one leaves over is left over
-// too, before what consumer leaves over.
+// JoinConcat is [Join] for two Iteratees of the same stream. The leftovers of the inner one are left over
+// too, before those of consumer.
 //
 // Play calls it Iteratee.joinConcatI, and loses one of the two at times.
 func JoinConcat[E, A any](consumer Iteratee[E, Iteratee[E, A]]) Iteratee[E, A] {
 	return FlatMap(consumer, func(inner Iteratee[E, A]) Iteratee[E, A] {
-		// Without EOF: that came from here, not from the stream.
+		// Without EOF, because JoinConcat has sent it, and the stream may go on.
 		return finished(inner, Input[E].WithoutEOF)
 	})
 }
 
-// finished is done with the result that consumer has after EOF.
+// finished returns an Iteratee that consumes nothing and ends with the result that consumer has after EOF.
 func finished[E, F, A any](consumer Iteratee[F, A], rest func(Input[F]) Input[E]) Iteratee[E, A] {
 	return Defer(func(ctx context.Context) (Iteratee[E, A], error) {
 		r, step := consumer.Start(ctx)

@@ -51,17 +51,17 @@ func TestJoin(t *testing.T) {
 					in = in[1:]
 				}
 				for name, j := range map[string]struct {
-					it   ints
-					rest []int
+					consumer ints
+					rest     []int
 				}{"Join": {iteratee.Join(outer), c.join}, "JoinConcat": {iteratee.JoinConcat(outer), c.concat}} {
 					if c.err != nil {
-						assert.ErrorIs(t, failure(t, j.it, in...), c.err, name)
-						left := iteratee.Recover(j.it, func(error) (int, error) { return -1, nil })
+						assert.ErrorIs(t, failure(t, j.consumer, in...), c.err, name)
+						left := iteratee.Recover(j.consumer, func(error) (int, error) { return -1, nil })
 						assert.Equal(t, pair[int, []int]{-1, c.failed}, run(t, withRest(left), in...), name)
 						continue
 					}
-					assert.Equal(t, pair[int, []int]{c.want, j.rest}, run(t, withRest(j.it), in...), name)
-					assert.Equal(t, pair[int, []int]{c.want, j.rest}, run(t, withRest(j.it), in...), name+", a second time")
+					assert.Equal(t, pair[int, []int]{c.want, j.rest}, run(t, withRest(j.consumer), in...), name)
+					assert.Equal(t, pair[int, []int]{c.want, j.rest}, run(t, withRest(j.consumer), in...), name+", a second time")
 				}
 			})
 		}
@@ -92,10 +92,10 @@ func TestJoinConcatLosesNothing(t *testing.T) {
 func TestMapM(t *testing.T) {
 	chain := func() ints { return iteratee.FlatMap(head(), func(int) ints { return iteratee.Fold(0, add) }) }
 	for name, c := range map[string]struct {
-		it   ints
-		in   []int
-		want int
-		rest []int
+		consumer ints
+		in       []int
+		want     int
+		rest     []int
 	}{
 		"leaf":        {iteratee.Fold(0, add), []int{1, 2, 3, 4}, 20, nil},
 		"chain":       {chain(), []int{1, 2, 3, 4}, 18, nil},
@@ -107,13 +107,13 @@ func TestMapM(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			double := iteratee.MapM(c.it, func(_ context.Context, a int) (int, error) { calls++; return 2 * a, nil })
+			double := iteratee.MapM(c.consumer, func(_ context.Context, a int) (int, error) { calls++; return 2 * a, nil })
 			assert.Equal(t, c.want, run(t, double, c.in...))
 			assert.Equal(t, 1, calls)
 			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(double), c.in...))
 			assert.Equal(t, 2, calls, "once per run")
 
-			failing := iteratee.MapM(c.it, func(context.Context, int) (int, error) { return 0, errBoom })
+			failing := iteratee.MapM(c.consumer, func(context.Context, int) (int, error) { return 0, errBoom })
 			assert.ErrorIs(t, failure(t, failing, c.in...), errBoom)
 			next := iteratee.FlatMap(failing, func(int) ints { t.Error("called"); return head() })
 			assert.ErrorIs(t, failure(t, next, c.in...), errBoom, "what follows is not started")
@@ -122,11 +122,11 @@ func TestMapM(t *testing.T) {
 }
 
 func TestMapMDoesNotCallFAfterAFailure(t *testing.T) {
-	for name, it := range map[string]ints{
+	for name, consumer := range map[string]ints{
 		"leaf":  iteratee.Error[int, int](errBoom, iteratee.Empty[int]()),
 		"chain": iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }),
 	} {
-		mapped := iteratee.MapM(it, func(context.Context, int) (int, error) { t.Error("called: " + name); return 0, nil })
+		mapped := iteratee.MapM(consumer, func(context.Context, int) (int, error) { t.Error("called: " + name); return 0, nil })
 		assert.ErrorIs(t, failure(t, mapped, 1, 2), errBoom, name)
 	}
 }
@@ -140,14 +140,14 @@ func TestFunctionsHaveTheContextOfTheRun(t *testing.T) {
 		assert.Equal(t, "here", ctx.Value(key{}))
 	}
 	mapM := func(ctx context.Context, a int) (int, error) { see(ctx); return a, nil }
-	for name, it := range map[string]ints{
+	for name, consumer := range map[string]ints{
 		"MapM of a leaf":  iteratee.MapM(head(), mapM),
 		"MapM of a chain": iteratee.MapM(iteratee.FlatMap(head(), func(int) ints { return peek() }), mapM),
 		"FoldUntil":       iteratee.FoldUntil(0, func(ctx context.Context, _, _ int) (int, bool, error) { see(ctx); return 0, true, nil }),
 		"Defer":           iteratee.Defer(func(ctx context.Context) (ints, error) { see(ctx); return head(), nil }),
 	} {
 		calls = 0
-		_, err := enumerator.Run(ctx, enumerator.Of(1, 2), it)
+		_, err := enumerator.Run(ctx, enumerator.Of(1, 2), consumer)
 		require.NoError(t, err, name)
 		assert.Equal(t, 1, calls, name)
 	}
@@ -168,14 +168,14 @@ func TestDefer(t *testing.T) {
 }
 
 func TestDeferIsWhatItBuilds(t *testing.T) {
-	for name, it := range map[string]ints{
+	for name, consumer := range map[string]ints{
 		"peek": peek(), "head": head(), "sum": iteratee.Fold(0, add),
 		"done":     iteratee.Done(1, iteratee.El(9)),
 		"deferred": iteratee.Defer(func(context.Context) (ints, error) { return peek(), nil }),
 	} {
-		deferred := iteratee.Defer(func(context.Context) (ints, error) { return it, nil })
-		assert.Equal(t, run(t, withRest(it), 1, 2), run(t, withRest(deferred), 1, 2), name)
-		assert.Equal(t, run(t, withRest(it)), run(t, withRest(deferred)), name+" at EOF")
+		deferred := iteratee.Defer(func(context.Context) (ints, error) { return consumer, nil })
+		assert.Equal(t, run(t, withRest(consumer), 1, 2), run(t, withRest(deferred), 1, 2), name)
+		assert.Equal(t, run(t, withRest(consumer)), run(t, withRest(deferred)), name+" at EOF")
 	}
 }
 

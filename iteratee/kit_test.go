@@ -1,6 +1,7 @@
 package iteratee_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -18,8 +19,8 @@ import (
 // part is an iteratee of any result.
 type part = iteratee.Iteratee[int, any]
 
-func partOf[A any](it iteratee.Iteratee[int, A]) part {
-	return iteratee.Map(it, func(a A) any { return a })
+func partOf[A any](consumer iteratee.Iteratee[int, A]) part {
+	return iteratee.Map(consumer, func(a A) any { return a })
 }
 
 // someInt draws parameters; it is as small as the elements and the streams are.
@@ -40,12 +41,19 @@ var operators map[string]func(t *rapid.T, depth int) part
 
 func init() {
 	operators = map[string]func(*rapid.T, int) part{ // in init, since some draw from it
-		"Fold":    func(t *rapid.T, _ int) part { return partOf(iteratee.Fold(someInt(t), add)) },
-		"Collect": func(*rapid.T, int) part { return partOf(iteratee.Collect[int]()) },
-		"Ignore":  func(*rapid.T, int) part { return partOf(iteratee.Ignore[int]()) },
-		"Head":    func(*rapid.T, int) part { return partOf(iteratee.Head[int]()) },
-		"IsEmpty": func(*rapid.T, int) part { return partOf(iteratee.IsEmpty[int]()) },
-		"Cont":    func(*rapid.T, int) part { return partOf(peek()) },
+		"Fold":      func(t *rapid.T, _ int) part { return partOf(iteratee.Fold(someInt(t), add)) },
+		"Collect":   func(*rapid.T, int) part { return partOf(iteratee.Collect[int]()) },
+		"Ignore":    func(*rapid.T, int) part { return partOf(iteratee.Ignore[int]()) },
+		"Head":      func(*rapid.T, int) part { return partOf(iteratee.Head[int]()) },
+		"Last":      func(*rapid.T, int) part { return partOf(of(iteratee.Last[int]())) },
+		"ElementAt": func(t *rapid.T, _ int) part { return partOf(of(iteratee.ElementAt[int](someInt(t)))) },
+		"Count":     func(*rapid.T, int) part { return partOf(iteratee.Count[int]()) },
+		"Min":       func(*rapid.T, int) part { return partOf(of(iteratee.Min[int]())) },
+		"MinFunc":   func(*rapid.T, int) part { return partOf(of(iteratee.MinFunc(cmp.Compare[int]))) },
+		"Max":       func(*rapid.T, int) part { return partOf(of(iteratee.Max[int]())) },
+		"MaxFunc":   func(*rapid.T, int) part { return partOf(of(iteratee.MaxFunc(cmp.Compare[int]))) },
+		"IsEmpty":   func(*rapid.T, int) part { return partOf(iteratee.IsEmpty[int]()) },
+		"Cont":      func(*rapid.T, int) part { return partOf(peek()) },
 		"TakeUpTo": func(t *rapid.T, _ int) part {
 			return partOf(iteratee.TakeUpTo[int](someInt(t)))
 		},
@@ -85,9 +93,9 @@ func init() {
 		"Map":  func(t *rapid.T, depth int) part { return partOf(aPart(t, depth-1)) },
 		"MapM": func(t *rapid.T, depth int) part { return mapM(t, aPart(t, depth-1)) },
 		"Defer": func(t *rapid.T, depth int) part {
-			it := aPart(t, depth-1)
+			consumer := aPart(t, depth-1)
 			err := rapid.SampledFrom([]error{nil, nil, errBoom}).Draw(t, "err")
-			return iteratee.Defer(func(context.Context) (part, error) { return it, err })
+			return iteratee.Defer(func(context.Context) (part, error) { return consumer, err })
 		},
 		"FlatMap": func(t *rapid.T, depth int) part {
 			second := aPart(t, depth-1)
@@ -127,9 +135,9 @@ func init() {
 
 		// These can be used once, so each run makes its own.
 		"Advance": func(t *rapid.T, depth int) part {
-			it := aPart(t, depth-1)
+			consumer := aPart(t, depth-1)
 			return iteratee.Defer(func(ctx context.Context) (part, error) {
-				return iteratee.Advance(ctx, it, func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepCont }), nil
+				return iteratee.Advance(ctx, consumer, func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepCont }), nil
 			})
 		},
 		"Feed": func(t *rapid.T, _ int) part { // of one that leaves nothing over: it would not be of the stream
@@ -139,9 +147,9 @@ func init() {
 			})
 		},
 		"Resume": func(t *rapid.T, depth int) part {
-			it := aPart(t, depth-1)
+			consumer := aPart(t, depth-1)
 			return iteratee.Defer(func(ctx context.Context) (part, error) {
-				r, step := it.Start(ctx)
+				r, step := consumer.Start(ctx)
 				return iteratee.Resume(r, step), nil
 			})
 		},
@@ -175,17 +183,17 @@ func lookAhead(n int) iteratee.Iteratee[int, []int] {
 	})
 }
 
-func mapM(t *rapid.T, it part) part {
+func mapM(t *rapid.T, consumer part) part {
 	err := rapid.SampledFrom([]error{nil, nil, errBoom}).Draw(t, "err")
-	return iteratee.MapM(it, func(_ context.Context, a any) (any, error) { return a, err })
+	return iteratee.MapM(consumer, func(_ context.Context, a any) (any, error) { return a, err })
 }
 
 func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 	for name, operator := range operators {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				it := operator(t, rapid.IntRange(1, 2).Draw(t, "depth"))
-				assert.NoError(t, iterateetest.Test(it, rapid.SliceOfN(rapid.IntRange(0, 4), 0, 5).Draw(t, "in")))
+				consumer := operator(t, rapid.IntRange(1, 2).Draw(t, "depth"))
+				assert.NoError(t, iterateetest.Test(consumer, rapid.SliceOfN(rapid.IntRange(0, 4), 0, 5).Draw(t, "in")))
 			})
 		})
 	}
@@ -193,12 +201,15 @@ func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			in := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 3), 0, 5).Draw(t, "in")
 			assert.NoError(t, iterateetest.Test(iteratee.Consume[byte](), in), "Consume")
+			assert.NoError(t, iterateetest.Test(iteratee.ConsumeString[[]byte](), in), "ConsumeString")
 			assert.NoError(t, iterateetest.Test(iteratee.ToWriter(io.Discard), in), "ToWriter")
+			assert.NoError(t, iterateetest.Test(readAll(), in), "Read")
+			assert.NoError(t, iterateetest.Test(readN(rapid.IntRange(0, 4).Draw(t, "n")), in), "Read")
 		})
 	})
 }
 
 func TestNoIterateeIsForgotten(t *testing.T) {
-	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "ToWriter")
+	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "ConsumeString", "Read", "ToWriter")
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), listed)
 }

@@ -2,27 +2,27 @@ package iteratee
 
 import "context"
 
-// Done returns an Iteratee that consumes nothing, ends with a and leaves rest to the next one. rest comes
-// before elements that were left over already. An EOF in it ends the stream for the iteratees that follow.
+// Done returns an Iteratee that consumes nothing, ends with a and leaves rest over. rest comes before
+// elements that were left over already. If rest ends the stream, it ends it for all Iteratees that follow.
 //
 // Play calls it Done.
 func Done[E, A any](a A, rest Input[E]) Iteratee[E, A] {
 	return pure(StepDone, rest, a, nil)
 }
 
-// Cont returns an Iteratee in its pure form: it hands one Input to k and goes on as the Iteratee that k
-// returns. k must not want more after EOF: such an Iteratee fails with [ErrDivergent]. k is called once
-// per input of each run, and costs some allocations each time; [Fold] and its kin cost none.
+// Cont returns an Iteratee in its pure form. It hands one Input, an element or EOF, to k and goes on as the
+// Iteratee that k returns. If that wants more after EOF, the run fails with [ErrDivergent]. Each call of k
+// costs some allocations, unlike one of the function of a [Fold].
 //
 // Play calls it Cont.
 func Cont[E, A any](k func(Input[E]) Iteratee[E, A]) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{cont: func(in Input[E]) *node[E] { return k(in).erase() }}}
 }
 
-// Error returns an Iteratee that has failed with err because of the input at, which it leaves over. It
+// Error returns an Iteratee that has failed with err because of the Input at, which it leaves over. Error
 // panics if err is nil.
 //
-// Play calls it Error, and has a message where this has an error.
+// Play calls it Error, and takes a message instead of an error.
 func Error[E, A any](err error, at Input[E]) Iteratee[E, A] {
 	var none A
 	return pure(StepError(err), at, none, err)

@@ -15,17 +15,17 @@ import (
 
 // failures has the ways to fail, and what is left over then.
 func failures() map[string]struct {
-	it   ints
-	in   []int
-	rest []int
+	consumer ints
+	in       []int
+	rest     []int
 } {
 	rude := iteratee.New(func(context.Context) (iteratee.Running[int, int], iteratee.Step) {
 		return iteratee.WithResult(iteratee.Ended(iteratee.StepCont, iteratee.Empty[int]()), func() (int, error) { return 0, nil }), iteratee.StepCont
 	})
 	return map[string]struct {
-		it   ints
-		in   []int
-		rest []int
+		consumer ints
+		in       []int
+		rest     []int
 	}{
 		"on the second":        {failAt(2, new([]int)), []int{1, 2, 3}, []int{3}},
 		"puts it back":         {failsAtOnce(), []int{1, 2}, []int{1, 2}},
@@ -49,13 +49,13 @@ func TestRecover(t *testing.T) {
 	for name, c := range failures() {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			it := iteratee.Recover(c.it, func(err error) (int, error) {
+			consumer := iteratee.Recover(c.consumer, func(err error) (int, error) {
 				calls++
 				assert.ErrorIs(t, err, errBoom)
 				return -1, nil
 			})
 			for range 2 {
-				assert.Equal(t, pair[int, []int]{-1, c.rest}, run(t, withRest(it), c.in...))
+				assert.Equal(t, pair[int, []int]{-1, c.rest}, run(t, withRest(consumer), c.in...))
 			}
 			assert.Equal(t, 2, calls, "once per run")
 		})
@@ -66,7 +66,7 @@ func TestRecoverWith(t *testing.T) {
 	for name, c := range failures() {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			it := iteratee.RecoverWith(c.it, func(err error) ints {
+			consumer := iteratee.RecoverWith(c.consumer, func(err error) ints {
 				calls++
 				assert.ErrorIs(t, err, errBoom)
 				return iteratee.Fold(100, add)
@@ -76,7 +76,7 @@ func TestRecoverWith(t *testing.T) {
 				want += e
 			}
 			for range 2 {
-				assert.Equal(t, want, run(t, it, c.in...), "what is left over is offered to the replacement")
+				assert.Equal(t, want, run(t, consumer, c.in...), "what is left over is offered to the replacement")
 			}
 			assert.Equal(t, 2, calls, "once per run")
 		})
@@ -85,12 +85,12 @@ func TestRecoverWith(t *testing.T) {
 }
 
 func TestRecoverIsNotAskedWithoutAFailure(t *testing.T) {
-	for name, it := range map[string]ints{
+	for name, consumer := range map[string]ints{
 		"Recover":     iteratee.Recover(peek(), func(error) (int, error) { t.Error("called"); return 0, nil }),
 		"RecoverWith": iteratee.RecoverWith(peek(), func(error) ints { t.Error("called"); return peek() }),
 	} {
-		assert.Equal(t, pair[int, []int]{1, []int{1, 2}}, run(t, withRest(it), 1, 2), name)
-		assert.Equal(t, pair[int, []int]{0, nil}, run(t, withRest(it)), name)
+		assert.Equal(t, pair[int, []int]{1, []int{1, 2}}, run(t, withRest(consumer), 1, 2), name)
+		assert.Equal(t, pair[int, []int]{0, nil}, run(t, withRest(consumer)), name)
 	}
 }
 
@@ -112,10 +112,10 @@ func TestRecoverCoversAWholeChain(t *testing.T) {
 	chain := iteratee.FlatMap(head(), func(first int) ints {
 		return iteratee.FlatMap(failAt(3, new([]int)), func(int) ints { t.Error("called"); return head() })
 	})
-	it := iteratee.FlatMap(iteratee.Recover(chain, func(error) (int, error) { return -1, nil }), func(a int) ints {
+	consumer := iteratee.FlatMap(iteratee.Recover(chain, func(error) (int, error) { return -1, nil }), func(a int) ints {
 		return iteratee.Map(head(), func(e int) int { return 10*a + e })
 	})
-	assert.Equal(t, pair[int, []int]{-6, []int{5}}, run(t, withRest(it), 1, 2, 3, 4, 5))
+	assert.Equal(t, pair[int, []int]{-6, []int{5}}, run(t, withRest(consumer), 1, 2, 3, 4, 5))
 	after := iteratee.FlatMap(iteratee.Recover(head(), func(error) (int, error) { t.Error("called"); return 0, nil }), func(int) ints { return failAt(2, new([]int)) })
 	assert.ErrorIs(t, failure(t, after, 1, 2), errBoom, "not what follows it")
 }
@@ -131,17 +131,17 @@ func TestRecoverActsAtOnce(t *testing.T) {
 
 func TestRecoverDoesNotRecoverFromCancellation(t *testing.T) {
 	for name, recovered := range map[string]func(*testing.T, ints) ints{
-		"Recover": func(t *testing.T, it ints) ints {
-			return iteratee.Recover(it, func(error) (int, error) { t.Error("called"); return 0, nil })
+		"Recover": func(t *testing.T, consumer ints) ints {
+			return iteratee.Recover(consumer, func(error) (int, error) { t.Error("called"); return 0, nil })
 		},
-		"RecoverWith": func(t *testing.T, it ints) ints {
-			return iteratee.RecoverWith(it, func(error) ints { t.Error("called"); return head() })
+		"RecoverWith": func(t *testing.T, consumer ints) ints {
+			return iteratee.RecoverWith(consumer, func(error) ints { t.Error("called"); return head() })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			it := recovered(t, iteratee.FoldM(0, func(context.Context, int, int) (int, error) { cancel(errBoom); return 0, nil }))
-			r, _ := it.Start(ctx)
+			consumer := recovered(t, iteratee.FoldM(0, func(context.Context, int, int) (int, error) { cancel(errBoom); return 0, nil }))
+			r, _ := consumer.Start(ctx)
 			assert.True(t, r.Next(1).IsCont())
 			assert.ErrorIs(t, r.Next(2).Err(), errBoom)
 		})
@@ -149,6 +149,6 @@ func TestRecoverDoesNotRecoverFromCancellation(t *testing.T) {
 }
 
 func TestRecoverDoesNotRecoverFromAPanic(t *testing.T) {
-	it := iteratee.Recover(iteratee.Fold(0, func(int, int) int { panic("fold") }), func(error) (int, error) { t.Error("called"); return 0, nil })
-	assert.PanicsWithValue(t, "fold", func() { _, _ = enumerator.Run(t.Context(), enumerator.Of(1), it) })
+	consumer := iteratee.Recover(iteratee.Fold(0, func(int, int) int { panic("fold") }), func(error) (int, error) { t.Error("called"); return 0, nil })
+	assert.PanicsWithValue(t, "fold", func() { _, _ = enumerator.Run(t.Context(), enumerator.Of(1), consumer) })
 }

@@ -8,16 +8,15 @@ import (
 	"github.com/halley-go/halley/internal/scope"
 )
 
-// ErrNoProgress is the error of a repeated iteratee that is done without having consumed anything: it
-// would be repeated for ever.
+// ErrNoProgress is the error of a repeated Iteratee that consumes nothing. It would be repeated forever.
 var ErrNoProgress = errors.New("iteratee: repeated iteratee is done without having consumed anything")
 
-// Repeat returns an Iteratee that runs consumer again and again until EOF, and ends with the results in
-// order, nil if there was no element. What one round leaves over starts the next. EOF within a round ends
-// that round. An error of a round ends the run. A round that consumes nothing ends it with
-// [ErrNoProgress].
+// Repeat returns an Iteratee that runs consumer again and again, round after round, until EOF. It ends with
+// a slice of the results, which is nil if there was no element. EOF within a round ends that round. An error
+// of a round ends the run. A round that consumes nothing ends the run with [ErrNoProgress]. The next round
+// is offered the leftovers of a round before new elements.
 //
-// Play calls it Iteratee.repeat, which runs for ever in that case.
+// Play calls it Iteratee.repeat, and repeats a round that consumes nothing forever.
 func Repeat[E, A any](consumer Iteratee[E, A]) Iteratee[E, []A] {
 	return New(func(ctx context.Context) (Running[E, []A], Step) {
 		var results []A
@@ -29,10 +28,11 @@ func Repeat[E, A any](consumer Iteratee[E, A]) Iteratee[E, []A] {
 	})
 }
 
-// Rounds returns a Sink that runs consumer again and again and hands each result to emit, until emit
-// answers something else than [StepCont] or EOF comes. Then the Sink answers that or, at EOF, done, which
-// must not be StepCont. It treats leftovers and errors as [Repeat] does. Elements that have not been part
-// of a round at the end are left over.
+// Rounds returns a Sink that runs consumer again and again and hands each result to emit. If emit answers
+// anything but [StepCont], the Sink ends with that answer. At EOF it ends with done, which must not be
+// StepCont. An error of a round ends the Sink, as does a round that consumes nothing ([ErrNoProgress]). The
+// next round is offered the leftovers of a round before new elements. Elements that are in no round at the
+// end are left over.
 //
 // Repeat and enumeratee.Grouped are made of Rounds.
 func Rounds[E, A any](ctx context.Context, consumer Iteratee[E, A], done Step, emit func(A) Step) Sink[E] {
@@ -46,11 +46,11 @@ type rounds[E, A any] struct {
 	emit     func(A) Step
 
 	round   Running[E, A]
-	open    bool     // round has been offered something
+	open    bool     // round has begun and not ended
 	first   E        // the first element that it was offered
-	offered int      // how many elements
-	pending Input[E] // left over, to be offered again
-	ended   bool     // the stream has; that is not a leftover
+	offered int      // the number of elements that it was offered
+	pending Input[E] // leftovers, which are offered before new elements
+	ended   bool     // the stream has ended; the end is not a leftover
 	end     Step
 }
 
@@ -119,8 +119,8 @@ func (r *rounds[E, A]) settle(in Input[E]) Step {
 	return r.end
 }
 
-// start begins a round whose first element will be e. If the round wants none, it is over, e is pending,
-// and start returns false.
+// start begins a round whose first element will be e. If the round is done before that, start makes e
+// pending and returns false.
 func (r *rounds[E, A]) start(e E) bool {
 	var step Step
 	again := false
@@ -149,7 +149,7 @@ func (r *rounds[E, A]) offer(e E) {
 	}
 }
 
-// finish ends the round, which has answered step.
+// finish ends the round, whose last answer is step.
 func (r *rounds[E, A]) finish(step Step) {
 	a, err := Finish(r.round, step)
 	rest := r.round.Rest()
@@ -165,7 +165,7 @@ func (r *rounds[E, A]) finish(step Step) {
 	}
 }
 
-// consumedNothing reports whether the round has left over all that it was offered.
+// consumedNothing reports whether the round, whose leftovers are rest, has consumed nothing.
 func (r *rounds[E, A]) consumedNothing(rest Input[E]) bool {
 	if r.offered == 0 || len(rest.elems) < r.offered {
 		return r.offered == 0

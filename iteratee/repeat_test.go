@@ -27,13 +27,13 @@ func TestRepeatStartsARoundWithWhatTheLastLeft(t *testing.T) {
 }
 
 func TestRepeatWithoutProgressFails(t *testing.T) {
-	for name, it := range map[string]ints{
+	for name, consumer := range map[string]ints{
 		"done from the start": iteratee.Done(1, iteratee.Empty[int]()),
 		"puts all back":       peek(),
 		"adds something":      iteratee.Done(1, iteratee.El(1)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), iteratee.Repeat(it))
+			_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), iteratee.Repeat(consumer))
 			assert.ErrorIs(t, err, iteratee.ErrNoProgress)
 		})
 	}
@@ -52,12 +52,12 @@ func TestRepeatConsumesChunksByParts(t *testing.T) {
 }
 
 func TestRepeatKeepsTheErrorOfARound(t *testing.T) {
-	it := iteratee.FlatMap(head(), func(e int) ints {
+	consumer := iteratee.FlatMap(head(), func(e int) ints {
 		if e == 2 {
 			return iteratee.Error[int, int](errBoom, iteratee.Empty[int]())
 		}
 		return iteratee.Done(e, iteratee.Empty[int]())
 	})
-	_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3), iteratee.Repeat(it))
+	_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3), iteratee.Repeat(consumer))
 	assert.ErrorIs(t, err, errBoom)
 }

@@ -111,42 +111,42 @@ func TestAtEndHoweverTheRunEnds(t *testing.T) {
 	each := func(f func() error) iteratee.Iteratee[int, struct{}] {
 		return iteratee.ForEach(func(context.Context, int) error { return f() })
 	}
-	unit := func(it ints) iteratee.Iteratee[int, struct{}] {
-		return iteratee.Map(it, func(int) struct{} { return struct{}{} })
+	unit := func(consumer ints) iteratee.Iteratee[int, struct{}] {
+		return iteratee.Map(consumer, func(int) struct{} { return struct{}{} })
 	}
 	for name, c := range map[string]struct {
-		ctx    context.Context
-		source enumerator.Enumerator[int]
-		it     iteratee.Iteratee[int, struct{}]
-		err    error
-		panics any
+		ctx      context.Context
+		source   enumerator.Enumerator[int]
+		consumer iteratee.Iteratee[int, struct{}]
+		err      error
+		panics   any
 	}{
-		"done early":       {source: enumerator.Of(1, 2), it: unit(head())},
-		"ran out":          {source: enumerator.Of(1, 2), it: iteratee.Ignore[int]()},
-		"empty":            {source: enumerator.Empty[int](), it: iteratee.Ignore[int]()},
-		"done at once":     {source: enumerator.Of(1, 2), it: unit(iteratee.Done(1, iteratee.Empty[int]()))},
-		"source fails":     {source: failing, it: iteratee.Ignore[int](), err: errBoom},
-		"consumer fails":   {source: enumerator.Of(1, 2), it: each(func() error { return errBoom }), err: errBoom},
-		"failed at once":   {source: enumerator.Of(1, 2), it: unit(iteratee.Error[int, int](errBoom, iteratee.Empty[int]())), err: errBoom},
-		"result fails":     {source: enumerator.Of(1, 2), it: iteratee.MapM(head(), func(context.Context, int) (struct{}, error) { return struct{}{}, errBoom }), err: errBoom},
-		"cancelled":        {ctx: ctx, source: enumerator.Of(1, 2), it: each(func() error { cancel(errBoom); return nil }), err: errBoom},
-		"consumer panics":  {source: enumerator.Of(1, 2), it: each(func() error { panic("next") }), panics: "next"},
-		"source panics":    {source: enumerator.Repeat(func() int { panic("pull") }), it: iteratee.Ignore[int](), panics: "pull"},
-		"start panics":     {source: enumerator.Of(1), it: iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, struct{}], error) { panic("start") }), panics: "start"},
-		"recovered within": {source: enumerator.Of(1, 2), it: unit(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }))},
+		"done early":       {source: enumerator.Of(1, 2), consumer: unit(head())},
+		"ran out":          {source: enumerator.Of(1, 2), consumer: iteratee.Ignore[int]()},
+		"empty":            {source: enumerator.Empty[int](), consumer: iteratee.Ignore[int]()},
+		"done at once":     {source: enumerator.Of(1, 2), consumer: unit(iteratee.Done(1, iteratee.Empty[int]()))},
+		"source fails":     {source: failing, consumer: iteratee.Ignore[int](), err: errBoom},
+		"consumer fails":   {source: enumerator.Of(1, 2), consumer: each(func() error { return errBoom }), err: errBoom},
+		"failed at once":   {source: enumerator.Of(1, 2), consumer: unit(iteratee.Error[int, int](errBoom, iteratee.Empty[int]())), err: errBoom},
+		"result fails":     {source: enumerator.Of(1, 2), consumer: iteratee.MapM(head(), func(context.Context, int) (struct{}, error) { return struct{}{}, errBoom }), err: errBoom},
+		"cancelled":        {ctx: ctx, source: enumerator.Of(1, 2), consumer: each(func() error { cancel(errBoom); return nil }), err: errBoom},
+		"consumer panics":  {source: enumerator.Of(1, 2), consumer: each(func() error { panic("next") }), panics: "next"},
+		"source panics":    {source: enumerator.Repeat(func() int { panic("pull") }), consumer: iteratee.Ignore[int](), panics: "pull"},
+		"start panics":     {source: enumerator.Of(1), consumer: iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, struct{}], error) { panic("start") }), panics: "start"},
+		"recovered within": {source: enumerator.Of(1, 2), consumer: unit(iteratee.Recover(failsAtOnce(), func(error) (int, error) { return 0, nil }))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
-			it := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, struct{}], error) {
+			consumer := iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, struct{}], error) {
 				iteratee.AtEnd(ctx, func() { calls = append(calls, "first") })
 				iteratee.AtEnd(ctx, func() { calls = append(calls, "second") })
-				return c.it, nil
+				return c.consumer, nil
 			})
 			if c.ctx == nil {
 				c.ctx = t.Context()
 			}
 			var err error
-			drive := func() { _, err = enumerator.Run(c.ctx, c.source, it) }
+			drive := func() { _, err = enumerator.Run(c.ctx, c.source, consumer) }
 			if c.panics != nil {
 				assert.PanicsWithValue(t, c.panics, drive)
 			} else {

@@ -2,40 +2,41 @@ package iteratee
 
 import "github.com/halley-go/halley/internal/fast"
 
-// An Outlet is a consumer that cannot be closed. An adapter hands its elements on to one.
+// An Outlet is a running consumer without EOF. An adapter gets one, so it cannot end its consumer.
 type Outlet[E any] interface {
-	// Next hands over one element, and with it any memory to which that refers: the consumer may keep
-	// the memory, unless the source says that it uses it again. Once Next has answered anything but
-	// [StepCont], it consumes nothing and answers the same again.
+	// Next hands over one element and returns the answer to it. The consumer may keep the memory to
+	// which the element refers, unless the documentation of the source says that the source reuses it.
+	// Once Next has answered anything but [StepCont], it consumes nothing and answers the same again.
 	Next(e E) Step
 
-	// Rest returns what the Outlet was handed and did not consume. It returns [Empty] if there is
-	// nothing, and while the Outlet is not done.
+	// Rest returns the leftovers. It returns [Empty] if there are none, and while the consumer is not
+	// done.
 	Rest() Input[E]
 }
 
 // A Sink is a running consumer of E. It belongs to one run and one goroutine.
 //
-// A Sink that has declared no Next of its own, but embeds an Outlet, keeps the Rest of that Outlet. That is
-// right if it hands on the elements as they are.
+// An adapter that embeds its Outlet has the Rest of that Outlet. That Rest is right if the adapter hands on
+// the elements as they are.
 type Sink[E any] interface {
 	Outlet[E]
 
-	// EOF says that no more elements will come. It never answers StepCont; a consumer that still wants
-	// input answers StepError([ErrDivergent]). EOF may be called when the Sink is done, unless it has
-	// failed: it has no effect then, and answers done. After EOF, Next must not be called.
+	// EOF says that no more elements will come, and returns the last answer, which is not StepCont: a
+	// consumer that still wants input answers StepError([ErrDivergent]). EOF may be called when the Sink
+	// is done, but not when it has failed. Then it has no effect, and answers done. Next must not be
+	// called after EOF.
 	EOF() Step
 }
 
-// Funcs are the functions of a Sink. They are for consumers that are closures, and cost one more call for
-// each element than a type with these methods.
+// Funcs are the functions of a Sink. They are for a consumer that is made of closures. It takes one more
+// call for each element than a type with these methods.
 type Funcs[E any] struct {
 	Next func(E) Step
 	EOF  func() Step     // nil: answers StepDone
 	Rest func() Input[E] // nil: returns Empty
 }
 
-// Sink returns the Sink that calls the functions. It panics if Next is nil.
+// Sink returns the Sink that calls the functions. It panics if f.Next is nil.
 func (f Funcs[E]) Sink() Sink[E] {
 	if f.Next == nil {
 		panic("iteratee: Funcs.Sink: Next must not be nil")
@@ -61,17 +62,17 @@ func (s funcs[E]) Rest() Input[E] {
 	return s.f.Rest()
 }
 
-// Offer hands over es in order until out is done. It returns how many elements it handed over, and the
-// last answer. out may keep the elements, but not es. Offer saves a call for each element where out can
-// take several at once.
+// Offer hands the elements es to out, in order, until out is done. It returns how many it handed over, and
+// the last answer. out may keep the elements, but not the slice. If out can take several elements in one
+// call, Offer is faster than a loop that calls Next.
 func Offer[E any](out Outlet[E], es []E) (n int, step Step) {
 	return fast.Offer[E, Step](out, es, &never)
 }
 
-// never is not set.
+// never is a Flag that is never set.
 var never fast.Flag
 
-// Ended returns a Sink that consumes nothing, leaves rest over and answers step to everything.
+// Ended returns a Sink that consumes nothing, leaves rest over and answers step to each call.
 func Ended[E any](step Step, rest Input[E]) Sink[E] { return &ended[E]{step, rest} }
 
 type ended[E any] struct {

@@ -2,11 +2,11 @@ package iteratee
 
 import "context"
 
-// A Step is what a [Sink] answers to whoever feeds it: it asks for more, it is
-// done, or it has failed. The zero Step is [StepCont].
+// A Step is the answer of a [Sink] to the function that feeds it: the Sink asks for more, is done, or has
+// failed. The zero Step is [StepCont].
 //
-// Steps are compared with ==. The Step of a [Stop] equals no other, so an
-// adapter that answers its own can be told from a consumer that is done.
+// Steps are compared with ==. The Step of a [Stop] equals no other Step. It distinguishes an adapter that
+// has stopped from a consumer that is done.
 type Step struct{ end *end }
 
 type end struct {
@@ -17,12 +17,12 @@ var (
 	// StepCont asks for more input.
 	StepCont = Step{}
 
-	// StepDone says that the consumer is done and wants no more input.
+	// StepDone says that the consumer is done.
 	StepDone = Step{&end{}}
 )
 
-// StepError says that the consumer has failed with err, which ends the run.
-// It panics if err is nil.
+// StepError returns the Step that says that the consumer has failed with err, which ends the run. It panics
+// if err is nil.
 func StepError(err error) Step {
 	if err == nil {
 		panic("iteratee: StepError: err must not be nil")
@@ -30,18 +30,17 @@ func StepError(err error) Step {
 	return Step{&end{err}}
 }
 
-// A Stop has a Step of its own, which says done, as [StepDone] does, but equals only
-// itself. An adapter answers it to say that it takes no more while its consumer is
-// still open.
+// A Stop has a Step of its own. The Step says done, as [StepDone] does, but equals only itself. An adapter
+// that takes no more elements answers it while its consumer is still open.
 type Stop struct{ end }
 
-// Step returns that Step.
+// Step returns the Step of s.
 func (s *Stop) Step() Step { return Step{&s.end} }
 
-// IsCont reports whether the Step asks for more input.
+// IsCont reports whether s asks for more input.
 func (s Step) IsCont() bool { return s.end == nil }
 
-// Err returns the error of a Step made by [StepError], otherwise nil.
+// Err returns the error of s if [StepError] has made s, otherwise nil.
 func (s Step) Err() error {
 	if s.end == nil {
 		return nil
@@ -49,9 +48,8 @@ func (s Step) Err() error {
 	return s.end.err
 }
 
-// Cancelled returns StepError(context.Cause(ctx)) if the context has ended, and
-// StepCont if it has not. Sources, and operators whose functions have effects, ask
-// it before each element.
+// Cancelled returns StepError(context.Cause(ctx)) if ctx has ended, otherwise StepCont. Sources call it
+// before each element, and so do operators that call functions with a context.
 func Cancelled(ctx context.Context) Step {
 	if ctx.Err() != nil {
 		return StepError(context.Cause(ctx))

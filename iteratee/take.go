@@ -2,17 +2,17 @@ package iteratee
 
 import (
 	"context"
-	"fmt"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
-// TakeUpTo returns an Iteratee that ends with the first n elements, or with fewer at EOF; nil if there are
-// none. It never asks for the one after the n-th; TakeUpTo(0) is done at once. It panics if n is negative.
+// TakeUpTo returns an Iteratee that ends with a slice of the first n elements, or of fewer at EOF. The slice
+// is nil if it would be empty. TakeUpTo never asks for an element after the n-th, and TakeUpTo(0) is done at
+// once. It panics if n is negative.
 //
 // Play calls it Iteratee.takeUpTo.
 func TakeUpTo[E any](n int) Iteratee[E, []E] {
-	if n < 0 {
-		panic(fmt.Sprintf("iteratee: TakeUpTo: n must not be negative, got %d", n))
-	}
+	check.NotNegative("iteratee: TakeUpTo: n", n)
 	if n == 0 {
 		return Done[E]([]E(nil), Empty[E]())
 	}
@@ -22,8 +22,8 @@ func TakeUpTo[E any](n int) Iteratee[E, []E] {
 	})
 }
 
-// EOFOrElse returns an Iteratee that ends with atEOF if the stream is at its end, and with otherwise if
-// there is an element, which it leaves over.
+// EOFOrElse returns an Iteratee that ends with atEOF at EOF. It ends with otherwise if an element comes. The
+// element is left over, and so is EOF.
 //
 // Play calls it Iteratee.eofOrElse.
 func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
@@ -35,16 +35,28 @@ func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
 	})
 }
 
-// IsEmpty returns an Iteratee that ends with true if the stream is at its end, and with false if there is
-// an element, which it leaves over.
+// IsEmpty returns an Iteratee that ends with true at EOF. It ends with false if an element comes. The
+// element is left over, and so is EOF.
 //
 // Play calls it Iteratee.isEmpty.
 func IsEmpty[E any]() Iteratee[E, bool] { return EOFOrElse[E](false, true) }
 
-// Consume returns an Iteratee that ends with all chunks up to EOF joined to one, nil if all were empty. It
-// keeps them all in memory; enumeratee/chunk.Take bounds a stream that can be long.
+// Consume returns an Iteratee that joins all chunks up to EOF and ends with the joined chunk, which is nil
+// if all chunks were empty. It keeps all in memory; enumeratee/chunk.Take bounds a stream that can be long.
 //
 // Play calls it Iteratee.consume.
 func Consume[E any]() Iteratee[[]E, []E] {
 	return Fold(nil, func(all, chunk []E) []E { return append(all, chunk...) })
+}
+
+// ConsumeString returns an Iteratee that ends with all chunks up to EOF joined to one string, "" if
+// there was nothing in them. Chunks are strings, ConsumeString[string], or bytes,
+// ConsumeString[[]byte]. A character may be spread over several chunks. ConsumeString keeps all in
+// memory, and copies it once at the end; bound the stream with enumeratee/chunk.Take or
+// enumeratee.Take if it can be long.
+//
+// Play calls it Iteratee.consume[String].
+func ConsumeString[S ~string | ~[]byte]() Iteratee[S, string] {
+	joined := Fold(nil, func(all []byte, chunk S) []byte { return append(all, chunk...) })
+	return Map(joined, func(all []byte) string { return string(all) })
 }

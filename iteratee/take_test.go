@@ -13,17 +13,17 @@ import (
 )
 
 // failure is the error of a run that has to fail.
-func failure[E, A any](t *testing.T, it iteratee.Iteratee[E, A], es ...E) error {
+func failure[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A], es ...E) error {
 	t.Helper()
-	_, err := enumerator.Run(t.Context(), enumerator.Of(es...), it)
+	_, err := enumerator.Run(t.Context(), enumerator.Of(es...), consumer)
 	require.Error(t, err)
 	return err
 }
 
 // atEOF is what it leaves over if EOF comes at once.
-func atEOF[E, A any](t *testing.T, it iteratee.Iteratee[E, A]) iteratee.Input[E] {
+func atEOF[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A]) iteratee.Input[E] {
 	t.Helper()
-	r, step := it.Start(t.Context())
+	r, step := consumer.Start(t.Context())
 	require.True(t, step.IsCont())
 	_, err := iteratee.Finish(r, step)
 	require.NoError(t, err)
@@ -111,10 +111,10 @@ func TestTakeUpTo(t *testing.T) {
 		"EOF at once": {2, nil, want{nil, nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			it := iteratee.TakeUpTo[int](c.n)
-			first := run(t, withRest(it), c.in...)
+			consumer := iteratee.TakeUpTo[int](c.n)
+			first := run(t, withRest(consumer), c.in...)
 			assert.Equal(t, c.want, first)
-			assert.Equal(t, c.want, run(t, withRest(it), c.in...), "a second run starts afresh")
+			assert.Equal(t, c.want, run(t, withRest(consumer), c.in...), "a second run starts afresh")
 			assert.Equal(t, c.want, first, "a later run does not write into an earlier result")
 		})
 	}
@@ -141,24 +141,24 @@ func TestRepeatOfTakeUpTo(t *testing.T) {
 }
 
 func TestEOFOrElse(t *testing.T) {
-	it := iteratee.EOFOrElse[int]("more", "end")
+	consumer := iteratee.EOFOrElse[int]("more", "end")
 	for range 2 {
-		assert.Equal(t, pair[string, []int]{"more", []int{1, 2}}, run(t, withRest(it), 1, 2), "the element is put back")
-		assert.Equal(t, pair[string, []int]{"end", nil}, run(t, withRest(it)))
+		assert.Equal(t, pair[string, []int]{"more", []int{1, 2}}, run(t, withRest(consumer), 1, 2), "the element is put back")
+		assert.Equal(t, pair[string, []int]{"end", nil}, run(t, withRest(consumer)))
 	}
-	assert.Equal(t, iteratee.EOF[int](), atEOF(t, it), "the end is put back")
+	assert.Equal(t, iteratee.EOF[int](), atEOF(t, consumer), "the end is put back")
 }
 
 func TestIsEmpty(t *testing.T) {
-	it := iteratee.IsEmpty[int]()
+	consumer := iteratee.IsEmpty[int]()
 	for range 2 {
-		assert.Equal(t, pair[bool, []int]{false, []int{1, 2}}, run(t, withRest(it), 1, 2), "the element is put back")
-		assert.Equal(t, pair[bool, []int]{true, nil}, run(t, withRest(it)))
+		assert.Equal(t, pair[bool, []int]{false, []int{1, 2}}, run(t, withRest(consumer), 1, 2), "the element is put back")
+		assert.Equal(t, pair[bool, []int]{true, nil}, run(t, withRest(consumer)))
 	}
-	assert.Equal(t, iteratee.EOF[int](), atEOF(t, it), "the end is put back")
+	assert.Equal(t, iteratee.EOF[int](), atEOF(t, consumer), "the end is put back")
 
 	source := &probe.Source{N: -1}
-	_, err := enumerator.Run(t.Context(), source.Enumerator(), it)
+	_, err := enumerator.Run(t.Context(), source.Enumerator(), consumer)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, source.Pulls.Load())
 }

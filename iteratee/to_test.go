@@ -51,14 +51,14 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestToWriter(t *testing.T) {
 	chunks := enumerator.Of([]byte("ab"), nil, []byte("cde"))
 	var buf bytes.Buffer
-	it := iteratee.ToWriter(&buf)
+	consumer := iteratee.ToWriter(&buf)
 	for range 2 {
-		n, err := enumerator.Run(t.Context(), chunks, it)
+		n, err := enumerator.Run(t.Context(), chunks, consumer)
 		require.NoError(t, err)
 		assert.EqualValues(t, 5, n)
 	}
 	assert.Equal(t, "abcdeabcde", buf.String())
-	n, err := enumerator.Run(t.Context(), enumerator.Empty[[]byte](), it)
+	n, err := enumerator.Run(t.Context(), enumerator.Empty[[]byte](), consumer)
 	require.NoError(t, err)
 	assert.Zero(t, n)
 

@@ -8,9 +8,9 @@ import (
 	"github.com/halley-go/halley/internal/deadline"
 )
 
-// ToChan returns an Iteratee that sends each element to ch, up to EOF. It waits until the element has been
-// received or is in the buffer. If the context ends before that, the run ends, and the element is lost.
-// ToChan does not close ch: its owner does, when the run is over.
+// ToChan returns an Iteratee that sends each element to ch, up to EOF. It waits until the element is
+// received or there is room for it in the channel's buffer. If the context ends before that, the run ends
+// and the element is lost. ToChan does not close ch. The owner of ch can close it when the run is over.
 //
 // enumerator.FromChan is the way back.
 func ToChan[E any](ch chan<- E) Iteratee[E, struct{}] {
@@ -24,13 +24,13 @@ func ToChan[E any](ch chan<- E) Iteratee[E, struct{}] {
 	})
 }
 
-// ToWriter returns an Iteratee that writes each chunk to w, in one Write each, and ends at EOF with the
-// number of bytes. An error of w ends the run. A Write of less than the chunk ends it with
-// [io.ErrShortWrite]. ToWriter does not flush or close w.
+// ToWriter returns an Iteratee that writes each chunk to w in one Write, and ends at EOF with the number of
+// bytes. An error of w ends the run. If w writes less than the chunk, the run ends with [io.ErrShortWrite].
+// ToWriter does not flush or close w.
 //
-// If w has a method SetWriteDeadline, as network connections and pipes have, a Write that waits when the
-// context ends is interrupted, and w has no deadline after that. Otherwise the run ends when that Write
-// does. Runs must not use w at the same time, unless it is safe for concurrent use.
+// If w has a method SetWriteDeadline, as network connections and pipes have, the end of the context
+// interrupts a Write that waits. After that, w has no deadline. Without that method, the run ends when the
+// Write returns. Several runs may use w at the same time only if w is safe for concurrent use.
 func ToWriter(w io.Writer) Iteratee[[]byte, int64] {
 	return Defer(func(ctx context.Context) (Iteratee[[]byte, int64], error) {
 		if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {

@@ -6,14 +6,14 @@ import (
 	"github.com/halley-go/halley/internal/scope"
 )
 
-// Pair is two values.
+// A Pair holds two values.
 type Pair[A, B any] struct {
 	First  A
 	Second B
 }
 
 // Zip returns an Iteratee that feeds each element to both a and b and ends with the two results. See
-// [ZipWith].
+// [ZipWith] for the details.
 //
 // Play calls it Enumeratee.zip.
 func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]] {
@@ -21,10 +21,10 @@ func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]
 }
 
 // ZipWith returns an Iteratee that feeds each element to both a and b, and ends with f of the two results.
-// The one that is done first waits for the other. If one fails, the run fails at once. Elements that neither
-// has consumed are left over.
+// If one is done first, ZipWith feeds the other alone. If one fails, the run fails at once, and the leftovers
+// of that one are left over. Otherwise the elements that neither a nor b has consumed are left over.
 //
-// Play calls it Enumeratee.zipWith, and leaves over what the first has not consumed.
+// Play calls it Enumeratee.zipWith, and leaves over the leftovers of a.
 func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C) Iteratee[E, C] {
 	return New(func(ctx context.Context) (Running[E, C], Step) {
 		ctx = scope.PartOf(ctx)
@@ -81,8 +81,8 @@ func (z *zipped[E]) EOF() Step {
 type half[E any] struct {
 	Sink[E]
 	step    Step
-	offered int  // how many elements it took to be done
-	ended   bool // it was told of the end of the stream
+	offered int  // the number of elements that it was handed
+	ended   bool // it was sent EOF
 }
 
 func (z *zipped[E]) offer(hand func(*half[E]) Step) Step {
@@ -97,7 +97,7 @@ func (z *zipped[E]) offer(hand func(*half[E]) Step) Step {
 	return z.answer()
 }
 
-// answer is more while either wants more and none has failed.
+// answer returns StepCont while one consumer wants more and neither has failed.
 func (z *zipped[E]) answer() Step {
 	for _, h := range [...]*half[E]{&z.left, &z.right} {
 		if h.step.Err() != nil {
@@ -110,7 +110,8 @@ func (z *zipped[E]) answer() Step {
 	return StepDone
 }
 
-// Rest returns the elements that neither has consumed. If one has failed, it returns what that leaves over.
+// Rest returns the elements that neither consumer has consumed. If one has failed, Rest returns its
+// leftovers.
 func (z *zipped[E]) Rest() Input[E] {
 	if z.answer().IsCont() {
 		return Empty[E]()
@@ -133,7 +134,9 @@ func (z *zipped[E]) Rest() Input[E] {
 	return rest
 }
 
-// unseen returns the smaller of later, and of earlier with the n elements that came after it.
+// unseen returns the elements that neither of two consumers has consumed. later holds the leftovers of the
+// one that was handed more elements, earlier those of the other, and n is the number of elements that only
+// the first was handed.
 func unseen[E any](later, earlier Input[E], n int) Input[E] {
 	if len(later.elems) < n {
 		return later

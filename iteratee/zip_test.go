@@ -123,19 +123,19 @@ func TestZipFailsAtOnce(t *testing.T) {
 
 func TestZipDoesNotCallFAfterAFailure(t *testing.T) {
 	var seen []int
-	it := iteratee.ZipWith(head(), failAt(2, &seen), func(int, int) int { t.Error("called"); return 0 })
-	assert.ErrorIs(t, failure(t, it, 1, 2, 3), errBoom)
+	consumer := iteratee.ZipWith(head(), failAt(2, &seen), func(int, int) int { t.Error("called"); return 0 })
+	assert.ErrorIs(t, failure(t, consumer, 1, 2, 3), errBoom)
 }
 
 func TestZipIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var seen []int
-	it := iteratee.Zip(iteratee.ForEach(func(_ context.Context, e int) error {
+	consumer := iteratee.Zip(iteratee.ForEach(func(_ context.Context, e int) error {
 		seen = append(seen, e)
 		cancel(errBoom)
 		return nil
 	}), iteratee.Collect[int]())
-	_, err := enumerator.Run(ctx, probe.Naturals(), it)
+	_, err := enumerator.Run(ctx, probe.Naturals(), consumer)
 	assert.ErrorIs(t, err, errBoom)
 	assert.Equal(t, []int{1}, seen)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -46,9 +47,7 @@ func DecodeAll(limit int) enumeratee.Enumeratee[[]byte, Event] {
 }
 
 func decode(function string, limit int, all bool) enumeratee.Enumeratee[[]byte, Event] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("comet/eventsource: %s: limit must be positive, got %d", function, limit))
-	}
+	check.Positive("comet/eventsource: "+function+": limit", limit)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[Event]) (iteratee.Sink[[]byte], iteratee.Step) {
 		d := &decoder{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, limit: limit, all: all}
 		return d, iteratee.StepCont

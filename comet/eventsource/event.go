@@ -10,7 +10,7 @@ import (
 
 const (
 	// ContentType is the content type of an event stream.
-	ContentType = "text/event-stream; charset=utf-8"
+	ContentType = "text/event-stream"
 
 	// Heartbeat is an empty comment, which keeps an idle connection open. Clients ignore it. No
 	// blank line follows it, since a blank line would end an event, and some clients dispatch an

@@ -2,6 +2,7 @@ package chunk
 
 import (
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -11,7 +12,7 @@ import (
 //
 // Play calls it Traversable.drop.
 func Drop[E any](n int) enumeratee.Enumeratee[[]E, []E] {
-	checkCount("Drop", n)
+	check.NotNegative("enumeratee/chunk: Drop: n", n)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
 		return &dropping[E]{stage, out, n}, iteratee.StepCont
 	})

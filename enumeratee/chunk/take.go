@@ -1,9 +1,8 @@
 package chunk
 
 import (
-	"fmt"
-
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -31,7 +30,7 @@ func TakeUpTo[E any](n int) enumeratee.Enumeratee[[]E, []E] {
 }
 
 func take[E any](operator string, n int, all bool) enumeratee.Enumeratee[[]E, []E] {
-	checkCount(operator, n)
+	check.NotNegative("enumeratee/chunk: "+operator+": n", n)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[[]E], iteratee.Step) {
 		t := &taking[E]{stop: stage.Stop(), out: out, all: all, left: n}
 		if n == 0 {
@@ -107,10 +106,4 @@ func leftOver[E any](left [][]E, es []E, n int) (in iteratee.Input[[]E]) {
 		in = in.Then(iteratee.El(es[n:]))
 	}
 	return in
-}
-
-func checkCount(operator string, n int) {
-	if n < 0 {
-		panic(fmt.Sprintf("enumeratee/chunk: %s: n must not be negative, got %d", operator, n))
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/text"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -23,7 +24,7 @@ import (
 // If the consumer ends on a value, the bytes after its line are left over. If the consumer leaves
 // the value over, its line comes before them, with LF. Decode panics if limit is not positive.
 func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
-	checkLimit("Decode", limit)
+	check.Positive("enumeratee/ndjson: Decode: limit", limit)
 	lines := text.Lines(limit)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[[]byte], iteratee.Step) {
 		d := &decoder[E]{out: out}
@@ -134,12 +135,6 @@ func (d *decoder[E]) Rest() iteratee.Input[[]byte] {
 }
 
 func isBlank(b []byte) bool { return len(bytes.TrimLeft(b, space)) == 0 }
-
-func checkLimit(function string, limit int) {
-	if limit <= 0 {
-		panic(fmt.Sprintf("enumeratee/ndjson: %s: limit must be positive, got %d", function, limit))
-	}
-}
 
 // An Error tells where [Decode] or [DecodeSeq] found invalid input.
 type Error struct {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -35,7 +36,7 @@ const separator = 0x1E
 // If the consumer ends on a value, the bytes after its record are left over. If the consumer leaves
 // the value over, its record comes before them. DecodeSeq panics if limit is not positive.
 func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumeratee[[]byte, E] {
-	checkLimit("DecodeSeq", limit)
+	check.Positive("enumeratee/ndjson: DecodeSeq: limit", limit)
 	if invalid == nil {
 		invalid = func(err error) error { return err }
 	}

@@ -164,7 +164,7 @@ func first(src []byte) (n int) {
 	return n
 }
 
-func check(operator string, enc encoding.Encoding, malformed Malformed) {
+func checkCoding(operator string, enc encoding.Encoding, malformed Malformed) {
 	if enc == nil {
 		panic(fmt.Sprintf("enumeratee/text: %s: the encoding must not be nil", operator))
 	}

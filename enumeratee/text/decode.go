@@ -42,7 +42,7 @@ import (
 //
 // Play calls it CharEncoding.decode.
 func Decode(enc encoding.Encoding, malformed Malformed) enumeratee.Enumeratee[[]byte, string] {
-	check("Decode", enc, malformed)
+	checkCoding("Decode", enc, malformed)
 	isUTF8 := enc == unicode.UTF8 || enc == unicode.UTF8BOM
 	var forms []form
 	if malformed == Fail && !isUTF8 {

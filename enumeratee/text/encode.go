@@ -34,7 +34,7 @@ import (
 //
 // Play calls it CharEncoding.encode.
 func Encode(enc encoding.Encoding, malformed Malformed) enumeratee.Enumeratee[string, []byte] {
-	check("Encode", enc, malformed)
+	checkCoding("Encode", enc, malformed)
 	return attach(func() *coding[string, []byte] {
 		return &coding[string, []byte]{
 			code: encodeWith(enc.NewEncoder(), malformed),

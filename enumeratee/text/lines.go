@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -28,9 +29,7 @@ import (
 //
 // Play does it with grouped.
 func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("enumeratee/text: Lines: limit must be positive, got %d", limit))
-	}
+	check.Positive("enumeratee/text: Lines: limit", limit)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
 		l := &lines{stop: stage.Stop(), cancelled: stage.Cancelled(), out: out, limit: limit}
 		return l, iteratee.StepCont

@@ -6,6 +6,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/fast"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -105,5 +106,5 @@ func (c *check[E]) run(ctx context.Context, e enumerator.Enumerator[E], to *cons
 		}
 	}()
 	iteratee.OnCork(ctx, func(corked bool) { to.corked = corked })
-	to.step = e.Into(ctx, to.sink())
+	to.step = scope.Drive(ctx, to.sink(), e.Into)
 }

@@ -2,10 +2,11 @@ package retry
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An Option changes how [Restart] and [Resume] try again. If an option is given several times, the last
@@ -45,9 +46,7 @@ func Pace(newBackOff func() backoff.BackOff) Option {
 // with the last error. The first attempt counts, so with MaxTries(1) a source is not tried again. [Resume]
 // describes when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
 func MaxTries(n int) Option {
-	if n <= 0 {
-		panic(fmt.Sprintf("enumerator/retry: MaxTries: n must be positive, got %d", n))
-	}
+	check.Positive("enumerator/retry: MaxTries: n", n)
 	return func(c *config) { c.maxTries = n }
 }
 
@@ -73,11 +72,26 @@ func (c *config) newPace() backoff.BackOff {
 // wait returns the time to wait after err, the failure of attempt number tries, or backoff.Stop to give
 // up.
 func (c *config) wait(pace backoff.BackOff, tries int, err error) time.Duration {
-	if tries == c.maxTries || errors.As(err, new(*backoff.PermanentError)) {
+	if tries == c.maxTries || isPermanent(err) {
 		return backoff.Stop
 	}
 	if after, ok := errors.AsType[*backoff.RetryAfterError](err); ok {
 		return max(after.Duration, 0)
 	}
 	return pace.NextBackOff()
+}
+
+// isPermanent reports whether err is, or wraps, an error that says that another attempt is of no use.
+func isPermanent(err error) bool {
+	if errors.As(err, new(*backoff.PermanentError)) {
+		return true
+	}
+	e, ok := errors.AsType[permanent](err)
+	return ok && e.Permanent()
+}
+
+// permanent lets a package tell which of its errors are permanent without an import of package backoff.
+type permanent interface {
+	error
+	Permanent() bool
 }

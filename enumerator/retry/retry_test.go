@@ -60,6 +60,15 @@ type seconds struct{ n time.Duration }
 func (s *seconds) NextBackOff() time.Duration { s.n++; return s.n * time.Second }
 func (s *seconds) Reset()                     { s.n = 0 }
 
+// says is an error that says whether it is permanent.
+type says struct {
+	error
+	permanent bool
+}
+
+func (s says) Permanent() bool { return s.permanent }
+func (s says) Unwrap() error   { return s.error }
+
 // stopsAfter waits for a second, n times.
 type stopsAfter struct{ n, left int }
 
@@ -104,6 +113,8 @@ func TestRestart(t *testing.T) {
 		"permanent":             {[]source{fails, of(1).AndThen(failing(fmt.Errorf("wrapped: %w", backoff.Permanent(last))))}, nil, []int{1}, last, time.Second},
 		"permanent at first":    {[]source{failing(backoff.Permanent(last))}, nil, nil, last, 0},
 		"permanent, tries left": {[]source{failing(backoff.Permanent(last))}, []retry.Option{retry.MaxTries(9)}, nil, last, 0},
+		"permanent by itself":   {[]source{fails, failing(fmt.Errorf("wrapped: %w", says{last, true}))}, nil, nil, last, time.Second},
+		"not permanent":         {[]source{failing(says{errBoom, false}), of(1)}, nil, []int{1}, nil, time.Second},
 		"RetryAfter":            {[]source{failing(backoff.RetryAfter(60)), fails, of(1)}, nil, []int{1}, nil, 61 * time.Second},
 		"the pace stays":        {[]source{fails, fails, failing(fmt.Errorf("wrapped: %w", backoff.RetryAfter(60))), fails, of(1)}, nil, []int{1}, nil, (1 + 2 + 60 + 3) * time.Second},
 		"at once":               {[]source{failing(backoff.RetryAfter(0)), failing(backoff.RetryAfter(-1)), failing(&backoff.RetryAfterError{Duration: backoff.Stop}), of(1)}, nil, []int{1}, nil, 0},

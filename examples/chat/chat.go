@@ -23,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 )
 
 // Source is this file and the page.
@@ -145,7 +146,7 @@ func Handler(room *Room) http.Handler {
 
 // post handles the form of the page.
 func post(room *Room) http.Handler {
-	return httpadapter.Action(httpadapter.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	return parse.Action(parse.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
 		err := room.Post(r.Context(), visitor.Address(r), form.Get("name"), form.Get("text"))
 		switch {
 		case errors.Is(err, ErrLength):

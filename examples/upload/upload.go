@@ -23,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/parse"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -68,7 +69,7 @@ func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
 	u := s.find(r.URL.Query().Get("id"))
 	u.change(func(p *progress) { p.Total = r.ContentLength })
 
-	form, err := httpadapter.Parse(r, httpadapter.Multipart(maxValues, u.digest),
+	form, err := parse.Body(r, parse.Multipart(maxValues, u.digest),
 		httpadapter.Writer(w), httpadapter.MaxBytes(maxFile), httpadapter.BodyTimeout(longest))
 	u.change(func(p *progress) { p.Ended, p.Failed = true, err != nil || len(form.Files) == 0 })
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *uploads) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // digest returns an Iteratee that counts and hashes the chunks of a file.
-func (u *upload) digest(file httpadapter.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
+func (u *upload) digest(file parse.FilePart) (iteratee.Iteratee[[]byte, struct{}], error) {
 	sum := sha256.New()
 	count := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
 		sum.Write(chunk)

@@ -114,7 +114,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 		return iteratee.FoldM(struct{}{}, func(ctx context.Context, a struct{}, _ string) (struct{}, error) { return a, b.wait(ctx) })
 	},
 	"a channel without a receiver": func(b *busy) iteratee.Iteratee[string, struct{}] {
-		return iteratee.New(func(ctx context.Context) iteratee.Running[string, struct{}] {
+		return iteratee.New(func(ctx context.Context) (iteratee.Running[string, struct{}], iteratee.Step) {
 			context.AfterFunc(ctx, func() { b.causes <- context.Cause(ctx) })
 			close(b.started)
 			return iteratee.ToChan(make(chan string)).Start(ctx)
@@ -138,7 +138,7 @@ var consumers = map[string]func(*busy) iteratee.Iteratee[string, struct{}]{
 		return through(enumeratee.Debounce[string](time.Millisecond), b)
 	},
 	"Async": func(b *busy) iteratee.Iteratee[string, struct{}] {
-		return through(enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Sink[string]) iteratee.Step {
+		return through(enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Outlet[string]) iteratee.Step {
 			for s := range in {
 				if step := out.Next(s); !step.IsCont() {
 					return step
@@ -382,13 +382,14 @@ func handlerOf(accept func(*http.Request) (iteratee.Iteratee[string, struct{}], 
 
 // telling2 sends the error of the run of consumer to ends, or nil.
 func telling2(consumer iteratee.Iteratee[string, struct{}], ends chan<- error) iteratee.Iteratee[string, struct{}] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[string, struct{}] {
-		r := consumer.Start(ctx)
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[string, struct{}], iteratee.Step) {
+		r, step := consumer.Start(ctx)
 		err := errors.New("stopped")
 		iteratee.AtEnd(ctx, func() { ends <- err })
-		get := r.Result
-		r.Result = func() (struct{}, error) { a, e := get(); err = e; return a, e }
-		return r
+		return iteratee.WithResult(r, func() (a struct{}, _ error) {
+			a, err = r.Result()
+			return a, err
+		}), step
 	})
 }
 

@@ -1,10 +1,11 @@
 package websocket
 
 import (
-	"fmt"
 	"time"
 
 	coder "github.com/coder/websocket"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An Option changes how [Handler] and [Adapter] treat a connection.
@@ -34,10 +35,10 @@ func Origins(patterns ...string) Option {
 }
 
 // MaxMessage sets the maximum size of a message from the client in bytes. The default is 64 KiB.
-// Up to twice that is held for an Iteratee that is busy. MaxMessage panics if n is not positive.
-func MaxMessage(n int64) Option {
-	mustBePositive("MaxMessage: n", n)
-	return func(c *config) { c.limit = n }
+// Up to twice that is held for an Iteratee that is busy. MaxMessage panics if limit is not positive.
+func MaxMessage(limit int64) Option {
+	check.Positive("httpadapter/websocket: MaxMessage: limit", limit)
+	return func(c *config) { c.limit = limit }
 }
 
 // Timeout sets the time that the client may take to make room for a message, or to answer a ping.
@@ -56,7 +57,7 @@ func MaxMessage(n int64) Option {
 // Over TLS, a connection has a send buffer of 256 KiB, since progress within a larger buffer cannot
 // be seen. Timeout panics if d is not positive.
 func Timeout(d time.Duration) Option {
-	mustBePositive("Timeout: d", d)
+	check.Positive("httpadapter/websocket: Timeout: d", d)
 	return func(c *config) { c.timeout = d }
 }
 
@@ -64,12 +65,6 @@ func Timeout(d time.Duration) Option {
 // 30 s. No ping is sent while a message is being written, since that has its own [Timeout]. Ping
 // panics if interval is not positive.
 func Ping(interval time.Duration) Option {
-	mustBePositive("Ping: interval", interval)
+	check.Positive("httpadapter/websocket: Ping: interval", interval)
 	return func(c *config) { c.ping = interval }
-}
-
-func mustBePositive[N int64 | time.Duration](name string, n N) {
-	if n <= 0 {
-		panic(fmt.Sprintf("httpadapter/websocket: %s must be positive, got %v", name, n))
-	}
 }

@@ -146,17 +146,15 @@ type result[A any] struct {
 
 // telling sends the result of consumer to ends.
 func telling[E, A any](consumer iteratee.Iteratee[E, A], ends chan<- result[A]) iteratee.Iteratee[E, A] {
-	return iteratee.New(func(ctx context.Context) iteratee.Running[E, A] {
-		r := consumer.Start(ctx)
-		result1 := result[A]{err: errors.New("stopped")}
-		iteratee.AtEnd(ctx, func() { ends <- result1 })
-		get := r.Result
-		r.Result = func() (A, error) {
-			a, err := get()
-			result1 = result[A]{a, err}
+	return iteratee.New(func(ctx context.Context) (iteratee.Running[E, A], iteratee.Step) {
+		r, step := consumer.Start(ctx)
+		end := result[A]{err: errors.New("stopped")}
+		iteratee.AtEnd(ctx, func() { ends <- end })
+		return iteratee.WithResult(r, func() (A, error) {
+			a, err := r.Result()
+			end = result[A]{a, err}
 			return a, err
-		}
-		return r
+		}), step
 	})
 }
 
@@ -564,7 +562,7 @@ func TestResponseWritersThatWrapAnother(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	for message, build := range map[string]func(){
-		"MaxMessage: n must be positive, got 0":     func() { websocket.MaxMessage(0) },
+		"MaxMessage: limit must be positive, got 0": func() { websocket.MaxMessage(0) },
 		"Timeout: d must be positive, got 0s":       func() { websocket.Timeout(0) },
 		"Ping: interval must be positive, got -1ns": func() { websocket.Ping(-1) },
 		"Handler: accept must not be nil":           func() { websocket.Handler[string, string, int](websocket.Text(), nil) },

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Interrupt has a Read or Write that waits fail when ctx ends, by a deadline in the past. setDeadline may
-// fail, as it does for files. release ends that, and clears the deadline for whoever uses the connection
-// next.
+// Interrupt makes a Read or Write that waits fail when ctx ends. It sets a deadline in the past by
+// setDeadline, which may fail, as it does for files. release stops that, and clears a deadline that was set,
+// so that others can use the connection.
 func Interrupt(ctx context.Context, setDeadline func(time.Time) error) (release func()) {
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -9,26 +9,27 @@ import "sync/atomic"
 // A Flag says that the context of a run has ended.
 type Flag struct{ atomic.Bool }
 
-// A Batcher takes several elements that are in memory already, just as calls of Next would. It returns
-// how many it was handed before it answered anything but more, that one included, and the answer. It
-// looks at ended before each element, and returns early with more if that is set. It must not keep or
-// change es.
+// A Batcher takes several elements that are in memory already. Batch does the same as calls of Next, up to
+// the first answer that is not StepCont. It returns the number of elements that it was handed by then, and
+// the last answer. It looks at ended before each element, and returns early with StepCont if ended is set.
+// It must not keep or change es.
 type Batcher[E, Step any] interface {
 	Batch(es []E, ended *Flag) (n int, step Step)
 }
 
-// A Resetter can begin again, so that a short run need not make another one. Reset brings a sink whose
-// run has ended without an error, its result taken, back to its start, with all sinks behind it, and
-// answers as that start did. ok is false if one of them cannot: nothing has changed then.
+// A Resetter can begin again, so that many short runs can use one sink. Reset brings the sink, and all sinks
+// behind it, back to the start, and returns the first answer of that start. The run must have ended without
+// an error, and its result must have been taken. If one of the sinks cannot begin again, Reset changes
+// nothing and returns false.
 type Resetter[Step any] interface {
 	Reset(Key) (step Step, ok bool)
 }
 
-// A Key keeps methods of other modules from being a Reset by chance.
+// A Key is a parameter of Reset, so that no method of another module is a Reset by chance.
 type Key struct{}
 
-// Offer hands over es, in one call if out is a [Batcher], until out is done or ended is set. It returns
-// how many elements it handed over, and the last answer.
+// Offer hands the elements es to out, until out is done or ended is set. It makes one call if out is a
+// [Batcher]. It returns how many elements it handed over, and the last answer.
 func Offer[E any, Step interface{ IsCont() bool }](out interface{ Next(E) Step }, es []E, ended *Flag) (n int, step Step) {
 	if b, ok := out.(Batcher[E, Step]); ok {
 		return b.Batch(es, ended)
@@ -40,7 +41,7 @@ func Offer[E any, Step interface{ IsCont() bool }](out interface{ Next(E) Step }
 	return n, step
 }
 
-// Reset resets out if that is a [Resetter].
+// Reset resets out if out is a [Resetter].
 func Reset[E any, Step any](out interface{ Next(E) Step }) (step Step, ok bool) {
 	if r, isResetter := out.(Resetter[Step]); isResetter {
 		return r.Reset(Key{})

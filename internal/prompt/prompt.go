@@ -8,11 +8,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// An Asker tells after each element whether a context has ended, at the cost of an atomic load. It
+// An Asker tells a loop, after each element, whether a context has ended, at the cost of an atomic load. It
 // belongs to one goroutine.
 //
-// It asks the context itself for the first elements. If more come, it lets the context set a flag,
-// which takes some allocations.
+// It asks the context itself for the first elements. After that it lets the context set a flag, which takes
+// some allocations.
 type Asker struct {
 	ctx    context.Context
 	asked  int
@@ -66,9 +66,9 @@ func (a *Asker) Forget() {
 	}
 }
 
-// Offer hands over es until out is done or the context has ended, in one call if out can take a batch. It
-// returns the number of elements handed over and the last answer, which is the cause if the context has
-// ended.
+// Offer hands the elements es to out, until out is done or the context has ended. It makes one call if out can
+// take several elements. It returns the number of elements handed over and the last answer, which is the cause
+// if the context has ended.
 func Offer[E any](a *Asker, out iteratee.Outlet[E], es []E) (n int, step iteratee.Step) {
 	for a.flag == nil && n < len(es) {
 		n++

@@ -12,16 +12,16 @@ type step interface{ Err() error }
 
 // Interruptible is for an adapter that runs its consumer in a goroutine of its own. The adapter calls it
 // when it is attached, with the context of its run. Interruptible returns the context under which the
-// adapter itself runs, and a function that makes the source stop waiting and ends the run with a step:
-// the one that the adapter has answered or would answer next. Any goroutine can call that function at any
-// time.
+// adapter itself runs, and a function that makes the source stop waiting and ends the run with a step.
+// That step is the one that the adapter has answered or would answer next. Any goroutine may call the
+// function at any time.
 //
 // own ends when an adapter behind this one interrupts the source. The adapter passes the interruption on
-// when its goroutine has ended, so that nobody drives its consumer when the source is told.
+// when its goroutine has ended, so that its consumer is not running when the source is told.
 //
-// A source can be interrupted only if nobody else will want its elements: not on behalf of one part of a
-// FlatMap, say, after which another part goes on. Interruptible returns ctx and nil then, and the source
-// is stopped at its next element.
+// A source can be interrupted only if no other part of the run will want its elements. For a part of a
+// FlatMap, after which another part goes on, Interruptible returns ctx and nil, and the source is stopped
+// at its next element.
 func Interruptible[S step](ctx context.Context) (own context.Context, interrupt func(S)) {
 	l := LineOf(ctx)
 	if l == nil || l.run == nil {
@@ -57,8 +57,8 @@ func (r *Run) join(ctx, source context.Context) context.Context {
 }
 
 // Drive calls drive with the context for the source of the run whose context is ctx, and returns the last
-// answer of sink. From then on, whatever is attached to sink can interrupt the source. There is one call
-// of Drive in a run. If ctx is not that of a run, Drive calls drive with ctx.
+// answer of sink. Adapters that have called Interruptible before can interrupt that source. Drive is called
+// once in a run. If ctx is not the context of a run, Drive calls drive with ctx.
 func Drive[Sink any, S step](ctx context.Context, sink Sink, drive func(context.Context, Sink) S) S {
 	r, ok := ctx.(*Run)
 	if !ok {
@@ -72,8 +72,8 @@ func Drive[Sink any, S step](ctx context.Context, sink Sink, drive func(context.
 	return Interrupted(source, drive(source, sink))
 }
 
-// Interrupted returns the step with which an adapter or a source under own was interrupted. It returns
-// last, the last answer, if that came otherwise.
+// Interrupted returns the step with which the adapter or the source whose context is own was interrupted.
+// If it was not interrupted, Interrupted returns last, its last answer.
 func Interrupted[S step](own context.Context, last S) S {
 	if own.Err() == nil || last.Err() != nil && !stop.Only(last.Err()) {
 		return last
@@ -94,8 +94,8 @@ func (i *interruption[S]) Unwrap() []error {
 	return []error{cmp.Or(i.step.Err(), stop.Err), context.Canceled}
 }
 
-// driving is a Run as the context of its source. A source has returned, or is about to, when its run
-// fails. So driving ends only with the context from which the Run is made, and a source can wait for it
+// driving is a Run as the context of its source. When a run fails, its source has returned or is about to
+// return. So driving ends only with the context from which the Run is made, and a source can wait for it
 // at no cost.
 type driving Run
 

@@ -7,13 +7,14 @@ import (
 	"github.com/halley-go/halley/internal/stop"
 )
 
-// Fail ends the context ctx of a run, or of a part of one, with err as its cause, because the run or the
+// Fail ends ctx, the context of a run or of a part of one, with err as its cause, because the run or the
 // part has failed with err. A consumer, or a function of an adapter, may wait for its context in a
-// goroutine of its own. Fail frees it, so that the run can wait for that goroutine. An adapter that fails
-// calls Fail, and so does a function that drives a source, when the source has failed.
+// goroutine of its own. It returns when Fail ends that context, and so the run can wait for the goroutine.
+// An adapter that fails calls Fail. A function that drives a source calls it when the source has failed.
 //
-// Fail has no effect if ctx has ended already, because to be stopped is not a failure. Nor does it end a
-// context that package context has made from that of a run, because the rest of the run may go on.
+// Fail has no effect if ctx has ended already, because a run that was stopped has not failed. It has no
+// effect on a context that package context has made from that of a run, because the rest of the run may go
+// on.
 func Fail(ctx context.Context, err error) {
 	for ctx != nil && ctx.Err() == nil {
 		if p, ok := ctx.(*Part); ok {
@@ -63,24 +64,24 @@ func runOf(ctx context.Context) *Run {
 	return nil
 }
 
-// A Part is the context of a part of a run, which can fail while others go on.
+// A Part is the context of a part of a run. It can fail while other parts go on.
 type Part struct {
 	lazy
-	masks bool            // the part does not drive the consumer
-	whole context.Context // fails with it; nil for nothing
+	masks bool            // the Line does not lead to this part
+	whole context.Context // fails with the part; may be nil
 }
 
-// NewPart returns the context, made from ctx, of a part of a run that drives the consumer and can fail by
-// itself. If [Fail] ends it and whole is not nil, Fail ends whole too, which is the context of the run, or
-// of the larger part, that fails with this one. whole is nil if the run goes on after the failure. So an
-// Enumerator that tries another when one has failed makes a Part for each; otherwise the first failure
-// could end the context of the consumer. End must be called when the part is over.
+// NewPart returns the context of a part of a run that drives the consumer. The context is made from ctx.
+// whole is the context of the run, or of the larger part, that fails with this part: if [Fail] ends the
+// Part, it ends whole too. whole is nil if the run goes on after a failure of the part. So an Enumerator
+// that tries another one after a failure makes a Part for each. Without that, the first failure could end
+// the context of the consumer. The caller must call End when the part is over.
 func NewPart(ctx, whole context.Context) *Part {
 	return &Part{lazy: lazy{Context: ctx}, whole: whole}
 }
 
-// PartOf returns the context for a part of a consumer: other parts go on when that one is done. So what
-// the source says of bursts does not hold for it, and it cannot interrupt the source.
+// PartOf returns the context for a part of a consumer. Other parts may want elements when that one is done.
+// So the source does not tell it of bursts, and it cannot interrupt the source.
 func PartOf(ctx context.Context) *Part { return &Part{lazy: lazy{Context: ctx}, masks: true} }
 
 // End ends the context, because the part is over.
@@ -93,8 +94,8 @@ func (p *Part) Value(key any) any {
 	return p.lazy.Value(key)
 }
 
-// lazy is a context that ends with the one from which it is made, or when it is told to. As long as
-// nobody waits for it, it costs a pointer.
+// lazy is a context that ends with its parent, or when end or release is called. It costs a pointer until
+// Done or end is called.
 type lazy struct {
 	context.Context
 	own atomic.Pointer[ended]
@@ -120,7 +121,7 @@ func (l *lazy) ownContext() *ended {
 
 func (l *lazy) end(cause error) { l.ownContext().cancel(cause) }
 
-// released is the context of a run or part that is over, if nobody has waited for it before.
+// released is the own context of a run or part that is over and for which no function has waited.
 var released = func() *ended {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(stop.Over)

@@ -1,4 +1,4 @@
-// Package scope holds the lifetime of a run: its context, what is open in it, and its goroutines
+// Package scope holds the lifetime of a run: its context, the things that it holds open, and its goroutines
 // (run.go); how a part of it fails (part.go); how a consumer in another goroutine interrupts the source
 // (interrupt.go); and how a source tells the consumer of bursts (line.go).
 package scope
@@ -11,31 +11,31 @@ import (
 	"github.com/halley-go/halley/internal/stop"
 )
 
-// A Run is the context of one run, and what the run has to close.
+// A Run is the context of one run, with the things that the run has to close.
 type Run struct {
 	lazy
-	mu   sync.Mutex // sources that run side by side attach adapters side by side
-	open *list.List // of func(); nil if nothing was ever open
+	mu   sync.Mutex // concurrent sources attach adapters concurrently
+	open *list.List // of func(); nil before the first AtEnd
 
-	ends    context.Context // see ending; nil if Go has started nothing
+	ends    context.Context // see ending; nil before the first Go
 	stop    func()          // ends it
-	running sync.WaitGroup  // the goroutines that Go has started, in runs within this one too
+	running sync.WaitGroup  // the goroutines that Go has started, also in runs within this one
 
-	source context.Context // of the source, if that can be interrupted
-	driven bool            // the source has its context
+	source context.Context // of the source, if the source can be interrupted
+	driven bool            // Drive has been called
 	line   Line            // to the consumer
-	sub    bool            // a failure of this run is one of the run or part that it is within
+	sub    bool            // the run or part around this run fails with it
 }
 
-// New returns the Run whose context is made from ctx.
+// New returns a Run whose context is made from ctx.
 func New(ctx context.Context) *Run {
 	r := &Run{lazy: lazy{Context: ctx}}
 	r.line.run = r
 	return r
 }
 
-// NewWithin returns a Run for an adapter within the run or the part whose context is ctx. Both have one
-// consumer. If fails is true, a failure of the Run is one of that run or part too.
+// NewWithin returns a Run for an adapter within the run or the part whose context is ctx. Both have the same
+// consumer. If fails is true, that run or part fails with the new Run.
 func NewWithin(ctx context.Context, fails bool) *Run {
 	r := New(ctx)
 	r.sub = fails
@@ -45,8 +45,8 @@ func NewWithin(ctx context.Context, fails bool) *Run {
 
 type runKey struct{}
 
-// Of returns the Run whose context ctx is, or is made from. It panics if there is none; function is the
-// name to put before the advice.
+// Of returns the Run whose context is ctx, or a context from which ctx is made. It panics if ctx does not
+// come from a Run. function is the name of the caller for the message.
 func Of(ctx context.Context, function string) *Run {
 	r := within(ctx)
 	if r == nil {
@@ -70,7 +70,7 @@ func (r *Run) Value(key any) any {
 	return r.lazy.Value(key)
 }
 
-// AtEnd has f called at the end of r, or when now is called, if that is earlier.
+// AtEnd registers f, which the end of r calls once. The function now calls f earlier.
 func (r *Run) AtEnd(f func()) (now func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,14 +108,14 @@ func (r *Run) Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 	return cancel
 }
 
-// count adds n to the goroutines of this run, and of those that it is within.
+// count adds n to the number of goroutines of this run and of the runs around it.
 func (r *Run) count(n int) {
 	for ; r != nil; r = within(r.Context) {
 		r.running.Add(n)
 	}
 }
 
-// ending returns the context that ends when this run, or one that it is within, is over.
+// ending returns the context that ends when this run, or a run around it, ends.
 func (r *Run) ending() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,8 +129,8 @@ func (r *Run) ending() context.Context {
 	return r.ends
 }
 
-// End ends the contexts of the goroutines of r, waits for them, calls what AtEnd has registered, last
-// first, and ends the context of r.
+// End ends the contexts of the goroutines of r, waits for them, calls the functions that AtEnd has
+// registered, last first, and ends the context of r.
 func (r *Run) End() {
 	r.mu.Lock()
 	endAll := r.stop
@@ -148,7 +148,7 @@ func (r *Run) close() {
 	if r.open == nil || r.open.Len() == 0 {
 		return
 	}
-	defer r.close() // the others too, if this one panics
+	defer r.close() // calls the others even if this one panics
 	if at := r.open.Front(); r.remove(at) {
 		at.Value.(func())()
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -36,9 +37,7 @@ type Format struct {
 // the units before it. If the consumer ends on a chunk, its leftovers and the bytes after the
 // chunk are left over. Chunks panics if limit is not positive.
 func Chunks(f Format, limit int) enumeratee.Enumeratee[[]byte, []byte] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("%s: limit must be positive, got %d", f.Name, limit))
-	}
+	check.Positive(f.Name+": limit", limit)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {
 		c := &chunks{Format: f, stop: stage.Stop(), out: out, limit: limit, scan: f.Scanner()}
 		return c, iteratee.StepCont

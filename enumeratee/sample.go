@@ -1,0 +1,21 @@
+package enumeratee
+
+import (
+	"time"
+
+	"github.com/halley-go/halley/internal/check"
+)
+
+// Sample returns the adapter that hands on the newest element after each period of d, if one has come in that
+// period. It drops the others. At EOF the newest is handed on at once.
+//
+// In all other respects Sample behaves like [Debounce].
+//
+// ReactiveX calls it Sample or throttleLast, and drops the newest element at EOF.
+func Sample[E any](d time.Duration) Enumeratee[E, E] {
+	check.Positive("enumeratee: Sample: d", d)
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
+		ticker := time.NewTicker(d)
+		return ticker.C, func(bool) {}, ticker.Stop
+	})
+}

@@ -1,0 +1,29 @@
+package enumeratee
+
+import (
+	"time"
+
+	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Throttle returns the adapter that hands on an element and then drops those that come within d of it. So it
+// hands on the first element of each window of d. The leftovers of the consumer are left over, without the
+// elements that were dropped. Throttle panics if d is not positive.
+//
+// ReactiveX calls it throttleFirst. [Audit] hands on the last element of each window instead, and [Sample] that
+// of each period.
+func Throttle[E any](d time.Duration) Enumeratee[E, E] {
+	check.Positive("enumeratee: Throttle: d", d)
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		var end time.Time // the end of the window
+		return Filter(func(E) bool {
+			now := time.Now()
+			if now.Before(end) {
+				return false
+			}
+			end = now.Add(d)
+			return true
+		}).Attach(stage, out)
+	})
+}

@@ -1,0 +1,35 @@
+package parse
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/internal/answer"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Action returns the http.Handler that runs parser over the body of each request, as [Body] does, and
+// calls f with the result. It reads the body with the option [httpadapter.Writer] and with opts.
+//
+// [httpadapter.Error] answers with an error of the body, of parser or of f. If f has begun to answer
+// before it fails, its error goes to the log only; to break off the response, f calls
+// panic(http.ErrAbortHandler). The ResponseWriter of f is a wrapper: use http.ResponseController to
+// flush it and to set deadlines. Action panics if f is nil.
+//
+// Play calls it Action, which is an EssentialAction made of a body parser and a function.
+func Action[A any](parser iteratee.Iteratee[[]byte, A], f func(http.ResponseWriter, *http.Request, A) error, opts ...httpadapter.BodyOption) http.Handler {
+	if f == nil {
+		panic("httpadapter/parse: Action: f must not be nil")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		response := &answer.Writer{ResponseWriter: w}
+		a, err := Body(r, parser, slices.Concat([]httpadapter.BodyOption{httpadapter.Writer(w)}, opts)...)
+		if err == nil {
+			err = f(response, r, a)
+		}
+		if err != nil {
+			httpadapter.Error(response, r, err)
+		}
+	})
+}

@@ -1,0 +1,26 @@
+// Package check panics on arguments that are a mistake of the caller. The name of an argument has the form
+// "package: function: parameter".
+package check
+
+import (
+	"fmt"
+	"time"
+)
+
+type number interface {
+	int | int64 | time.Duration
+}
+
+// Positive panics if n is not positive.
+func Positive[N number](argument string, n N) {
+	if n <= 0 {
+		panic(fmt.Sprintf("%s must be positive, got %v", argument, n))
+	}
+}
+
+// NotNegative panics if n is negative.
+func NotNegative[N number](argument string, n N) {
+	if n < 0 {
+		panic(fmt.Sprintf("%s must not be negative, got %v", argument, n))
+	}
+}

@@ -1,0 +1,21 @@
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/internal/check"
+)
+
+func TestPositive(t *testing.T) {
+	assert.NotPanics(t, func() { check.Positive("halley: f: n", 1) })
+	assert.PanicsWithValue(t, "halley: f: n must be positive, got 0", func() { check.Positive("halley: f: n", 0) })
+	assert.PanicsWithValue(t, "halley: f: d must be positive, got -1s", func() { check.Positive("halley: f: d", -time.Second) })
+}
+
+func TestNotNegative(t *testing.T) {
+	assert.NotPanics(t, func() { check.NotNegative("halley: f: n", int64(0)) })
+	assert.PanicsWithValue(t, "halley: f: n must not be negative, got -1", func() { check.NotNegative("halley: f: n", int64(-1)) })
+}
