@@ -26,10 +26,10 @@ func TestDropWhile(t *testing.T) {
 		})
 	}
 	_, rest := split(t, enumeratee.DropWhile(below(3)), peek[int](), 1, 2, 3, 4)
-	assert.Equal(t, []int{3, 4}, rest, "what the consumer leaves over")
+	assert.Equal(t, []int{3, 4}, rest, "the leftovers of the consumer")
 }
 
-func TestDropWhileAsksNoMoreOnceFalse(t *testing.T) {
+func TestDropWhileDoesNotCallDropAfterFalse(t *testing.T) {
 	var asked []int
 	through(t, enumeratee.DropWhile(func(e int) bool { asked = append(asked, e); return e < 2 }), 1, 2, 3, 1)
 	assert.Equal(t, []int{1, 2}, asked)

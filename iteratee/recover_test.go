@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// failures has the ways to fail, and what is left over then.
+// failures has the ways to fail, with their leftovers.
 func failures() map[string]struct {
 	consumer ints
 	in       []int
@@ -76,7 +76,7 @@ func TestRecoverWith(t *testing.T) {
 				want += e
 			}
 			for range 2 {
-				assert.Equal(t, want, run(t, consumer, c.in...), "what is left over is offered to the replacement")
+				assert.Equal(t, want, run(t, consumer, c.in...), "leftovers are offered to the replacement")
 			}
 			assert.Equal(t, 2, calls, "once per run")
 		})
@@ -84,7 +84,7 @@ func TestRecoverWith(t *testing.T) {
 	assert.Equal(t, 105, run(t, iteratee.RecoverWith(failAt(1, new([]int)), func(error) ints { return iteratee.Fold(100, add) }), 1, 2, 3))
 }
 
-func TestRecoverIsNotAskedWithoutAFailure(t *testing.T) {
+func TestRecoverDoesNotCallFWithoutAFailure(t *testing.T) {
 	for name, consumer := range map[string]ints{
 		"Recover":     iteratee.Recover(peek(), func(error) (int, error) { t.Error("called"); return 0, nil }),
 		"RecoverWith": iteratee.RecoverWith(peek(), func(error) ints { t.Error("called"); return peek() }),
