@@ -24,7 +24,7 @@ const module = "github.com/halley-go/halley"
 var mayImport = map[string][]string{
 	".":                           {},
 	"iteratee":                    {"internal/deadline", "internal/fast", "internal/scope", "internal/stop", "internal/check"},
-	"enumeratee":                  {"iteratee", "internal/fast", "internal/guard", "internal/prompt", "internal/scope", "internal/check"},
+	"enumeratee":                  {"iteratee", "internal/check", "internal/fast", "internal/guard", "internal/prompt", "internal/scope", "internal/stop"},
 	"enumeratee/chunk":            {"iteratee", "enumeratee", "internal/check"},
 	"enumeratee/text":             {"iteratee", "enumeratee", "golang.org/x/text/*", "internal/check"},
 	"enumerator":                  {"iteratee", "enumeratee", "internal/deadline", "internal/guard", "internal/prompt", "internal/scope", "internal/stop", "internal/check"},

@@ -60,12 +60,11 @@ func TestPlayInputMap(t *testing.T) {
 
 // Iteratee.consume of strings
 func TestPlayConsumeStrings(t *testing.T) {
-	consume := iteratee.Map(iteratee.Collect[string](), func(all []string) string { return strings.Join(all, "") })
 	for want, source := range map[string]enumerator.Enumerator[string]{
 		"":                         enumerator.Empty[string](),
 		"GuillaumeSadekPeterErwan": enumerator.Of("Guillaume", "Sadek", "Peter", "Erwan"),
 	} {
-		got, err := enumerator.Run(t.Context(), source, consume)
+		got, err := enumerator.Run(t.Context(), source, iteratee.ConsumeString[string]())
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}

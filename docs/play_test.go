@@ -125,10 +125,11 @@ func members(t ast.Expr) (names []string) {
 	return names
 }
 
-// headers are the two allowed header rows: of tables of Play's operations, and of Halley's own.
+// headers are the allowed header rows: of tables of Play's operations, of Halley's own, and of ReactiveX's.
 var headers = [][]string{
 	{"Play", "Halley", "How it differs"},
 	{"Halley", "Known from", "What it does"},
+	{"ReactiveX", "RxGo", "ro", "Halley", "How it differs"},
 }
 
 var (

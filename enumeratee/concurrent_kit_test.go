@@ -3,6 +3,8 @@ package enumeratee_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +15,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/enumerateetest"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -33,6 +37,11 @@ var concurrent = map[string]func() tee{
 	"Debounce":               func() tee { return enumeratee.Debounce[int](time.Minute) },
 	"Sample":                 func() tee { return enumeratee.Sample[int](time.Minute) },
 	"Delay":                  func() tee { return enumeratee.Delay[int](time.Minute) },
+	"Audit":                  func() tee { return enumeratee.Audit[int](time.Minute) },
+	"GroupByWithin": func() tee {
+		half := func(e int) int { return e / 2 }
+		return enumeratee.GroupByWithin(10, time.Minute, half, func(int) tee { return enumeratee.Filter(func(int) bool { return true }) })
+	},
 	"GroupedWithin": func() tee {
 		one := enumeratee.MapConcat(func(es []int) []int { return es })
 		return enumeratee.Compose(enumeratee.GroupedWithin[int](2, time.Minute), one)
@@ -51,6 +60,23 @@ func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
 		case <-ctx.Done():
 			return 0, context.Cause(ctx)
 		}
+	}
+}
+
+func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
+	assert.Subset(t, slices.Collect(maps.Keys(elsewhere)), slices.Collect(maps.Keys(concurrent)))
+	for name, tr := range elsewhere {
+		if name == "Recover" { // whose consumer does not stop a source that waits
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := ints(1, 2)
+			if probe.Long() {
+				in = ints(1, 4)
+			}
+			assert.NoError(t, enumerateetest.TestAsync(t, tr, in, in))
+		})
 	}
 }
 

@@ -21,16 +21,17 @@ import (
 // ReactiveX calls it Debounce.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Debounce: d", d)
-	return newest[E](func() (due <-chan time.Time, came, stop func()) {
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
 		quiet := time.NewTimer(d)
-		return quiet.C, func() { quiet.Reset(d) }, func() { quiet.Stop() }
+		return quiet.C, func(bool) { quiet.Reset(d) }, func() { quiet.Stop() }
 	})
 }
 
 // newest returns the adapter that holds the newest element, and hands it on when the clock says that it is
 // due. clock starts a clock. It returns the channel that receives when an element is due, the function that
-// is called when an element has come, and the function that stops the clock.
-func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enumeratee[E, E] {
+// is called when an element has come, with true if none was held before, and the function that stops the
+// clock.
+func newest[E any](clock func() (due <-chan time.Time, came func(first bool), stop func())) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		var held []E // the element that waits, or none
 		handOn := func() iteratee.Step {
@@ -56,8 +57,8 @@ func newest[E any](clock func() (due <-chan time.Time, came, stop func())) Enume
 					if !ok {
 						return handOn()
 					}
+					came(len(held) == 0)
 					held = append(held[:0], e)
-					came()
 				case <-due:
 					if step := handOn(); !step.IsCont() {
 						return step

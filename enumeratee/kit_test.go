@@ -53,9 +53,25 @@ var lossless = map[string]operator{
 		err := someError(t)
 		return enumeratee.OnEOF[int](func(context.Context) error { return err })
 	},
-	"OnDone":   func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
-	"Throttle": func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
-	"Timeout":  func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
+	"OnDone":               func(*rapid.T, func() tee) tee { return enumeratee.OnDone[int](func() {}) },
+	"Throttle":             func(*rapid.T, func() tee) tee { return enumeratee.Throttle[int](time.Hour) },
+	"Timeout":              func(*rapid.T, func() tee) tee { return enumeratee.Timeout[int](time.Hour) },
+	"Tap":                  func(*rapid.T, func() tee) tee { return enumeratee.Tap(func(int) {}, func(error) {}) },
+	"DistinctUntilChanged": func(*rapid.T, func() tee) tee { return enumeratee.DistinctUntilChanged[int]() },
+	"DistinctUntilChangedFunc": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.DistinctUntilChangedFunc(func(last, e int) bool { return e-last < n })
+	},
+	"Distinct": func(t *rapid.T, _ func() tee) tee {
+		return enumeratee.Distinct(1+someInt(t), func(e int) int { return e / 2 })
+	},
+	"DefaultIfEmpty": func(t *rapid.T, _ func() tee) tee { return enumeratee.DefaultIfEmpty(someInt(t)) },
+	"Pairwise": func(*rapid.T, func() tee) tee {
+		total := func(p iteratee.Pair[int, int]) int { return p.First + p.Second }
+		return enumeratee.Compose(enumeratee.Pairwise[int](), enumeratee.Map(total))
+	},
+
+	"TimeoutFirst": func(*rapid.T, func() tee) tee { return enumeratee.TimeoutFirst[int](time.Hour) },
 
 	"New": func(_ *rapid.T, some func() tee) tee { return enumeratee.New(some().Attach) },
 	"Defer": func(t *rapid.T, some func() tee) tee {
@@ -88,10 +104,31 @@ var others = map[string]operator{
 			return f(in), boom(in.Els()[0])
 		})
 	},
+	"GroupBy": func(t *rapid.T, _ func() tee) tee {
+		some := someOf(t, lossless) // others may hand on in another order than that of the stream
+		of := []tee{some(), some(), some()}
+		return enumeratee.GroupBy(1+someInt(t), func(e int) int { return e % 3 }, func(k int) tee { return of[k] })
+	},
 	"Grouped": func(t *rapid.T, _ func() tee) tee { return enumeratee.Grouped(aFolder(t)) },
 	"Recover": func(t *rapid.T, some func() tee) tee {
 		adapter, err := some(), someError(t)
 		return enumeratee.Recover(adapter, func(context.Context, error, iteratee.Input[int]) error { return err })
+	},
+}
+
+// holders has the exported functions that hold elements while the consumer is open, and give them back. Behind
+// an adapter that drops elements, those need not be the end of the stream.
+var holders = map[string]operator{
+	"TakeLast": func(t *rapid.T, _ func() tee) tee { return enumeratee.TakeLast[int](someInt(t)) },
+	"DropLast": func(t *rapid.T, _ func() tee) tee { return enumeratee.DropLast[int](someInt(t)) },
+	"Sliding": func(t *rapid.T, _ func() tee) tee {
+		total := enumeratee.Map(func(es []int) (n int) {
+			for _, e := range es {
+				n += e
+			}
+			return n
+		})
+		return enumeratee.Compose(enumeratee.Sliding[int](1+someInt(t), 1+someInt(t)), total)
 	},
 }
 
@@ -101,7 +138,7 @@ func someOf(t *rapid.T, from ...map[string]operator) func() tee {
 	for _, operators := range from {
 		maps.Copy(simple, operators)
 	}
-	for _, name := range []string{"New", "Defer", "Recover", "Compose", "Compose3", "Compose4", "Compose5", "Compose6"} {
+	for _, name := range []string{"New", "Defer", "Recover", "GroupBy", "Compose", "Compose3", "Compose4", "Compose5", "Compose6"} {
 		delete(simple, name)
 	}
 	names := slices.Sorted(maps.Keys(simple))
@@ -175,6 +212,15 @@ func TestEveryEnumerateeKeepsTheLaws(t *testing.T) {
 			})
 		})
 	}
+	for name, draw := range holders {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				adapter := enumeratee.Compose(draw(t, nil), someOf(t, lossless, others)())
+				assert.NoError(t, enumerateetest.Test(adapter, someInts(t, 3)))
+			})
+		})
+	}
 	for name, draw := range others {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,6 +254,6 @@ func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
 
 func TestNoEnumerateeIsForgotten(t *testing.T) {
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"),
-		slices.Concat(slices.Collect(maps.Keys(lossless)), slices.Collect(maps.Keys(others)), slices.Collect(maps.Keys(concurrent))))
+		slices.Concat(slices.Collect(maps.Keys(lossless)), slices.Collect(maps.Keys(others)), slices.Collect(maps.Keys(holders)), slices.Collect(maps.Keys(concurrent))))
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"ApplyOn", "Transform"})
 }

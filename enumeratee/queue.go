@@ -19,9 +19,17 @@ func (q *queue[T]) push(v T) {
 	q.n++
 }
 
-func (q *queue[T]) pop() T {
-	v := q.ring[q.head]
+func (q *queue[T]) pop() (v T) {
+	v, q.ring[q.head] = q.ring[q.head], v // the queue does not keep it in memory
 	q.head = (q.head + 1) % len(q.ring)
 	q.n--
 	return v
+}
+
+// all returns the values in the queue.
+func (q *queue[T]) all() (vs []T) {
+	for i := range q.n {
+		vs = append(vs, q.ring[(q.head+i)%len(q.ring)])
+	}
+	return vs
 }

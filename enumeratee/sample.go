@@ -14,8 +14,8 @@ import (
 // ReactiveX calls it Sample or throttleLast, and drops the newest element at EOF.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Sample: d", d)
-	return newest[E](func() (due <-chan time.Time, came, stop func()) {
+	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {
 		ticker := time.NewTicker(d)
-		return ticker.C, func() {}, ticker.Stop
+		return ticker.C, func(bool) {}, ticker.Stop
 	})
 }

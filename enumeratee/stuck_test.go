@@ -99,10 +99,10 @@ var stuckRuns = map[string]func(ctx context.Context, e enumerator.Enumerator[int
 		return runStuck(ctx, e, enumeratee.ApplyOn(tr, stuckConsumer()))
 	},
 	"a context made before": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, tr), derived(stuckConsumer()))
+		return runStuck(ctx, enumerator.Through(e, tr), startedIn(context.WithCancel, stuckConsumer()))
 	},
 	"Transform with a context made before": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, derived(enumeratee.Transform(tr, derived(stuckConsumer()))))
+		return runStuck(ctx, e, startedIn(context.WithCancel, enumeratee.Transform(tr, startedIn(context.WithCancel, stuckConsumer()))))
 	},
 	"a source that waits": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
 		waits := enumerator.MapFlatten(func(int) enumerator.Enumerator[int] { return enumerator.Never[int]() })
@@ -126,15 +126,6 @@ func stuckConsumer() iteratee.Iteratee[int, struct{}] {
 	return iteratee.ForEach(func(ctx context.Context, e int) error {
 		_, err := untilItEnds(ctx, e)
 		return err
-	})
-}
-
-// derived returns an Iteratee that runs with a context made from the context of the run.
-func derived[A any](it iteratee.Iteratee[int, A]) iteratee.Iteratee[int, A] {
-	return iteratee.New(func(ctx context.Context) (iteratee.Running[int, A], iteratee.Step) {
-		own, cancel := context.WithCancel(ctx)
-		iteratee.AtEnd(ctx, cancel)
-		return it.Start(own)
 	})
 }
 

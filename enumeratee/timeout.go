@@ -9,7 +9,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// ErrTimeout is the error of [Timeout].
+// ErrTimeout is the error of [Timeout] and [TimeoutFirst].
 var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 
 // Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
@@ -22,10 +22,25 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 // ReactiveX calls it Timeout.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Timeout: d", d)
+	return newTimeout[E](d, false)
+}
+
+// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source
+// lets d pass before its first element. Later elements can take any time.
+//
+// In all other respects TimeoutFirst behaves like [Timeout].
+//
+// ReactiveX: timeout, with a time for the first element only.
+func TimeoutFirst[E any](d time.Duration) Enumeratee[E, E] {
+	check.Positive("enumeratee: TimeoutFirst: d", d)
+	return newTimeout[E](d, true)
+}
+
+func newTimeout[E any](d time.Duration, first bool) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		own, interrupt := stage.interruptible()
 		stage.passOn(own, interrupt)
-		t := &timeout[E]{stage: stage, Outlet: out, d: d, fired: make(chan struct{}), runs: true}
+		t := &timeout[E]{stage: stage, Outlet: out, d: d, first: first, fired: make(chan struct{}), runs: true}
 		t.late = iteratee.StepError(fmt.Errorf("%w within %v", ErrTimeout, d))
 		t.timer = time.AfterFunc(d, func() {
 			defer close(t.fired)
@@ -40,6 +55,7 @@ type timeout[E any] struct {
 	stage Stage
 	iteratee.Outlet[E]
 	d     time.Duration
+	first bool // only the first element is timed
 	late  iteratee.Step
 	timer *time.Timer
 	fired chan struct{}
@@ -59,7 +75,7 @@ func (t *timeout[E]) Next(e E) iteratee.Step {
 	if t.stopTimer(); !t.end.IsCont() {
 		return t.end
 	}
-	if t.end = t.Outlet.Next(e); t.end.IsCont() {
+	if t.end = t.Outlet.Next(e); t.end.IsCont() && !t.first {
 		t.timer.Reset(t.d)
 		t.runs = true
 	}

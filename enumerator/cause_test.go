@@ -112,10 +112,28 @@ func TestTheCauseIsNotLost(t *testing.T) {
 			return enumerator.FlatMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
 		"FlatMapConcurrent": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
-			return enumerator.FlatMapConcurrent(2, enumerator.Of(1, 2, 3), func(int) enumerator.Enumerator[int] { return generate(wait) })
+			return enumerator.FlatMapConcurrent(enumerator.Of(1, 2, 3), 2, func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
 		"SwitchMap": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return enumerator.SwitchMap(enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return generate(wait) })
+		}),
+		"Catch": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Catch(generate(wait), func(err error) enumerator.Enumerator[int] { return enumerator.Of(1) })
+		}),
+		"Retry": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Retry(generate(wait), 1)
+		}),
+		"Zip of sources": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.ZipWith(enumerator.Of(1), generate(wait), func(a, _ int) int { return a })
+		}),
+		"TakeUntil": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.TakeUntil(enumerator.Never[int](), generate(wait))
+		}),
+		"Race": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.Race(generate(wait), generate(wait))
+		}),
+		"DebounceBy": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
+			return enumerator.DebounceBy(enumerator.Of(1).AndThen(generate(wait)), func(int) enumerator.Enumerator[int] { return generate(wait) })
 		}),
 		"behind Buffer": source(func(wait func(context.Context) error) enumerator.Enumerator[int] {
 			return enumerator.Through(generate(wait), enumeratee.Buffer[int](2))

@@ -14,7 +14,7 @@ func ExampleFlatMapConcurrent() {
 	lines := func(page string) enumerator.Enumerator[string] {
 		return enumerator.Of(page+" 1", page+" 2") // fetches two pages at a time
 	}
-	all, err := enumerator.Run(context.Background(), enumerator.FlatMapConcurrent(2, pages, lines), iteratee.Collect[string]())
+	all, err := enumerator.Run(context.Background(), enumerator.FlatMapConcurrent(pages, 2, lines), iteratee.Collect[string]())
 	slices.Sort(all) // the pages come in any order
 	fmt.Println(all, err)
 	// Output: [/a 1 /a 2 /b 1 /b 2 /c 1 /c 2 /d 1 /d 2] <nil>

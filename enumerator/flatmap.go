@@ -83,7 +83,7 @@ func (f *flattening[From, To]) Rest() iteratee.Input[From] { return iteratee.Emp
 // panics if limit is not positive.
 //
 // ReactiveX calls it FlatMap, and the limit maxConcurrent.
-func FlatMapConcurrent[From, To any](limit int, source Enumerator[From], f func(From) Enumerator[To]) Enumerator[To] {
+func FlatMapConcurrent[From, To any](source Enumerator[From], limit int, f func(From) Enumerator[To]) Enumerator[To] {
 	check.Positive("enumerator: FlatMapConcurrent: limit", limit)
 	return merged("FlatMapConcurrent", func(m *merge[To]) {
 		places := make(chan struct{}, limit)

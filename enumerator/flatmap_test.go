@@ -163,17 +163,17 @@ func tens(n int) func(int) source {
 
 func TestFlatMapConcurrent(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, 100, math.MaxInt} {
-		e := enumerator.FlatMapConcurrent(limit, enumerator.Of(1, 2, 3, 4), tens(3))
+		e := enumerator.FlatMapConcurrent(enumerator.Of(1, 2, 3, 4), limit, tens(3))
 		for range 2 {
 			hasAllInOrder(t, e, [][]int{{11, 12, 13}, {21, 22, 23}, {31, 32, 33}, {41, 42, 43}})
 		}
-		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(limit, enumerator.Empty[int](), tens(3))))
-		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(limit, enumerator.Of(1, 2, 3), tens(0))))
+		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(enumerator.Empty[int](), limit, tens(3))))
+		assert.Nil(t, collect(t, enumerator.FlatMapConcurrent(enumerator.Of(1, 2, 3), limit, tens(0))))
 	}
-	one := enumerator.FlatMapConcurrent(1, enumerator.Of(1, 2, 3), tens(2))
+	one := enumerator.FlatMapConcurrent(enumerator.Of(1, 2, 3), 1, tens(2))
 	assert.Equal(t, []int{11, 12, 21, 22, 31, 32}, collect(t, one), "one after the other, as FlatMap")
 	assert.PanicsWithValue(t, "enumerator: FlatMapConcurrent: limit must be positive, got 0", func() {
-		enumerator.FlatMapConcurrent(0, enumerator.Of(1), tens(1))
+		enumerator.FlatMapConcurrent(enumerator.Of(1), 0, tens(1))
 	})
 }
 
@@ -182,7 +182,7 @@ func TestFlatMapConcurrentLimit(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			outer := &probe.Source{N: -1}
 			var running, calls atomic.Int64
-			e := enumerator.FlatMapConcurrent(limit, outer.Enumerator(), func(n int) source {
+			e := enumerator.FlatMapConcurrent(outer.Enumerator(), limit, func(n int) source {
 				calls.Add(1)
 				return enumerator.Defer(func(context.Context) (source, error) {
 					running.Add(1)
@@ -210,7 +210,7 @@ func TestFlatMapConcurrentLimit(t *testing.T) {
 // flattening holds the operators that call a function for the source of each element.
 var flattening = map[string]func(e source, f func(int) source) source{
 	"FlatMapConcurrent": func(e source, f func(int) source) source {
-		return enumerator.FlatMapConcurrent(3, e, f)
+		return enumerator.FlatMapConcurrent(e, 3, f)
 	},
 	"SwitchMap": enumerator.SwitchMap[int, int],
 	"PatchPanel": func(e source, f func(int) source) source {
@@ -402,7 +402,7 @@ func TestFlatMapConcurrentNoticesAFailureWhenItAsks(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			outer := enumerator.Of(2, 1).AndThen(enumerator.New(func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepError(errBoom) }))
 			start := time.Now()
-			_, err := enumerator.Run(t.Context(), enumerator.FlatMapConcurrent(limit, outer, func(n int) source {
+			_, err := enumerator.Run(t.Context(), enumerator.FlatMapConcurrent(outer, limit, func(n int) source {
 				return after(time.Duration(n)*time.Second, enumerator.Of(n))
 			}), iteratee.Ignore[int]())
 			assert.ErrorIs(t, err, errBoom)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -49,6 +50,9 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	},
 	"UnfoldM": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		return enumerator.UnfoldM(0, func(_ context.Context, i int) (int, int, bool, error) { return at(es, i), i + 1, i < len(es), nil })
+	},
+	"Range": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		return enumerator.Map(enumerator.Range(0, len(es)), func(i int) int { return es[i] })
 	},
 	"FromInput": func(_ *rapid.T, es []int, _ func([]int) source) source {
 		var in iteratee.Input[int]
@@ -131,11 +135,41 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	"OnDoneEnumerating": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
+	"Throw": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Catch(enumerator.Throw[int](errBoom), func(error) source { return some(es) })
+	},
+	"Catch": func(t *rapid.T, es []int, some func([]int) source) source {
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		first, second := some(es[:n]), some(es[n:])
+		return enumerator.Catch(first.AndThen(enumerator.Throw[int](errBoom)), func(error) source { return second })
+	},
+	"Retry": func(t *rapid.T, es []int, some func([]int) source) source {
+		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
+		first, second := some(es[:n]).AndThen(enumerator.Throw[int](errBoom)), some(es[n:])
+		return perRun(func() source {
+			tries := 0
+			return enumerator.Retry(enumerator.Defer(func(context.Context) (source, error) {
+				if tries++; tries == 1 {
+					return first, nil
+				}
+				return second, nil
+			}), 1)
+		})
+	},
+	"Materialize": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Through(enumerator.Materialize(some(es)), enumeratee.FilterMap(func(n enumerator.Notification[int]) (int, bool) {
+			return n.Value, !n.End
+		}))
+	},
+	"Dematerialize": func(_ *rapid.T, es []int, some func([]int) source) source {
+		values := enumerator.Map(some(es), func(e int) enumerator.Notification[int] { return enumerator.Notification[int]{Value: e} })
+		return enumerator.Dematerialize(values.AndThen(enumerator.Of(enumerator.Notification[int]{End: true})).AndThen(values))
+	},
 	"FlatMapConcurrent": func(t *rapid.T, es []int, some func([]int) source) source { // one source at a time keeps the order
 		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
 		parts := []source{some(es[:n]), some(es[n:])}
 		indices := enumerator.Unfold(0, func(i int) (int, int, bool) { return i, i + 1, i < len(parts) })
-		return enumerator.FlatMapConcurrent(1, indices, func(i int) source { return parts[i] })
+		return enumerator.FlatMapConcurrent(indices, 1, func(i int) source { return parts[i] })
 	},
 	"SwitchMap": func(_ *rapid.T, es []int, some func([]int) source) source {
 		e := some(es)
@@ -147,6 +181,43 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 	},
 	"Interleave": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return enumerator.Interleave(some(nil), some(es))
+	},
+	"TakeUntil": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.TakeUntil(some(es), silent())
+	},
+	"DropUntil": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source { return enumerator.DropUntil(e, enumerator.Empty[int]()) })
+	},
+	"Zip": func(t *rapid.T, es []int, some func([]int) source) source {
+		pairs := enumerator.Zip(some(es), some(slices.Concat(es, someInts(t))))
+		return enumerator.Map(pairs, func(p iteratee.Pair[int, int]) int { return (p.First + p.Second) / 2 })
+	},
+	"ZipWith": func(t *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.ZipWith(some(slices.Concat(es, someInts(t))), some(es), func(_, e int) int { return e })
+	},
+	"CombineLatest": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source {
+			return enumerator.CombineLatest(e, enumerator.Of("").AndThen(enumerator.Empty[string]()), func(e int, _ string) int { return e })
+		})
+	},
+	"WithLatestFrom": func(_ *rapid.T, es []int, some func([]int) source) source {
+		e := some(es)
+		return knocked(e, func(e source) source {
+			return enumerator.WithLatestFrom(e, enumerator.Of(""), func(e int, _ string) int { return e })
+		})
+	},
+	"Race": func(_ *rapid.T, es []int, some func([]int) source) source {
+		return enumerator.Race(silent(), some(es), enumerator.Never[int]())
+	},
+	"SampleBy": func(t *rapid.T, es []int, some func([]int) source) source { // the last of each
+		return lasts(t, es, some, func(e source) source { return enumerator.SampleBy(e, silent()) })
+	},
+	"DebounceBy": func(t *rapid.T, es []int, some func([]int) source) source {
+		return lasts(t, es, some, func(e source) source {
+			return enumerator.DebounceBy(e, func(int) source { return silent() })
+		})
 	},
 	"Unicast": func(t *rapid.T, es []int, _ func([]int) source) source {
 		return pushing(es, enumerator.Channel[int].End, enumerator.Capacity(rapid.IntRange(1, 4).Draw(t, "capacity")))
@@ -173,6 +244,31 @@ func ended(es []int) *enumerator.Hub[int] {
 	}
 	hub.End()
 	return hub
+}
+
+// knocked returns the source of e behind an operator that drops elements at first: e comes when another element has
+// passed.
+func knocked(e source, operator func(source) source) source {
+	return perRun(func() source {
+		passed := false
+		knocks := enumerator.Unfold(0, func(n int) (int, int, bool) {
+			runtime.Gosched() // let the other source run
+			return -1, n, !passed
+		})
+		return enumerator.Through(operator(knocks.AndThen(e)), enumeratee.Filter(func(e int) bool {
+			passed = passed || e < 0
+			return e >= 0
+		}))
+	})
+}
+
+// lasts returns the source of es, each the last element of a source behind an operator that hands on the last.
+func lasts(t *rapid.T, es []int, some func([]int) source, operator func(source) source) source {
+	var each []source
+	for _, e := range es {
+		each = append(each, operator(some(append(someInts(t), e))))
+	}
+	return enumerator.FlatMap(enumerator.Range(0, len(es)), func(i int) source { return each[i] })
 }
 
 func perRun(build func() source) source {
@@ -217,7 +313,7 @@ func TestEveryEnumeratorKeepsTheLaws(t *testing.T) {
 			sources := []source{some(a), some(b), some(c)}
 			assert.NoError(t, enumeratortest.Test(enumerator.Interleave(sources...), a, b, c), "Interleave")
 			limit := rapid.IntRange(2, 4).Draw(t, "limit")
-			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(limit, enumerator.Of(0, 1, 2), func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
+			assert.NoError(t, enumeratortest.Test(enumerator.FlatMapConcurrent(enumerator.Of(0, 1, 2), limit, func(i int) source { return sources[i] }), a, b, c), "FlatMapConcurrent")
 		})
 	})
 }

@@ -44,7 +44,7 @@ func BenchmarkMerge(b *testing.B) {
 		e    source
 	}{
 		{"Interleave", enumerator.Interleave(es...)},
-		{"FlatMapConcurrent", enumerator.FlatMapConcurrent(math.MaxInt, enumerator.FromSlice(es), func(e source) source { return e })},
+		{"FlatMapConcurrent", enumerator.FlatMapConcurrent(enumerator.FromSlice(es), math.MaxInt, func(e source) source { return e })},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var peer, ours time.Duration

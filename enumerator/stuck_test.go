@@ -24,20 +24,30 @@ func TestAFailureElsewhereFreesAWaitingConsumer(t *testing.T) {
 	}
 	fails, panics := later(func() error { return errBoom }), later(func() error { panic(errBoom) })
 	one, never := enumerator.Of(1), enumerator.Never[int]()
+	soon := after(time.Millisecond, one.AndThen(never))
+	first := func(a, _ int) int { return a }
 	for name, c := range map[string]struct {
 		e    enumerator.Enumerator[int]
 		want string
 	}{
 		"Interleave":                {enumerator.Interleave(one, fails), "boom"},
 		"Interleave that panics":    {enumerator.Interleave(one.AndThen(never), panics), "panic: boom"},
-		"FlatMapConcurrent":         {enumerator.FlatMapConcurrent(9, one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
-		"FlatMapConcurrent, a part": {enumerator.FlatMapConcurrent(9, enumerator.Of(one, fails), func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e }), "boom"},
+		"FlatMapConcurrent":         {enumerator.FlatMapConcurrent(one.AndThen(fails), 9, func(int) enumerator.Enumerator[int] { return one }), "boom"},
+		"FlatMapConcurrent, a part": {enumerator.FlatMapConcurrent(enumerator.Of(one, fails), 9, func(e enumerator.Enumerator[int]) enumerator.Enumerator[int] { return e }), "boom"},
 		"SwitchMap":                 {enumerator.SwitchMap(one.AndThen(fails), func(int) enumerator.Enumerator[int] { return one }), "boom"},
 		"PatchPanel": {enumerator.PatchPanel(func(_ context.Context, patchIn func(enumerator.Enumerator[int]) bool) error {
 			patchIn(one)
 			time.Sleep(time.Second)
 			return errBoom
 		}), "boom"},
+		"TakeUntil":           {enumerator.TakeUntil(one.AndThen(never), fails), "boom"},
+		"Zip, a part":         {enumerator.ZipWith(enumerator.Interleave(one, fails), one.AndThen(never), first), "boom"},
+		"CombineLatest":       {enumerator.CombineLatest(enumerator.Interleave(one, fails), one.AndThen(never), first), "boom"},
+		"WithLatestFrom":      {enumerator.WithLatestFrom(soon, one.AndThen(fails), first), "boom"},
+		"WithLatestFrom, too": {enumerator.WithLatestFrom(soon, one.AndThen(panics), first), "panic: boom"},
+		"Race":                {enumerator.Race(never, enumerator.Interleave(one, fails)), "boom"},
+		"SampleBy":            {enumerator.SampleBy(one.AndThen(fails), soon), "boom"},
+		"DebounceBy":          {enumerator.DebounceBy(one.AndThen(fails), func(int) enumerator.Enumerator[int] { return soon }), "boom"},
 		"Unicast that panics": {enumerator.Unicast(func(ch enumerator.Channel[int]) {
 			_ = ch.Push(ch.Context(), 1)
 			time.Sleep(time.Second)

@@ -83,7 +83,7 @@ func TestCork(t *testing.T) {
 			[]string{"1", "2"}},
 		"side by side": {enumerator.Interleave(pairs(3), enumerator.Empty[int]()), corked, []string{"cork", "1", "2", "uncork", "3"}},
 		"side by side, one after the other": {
-			enumerator.FlatMapConcurrent(1, enumerator.Of(1, 2), func(int) enumerator.Enumerator[int] { return pairs(2) }),
+			enumerator.FlatMapConcurrent(enumerator.Of(1, 2), 1, func(int) enumerator.Enumerator[int] { return pairs(2) }),
 			corked, []string{"cork", "1", "2", "uncork", "cork", "1", "2", "uncork"}},
 		"side by side, within another": {
 			enumerator.Interleave(enumerator.Interleave(pairs(3)), enumerator.Empty[int]()),

@@ -1,6 +1,7 @@
 package iteratee_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -39,12 +40,19 @@ var operators map[string]func(t *rapid.T, depth int) part
 
 func init() {
 	operators = map[string]func(*rapid.T, int) part{ // in init, because some draw from it
-		"Fold":    func(t *rapid.T, _ int) part { return partOf(iteratee.Fold(someInt(t), add)) },
-		"Collect": func(*rapid.T, int) part { return partOf(iteratee.Collect[int]()) },
-		"Ignore":  func(*rapid.T, int) part { return partOf(iteratee.Ignore[int]()) },
-		"Head":    func(*rapid.T, int) part { return partOf(iteratee.Head[int]()) },
-		"IsEmpty": func(*rapid.T, int) part { return partOf(iteratee.IsEmpty[int]()) },
-		"Cont":    func(*rapid.T, int) part { return partOf(peek()) },
+		"Fold":      func(t *rapid.T, _ int) part { return partOf(iteratee.Fold(someInt(t), add)) },
+		"Collect":   func(*rapid.T, int) part { return partOf(iteratee.Collect[int]()) },
+		"Ignore":    func(*rapid.T, int) part { return partOf(iteratee.Ignore[int]()) },
+		"Head":      func(*rapid.T, int) part { return partOf(iteratee.Head[int]()) },
+		"Last":      func(*rapid.T, int) part { return partOf(of(iteratee.Last[int]())) },
+		"ElementAt": func(t *rapid.T, _ int) part { return partOf(of(iteratee.ElementAt[int](someInt(t)))) },
+		"Count":     func(*rapid.T, int) part { return partOf(iteratee.Count[int]()) },
+		"Min":       func(*rapid.T, int) part { return partOf(of(iteratee.Min[int]())) },
+		"MinFunc":   func(*rapid.T, int) part { return partOf(of(iteratee.MinFunc(cmp.Compare[int]))) },
+		"Max":       func(*rapid.T, int) part { return partOf(of(iteratee.Max[int]())) },
+		"MaxFunc":   func(*rapid.T, int) part { return partOf(of(iteratee.MaxFunc(cmp.Compare[int]))) },
+		"IsEmpty":   func(*rapid.T, int) part { return partOf(iteratee.IsEmpty[int]()) },
+		"Cont":      func(*rapid.T, int) part { return partOf(peek()) },
 		"TakeUpTo": func(t *rapid.T, _ int) part {
 			return partOf(iteratee.TakeUpTo[int](someInt(t)))
 		},
@@ -192,6 +200,7 @@ func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			in := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 3), 0, 5).Draw(t, "in")
 			assert.NoError(t, iterateetest.Test(iteratee.Consume[byte](), in), "Consume")
+			assert.NoError(t, iterateetest.Test(iteratee.ConsumeString[[]byte](), in), "ConsumeString")
 			assert.NoError(t, iterateetest.Test(iteratee.ToWriter(io.Discard), in), "ToWriter")
 			assert.NoError(t, iterateetest.Test(readAll(), in), "Read")
 			assert.NoError(t, iterateetest.Test(readN(rapid.IntRange(0, 4).Draw(t, "n")), in), "Read")
@@ -200,6 +209,6 @@ func TestEveryIterateeKeepsTheLaws(t *testing.T) {
 }
 
 func TestNoIterateeIsForgotten(t *testing.T) {
-	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "Read", "ToWriter")
+	listed := append(slices.Collect(maps.Keys(operators)), "Consume", "ConsumeString", "Read", "ToWriter")
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), listed)
 }

@@ -48,3 +48,15 @@ func IsEmpty[E any]() Iteratee[E, bool] { return EOFOrElse[E](false, true) }
 func Consume[E any]() Iteratee[[]E, []E] {
 	return Fold(nil, func(all, chunk []E) []E { return append(all, chunk...) })
 }
+
+// ConsumeString returns an Iteratee that ends with all chunks up to EOF joined to one string, "" if
+// there was nothing in them. Chunks are strings, ConsumeString[string], or bytes,
+// ConsumeString[[]byte]. A character may be spread over several chunks. ConsumeString keeps all in
+// memory, and copies it once at the end; bound the stream with enumeratee/chunk.Take or
+// enumeratee.Take if it can be long.
+//
+// Play calls it Iteratee.consume[String].
+func ConsumeString[S ~string | ~[]byte]() Iteratee[S, string] {
+	joined := Fold(nil, func(all []byte, chunk S) []byte { return append(all, chunk...) })
+	return Map(joined, func(all []byte) string { return string(all) })
+}

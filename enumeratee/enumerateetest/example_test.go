@@ -1,7 +1,10 @@
 package enumerateetest_test
 
 import (
+	"context"
 	"fmt"
+	"testing"
+	"time"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/enumerateetest"
@@ -51,4 +54,47 @@ func ExampleTestRest() {
 	// Output:
 	// <nil>
 	// rest: over [1 2 3], when the consumer leaves over [1 2], it leaves over []; it must leave over [2]
+}
+
+func ExampleTestAsync() {
+	// An adapter that hands on a dash for each pause of three seconds.
+	dashes := enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Outlet[string]) iteratee.Step {
+		pause := time.NewTimer(3 * time.Second)
+		defer pause.Stop()
+		for {
+			e := "-"
+			select {
+			case <-ctx.Done():
+				return iteratee.Cancelled(ctx)
+			case <-pause.C:
+			case s, ok := <-in:
+				if !ok {
+					return iteratee.StepCont
+				}
+				e = s
+			}
+			pause.Reset(3 * time.Second)
+			if step := out.Next(e); !step.IsCont() {
+				return step
+			}
+		}
+	})
+	t := new(testing.T) // in a test, its parameter
+	fmt.Println(enumerateetest.TestAsync(t, dashes, []string{"a", "b"}, []string{"a", "b"}))
+	// Output: <nil>
+}
+
+func ExampleTestAsync_broken() {
+	// An adapter that does not look at its context.
+	relay := enumeratee.Async(func(_ context.Context, in <-chan string, out iteratee.Outlet[string]) iteratee.Step {
+		for s := range in {
+			if step := out.Next(s); !step.IsCont() {
+				return step
+			}
+		}
+		return iteratee.StepCont
+	})
+	t := new(testing.T) // in a test, its parameter
+	fmt.Println(enumerateetest.TestAsync(t, relay, []string{"a", "b"}, []string{"a", "b"}))
+	// Output: cancel: over [a b], in Through, when the context ends after 0 elements, the run hangs; it must fail (the test has cancelled the context)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/halley-go/halley/enumerator"
-	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -82,16 +81,14 @@ func again[E any](open func(context.Context, E, bool) enumerator.Enumerator[E], 
 			if r.recovered || progress && r.gave {
 				tries = 1
 			}
-			if ctx.Err() == nil {
-				wait := c.wait(pace, tries, r.failure)
-				if wait == backoff.Stop {
-					return step // give up
-				}
-				c.notify(r.failure, wait)
-				select {
-				case <-time.After(wait):
-				case <-ctx.Done():
-				}
+			wait := c.wait(pace, tries, r.failure)
+			if wait == backoff.Stop {
+				return step // give up
+			}
+			c.notify(r.failure, wait)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
 			}
 			if step := iteratee.Cancelled(ctx); !step.IsCont() {
 				return step
@@ -107,9 +104,7 @@ func again[E any](open func(context.Context, E, bool) enumerator.Enumerator[E], 
 //
 // ReactiveX: repeat, together with Restart.
 func Endless[E any](source enumerator.Enumerator[E]) enumerator.Enumerator[E] {
-	return source.AndThen(enumerator.New(func(context.Context, iteratee.Sink[E]) iteratee.Step {
-		return iteratee.StepError(ErrRanOut)
-	}))
+	return source.AndThen(enumerator.Throw[E](ErrRanOut))
 }
 
 // running is a run of Restart or Resume. It is the Sink that every attempt drives.
@@ -119,8 +114,7 @@ type running[E any] struct {
 
 	open func(context.Context, E, bool) enumerator.Enumerator[E]
 	last E
-	any  bool          // whether there is a last element
-	end  iteratee.Step // the last answer of the consumer
+	any  bool // whether there is a last element
 }
 
 type attempt struct {
@@ -131,15 +125,16 @@ type attempt struct {
 	failure   error // of the source
 }
 
-// try runs a source once.
+// try runs a source once. If the source has failed, r.failure is set, and the consumer is still open.
 func (r *running[E]) try(ctx context.Context) iteratee.Step {
-	part := scope.NewPart(ctx, nil)
-	defer part.End()
 	r.attempt = attempt{start: time.Now()}
-	step := r.open(part, r.last, r.any).Into(part, r)
-	if r.end.IsCont() {
-		r.failure = step.Err()
-	}
+	source := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[E], error) {
+		return r.open(ctx, r.last, r.any), nil
+	})
+	step := enumerator.Catch(source, func(err error) enumerator.Enumerator[E] {
+		r.failure = err
+		return enumerator.Throw[E](err)
+	}).Into(ctx, r)
 	if r.gave || errors.Is(r.failure, ErrRanOut) {
 		r.recovered = r.recovered || time.Since(r.start)-r.busy >= StableAfter
 	}
@@ -147,24 +142,13 @@ func (r *running[E]) try(ctx context.Context) iteratee.Step {
 }
 
 func (r *running[E]) Next(e E) iteratee.Step {
-	if !r.end.IsCont() {
-		return r.end
-	}
 	r.last, r.any, r.gave = e, true, true
 	if r.recovered { // no need to look at the clock
-		r.end = r.Sink.Next(e)
-		return r.end
+		return r.Sink.Next(e)
 	}
 	came := time.Now()
 	r.recovered = came.Sub(r.start) >= StableAfter
-	r.end = r.Sink.Next(e)
+	step := r.Sink.Next(e)
 	r.busy = time.Since(came)
-	return r.end
-}
-
-func (r *running[E]) EOF() iteratee.Step {
-	if r.end.IsCont() {
-		r.end = r.Sink.EOF()
-	}
-	return r.end
+	return step
 }

@@ -1,0 +1,99 @@
+package enumeratee
+
+import (
+	"slices"
+
+	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Pairwise returns the adapter that hands on each element but the first together with the one before
+// it. It hands on nothing if one element comes. If the consumer ends on a pair and leaves it over,
+// the second of the two is left over.
+//
+// ReactiveX: Pairwise in RxJS.
+func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
+	return New(func(stage Stage, out iteratee.Outlet[iteratee.Pair[E, E]]) (iteratee.Sink[E], iteratee.Step) {
+		var last E
+		first := true
+		return FilterMap(func(e E) (iteratee.Pair[E, E], bool) {
+			pair, ok := iteratee.Pair[E, E]{First: last, Second: e}, !first
+			last, first = e, false
+			return pair, ok
+		}).Attach(stage, out)
+	})
+}
+
+// Sliding returns the adapter that hands on windows of n elements, which begin step elements apart.
+// With a step less than n the windows overlap, with n they follow one another, and with more than n
+// the elements between two windows are dropped.
+//
+// A window is handed on when it is full. At EOF, the elements of a window that has begun are handed
+// on as a shorter window, unless all of them were in the window before. So each element is in a window,
+// unless it is between two windows, and no window is a part of the one before. The consumer may keep the
+// windows. Each has memory of its own, and costs a copy of n elements.
+//
+// If the consumer ends on a window and leaves it over, the elements of that window that were not in
+// the one before are left over. Sliding panics if n or step is not positive.
+//
+// Scala calls it sliding. ReactiveX: Buffer with a count and a skip, which hands on every window that
+// has begun at EOF.
+func Sliding[E any](n, step int) Enumeratee[E, []E] {
+	check.Positive("enumeratee: Sliding: n", n)
+	check.Positive("enumeratee: Sliding: step", step)
+	return New(func(stage Stage, out iteratee.Outlet[[]E]) (iteratee.Sink[E], iteratee.Step) {
+		s := &sliding[E]{stage: stage, out: out, n: n, step: step}
+		return s, iteratee.StepCont
+	})
+}
+
+type sliding[E any] struct {
+	stage   Stage
+	out     iteratee.Outlet[[]E]
+	n, step int
+	window  []E // that has begun
+	fresh   int // how many of it were not in the window before
+	skip    int // elements to drop before the next window
+	end     iteratee.Step
+}
+
+func (s *sliding[E]) Next(e E) iteratee.Step {
+	switch {
+	case !s.end.IsCont():
+	case s.skip > 0:
+		s.skip--
+	default:
+		s.window = append(s.window, e)
+		s.fresh++
+		if len(s.window) == s.n {
+			s.handOn()
+		}
+	}
+	return s.end
+}
+
+// handOn hands on the window, and begins the next if the consumer is open.
+func (s *sliding[E]) handOn() {
+	if s.end = s.out.Next(slices.Clone(s.window)); !s.end.IsCont() {
+		return
+	}
+	gone := min(s.step, len(s.window))
+	s.window, s.fresh, s.skip = slices.Delete(s.window, 0, gone), 0, s.step-gone
+}
+
+func (s *sliding[E]) EOF() iteratee.Step {
+	if s.end.IsCont() && s.fresh > 0 {
+		s.handOn()
+	}
+	if s.end.IsCont() {
+		s.end, s.window = s.stage.Stop(), nil
+	}
+	return s.end
+}
+
+func (s *sliding[E]) Rest() iteratee.Input[E] {
+	if _, ok := s.out.Rest().El(); ok {
+		return iteratee.Els(slices.Clone(s.window[len(s.window)-s.fresh:])...)
+	}
+	return iteratee.Empty[E]()
+}

@@ -1,0 +1,68 @@
+package enumeratee
+
+import (
+	"context"
+	"errors"
+
+	"github.com/halley-go/halley/internal/stop"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Tap returns the adapter that changes nothing, calls onNext with each element before it hands that
+// on, and calls onEnd once when it is not needed any more. onEnd may be nil.
+//
+// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If
+// the run ends before that, err is the error with which it ends: that of the source, of an adapter or of
+// the consumer, or the cause for which the context has ended. So one Tap logs each element, the end and
+// the error. err is nil if the consumer fails after EOF, and if an adapter before the Tap fails and both
+// are within [Recover]. It may be nil after a panic. Before a consumer that is done from the start nothing
+// is attached, and onEnd is not called.
+//
+// What the consumer leaves over is left over. onNext is called in the goroutine that drives the adapter,
+// and onEnd before the run is over.
+//
+// ReactiveX: Do, which RxJS calls tap.
+func Tap[E any](onNext func(E), onEnd func(err error)) Enumeratee[E, E] {
+	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
+		t := &tap[E]{stage: stage, Outlet: out, onNext: onNext}
+		if onEnd != nil {
+			stage.asks = true // to see the failure of a source in Stage.Context
+			stage.AtEnd(func() { onEnd(t.failure()) })
+		}
+		return t, iteratee.StepCont
+	})
+}
+
+type tap[E any] struct {
+	stage Stage
+	iteratee.Outlet[E]
+	onNext func(E)
+	end    iteratee.Step
+}
+
+func (t *tap[E]) Next(e E) iteratee.Step {
+	if t.end.IsCont() {
+		t.onNext(e)
+		t.end = t.Outlet.Next(e)
+	}
+	return t.end
+}
+
+func (t *tap[E]) EOF() iteratee.Step {
+	if t.end.IsCont() {
+		t.end = t.stage.Stop()
+	}
+	return t.end
+}
+
+// failure returns the error with which the run has ended, nil if it has none.
+func (t *tap[E]) failure() error {
+	err := t.end.Err()
+	if t.end.IsCont() {
+		err = context.Cause(t.stage.Context())
+	}
+	if errors.Is(err, stop.Err) {
+		return nil // the run has been stopped, or is over
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package enumerator
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/halley-go/halley/internal/scope"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Race returns the Enumerator of the elements of one of the sources: the first to give an element or to
+// end. It stops the others then. None of their elements reaches the consumer, and their failures are
+// dropped. A source ends when it runs out, sends EOF or fails, so a source that fails first ends the run.
+// For the first source that succeeds, let each [Catch] its failure and go on with [Never]. Without sources
+// Race is [Empty].
+//
+// Race runs each source in a goroutine of its own, and the consumer in that of the run; they end as with
+// [Interleave]. Each of the others makes one element at most.
+//
+// ReactiveX: amb, race.
+func Race[E any](sources ...Enumerator[E]) Enumerator[E] {
+	return merged("Race", func(m *merge[E]) {
+		m.anyEOF = true
+		r := &race{stops: make([]func(), len(sources))}
+		ctxs := make([]context.Context, len(sources))
+		for i := range sources {
+			ctxs[i], r.stops[i] = m.stoppable()
+		}
+		for i, source := range sources {
+			m.start(ctxs[i], runner(r, i, source), nil)
+		}
+	})
+}
+
+// race is one run of Race.
+type race struct {
+	winner atomic.Int64 // its number from 1; 0 for none
+	stops  []func()     // one for each source
+}
+
+// wins reports whether the i-th source is the winner. If there is none yet, it is.
+func (r *race) wins(i int) bool {
+	if r.winner.Load() == 0 && r.winner.CompareAndSwap(0, int64(i)+1) {
+		for other, stop := range r.stops {
+			if other != i {
+				stop()
+			}
+		}
+	}
+	return r.winner.Load() == int64(i)+1
+}
+
+// runner returns the i-th source, which gives nothing unless it wins.
+func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
+		// A failure within a source that has not won must not end the context of the consumer.
+		part := scope.NewPart(ctx, nil)
+		defer part.End()
+		forget := context.AfterFunc(part, func() {
+			if ctx.Err() == nil && r.wins(i) {
+				scope.Fail(ctx, context.Cause(part))
+			}
+		})
+		defer forget()
+		step := source.Into(part, &runningSource[E]{sink, func() bool { return r.wins(i) }})
+		if !r.wins(i) {
+			return iteratee.StepCont
+		}
+		return step
+	})
+}
+
+// runningSource is the consumer of a source that runs in a race.
+type runningSource[E any] struct {
+	iteratee.Sink[E]
+	wins func() bool
+}
+
+func (r *runningSource[E]) Next(e E) iteratee.Step {
+	if !r.wins() {
+		return iteratee.StepDone
+	}
+	return r.Sink.Next(e)
+}
+
+func (r *runningSource[E]) EOF() iteratee.Step {
+	if !r.wins() {
+		return iteratee.StepDone
+	}
+	return r.Sink.EOF()
+}

@@ -1,0 +1,21 @@
+package enumerator
+
+import "fmt"
+
+// Range returns the Enumerator of count consecutive integers, of which start is the first. It panics if
+// count is negative, or if N cannot hold the last of them.
+//
+// ReactiveX: range.
+func Range[N integer](start N, count int) Enumerator[N] {
+	if count < 0 {
+		panic(fmt.Sprintf("enumerator: Range: count must not be negative, got %d", count))
+	}
+	if n := count - 1; count > 0 && (uint64(start+N(n))-uint64(start) != uint64(n) || start+N(n) < start) {
+		panic(fmt.Sprintf("enumerator: Range: %d integers from %d do not fit into %T", count, start, start))
+	}
+	return Unfold(0, func(i int) (N, int, bool) { return start + N(i), i + 1, i < count })
+}
+
+type integer interface {
+	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr
+}
