@@ -9,11 +9,12 @@ import (
 
 // ApplyOn returns the Iteratee that feeds consumer through adapter. Its result is an Iteratee that goes on
 // with consumer from there, because ApplyOn does not send EOF to it. ApplyOn is done when adapter stops, when
-// consumer is done or has failed, or at EOF. The leftovers of adapter are left over.
+// consumer is done or has failed, or at EOF. The leftovers of adapter are left over. In most cases [Transform]
+// is simpler.
 //
 // The resulting Iteratee can be used once, and in the same run: it is a part of that run, not a recipe.
 //
-// Play calls it applyOn, mostly for what [Transform] does.
+// Play calls it applyOn.
 func ApplyOn[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {
 	return iteratee.New(func(ctx context.Context) (iteratee.Running[From, iteratee.Iteratee[To, A]], iteratee.Step) {
 		ctx, _ = scope.Failable(ctx)
@@ -35,7 +36,7 @@ type applied[From, To, A any] struct {
 	iteratee.Sink[From] // the adapter
 	stage               Stage
 	consumer            noted[To, A]
-	ended               bool // before any input
+	ended               bool // the consumer was done before any input
 }
 
 func (a *applied[From, To, A]) Rest() iteratee.Input[From] { return a.Sink.Rest().WithoutEOF() }

@@ -18,7 +18,7 @@ func toInt() enumeratee.Enumeratee[string, int] {
 	return enumeratee.MapM(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
 }
 
-// fedOn runs it behind tr over es, then feeds more to what it is then.
+// fedOn feeds es to consumer through adapter, then more to the Iteratee that ApplyOn ends with.
 func fedOn[From, A any](t *testing.T, adapter enumeratee.Enumeratee[From, int], consumer iteratee.Iteratee[int, A], es []From, more ...int) (A, error) {
 	t.Helper()
 	applied := enumeratee.ApplyOn(adapter, consumer)
@@ -47,7 +47,7 @@ func TestApplyOn(t *testing.T) {
 	assert.Equal(t, 3, got, "done at once")
 }
 
-func TestApplyOnLeavesOver(t *testing.T) {
+func TestApplyOnLeftovers(t *testing.T) {
 	for name, c := range map[string]struct {
 		adapter  enumeratee.Enumeratee[int, int]
 		consumer iteratee.Iteratee[int, []int]
@@ -103,7 +103,7 @@ func TestApplyOnFailsWithTheAdapter(t *testing.T) {
 
 func TestDefer(t *testing.T) {
 	builds := 0
-	// Elements not seen before: a map, which attachments could not share.
+	// Drops elements that were seen before. Attachments cannot share the map.
 	distinct := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) {
 		builds++
 		seen := map[int]bool{}

@@ -17,7 +17,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// modelled is what has goroutines or takes time, and what does the same without.
+// modelled is a value that has goroutines or takes time, and a model that does the same without.
 type modelled[T any] struct{ actual, model T }
 
 func both[T any](t T) modelled[T] { return modelled[T]{t, t} }
@@ -28,8 +28,8 @@ func with[T, U any](m modelled[T], f func(T) U) modelled[U] {
 
 type collector = iteratee.Iteratee[int, []int]
 
-// aModelledAdapter draws an adapter that hands on what it is handed. What stands directly before
-// a consumer can be one that gives back no more than an element.
+// aModelledAdapter draws an adapter that hands on each element. The last adapter before a consumer may be one
+// that gives back only one element.
 func aModelledAdapter(t *rapid.T, last bool) modelled[tee] {
 	n := func(from, to int) int { return rapid.IntRange(from, to).Draw(t, "n") }
 	pass := enumeratee.PassAlong[int]()
@@ -80,7 +80,7 @@ func someModelledAdapters(t *rapid.T, beforeConsumer bool) modelled[tee] {
 	return all
 }
 
-// aModelledConsumer draws one made of others down to the depth.
+// aModelledConsumer draws a consumer. It is made of others, up to depth levels deep.
 func aModelledConsumer(t *rapid.T, depth int) modelled[collector] {
 	kinds := []func() modelled[collector]{
 		func() modelled[collector] { return both(iteratee.Collect[int]()) },
@@ -117,8 +117,8 @@ func aModelledConsumer(t *rapid.T, depth int) modelled[collector] {
 	return rapid.SampledFrom(kinds).Draw(t, "consumer")()
 }
 
-// aSlowConsumer draws one that takes its time for each element and is done, fails or panics
-// with one of them.
+// aSlowConsumer draws a consumer that takes some time for each element, and is done, fails or panics on one
+// of them.
 func aSlowConsumer(t *rapid.T) modelled[collector] {
 	last := rapid.IntRange(0, 5).Draw(t, "last")
 	pace := time.Duration(rapid.IntRange(0, 2).Draw(t, "pace")) * time.Second
@@ -138,10 +138,10 @@ func aSlowConsumer(t *rapid.T) modelled[collector] {
 	return modelled[collector]{of(pace), of(0)}
 }
 
-// Whatever has goroutines does what its model does, and a run always ends: by itself, or soon
-// after its context.
+// An operator with goroutines does the same as its model. A run always ends: by itself, or soon after its
+// context.
 func TestConcurrentOperatorsAgreeWithAModel(t *testing.T) {
-	for range 20 { // a case has many parts, and a hundred of them say little
+	for range 20 { // a case has many parts, so a check of 100 cases finds little
 		rapid.Check(t, func(rt *rapid.T) { checkAgainstModel(t, rt) })
 	}
 }
@@ -210,7 +210,7 @@ func checkAgainstModel(t *testing.T, rt *rapid.T) {
 		want = run(context.Background(), source(0, func(context.Context) iteratee.Step { return iteratee.StepError(errCut) }), through.model, consumer.model)
 	})
 	assert.LessOrEqual(rt, took, 1001*time.Second)
-	// A source that is ahead can fail before its consumer has come as far.
+	// A source that is ahead of its consumer can fail first.
 	if got != want && end != "runs out" {
 		assert.Contains(rt, []string{"source", "cut", "panics: source"}, got, want)
 		return

@@ -18,7 +18,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// relay changes nothing, in a goroutine of its own.
+// relay changes nothing. It runs in a goroutine of its own.
 func relay() tee {
 	return enumeratee.Async(func(ctx context.Context, in <-chan int, out iteratee.Outlet[int]) iteratee.Step {
 		for {
@@ -37,17 +37,17 @@ func relay() tee {
 	})
 }
 
-// stuck is 1, …, n, and then waits until its context ends; so a run that ends at all has
-// interrupted it. In a synctest bubble, one that does not end is a deadlock.
+// stuck is 1, …, n, and then waits until its context ends. So a run that ends has interrupted it. In a synctest
+// bubble, a run that does not end is a deadlock.
 func stuck(n int) enumerator.Enumerator[int] {
 	return enumerator.FromSlice(ints(1, n)).AndThen(enumerator.FromChan(make(chan int)))
 }
 
-func TestAsyncGivesWhatItsLoopGives(t *testing.T) {
+func TestAsyncHandsOnTheElementsOfItsLoop(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in, n := someInts(t, 6), someInt(t)
 		after := someOf(t, lossless)()
-		before := rapid.SampledFrom([]tee{ // it may be offered an element more, and so must not fail
+		before := rapid.SampledFrom([]tee{ // it may be offered another element, so it must not fail
 			enumeratee.PassAlong[int](), enumeratee.Take[int](n), enumeratee.Drop[int](n), enumeratee.Filter(below(n)),
 		}).Draw(t, "before")
 		run := func(adapter tee) (through, transformed []int, errs [2]error) {
@@ -114,7 +114,7 @@ func TestAsyncStopsASourceThatWaits(t *testing.T) {
 	}
 }
 
-func TestAsyncDoesNotStopASourceThatIsWantedStill(t *testing.T) {
+func TestAsyncDoesNotStopASourceThatIsStillNeeded(t *testing.T) {
 	slow := func() enumerator.Enumerator[int] {
 		n := 0
 		return enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) int { n++; return n })
@@ -144,7 +144,7 @@ func TestAsyncDoesNotStopASourceThatIsWantedStill(t *testing.T) {
 	}
 }
 
-// failOnce fails for e, the first time it comes.
+// failOnce fails on e when it comes for the first time.
 func failOnce(e int) tee {
 	failed := false
 	return enumeratee.MapM(func(_ context.Context, in int) (int, error) {
@@ -214,7 +214,7 @@ func failing() enumerator.Enumerator[int] {
 	return enumerator.Generate(func(context.Context) (int, bool, error) { return 0, false, errBoom })
 }
 
-func TestAsyncLeavesOverWhatItsLoopDidNotReceive(t *testing.T) {
+func TestAsyncLeavesOverElementsThatItsLoopDidNotReceive(t *testing.T) {
 	gone := make(chan struct{})
 	two := enumeratee.Async(func(_ context.Context, in <-chan int, out iteratee.Outlet[int]) iteratee.Step {
 		defer close(gone)

@@ -43,7 +43,7 @@ func (b *buffer[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) { retur
 //
 // An element of size 0 counts as 1, because it takes memory too. So no more than max elements wait. The buffer
 // also has a place for each element, which is 32 bytes for a []byte. If elements can be small, size should add
-// that, as func(b []byte) int { return len(b) + 64 } does.
+// this place, as func(b []byte) int { return len(b) + 64 } does.
 //
 // size is called once for each element, in the goroutine of the source. BufferFunc panics if max is negative.
 //

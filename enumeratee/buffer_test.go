@@ -24,7 +24,7 @@ func bubbles(t *testing.T, tests map[string]func(t *testing.T)) {
 	}
 }
 
-// slowly is a consumer of all that takes d for each element.
+// slowly collects all elements, and takes d for each.
 func slowly[E any](d time.Duration) iteratee.Iteratee[E, []E] {
 	return iteratee.FoldM(nil, func(ctx context.Context, es []E, e E) ([]E, error) {
 		select {
@@ -36,7 +36,7 @@ func slowly[E any](d time.Duration) iteratee.Iteratee[E, []E] {
 	})
 }
 
-// since returns a function that says how long ago it was made.
+// since returns a function that returns the time since the call of since.
 func since() func() time.Duration {
 	start := time.Now()
 	return func() time.Duration { return time.Since(start) }
@@ -53,7 +53,7 @@ func TestBufferHasRoomForNBesidesTheConsumersElement(t *testing.T) {
 					if batches {
 						e = enumerator.Through(e, enumeratee.MapConcat(func(e int) []int { return []int{e} }))
 					}
-					var made []int64 // when the consumer has been busy with each for an hour
+					var made []int64 // the number of elements made when the consumer has been busy with each for an hour
 					consumer := iteratee.FoldUntil(0, func(_ context.Context, k, _ int) (int, bool, error) {
 						time.Sleep(time.Hour)
 						made = append(made, source.Pulls.Load())
@@ -61,7 +61,7 @@ func TestBufferHasRoomForNBesidesTheConsumersElement(t *testing.T) {
 					})
 					_, err := enumerator.Run(t.Context(), e, enumeratee.Transform(adapter, consumer))
 					require.NoError(t, err)
-					for k, made := range made { // k is done with, one more is the consumer's, n wait, and the source has one
+					for k, made := range made { // k are done, the consumer has one, n wait, and the source has one
 						assert.EqualValues(t, k+1+n+1, made)
 					}
 				}})
@@ -102,9 +102,9 @@ func TestBufferLeavesOverWhatItHolds(t *testing.T) {
 		assert.Equal(t, []int{2, 3, 4}, rest, "Play: [3 4], and no EOF")
 
 		_, rest = split(t, enumeratee.Buffer[int](1), peek[int](), 1, 2, 3, 4)
-		assert.Equal(t, []int{1, 2, 3, 4}, rest, "what the consumer leaves over comes first")
+		assert.Equal(t, []int{1, 2, 3, 4}, rest, "the leftovers of the consumer come first")
 
-		// It fails while the source waits with one more.
+		// The consumer fails while the source waits with one more element.
 		slowPeek := iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, int] {
 			time.Sleep(time.Hour)
 			return iteratee.Error[int, int](errBoom, in)
@@ -133,15 +133,15 @@ func TestBufferFunc(t *testing.T) {
 		in   []string
 		made int // while the consumer is busy with the first
 	}{
-		"just full":                     {5, []string{"a", "bbb", "cc", "d", "e"}, 4},
-		"the next does not fit":         {5, []string{"a", "bbb", "ccc", "d", "e"}, 3},
-		"none":                          {0, []string{"a", "b", "c"}, 2},
-		"a heavy one":                   {2, []string{"a", "bbb", "c", "d"}, 2},
-		"a heavy one behind another":    {2, []string{"a", "b", "ccc", "d"}, 3},
-		"a heavy one first":             {2, []string{"aaa", "b", "c", "d", "e"}, 4},
-		"what weighs nothing weighs 1":  {3, []string{"a", "", "", "", "", "", "b"}, 5},
-		"beside what weighs something":  {3, []string{"a", "bb", "", "", "c", "d"}, 4},
-		"what weighs nothing, but none": {0, []string{"a", "", "", "b", "c"}, 2},
+		"just full":                         {5, []string{"a", "bbb", "cc", "d", "e"}, 4},
+		"the next does not fit":             {5, []string{"a", "bbb", "ccc", "d", "e"}, 3},
+		"none":                              {0, []string{"a", "b", "c"}, 2},
+		"a heavy one":                       {2, []string{"a", "bbb", "c", "d"}, 2},
+		"a heavy one behind another":        {2, []string{"a", "b", "ccc", "d"}, 3},
+		"a heavy one first":                 {2, []string{"aaa", "b", "c", "d", "e"}, 4},
+		"an element of size 0 counts as 1":  {3, []string{"a", "", "", "", "", "", "b"}, 5},
+		"beside one of another size":        {3, []string{"a", "bb", "", "", "c", "d"}, 4},
+		"an element of size 0, but no room": {0, []string{"a", "", "", "b", "c"}, 2},
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			var made atomic.Int64
@@ -218,7 +218,7 @@ func TestBufferOrFail(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 9), got)
 		},
-		"what waits is left over": func(t *testing.T) {
+		"elements that wait are left over": func(t *testing.T) {
 			consumer := iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](2), slowly[int](100*time.Hour)), func(error) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
 			got, err := enumerator.Run(t.Context(), hourly(6), consumer)
 			require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestBufferOrFail(t *testing.T) {
 		"a consumer that is done does not overflow": func(t *testing.T) {
 			for range 50 {
 				got, err := enumerator.Run(t.Context(), probe.Naturals(), enumeratee.Transform(enumeratee.BufferOrFail[int](200), iteratee.TakeUpTo[int](1)))
-				if err == nil { // otherwise it was slow, which a run may be
+				if err == nil { // otherwise the consumer was slow
 					assert.Equal(t, []int{1}, got)
 				} else {
 					assert.ErrorIs(t, err, enumeratee.ErrOverflow)
@@ -250,7 +250,7 @@ func TestConflate(t *testing.T) {
 		"newest":                      {newest, 9, []int{1, 3, 5, 8, 9}, 145 * time.Minute},
 		"sum":                         {sum, 9, []int{1, 2 + 3, 4 + 5, 6 + 7 + 8, 9}, 145 * time.Minute},
 		"sum, with a consumer for it": {sum, 9, ints(1, 9), 59 * time.Minute},
-		"what waits at EOF":           {sum, 9, []int{1, 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9}, 100 * time.Hour},
+		"one waits at EOF":            {sum, 9, []int{1, 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9}, 100 * time.Hour},
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			for range 2 {
@@ -261,14 +261,14 @@ func TestConflate(t *testing.T) {
 		}})
 	}
 	bubbles(t, map[string]func(*testing.T){
-		"does not hold up the source": func(t *testing.T) {
+		"the source does not wait": func(t *testing.T) {
 			passed, took := since(), time.Duration(0)
 			source := enumerator.OnDoneEnumerating(hourly(9), func() error { took = passed(); return nil })
 			_, err := enumerator.Run(t.Context(), source, enumeratee.Transform(sum, slowly[int](100*time.Hour)))
 			require.NoError(t, err)
 			assert.Equal(t, 9*time.Hour, took)
 		},
-		"what waits is left over": func(t *testing.T) {
+		"elements that wait are left over": func(t *testing.T) {
 			slow := enumeratee.Compose(sum, enumeratee.MapM(sameAfter(150*time.Minute)))
 			got, rest, err := splitHourly(t, 5, enumeratee.Compose(slow, enumeratee.Take[int](1)))
 			require.NoError(t, err)
@@ -284,8 +284,8 @@ func TestConflate(t *testing.T) {
 	})
 }
 
-// splitHourly is what tr makes of 1, …, n, an hour before each, and what is left for a
-// consumer that follows.
+// splitHourly runs hourly(n) through adapter. It returns the elements that adapter hands on, and those that are
+// left for the next consumer.
 func splitHourly(t *testing.T, n int, adapter tee) (got, rest []int, err error) {
 	consumer := iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
 		got = es

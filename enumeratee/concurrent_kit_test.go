@@ -21,9 +21,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// concurrent has the exported functions whose consumer runs in a goroutine of its own. It may
-// answer when the next element is offered, or later, which the laws of the others exclude.
-// Each is made so that it changes nothing of a stream with an hour between its elements.
+// concurrent has the exported functions whose consumer runs in a goroutine of its own. It may answer when the
+// next element is offered, or later, unlike other adapters. The parameters are such that an adapter does not
+// change a stream with an hour between its elements.
 var concurrent = map[string]func() tee{
 	"Async":                  relay,
 	"Buffer":                 func() tee { return enumeratee.Buffer[int](2) },
@@ -48,10 +48,10 @@ var concurrent = map[string]func() tee{
 	},
 }
 
-// buffers are those that change nothing of any stream, and give back what they hold.
+// buffers are those that do not change any stream, and give back the elements that they hold.
 var buffers = []string{"Buffer", "BufferFunc", "Delay"}
 
-// sameAfter changes nothing, and takes d for it.
+// sameAfter returns its argument after d.
 func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
 	return func(ctx context.Context, e int) (int, error) {
 		select {
@@ -95,7 +95,7 @@ func forEachConcurrent(t *testing.T, test func(t *testing.T, adapter tee)) {
 	}
 }
 
-func TestConcurrentOperatorsHandOnWhatComes(t *testing.T) {
+func TestConcurrentOperatorsHandOnElements(t *testing.T) {
 	forEachConcurrent(t, func(t *testing.T, adapter tee) {
 		for n := range 4 {
 			for range 2 { // used twice
@@ -124,7 +124,7 @@ func TestConcurrentOperatorsAreUsedSideBySide(t *testing.T) {
 	})
 }
 
-// The source waits for ever after k elements. In a bubble, what does not end is a deadlock.
+// The source waits forever after k elements. In a bubble, a run that does not end is a deadlock.
 func TestConcurrentOperatorsAreAbandoned(t *testing.T) {
 	for k := range 4 {
 		source := func() enumerator.Enumerator[int] { return hourly(k).AndThen(stuck(0)) }
@@ -168,7 +168,7 @@ func TestConcurrentOperatorsAreAbandoned(t *testing.T) {
 	}
 }
 
-// failFrom fails for e and what is greater.
+// failFrom fails on e and on greater elements.
 func failFrom(e int) tee {
 	return enumeratee.MapM(func(_ context.Context, in int) (int, error) {
 		if in >= e {
@@ -197,7 +197,7 @@ func TestConcurrentOperatorsWaitForABusyConsumer(t *testing.T) {
 		consumer := iteratee.FoldM(0, func(ctx context.Context, n, _ int) (int, error) {
 			busy = true
 			defer func() { busy = false }()
-			time.Sleep(100 * time.Hour) // does not heed the context
+			time.Sleep(100 * time.Hour) // ignores the context
 			return n + 1, nil
 		})
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -211,7 +211,7 @@ func TestConcurrentOperatorsWaitForABusyConsumer(t *testing.T) {
 func TestBuffersLoseNothingAndRepeatNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		in, n := someInts(rt, 12), someInt(rt)
-		// Not Filter: what it drops after the consumer is done, and before it knows, is gone.
+		// Not Filter: it may drop elements before it knows that the consumer is done.
 		before := rapid.SampledFrom([]tee{
 			enumeratee.PassAlong[int](), enumeratee.Take[int](n), enumeratee.Drop[int](n),
 		}).Draw(rt, "before")
@@ -219,7 +219,7 @@ func TestBuffersLoseNothingAndRepeatNothing(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(rt, "buffers") {
 			between = enumeratee.Compose(between, concurrent[rapid.SampledFrom(buffers).Draw(rt, "buffer")]())
 		}
-		if rapid.Bool().Draw(rt, "MapConcurrent") { // it gives back one element for several that are left over, as Map does
+		if rapid.Bool().Draw(rt, "MapConcurrent") { // it gives back one element, as Map does
 			between = enumeratee.Compose(between, concurrent["MapConcurrent"]())
 		}
 		after := someOf(rt, lossless)()

@@ -33,7 +33,7 @@ func forEachMapper(t *testing.T, test func(t *testing.T, mapC mapper)) {
 	}
 }
 
-// takes takes as many seconds as its element says.
+// takes returns e after e seconds.
 func takes(ctx context.Context, e int) (int, error) {
 	return sameAfter(time.Duration(e)*time.Second)(ctx, e)
 }
@@ -92,7 +92,7 @@ func TestMapConcurrentCountsResultsThatWait(t *testing.T) {
 			})
 			_, err := enumerator.Run(t.Context(), source.Enumerator(), enumeratee.Transform(adapter, consumer))
 			require.NoError(t, err)
-			for k := range made { // k are done with, one is the consumer's, limit wait, and the source has one
+			for k := range made { // k are done, the consumer has one, limit wait, and the source has one
 				assert.EqualValues(t, k+1+limit, called[k])
 				assert.EqualValues(t, k+1+limit+1, made[k])
 			}
@@ -123,7 +123,7 @@ func TestMapConcurrentFails(t *testing.T) {
 			<-ctx.Done()
 			assert.ErrorIs(t, context.Cause(ctx), errBoom)
 			cancelled.Add(1)
-			time.Sleep(time.Second) // the run waits for it
+			time.Sleep(time.Second) // the run waits for this call
 			return 0, ctx.Err()
 		})
 		for _, run := range []func() ([]int, error){
@@ -185,7 +185,7 @@ func TestMapConcurrentPanics(t *testing.T) {
 		})
 		assert.PanicsWithValue(t, "late", func() {
 			enumerator.Run(t.Context(), stuck(2), enumeratee.Transform(enumeratee.Compose(late, enumeratee.MapM(sameAfter(time.Second))), iteratee.TakeUpTo[int](1)))
-		}, "a panic of a call that was cancelled is none the less a panic")
+		}, "a panic of a call that was cancelled is still a panic")
 	})
 }
 
@@ -200,7 +200,7 @@ func TestMapConcurrentIsCancelled(t *testing.T) {
 	})
 }
 
-func TestMapConcurrentLeavesOverWhatWasNotHandedOn(t *testing.T) {
+func TestMapConcurrentLeavesOverElementsThatWereNotHandedOn(t *testing.T) {
 	forEachMapper(t, func(t *testing.T, mapC mapper) {
 		got, rest, err := splitOf(t, enumerator.FromSlice(ints(1, 9)), enumeratee.Compose(mapC(4, takes), enumeratee.Take[int](2)))
 		require.NoError(t, err)
@@ -218,7 +218,7 @@ func TestMapConcurrentLeavesOverWhatWasNotHandedOn(t *testing.T) {
 	}})
 }
 
-func TestMapConcurrentGivesWhatMapMGives(t *testing.T) {
+func TestMapConcurrentEqualsMapM(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		in := someInts(rt, 40)
 		limit := rapid.IntRange(1, 9).Draw(rt, "limit")

@@ -22,16 +22,16 @@ func TestDelay(t *testing.T) {
 		"a consumer that takes long": {ten, []int{1, 2, 3, 4}, 4 * time.Second, []seen[int]{{1, 11}, {2, 15}, {3, 19}}, 23},
 	})
 	bubbles(t, map[string]func(*testing.T){
-		"the source waits when 1024 do": func(t *testing.T) {
+		"the source waits when 1024 elements wait": func(t *testing.T) {
 			var made, madeThen atomic.Int64
 			source := enumerator.Map(enumerator.FromSlice(ints(1, 5000)), func(e int) int { made.Add(1); return e })
 			time.AfterFunc(9*time.Second, func() { madeThen.Store(made.Load()) })
 			got, err := enumerator.Run(t.Context(), enumerator.Through(source, ten), iteratee.Collect[int]())
 			require.NoError(t, err)
 			assert.Equal(t, ints(1, 5000), got)
-			assert.EqualValues(t, 1024+2, madeThen.Load(), "one is due next, one is the source's")
+			assert.EqualValues(t, 1024+2, madeThen.Load(), "one is due next, and the source has one")
 		},
-		"what waits is left over": func(t *testing.T) {
+		"elements that wait are left over": func(t *testing.T) {
 			got, rest, err := splitOf(t, at(1, 2, 3, 12, 13, 14), enumeratee.Compose(ten, enumeratee.Take[int](2)))
 			require.NoError(t, err)
 			assert.Equal(t, []int{1, 2}, got)

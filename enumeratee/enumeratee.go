@@ -60,7 +60,7 @@ func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To],
 	failure := errDrivePanicked // unless Drive returns
 	defer func() {
 		if failure != nil {
-			stage.fail(failure) // the goroutines of a may wait for a consumer that waits for its context
+			stage.fail(failure) // the goroutines of the adapter may wait for a consumer that waits for its context
 		}
 		stage.End()
 	}()

@@ -18,7 +18,7 @@ import (
 
 var errBoom = errors.New("boom")
 
-// through is what t makes of es.
+// through returns the elements that adapter makes of es.
 func through[From, To any](t *testing.T, adapter enumeratee.Enumeratee[From, To], es ...From) []To {
 	t.Helper()
 	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(es...), adapter), iteratee.Collect[To]())
@@ -26,7 +26,8 @@ func through[From, To any](t *testing.T, adapter enumeratee.Enumeratee[From, To]
 	return got
 }
 
-// split is what it makes of es behind tr, and what is left for a consumer that follows.
+// split feeds es to consumer through adapter. It returns the result, and the elements that are left for the
+// next consumer.
 func split[From, To, A any](t *testing.T, adapter enumeratee.Enumeratee[From, To], consumer iteratee.Iteratee[To, A], es ...From) (a A, rest []From) {
 	t.Helper()
 	rest, err := enumerator.Run(t.Context(), enumerator.Of(es...), iteratee.FlatMap(enumeratee.Transform(adapter, consumer), func(got A) iteratee.Iteratee[From, []From] {
@@ -53,7 +54,7 @@ func pairs() iteratee.Iteratee[int, []int] {
 	return enumeratee.Transform(enumeratee.Take[int](2), iteratee.Collect[int]())
 }
 
-// peek is done with the first element, which it leaves over.
+// peek is done on the first element, which it leaves over.
 func peek[E any]() iteratee.Iteratee[E, bool] {
 	return iteratee.Cont(func(in iteratee.Input[E]) iteratee.Iteratee[E, bool] {
 		_, ok := in.El()
@@ -73,7 +74,7 @@ func TestMapGivesBackTheElement(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, rest)
 
 	_, rest = split(t, enumeratee.Map(strconv.Itoa), iteratee.Head[string](), 1, 2, 3)
-	assert.Equal(t, []int{2, 3}, rest, "what was consumed is not given back")
+	assert.Equal(t, []int{2, 3}, rest, "consumed elements are not given back")
 }
 
 func TestMapM(t *testing.T) {
@@ -100,7 +101,7 @@ func TestMapMStopsAtTheFirstError(t *testing.T) {
 	assert.EqualValues(t, 1, source.Closes.Load())
 }
 
-func TestMapMSeesNothingAfterCancel(t *testing.T) {
+func TestMapMGetsNothingAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	calls := 0
 	_, err := enumerator.Run(ctx, enumerator.Through(enumerator.Of(1, 2, 3), enumeratee.MapM(func(context.Context, int) (int, error) {
@@ -116,7 +117,7 @@ func TestFilter(t *testing.T) {
 	short := enumeratee.Filter(func(s string) bool { return len(s) < 4 })
 	assert.Equal(t, []string{"One", "Two", "Six"}, through(t, short, "One", "Two", "Three", "Four", "Five", "Six"))
 	_, rest := split(t, enumeratee.Filter(even), peek[int](), 1, 2, 3)
-	assert.Equal(t, []int{2, 3}, rest, "what the consumer leaves over")
+	assert.Equal(t, []int{2, 3}, rest, "the leftovers of the consumer")
 }
 
 func TestTake(t *testing.T) {
@@ -130,7 +131,7 @@ func TestTake(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee: Take: n must not be negative, got -1", func() { enumeratee.Take[int](-1) })
 }
 
-func TestTakePullsNoMoreThanItNeeds(t *testing.T) {
+func TestTakeAsksForNoMoreThanItNeeds(t *testing.T) {
 	for n := range 4 {
 		source := &probe.Source{N: -1}
 		got, err := enumerator.Run(t.Context(), enumerator.Through(source.Enumerator(), enumeratee.Take[int](n)), iteratee.Collect[int]())
@@ -183,7 +184,7 @@ func TestHeading(t *testing.T) {
 	assert.Equal(t, 8, *head)
 	assert.Equal(t, []int{1, 2}, rest, "nothing of the stream is consumed")
 	_, rest = split(t, enumeratee.Heading(8, 9), peek[int](), 1, 2)
-	assert.Equal(t, []int{1, 2}, rest, "the heading is not of the stream")
+	assert.Equal(t, []int{1, 2}, rest, "the heading is not part of the stream")
 }
 
 func TestGrouped(t *testing.T) {
@@ -192,7 +193,7 @@ func TestGrouped(t *testing.T) {
 	assert.Nil(t, through(t, enumeratee.Grouped(pairs())), "no ghost group")
 	assert.Len(t, through(t, enumeratee.Grouped(iteratee.Head[int]()), 1, 2), 2, "no ghost group")
 
-	// Words up to a separator, joined: Play's own example.
+	// Joins words up to a separator, as in Play's example.
 	word := iteratee.FlatMap(
 		enumeratee.Transform(enumeratee.TakeWhile(func(s string) bool { return s != "Concat" }), iteratee.Collect[string]()),
 		func(parts []string) iteratee.Iteratee[string, string] {
@@ -202,7 +203,7 @@ func TestGrouped(t *testing.T) {
 		through(t, enumeratee.Grouped(word), "He", "ll", "o", "Concat", "Wo", "r", "ld", "Concat", "!"))
 }
 
-func TestGroupedGivesBackWhatIsNotGrouped(t *testing.T) {
+func TestGroupedGivesBackElementsThatAreNotGrouped(t *testing.T) {
 	runs := iteratee.FlatMap(iteratee.Head[int](), func(first *int) iteratee.Iteratee[int, int] {
 		return enumeratee.Transform(enumeratee.TakeWhile(func(e int) bool { return e/10 == *first/10 }), sum())
 	})
@@ -307,7 +308,7 @@ func TestTransformSendsEOFOnce(t *testing.T) {
 	}
 }
 
-func TestTransformOfWhatIsDoneAttachesNothing(t *testing.T) {
+func TestTransformOfAConsumerThatIsDoneAttachesNothing(t *testing.T) {
 	attached := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
 		t.Error("attached")
 		return enumeratee.PassAlong[int]().Attach(stage, out)

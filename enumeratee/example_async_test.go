@@ -8,7 +8,7 @@ import (
 )
 
 func ExampleAsync() {
-	// The loop hands on what it wants when it wants: here only the last element, at the end.
+	// The loop decides which elements it hands on, and when. This one hands on only the last, at the end.
 	last := enumeratee.Async(func(ctx context.Context, in <-chan string, out iteratee.Outlet[string]) iteratee.Step {
 		var held string
 		for {

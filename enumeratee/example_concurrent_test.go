@@ -12,7 +12,7 @@ import (
 )
 
 func ExampleBuffer() {
-	// The source is read ahead, and nothing of that is lost.
+	// Buffer reads the source ahead. The elements that Head does not consume are not lost.
 	first := enumeratee.Transform(enumeratee.Buffer[int](10), iteratee.Head[int]())
 	all := iteratee.FlatMap(first, func(first *int) iteratee.Iteratee[int, string] {
 		return iteratee.Map(iteratee.Collect[int](), func(others []int) string { return fmt.Sprint(*first, others) })
@@ -22,14 +22,14 @@ func ExampleBuffer() {
 }
 
 func ExampleBufferFunc() {
-	// Up to 64 KiB wait, in however many chunks.
+	// Chunks of up to 64 KiB together wait.
 	buffer := enumeratee.BufferFunc(64<<10, func(chunk string) int { return len(chunk) })
 	show(buffer, "kiki", "foo")
 	// Output: [kiki foo]
 }
 
 func ExampleBufferOrFail() {
-	// The consumer is stuck with 1 until the run fails; 2 and 3 wait, and for 4 there is no room.
+	// The consumer is busy with 1 until the run fails. 2 and 3 wait. There is no room for 4.
 	failed := make(chan struct{})
 	source := enumerator.OnDoneEnumerating(enumerator.Of(1, 2, 3, 4), func() error { close(failed); return nil })
 	stuck := iteratee.ForEach(func(context.Context, int) error { <-failed; return nil })
@@ -38,7 +38,8 @@ func ExampleBufferOrFail() {
 	// Output: true
 }
 
-// whenTheSourceHasEnded has the consumer take its first element only when es have all come.
+// whenTheSourceHasEnded runs adapter before a consumer that is busy with its first element until all of es have
+// come.
 func whenTheSourceHasEnded(adapter enumeratee.Enumeratee[int, int], es ...int) {
 	ended := make(chan struct{})
 	source := enumerator.OnDoneEnumerating(enumerator.Of(es...), func() error { close(ended); return nil })
@@ -70,7 +71,7 @@ func ExampleLazyAndErrIfNotReady() {
 }
 
 func ExampleMapConcurrent() {
-	// Up to three at once; f would look each of them up somewhere.
+	// Up to three calls at once. A real function would ask a server, for example.
 	double := enumeratee.MapConcurrent(3, func(_ context.Context, e int) (int, error) { return 2 * e, nil })
 	show(double, 1, 2, 3, 4, 5)
 	// Output: [2 4 6 8 10]

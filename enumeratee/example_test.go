@@ -12,7 +12,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// show prints what t makes of es.
+// show prints the elements that adapter makes of es.
 func show[From, To any](adapter enumeratee.Enumeratee[From, To], es ...From) {
 	got, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(es...), adapter), iteratee.Collect[To]())
 	if err != nil {
@@ -79,7 +79,7 @@ func ExampleCompose() {
 }
 
 func ExampleTransform() {
-	// Two consumers, one after the other, of which the first is behind an adapter.
+	// Two consumers follow one another. The first is behind an adapter.
 	small := enumeratee.Transform(enumeratee.TakeWhile(func(e int) bool { return e < 3 }), iteratee.Collect[int]())
 	both := iteratee.FlatMap(small, func(small []int) iteratee.Iteratee[int, string] {
 		return iteratee.Map(iteratee.Collect[int](), func(others []int) string { return fmt.Sprint(small, others) })
@@ -88,7 +88,7 @@ func ExampleTransform() {
 	// Output: [1 2] [3 4] <nil>
 }
 
-// twice is an adapter that hands on each element twice. Its Stage has EOF, as it holds nothing.
+// twice is an adapter that hands on each element twice. It holds no elements, so it embeds its Stage for EOF.
 type twice struct {
 	enumeratee.Stage
 	out iteratee.Outlet[string]
@@ -146,7 +146,7 @@ func ExampleMapConcat() {
 }
 
 func ExampleMapInput() {
-	// Everything up to a 3, which ends the stream.
+	// Hands on the elements up to the first 3, which ends the stream.
 	untilThree := enumeratee.MapInput(func(in iteratee.Input[int]) iteratee.Input[int] {
 		if e, _ := in.El(); e == 3 {
 			return iteratee.EOF[int]()
@@ -208,7 +208,7 @@ func ExampleRecover() {
 }
 
 func ExampleApplyOn() {
-	// Text, then a number: the sum goes on where the text ends.
+	// The sum goes on where ApplyOn has ended, with elements of another type.
 	parse := enumeratee.MapM(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) })
 	sum := iteratee.Fold(0, func(a, e int) int { return a + e })
 	both := iteratee.Join(iteratee.Map(enumeratee.ApplyOn(parse, sum), func(sum iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
@@ -219,7 +219,7 @@ func ExampleApplyOn() {
 }
 
 func ExampleDefer() {
-	// Each element once. What has been seen is kept in a map, one per run.
+	// Hands on each element once. Each run has a map of the elements that were seen.
 	distinct := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[string, string], error) {
 		seen := map[string]bool{}
 		return enumeratee.Filter(func(s string) bool {
@@ -263,7 +263,7 @@ func ExampleCompose6() {
 }
 
 func ExampleStage_AtEnd() {
-	// An adapter that says when it is opened and closed.
+	// An adapter that prints when it is opened and closed.
 	logged := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
 		fmt.Println("open")
 		stage.AtEnd(func() { fmt.Println("close") })
@@ -298,7 +298,7 @@ func (w *words) Next(line string) iteratee.Step {
 
 func (w *words) Rest() iteratee.Input[string] { return iteratee.Empty[string]() }
 
-// An adapter that makes several elements of one ends between them when the context of the run ends.
+// An adapter that makes several values of one element ends between them when the context of the run ends.
 func ExampleStage_Cancelled() {
 	split := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[string]) (iteratee.Sink[string], iteratee.Step) {
 		return &words{Stage: stage, out: out, cancelled: stage.Cancelled()}, iteratee.StepCont

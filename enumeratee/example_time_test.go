@@ -12,13 +12,13 @@ import (
 )
 
 func ExampleThrottle() {
-	// All come within the hour that begins with the first.
+	// All elements come within an hour of the first.
 	show(enumeratee.Throttle[int](time.Hour), 1, 2, 3)
 	// Output: [1]
 }
 
 func ExampleDebounce() {
-	// None is followed by an hour without another, and the last by the end.
+	// 2 and 3 come within an hour of the element before. The end follows 3.
 	show(enumeratee.Debounce[int](time.Hour), 1, 2, 3)
 	// Output: [3]
 }
@@ -30,13 +30,13 @@ func ExampleSample() {
 }
 
 func ExampleGroupedWithin() {
-	// Two at a time, or fewer if the second has not come within an hour.
+	// Groups of two, or of one if the second does not come within an hour.
 	show(enumeratee.GroupedWithin[int](2, time.Hour), 1, 2, 3, 4, 5)
 	// Output: [[1 2] [3 4] [5]]
 }
 
 func ExampleTimeout() {
-	source := enumerator.Of(1, 2).AndThen(enumerator.FromChan(make(chan int))) // then nothing more comes
+	source := enumerator.Of(1, 2).AndThen(enumerator.FromChan(make(chan int))) // the channel never has an element
 	_, err := enumerator.Run(context.Background(), enumerator.Through(source, enumeratee.Timeout[int](time.Millisecond)), iteratee.Collect[int]())
 	fmt.Println(errors.Is(err, enumeratee.ErrTimeout))
 	// Output: true

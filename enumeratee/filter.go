@@ -59,7 +59,7 @@ func FilterNot[E any](drop func(E) bool) Enumeratee[E, E] {
 // FilterMap returns the adapter that calls f with each element and hands on the values that f returns with
 // true. The leftovers are those of [Map].
 //
-// Play calls it Enumeratee.collect, of a partial function.
+// Play calls it Enumeratee.collect, and takes a partial function.
 func FilterMap[From, To any](f func(From) (To, bool)) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		return &filterMap[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f}, iteratee.StepCont

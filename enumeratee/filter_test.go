@@ -19,7 +19,7 @@ func TestFilterNot(t *testing.T) {
 	assert.Nil(t, through(t, long))
 	assert.Nil(t, through(t, long, "One"))
 	_, rest := split(t, enumeratee.FilterNot(even), peek[int](), 2, 3, 4)
-	assert.Equal(t, []int{3, 4}, rest, "what the consumer leaves over")
+	assert.Equal(t, []int{3, 4}, rest, "the leftovers of the consumer")
 	_, rest = split(t, enumeratee.FilterNot(even), iteratee.Head[int](), 2, 3, 4)
 	assert.Equal(t, []int{4}, rest)
 }

@@ -27,7 +27,7 @@ func TestLazyAndErrIfNotReady(t *testing.T) {
 			for _, n := range []int{0, 1, 2, 3} {
 				source := enumerator.Through(hourly(n), enumeratee.LazyAndErrIfNotReady[int](c.d))
 				got, err := enumerator.Run(t.Context(), source, slowly[int](c.consumer))
-				if c.fails && n > 1 { // the last one has all the time it wants
+				if c.fails && n > 1 { // EOF waits until the consumer is ready
 					assert.ErrorIs(t, err, enumeratee.ErrNotReady)
 					continue
 				}
@@ -76,7 +76,7 @@ func TestDropInputIfNotReady(t *testing.T) {
 	} {
 		bubbles(t, map[string]func(*testing.T){name: func(t *testing.T) {
 			adapter := enumeratee.DropInputIfNotReady[int](c.d)
-			for range 2 { // what it knows of its consumer is not the next one's
+			for range 2 { // each attachment has a state of its own
 				source := enumerator.Through(hourly(c.n), adapter)
 				got, err := enumerator.Run(t.Context(), source.AndThen(enumerator.Of(-1)), slowly[int](c.consumer))
 				require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestDropInputIfNotReady(t *testing.T) {
 		}})
 	}
 	bubbles(t, map[string]func(*testing.T){
-		"what was dropped is not left over": func(t *testing.T) {
+		"elements that were dropped are not left over": func(t *testing.T) {
 			adapter := enumeratee.Compose3(enumeratee.DropInputIfNotReady[int](0), enumeratee.MapM(sameAfter(150*time.Minute)), enumeratee.Take[int](1))
 			got, rest, err := splitHourly(t, 5, adapter)
 			require.NoError(t, err)

@@ -19,11 +19,11 @@ import (
 
 type tee = enumeratee.Enumeratee[int, int]
 
-// operator draws an adapter; some draws one for an operator that is made of others.
+// operator draws an adapter. some draws the adapters of which it is made.
 type operator func(t *rapid.T, some func() tee) tee
 
-// lossless has the exported functions whose Enumeratee loses nothing that it has not
-// consumed, unless what it is made of does: see enumerateetest.TestRest.
+// lossless has the exported functions whose Enumeratee gives back all elements that were not consumed, unless
+// an adapter of which it is made does not. See enumerateetest.TestRest.
 var lossless = map[string]operator{
 	"PassAlong": func(*rapid.T, func() tee) tee { return enumeratee.PassAlong[int]() },
 	"Map": func(t *rapid.T, _ func() tee) tee {
@@ -91,8 +91,7 @@ var lossless = map[string]operator{
 	},
 }
 
-// others has the exported functions that make several elements of one or one of several, or
-// drop one.
+// others has the exported functions that make several elements of one, make one of several, or drop one.
 var others = map[string]operator{
 	"MapConcat": func(t *rapid.T, _ func() tee) tee {
 		n := someInt(t)
@@ -133,7 +132,7 @@ var holders = map[string]operator{
 	},
 }
 
-// someOf draws adapters that are not made of others.
+// someOf draws an adapter that is not made of others.
 func someOf(t *rapid.T, from ...map[string]operator) func() tee {
 	simple := map[string]operator{}
 	for _, operators := range from {
@@ -156,7 +155,7 @@ func someError(t *rapid.T) error {
 	return rapid.SampledFrom([]error{nil, nil, errBoom}).Draw(t, "error")
 }
 
-// boomAt draws a function that fails for one element, or for none.
+// boomAt draws a function that fails for one element, or never.
 func boomAt(t *rapid.T) func(int) error {
 	at := rapid.IntRange(0, 9).Draw(t, "fails at")
 	return func(e int) error {
@@ -167,7 +166,7 @@ func boomAt(t *rapid.T) func(int) error {
 	}
 }
 
-// anInputFunc draws a function that makes none, one or several elements, or the end.
+// anInputFunc draws a function that returns no element, one, several, or the end.
 func anInputFunc(t *rapid.T) func(iteratee.Input[int]) iteratee.Input[int] {
 	n := someInt(t)
 	return func(in iteratee.Input[int]) (out iteratee.Input[int]) {
@@ -182,7 +181,7 @@ func anInputFunc(t *rapid.T) func(iteratee.Input[int]) iteratee.Input[int] {
 	}
 }
 
-// aFolder draws an iteratee for groups, some of which leave over, fail or make no progress.
+// aFolder draws an Iteratee for groups. Some have leftovers, fail, or make no progress.
 func aFolder(t *rapid.T) iteratee.Iteratee[int, int] {
 	n := someInt(t)
 	return rapid.SampledFrom([]iteratee.Iteratee[int, int]{
@@ -233,7 +232,7 @@ func TestEveryEnumerateeKeepsTheLaws(t *testing.T) {
 }
 
 func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
-	// Consumers that leave something over, EOF too.
+	// Consumers that leave elements or EOF over.
 	consumers := []iteratee.Iteratee[int, []int]{
 		iteratee.Collect[int](),
 		iteratee.Repeat(sum()),
@@ -248,7 +247,7 @@ func TestTransformAndApplyOnKeepTheLaws(t *testing.T) {
 		consumer, in := rapid.SampledFrom(consumers).Draw(t, "consumer"), someInts(t, 5)
 		assert.NoError(t, iterateetest.Test(enumeratee.Transform(adapter, consumer), in), "Transform")
 		assert.NoError(t, iterateetest.Test(iteratee.Join(enumeratee.ApplyOn(adapter, consumer)), in), "Join of ApplyOn")
-		take := enumeratee.Take[int](someInt(t)) // what comes out is of the same stream
+		take := enumeratee.Take[int](someInt(t)) // hands on elements of the same stream
 		assert.NoError(t, iterateetest.Test(iteratee.JoinConcat(enumeratee.ApplyOn(take, consumer)), in), "JoinConcat of ApplyOn")
 	})
 }

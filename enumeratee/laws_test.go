@@ -69,13 +69,13 @@ func aConsumer() *rapid.Generator[iteratee.Iteratee[int, []int]] {
 	})
 }
 
-// observed is all that can be seen of a run.
+// observed is everything that a test can see of a run.
 type observed struct {
 	Result, Rest []int
 	Pulls        int64
 }
 
-// observe runs it over 1 to n, and what is left over into a consumer that follows.
+// observe runs consumer on 1 to n. The next consumer gets the leftovers.
 func observe(t require.TestingT, n int, consumer iteratee.Iteratee[int, []int]) observed {
 	source := &probe.Source{N: n}
 	var o observed
@@ -195,7 +195,7 @@ func TestBatchesAreCallsOfNext(t *testing.T) {
 		}
 		assert.Equal(t, run(enumerator.FromSeq(slices.Values(es))), run(enumerator.FromSlice(es)))
 
-		// And where no FlatMap stands between, which takes elements one by one.
+		// The same without a FlatMap in between, which takes elements one by one.
 		direct, err := enumerator.Run(context.Background(), enumerator.FromSlice(es), consumer)
 		require.NoError(t, err)
 		single, err := enumerator.Run(context.Background(), enumerator.FromSeq(slices.Values(es)), consumer)

@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// inputOf is the Input of those elements.
+// inputOf returns the Input that holds es.
 func inputOf(es ...int) (in iteratee.Input[int]) {
 	for _, e := range es {
 		in = in.Then(iteratee.El(e))
@@ -47,7 +47,7 @@ func TestMapConcatAndMapInput(t *testing.T) {
 		assert.Equal(t, []int{2}, rest, name+": but no other does")
 	}
 	for name, adapter := range severals(func(e int) []int { return ints(1, e) }) {
-		assert.Equal(t, []int{1, 2, 1, 2, 3}, through(t, adapter, 0, 2, 0, 3), name+": nothing is handed on for nothing")
+		assert.Equal(t, []int{1, 2, 1, 2, 3}, through(t, adapter, 0, 2, 0, 3), name+": no element is handed on for an empty slice")
 		assert.Nil(t, through(t, adapter, 0, 0), name)
 	}
 }
@@ -66,7 +66,7 @@ func TestMapConcatCallsFNoMoreThanItNeeds(t *testing.T) {
 
 func TestMapInputStopsAtEOF(t *testing.T) {
 	for name, c := range map[string]struct {
-		last       iteratee.Input[int] // what 3 is mapped to
+		last       iteratee.Input[int] // the result for 3
 		in         []int
 		want, rest []int
 	}{
@@ -133,7 +133,7 @@ func TestMapInputMStopsAtTheFirstError(t *testing.T) {
 	assert.EqualValues(t, 1, source.Closes.Load())
 }
 
-func TestMapInputMSeesNothingAfterCancel(t *testing.T) {
+func TestMapInputMGetsNothingAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	calls := 0
 	careless := enumerator.New(func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {

@@ -16,7 +16,7 @@ import (
 
 func giveUp(_ context.Context, err error, _ iteratee.Input[int]) error { return err }
 
-// One goroutine waits until another has room, and that until its context ends.
+// One goroutine waits until another has room. The other waits until its context ends.
 func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	waits := enumeratee.MapConcurrent(1, func(ctx context.Context, _ int) (int, error) {
 		<-ctx.Done()
@@ -53,7 +53,7 @@ func TestAFailureEndsGoroutinesThatWaitForEachOther(t *testing.T) {
 	}
 }
 
-// What a consumer has opened in its goroutine is closed when that has returned.
+// Things that a consumer has opened in its goroutine are closed when the goroutine has returned.
 func TestNothingIsClosedWhileAGoroutineUsesIt(t *testing.T) {
 	for name, adapter := range map[string]tee{
 		"Buffer":  enumeratee.Buffer[int](4),
@@ -80,7 +80,7 @@ func TestNothingIsClosedWhileAGoroutineUsesIt(t *testing.T) {
 	}
 }
 
-// The last of the goroutines tells the others one by one, so that no two drive a consumer.
+// The last goroutine tells the others one by one, so that no two drive a consumer.
 func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 	for name, between := range map[string]tee{
 		"Buffer":          enumeratee.Buffer[int](1),
@@ -124,8 +124,8 @@ func TestAnInterruptionWaitsForEachGoroutine(t *testing.T) {
 	}
 }
 
-// What takes the place of a part that has failed runs alone.
-func TestNothingOfAPartGoesOnWhenItHasFailed(t *testing.T) {
+// The replacement of a part that has failed runs alone.
+func TestAPartThatHasFailedLeavesNoGoroutine(t *testing.T) {
 	fails := enumeratee.MapM(func(_ context.Context, e int) (int, error) {
 		if e == 3 {
 			return 0, errBoom

@@ -61,7 +61,7 @@ func TestOnEOFErrors(t *testing.T) {
 	assert.ErrorIs(t, err, errBoom)
 }
 
-// placements has the places where an adapter can be attached, each once.
+// placements has the places where an adapter can be attached, each of them once.
 func placements(adapter enumeratee.Enumeratee[int, int]) map[string]func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
 	pass := enumeratee.PassAlong[int]()
 	through := func(adapter enumeratee.Enumeratee[int, int]) func(context.Context, enumerator.Enumerator[int], iteratee.Iteratee[int, int]) (int, error) {
@@ -130,7 +130,7 @@ func TestOnDoneHoweverTheRunEnds(t *testing.T) {
 	}
 }
 
-func TestOnDoneIsNotCalledBeforeWhatIsDone(t *testing.T) {
+func TestOnDoneIsNotCalledBeforeAConsumerThatIsDone(t *testing.T) {
 	for place, drive := range placements(enumeratee.OnDone[int](func() { t.Error("called") })) {
 		got, err := drive(t.Context(), enumerator.Of(1, 2), iteratee.Done(5, iteratee.Empty[int]()))
 		require.NoError(t, err, place)
@@ -140,7 +140,7 @@ func TestOnDoneIsNotCalledBeforeWhatIsDone(t *testing.T) {
 
 func TestOnDoneOncePerAttachment(t *testing.T) {
 	calls := 0
-	var at []int // calls so far, at each result
+	var at []int // the number of calls at each result
 	two := enumeratee.Transform(enumeratee.Compose(enumeratee.OnDone[int](func() { calls++ }), enumeratee.Take[int](2)), iteratee.Collect[int]())
 	rounds := iteratee.Repeat(iteratee.Map(two, func(es []int) []int { at = append(at, calls); return es }))
 	got, err := enumerator.Run(t.Context(), enumerator.Of(1, 2, 3, 4, 5), rounds)

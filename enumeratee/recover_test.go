@@ -14,7 +14,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// eighth is 8/x, which fails on 0.
+// eighth maps x to 8/x, which fails on 0.
 func eighth() enumeratee.Enumeratee[int, int] {
 	return enumeratee.MapM(func(_ context.Context, e int) (int, error) {
 		if e == 0 {
@@ -106,14 +106,14 @@ func TestRecoverStartsAfresh(t *testing.T) {
 		}
 		return e, nil
 	}))
-	assert.Equal(t, []int{1, 3, 1, 3}, through(t, enumeratee.Recover(sums, goOn), 1, 2, 9, 1, 2), "what it held is lost")
+	assert.Equal(t, []int{1, 3, 1, 3}, through(t, enumeratee.Recover(sums, goOn), 1, 2, 9, 1, 2), "the elements that it held are lost")
 
 	take := enumeratee.Compose(eighth(), enumeratee.Take[int](2))
 	got, rest := split(t, enumeratee.Recover(take, goOn), iteratee.Collect[int](), 1, 0, 2, 4, 8)
 	assert.Equal(t, []int{8, 4, 2}, got)
-	assert.Equal(t, []int{8}, rest, "a stop is no failure")
+	assert.Equal(t, []int{8}, rest, "a Stop is not a failure")
 	_, rest = split(t, enumeratee.Recover(eighth(), goOn), peek[int](), 0, 2, 4)
-	assert.Equal(t, []int{2, 4}, rest, "what it leaves over")
+	assert.Equal(t, []int{2, 4}, rest, "its leftovers")
 }
 
 func TestRecoverAtTheEnd(t *testing.T) {
@@ -144,7 +144,7 @@ func TestRecoverOfAFailureAtTheEndHappensOnce(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
-func TestRecoverClosesWhatHasFailed(t *testing.T) {
+func TestRecoverClosesAnAdapterThatHasFailed(t *testing.T) {
 	open, most := 0, 0
 	opening := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) {
 		open++

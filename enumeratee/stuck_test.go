@@ -20,8 +20,8 @@ func untilItEnds(ctx context.Context, e int) (int, error) {
 	return e, context.Cause(ctx)
 }
 
-// elsewhere has each adapter that runs its consumer in another goroutine, with parameters that let
-// it hand on the first element within a second and do not make it fail.
+// elsewhere has each adapter that runs its consumer in another goroutine. The parameters are such that it hands
+// on the first element within a second and does not fail.
 var elsewhere = map[string]tee{
 	"Buffer(0)":              enumeratee.Buffer[int](0),
 	"Buffer":                 enumeratee.Buffer[int](9),
@@ -146,9 +146,9 @@ func runStuck[A any](ctx context.Context, e enumerator.Enumerator[int], it itera
 	return err
 }
 
-// Nobody but the run's own failure frees the consumer.
+// Only the failure of the run ends the context of the consumer.
 func TestAFailureFreesAConsumerThatWaitsForItsContext(t *testing.T) {
-	late := at(1, 10) // it gives 1, for which there is room everywhere, and waits
+	late := at(1, 10) // it makes 1, for which every adapter has room, and waits
 	fails := late.AndThen(failing())
 	panics := late.AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { panic("source") }))
 	type failure struct {
@@ -243,7 +243,7 @@ func zip(a, b iteratee.Iteratee[int, struct{}]) iteratee.Iteratee[int, struct{}]
 	return iteratee.ZipWith(a, b, func(struct{}, struct{}) struct{} { return struct{}{} })
 }
 
-// No goroutine outlives the run, so one that does not look at its context is waited for.
+// No goroutine outlives the run, so the run waits for one that ignores its context.
 func TestAFailureWaitsForAConsumerThatIgnoresItsContext(t *testing.T) {
 	numbers := at(1, 2, 3, 4)
 	for want, run := range map[error]func(context.Context, iteratee.Iteratee[int, struct{}]) error{
@@ -271,7 +271,7 @@ func TestAFailureWaitsForAConsumerThatIgnoresItsContext(t *testing.T) {
 	}
 }
 
-// A consumer that is used again when a failure has been recovered from keeps its context.
+// A consumer that is used again after Recover keeps its context.
 func TestAFailureThatIsRecoveredFromLeavesContextsAlone(t *testing.T) {
 	goOn := func(context.Context, error, iteratee.Input[int]) error { return nil }
 	live := func(ctx context.Context, es []int, e int) ([]int, error) {

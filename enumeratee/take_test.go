@@ -26,10 +26,10 @@ func TestDropWhile(t *testing.T) {
 		})
 	}
 	_, rest := split(t, enumeratee.DropWhile(below(3)), peek[int](), 1, 2, 3, 4)
-	assert.Equal(t, []int{3, 4}, rest, "what the consumer leaves over")
+	assert.Equal(t, []int{3, 4}, rest, "the leftovers of the consumer")
 }
 
-func TestDropWhileAsksNoMoreOnceFalse(t *testing.T) {
+func TestDropWhileDoesNotCallDropAfterFalse(t *testing.T) {
 	var asked []int
 	through(t, enumeratee.DropWhile(func(e int) bool { asked = append(asked, e); return e < 2 }), 1, 2, 3, 1)
 	assert.Equal(t, []int{1, 2}, asked)
@@ -43,14 +43,14 @@ func TestBreakE(t *testing.T) {
 		in         []int
 		want, rest []int
 	}{
-		"stops":                          {above(2), iteratee.Collect[int](), []int{1, 2, 3, 2, 1}, []int{1, 2}, []int{3, 2, 1}},
-		"at the first":                   {above(0), iteratee.Collect[int](), []int{1, 2}, nil, []int{1, 2}},
-		"never":                          {above(9), iteratee.Collect[int](), []int{1, 2}, []int{1, 2}, nil},
-		"EOF at once":                    {above(9), iteratee.Collect[int](), nil, nil, nil},
-		"takes 1":                        {above(9), iteratee.TakeUpTo[int](1), []int{1, 2, 3}, []int{1}, []int{2, 3}}, // Play: none, and 1 again
-		"takes 2":                        {above(9), iteratee.TakeUpTo[int](2), []int{1, 2, 3}, []int{1, 2}, []int{3}}, // Play: [1], and 2 again
-		"takes just what it gets":        {above(2), iteratee.TakeUpTo[int](2), []int{1, 2, 3}, []int{1, 2}, []int{3}},
-		"leaves over what it is done on": {above(2), iteratee.Map(peek[int](), func(bool) []int { return nil }), []int{1, 2, 3}, nil, []int{1, 2, 3}},
+		"stops":                        {above(2), iteratee.Collect[int](), []int{1, 2, 3, 2, 1}, []int{1, 2}, []int{3, 2, 1}},
+		"at the first":                 {above(0), iteratee.Collect[int](), []int{1, 2}, nil, []int{1, 2}},
+		"never":                        {above(9), iteratee.Collect[int](), []int{1, 2}, []int{1, 2}, nil},
+		"EOF at once":                  {above(9), iteratee.Collect[int](), nil, nil, nil},
+		"takes 1":                      {above(9), iteratee.TakeUpTo[int](1), []int{1, 2, 3}, []int{1}, []int{2, 3}}, // Play: none, and 1 again
+		"takes 2":                      {above(9), iteratee.TakeUpTo[int](2), []int{1, 2, 3}, []int{1, 2}, []int{3}}, // Play: [1], and 2 again
+		"takes just those that come":   {above(2), iteratee.TakeUpTo[int](2), []int{1, 2, 3}, []int{1, 2}, []int{3}},
+		"leaves over its last element": {above(2), iteratee.Map(peek[int](), func(bool) []int { return nil }), []int{1, 2, 3}, nil, []int{1, 2, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			adapter := enumeratee.BreakE(c.stop)

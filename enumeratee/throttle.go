@@ -7,12 +7,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Throttle returns the adapter that hands on an element and then drops those that come within d of it. So it
-// hands on the first element of each window of d. The leftovers of the consumer are left over, without the
+// Throttle returns the adapter that hands on an element and then drops those that come within d of it. [Audit]
+// hands on the last element of each window instead, and [Sample] the last of each period. The leftovers of the consumer are left over, without the
 // elements that were dropped. Throttle panics if d is not positive.
 //
-// ReactiveX calls it throttleFirst. [Audit] hands on the last element of each window instead, and [Sample] that
-// of each period.
+// ReactiveX calls it throttleFirst.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Throttle: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {

@@ -54,7 +54,7 @@ func TestTimeout(t *testing.T) {
 			assert.EqualError(t, err, "enumeratee: Timeout: no element came within 5s")
 			assert.Equal(t, 5*time.Second, passed())
 		},
-		"not after its stream has ended": func(t *testing.T) {
+		"not after the source has ended": func(t *testing.T) {
 			source := enumerator.Through(at(1, 2), five).AndThen(at(100, 100)).AndThen(enumerator.Of(7))
 			got, err := enumerator.Run(t.Context(), source, iteratee.Collect[int]())
 			require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestTimeout(t *testing.T) {
 			_, err := enumerator.Run(ctx, enumerator.Through(stuck(3), five), iteratee.Collect[int]())
 			assert.ErrorIs(t, err, errBoom)
 		},
-		"it can be recovered from": func(t *testing.T) {
+		"Recover recovers from it": func(t *testing.T) {
 			consumer := iteratee.Recover(enumeratee.Transform(five, iteratee.Collect[int]()), func(err error) ([]int, error) {
 				assert.ErrorIs(t, err, enumeratee.ErrTimeout)
 				return []int{-1}, nil

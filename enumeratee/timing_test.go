@@ -13,8 +13,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// at is a source that has 1 after the first of these times, 2 after the second, and so on,
-// and ends with the last. The times are seconds from its start.
+// at is a source that makes 1 at the first of these times, 2 at the second, and so on. It ends at the last. The
+// times are seconds from its start.
 func at(seconds ...int) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		start := time.Now()
@@ -35,13 +35,13 @@ func at(seconds ...int) enumerator.Enumerator[int] {
 	})
 }
 
-// seen is an element and the second at which it came.
+// seen is an element and the time at which it came, in seconds.
 type seen[E any] struct {
 	E  E
 	At int
 }
 
-// timed is a consumer of all that tells when each came, and takes so long for each.
+// timed collects all elements with their times. It is busy with each for the duration takes.
 func timed[E any](takes time.Duration) iteratee.Iteratee[E, []seen[E]] {
 	return iteratee.Defer(func(context.Context) (iteratee.Iteratee[E, []seen[E]], error) {
 		passed := since()
@@ -55,10 +55,10 @@ func timed[E any](takes time.Duration) iteratee.Iteratee[E, []seen[E]] {
 
 type timing[To any] struct {
 	adapter enumeratee.Enumeratee[int, To]
-	in      []int // when elements come, and the end
+	in      []int // the times of the elements and of the end
 	takes   time.Duration
 	want    []seen[To]
-	end     int // when the run ends
+	end     int // the time at which the run ends
 }
 
 func checkTimes[To any](t *testing.T, cases map[string]timing[To]) {
@@ -75,7 +75,8 @@ func checkTimes[To any](t *testing.T, cases map[string]timing[To]) {
 	}
 }
 
-// splitOf is what tr makes of e, and what is left for a consumer that follows.
+// splitOf runs source through adapter. It returns the elements that adapter hands on, and those that are left
+// for the next consumer.
 func splitOf(t *testing.T, source enumerator.Enumerator[int], adapter tee) (got, rest []int, err error) {
 	consumer := iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.Collect[int]()), func(es []int) iteratee.Iteratee[int, []int] {
 		got = es

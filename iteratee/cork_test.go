@@ -16,7 +16,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// pairs is a source of 1, 2, … n, each two of which come together.
+// pairs is a source of 1, 2, …, n, which come in pairs.
 func pairs(n int) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		cork := iteratee.Cork(ctx)
@@ -34,7 +34,7 @@ func pairs(n int) enumerator.Enumerator[int] {
 	})
 }
 
-// derived is e in a context that is made of that of the run.
+// derived runs e with a context that is made from the context of the run.
 func derived(source enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		ctx, cancel := context.WithTimeout(ctx, time.Hour)
@@ -55,8 +55,8 @@ func TestCork(t *testing.T) {
 		consumer func(note func(string)) iteratee.Iteratee[int, struct{}]
 		want     []string
 	}{
-		"source":         {pairs(3), corked, []string{"cork", "1", "2", "uncork", "3"}},
-		"none that asks": {enumerator.Of(1, 2), corked, []string{"1", "2"}},
+		"source":                           {pairs(3), corked, []string{"cork", "1", "2", "uncork", "3"}},
+		"a source that does not call Cork": {enumerator.Of(1, 2), corked, []string{"1", "2"}},
 		"Through": {
 			enumerator.Through(enumerator.Through(pairs(3), enumeratee.Map(add)), enumeratee.Filter(func(e int) bool { return e != 12 })),
 			corked, []string{"cork", "11", "uncork", "13"}},
@@ -73,9 +73,9 @@ func TestCork(t *testing.T) {
 		"consumer ends": {
 			enumerator.Through(pairs(4), enumeratee.Take[int](1)),
 			corked, []string{"cork", "1", "uncork"}},
-		// What such a source says does not hold for what its elements meet elsewhere.
-		"not behind another goroutine": {enumerator.Through(pairs(2), enumeratee.Buffer[int](0)), corked, []string{"1", "2"}},
-		"not behind another goroutine of the consumer": {
+		// The consumer runs in another goroutine.
+		"not before a goroutine of an adapter": {enumerator.Through(pairs(2), enumeratee.Buffer[int](0)), corked, []string{"1", "2"}},
+		"not before a goroutine of the consumer": {
 			pairs(2),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {
 				return enumeratee.Transform(enumeratee.Buffer[int](0), corked(note))
@@ -111,7 +111,7 @@ func TestCork(t *testing.T) {
 		"in the goroutine of a buffer": {
 			enumerator.Through(enumerator.Of(1), enumeratee.Compose(enumeratee.Buffer[int](0), enumerator.MapFlatten(func(int) enumerator.Enumerator[int] { return derived(pairs(2)) }))),
 			corked, []string{"1", "2"}},
-		"not another run in the consumer": {
+		"not for another run in the consumer": {
 			enumerator.Of(7),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {
 				return iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
@@ -128,7 +128,7 @@ func TestCork(t *testing.T) {
 				})
 			},
 			[]string{"7"}},
-		"not another run of the source": {
+		"not for another run of the source": {
 			enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 				if _, err := enumerator.Run(ctx, pairs(2), iteratee.Ignore[int]()); err != nil {
 					return iteratee.StepError(err)
@@ -136,7 +136,7 @@ func TestCork(t *testing.T) {
 				return sink.Next(7)
 			}),
 			corked, []string{"7"}},
-		"not a run that is pulled": {
+		"not for a run that is pulled": {
 			enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 				for e := range enumerator.All(ctx, pairs(2)) {
 					if step := sink.Next(e); !step.IsCont() {
@@ -146,7 +146,7 @@ func TestCork(t *testing.T) {
 				return iteratee.StepCont
 			}),
 			corked, []string{"1", "2"}},
-		"not the goroutine of Unicast": {
+		"not in the goroutine of Unicast": {
 			enumerator.Unicast(func(c enumerator.Channel[int]) {
 				ignore, _ := iteratee.Ignore[int]().Start(c.Context())
 				_ = pairs(2).Into(c.Context(), ignore)
@@ -154,7 +154,7 @@ func TestCork(t *testing.T) {
 				c.End()
 			}),
 			corked, []string{"7"}},
-		"not a part of the consumer": {
+		"not for a part of the consumer": {
 			pairs(4),
 			func(note func(string)) iteratee.Iteratee[int, struct{}] {
 				return iteratee.FlatMap(iteratee.Head[int](), func(*int) iteratee.Iteratee[int, struct{}] { return corked(note) })
@@ -196,7 +196,7 @@ func ExampleCork() {
 		return iteratee.StepCont
 	})
 
-	// A consumer that writes what comes together in one line.
+	// A consumer that writes the elements of a burst in one line.
 	lines := iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
 		var line []int
 		held := false
@@ -238,7 +238,7 @@ func ExampleOnCork() {
 		w, held := bufio.NewWriter(packets{}), false
 		iteratee.OnCork(ctx, func(corked bool) {
 			if held = corked; !held {
-				_ = w.Flush() // which says so again at the next write
+				_ = w.Flush() // the next write returns the same error
 			}
 		})
 		return iteratee.ForEach(func(_ context.Context, n int) error {
@@ -256,7 +256,7 @@ func ExampleOnCork() {
 	// <nil>
 }
 
-// packets is a connection that sends what it is given at once.
+// packets is a connection that sends the bytes of each Write at once.
 type packets struct{}
 
 func (packets) Write(p []byte) (int, error) {

@@ -7,7 +7,7 @@
 //
 // There are three ways to make an Iteratee. The ready ones ([Fold], [Collect], [Head] and so on) can be
 // combined. The pure form ([Cont], [Done], [Error]) is closest to the theory and to Play. [New] makes one
-// from a function; all others are made of it.
+// from a function, and the others are made by New.
 //
 // Two words have a fixed meaning throughout the toolkit. EOF says that no more elements will come; only
 // the function that runs a stream sends it. The leftovers of a consumer are the elements that it was

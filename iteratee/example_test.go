@@ -73,7 +73,7 @@ func ExampleMap() {
 }
 
 func ExampleFlatMap() {
-	// A number that says how many of the following to add up; the rest is untouched.
+	// Reads a count, then adds up that many numbers. It leaves the others alone.
 	sumOf := iteratee.FlatMap(iteratee.Head[int](), func(n *int) iteratee.Iteratee[int, int] {
 		if n == nil {
 			return iteratee.Error[int, int](errors.New("no count"), iteratee.EOF[int]())
@@ -94,7 +94,7 @@ func ExampleRepeat() {
 }
 
 func ExampleCont() {
-	// Positive numbers up to the first that is not, which stays for whoever follows.
+	// Collects positive numbers. The first other number is left over.
 	var positive func(seen []int) iteratee.Iteratee[int, []int]
 	positive = func(seen []int) iteratee.Iteratee[int, []int] {
 		return iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, []int] {
@@ -113,7 +113,7 @@ func ExampleCont() {
 }
 
 func ExampleDone() {
-	// Done with a result and something to read again: a look ahead.
+	// Looks ahead: the first element is the result, and is left over.
 	peek := iteratee.FlatMap(iteratee.Head[string](), func(e *string) iteratee.Iteratee[string, string] {
 		return iteratee.Done(*e, iteratee.El(*e))
 	})
@@ -138,7 +138,7 @@ func ExampleError() {
 }
 
 func ExampleNew() {
-	// The longest of the elements, which Fold could do as well.
+	// Ends with the longest element. Fold could do the same.
 	longest := iteratee.New(func(context.Context) (iteratee.Running[string, string], iteratee.Step) {
 		return &longestOf{}, iteratee.StepCont // made for each run
 	})
@@ -161,7 +161,7 @@ func (l *longestOf) Rest() iteratee.Input[string] { return iteratee.Empty[string
 func (l *longestOf) Result() (string, error)      { return l.best, nil }
 
 func ExampleFoldUntil() {
-	// The sum up to the first that is more than 2, which counts.
+	// Adds up the elements up to the first that is greater than 2, inclusive.
 	sum := iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) { return a + e, e > 2, nil })
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3, 4), sum))
 	// Output: 6 <nil>
@@ -185,7 +185,7 @@ func ExampleEOFOrElse() {
 }
 
 func ExampleIsEmpty() {
-	// It consumes nothing: what follows gets all elements.
+	// IsEmpty consumes nothing, so the next Iteratee gets all elements.
 	consumer := iteratee.FlatMap(iteratee.IsEmpty[int](), func(empty bool) iteratee.Iteratee[int, string] {
 		return iteratee.Map(iteratee.Collect[int](), func(es []int) string { return fmt.Sprint(empty, es) })
 	})
@@ -227,7 +227,7 @@ func ExampleRecover() {
 		if errors.Is(err, errNegative) {
 			return -1, nil
 		}
-		return 0, err // let any other pass
+		return 0, err // let other errors pass
 	})
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, -2, 3), lenient))
 	// Output: -1 <nil>
@@ -249,7 +249,7 @@ func ExampleJoin() {
 }
 
 func ExampleJoinConcat() {
-	// The inner one leaves 9 over, the outer one 8.
+	// The inner Iteratee leaves 9 over, the outer one 8.
 	outer := iteratee.Done(iteratee.Done(5, iteratee.El(9)), iteratee.El(8))
 	consumer := iteratee.FlatMap(iteratee.JoinConcat(outer), func(int) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2), consumer))
@@ -267,7 +267,7 @@ func ExampleMapM() {
 }
 
 func ExampleDefer() {
-	// How often each word has come, in a map that is made for each run.
+	// Counts the words in a map, which each run makes.
 	count := iteratee.Defer(func(context.Context) (iteratee.Iteratee[string, map[string]int], error) {
 		return iteratee.Fold(map[string]int{}, func(m map[string]int, s string) map[string]int {
 			m[s]++
@@ -300,7 +300,7 @@ func ExampleFeed() {
 }
 
 func ExampleResume() {
-	// Ten times the result of an iteratee that is done without any input, else the iteratee itself.
+	// Multiplies the result by ten if the Iteratee is done without any input.
 	tenfold := func(consumer iteratee.Iteratee[int, int]) iteratee.Iteratee[int, int] {
 		return iteratee.Defer(func(ctx context.Context) (iteratee.Iteratee[int, int], error) {
 			r, step := consumer.Start(ctx)
@@ -320,7 +320,7 @@ func ExampleResume() {
 }
 
 func ExampleRounds() {
-	// What Repeat does, but the results are shown as they come.
+	// Does the same as Repeat, but prints each result at once.
 	two := iteratee.TakeUpTo[int](2)
 	shown := iteratee.New(func(ctx context.Context) (iteratee.Running[int, struct{}], iteratee.Step) {
 		rounds := iteratee.Rounds(ctx, two, iteratee.StepDone, func(es []int) iteratee.Step {
@@ -338,7 +338,7 @@ func ExampleRounds() {
 }
 
 func ExampleNewRun() {
-	// Driving an iteratee by hand.
+	// Drives an Iteratee by hand.
 	ctx, end := iteratee.NewRun(context.Background())
 	defer end()
 	r, step := iteratee.Collect[int]().Start(ctx)
@@ -363,7 +363,7 @@ func ExampleAtEnd() {
 	// 1 <nil>
 }
 
-// What is left over can be several elements, and the end after them.
+// Leftovers can be several elements, with the end after them.
 func ExampleEls() {
 	in := iteratee.Els(1, 2).Then(iteratee.El(3)).Then(iteratee.EOF[int]())
 	fmt.Println(in.Els(), in.IsEOF())
@@ -376,7 +376,7 @@ func ExampleEls() {
 }
 
 func ExampleFuncs() {
-	// A consumer of a stream, as closures.
+	// A consumer made of closures.
 	total := 0
 	sink := iteratee.Funcs[int]{Next: func(e int) iteratee.Step {
 		total += e
@@ -400,7 +400,7 @@ func ExampleOffer() {
 }
 
 func ExampleWithResult() {
-	// The number of elements.
+	// Counts the elements.
 	count := iteratee.New(func(context.Context) (iteratee.Running[string, int], iteratee.Step) {
 		n := 0
 		sink := iteratee.Funcs[string]{Next: func(string) iteratee.Step {

@@ -39,7 +39,7 @@ func ExampleToWriter() {
 	// 8 <nil>
 }
 
-// A decoder that asks for its input reads what a source pushes.
+// A decoder, which asks for its input, reads chunks that a source pushes.
 func ExampleRead() {
 	rows := iteratee.Read(func(_ context.Context, r io.Reader) ([][]string, error) {
 		return csv.NewReader(r).ReadAll()

@@ -22,15 +22,15 @@ func TestFeedOfEachState(t *testing.T) {
 		want     int
 		rest     []int
 	}{
-		"wants more":            {iteratee.Fold(0, add), el(1).Then(el(2)), []int{3}, 6, nil},
-		"nothing":               {iteratee.Fold(0, add), empty, []int{3}, 3, nil},
-		"is done by it":         {head(), el(1), []int{2, 3}, 1, []int{2, 3}},
-		"puts it back":          {peek(), el(1), []int{2, 3}, 1, []int{1, 2, 3}},
-		"is done already":       {iteratee.Done(1, el(3)), el(4), []int{5}, 1, []int{3, 5}},
-		"EOF":                   {collect, eof, []int{1}, 0, []int{1}},
-		"elements and EOF":      {collect, el(7).Then(el(8)).Then(eof), []int{1}, 2, []int{1}},
-		"EOF that is put back":  {peek(), eof, []int{1}, 0, nil},
-		"element before an EOF": {head(), el(7).Then(eof), []int{1}, 7, []int{1}},
+		"wants more":             {iteratee.Fold(0, add), el(1).Then(el(2)), []int{3}, 6, nil},
+		"nothing":                {iteratee.Fold(0, add), empty, []int{3}, 3, nil},
+		"is done on the element": {head(), el(1), []int{2, 3}, 1, []int{2, 3}},
+		"puts it back":           {peek(), el(1), []int{2, 3}, 1, []int{1, 2, 3}},
+		"is done already":        {iteratee.Done(1, el(3)), el(4), []int{5}, 1, []int{3, 5}},
+		"EOF":                    {collect, eof, []int{1}, 0, []int{1}},
+		"elements and EOF":       {collect, el(7).Then(el(8)).Then(eof), []int{1}, 2, []int{1}},
+		"EOF that is put back":   {peek(), eof, []int{1}, 0, nil},
+		"element before an EOF":  {head(), el(7).Then(eof), []int{1}, 7, []int{1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(iteratee.Feed(t.Context(), c.consumer, c.fed)), c.in...))
@@ -38,7 +38,7 @@ func TestFeedOfEachState(t *testing.T) {
 	}
 }
 
-// An iteratee that EOF has ended leaves that over only if it says so, however it is made.
+// An Iteratee that has ended on EOF leaves EOF over only if its Rest says so.
 func TestFeedOfEOF(t *testing.T) {
 	collect := partOf(iteratee.Collect[int]())
 	saysSo := partOf(iteratee.IsEmpty[int]())
@@ -52,7 +52,7 @@ func TestFeedOfEOF(t *testing.T) {
 	opaque := func(consumer part) part { return iteratee.New(consumer.Start) }
 	for name, c := range map[string]struct {
 		consumer part
-		want     []int // what the next one gets of 1, 2
+		want     []int // the elements of 1, 2 that the next one gets
 	}{
 		"Collect":                             {collect, []int{1, 2}},
 		"Map":                                 {iteratee.Map(collect, func(a any) any { return a }), []int{1, 2}},
@@ -70,7 +70,7 @@ func TestFeedOfEOF(t *testing.T) {
 		"Zip":                                 {partOf(iteratee.Zip(collect, collect)), []int{1, 2}},
 		"Zip of one that says so and one that does not": {partOf(iteratee.Zip(saysSo, collect)), []int{1, 2}},
 		"Zip of one that does not and one that says so": {partOf(iteratee.Zip(collect, saysSo)), []int{1, 2}},
-		"Zip of one that was not told":                  {partOf(iteratee.Zip(iteratee.Done[int, any](0, iteratee.Empty[int]()), saysSo)), nil},
+		"Zip of one that is done before EOF":            {partOf(iteratee.Zip(iteratee.Done[int, any](0, iteratee.Empty[int]()), saysSo)), nil},
 		"Zip of two that say so":                        {partOf(iteratee.Zip(saysSo, saysSo)), nil},
 		"Join":                                          {iteratee.Join(iteratee.Map(collect, func(any) part { return collect })), []int{1, 2}},
 		"JoinConcat":                                    {iteratee.JoinConcat(iteratee.Map(collect, func(any) part { return collect })), []int{1, 2}},
@@ -84,7 +84,7 @@ func TestFeedOfEOF(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []iteratee.Input[int]{iteratee.EOF[int](), iteratee.El(7).Then(iteratee.EOF[int]())} {
 				if _, isEl := in.El(); isEl && c.want == nil {
-					continue // it was not told of EOF, or took 7 for the first
+					continue // it has ended on 7, before EOF
 				}
 				next := iteratee.FlatMap(iteratee.Feed(t.Context(), c.consumer, in), func(any) iteratee.Iteratee[int, []int] { return iteratee.Collect[int]() })
 				assert.Equal(t, c.want, run(t, next, 1, 2), "fed %v", in)
@@ -99,13 +99,13 @@ func TestFeedOfEOFToARoundThatSaysSo(t *testing.T) {
 	assert.Empty(t, run(t, withRest(fed), 1, 2).B)
 }
 
-// failsAtEOF reads all and fails then.
+// failsAtEOF reads all elements and fails at EOF.
 func failsAtEOF() part {
 	return iteratee.MapM(partOf(iteratee.Ignore[int]()), func(context.Context, any) (any, error) { return nil, errBoom })
 }
 
 func TestFeedOfAFailure(t *testing.T) {
-	for name, consumer := range map[string]ints{"by it": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
+	for name, consumer := range map[string]ints{"on the element": failsAtOnce(), "already": iteratee.Error[int, int](errBoom, iteratee.El(1))} {
 		fed := iteratee.Feed(t.Context(), consumer, iteratee.El(1))
 		r, step := fed.Start(t.Context())
 		assert.ErrorIs(t, step.Err(), errBoom, name)
@@ -133,13 +133,13 @@ func TestAdvance(t *testing.T) {
 	assert.Zero(t, source.Starts.Load())
 }
 
-func TestAdvanceDoesNotDriveWhatHasEnded(t *testing.T) {
+func TestAdvanceDoesNotDriveAConsumerThatHasEnded(t *testing.T) {
 	drive := func(context.Context, iteratee.Sink[int]) iteratee.Step { t.Error("called"); return iteratee.StepCont }
 	assert.Equal(t, pair[int, []int]{1, []int{3, 5}}, run(t, withRest(iteratee.Advance(t.Context(), iteratee.Done(1, iteratee.El(3)), drive)), 5))
 	assert.ErrorIs(t, failure(t, iteratee.Advance(t.Context(), iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), drive), 5), errBoom)
 }
 
-func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
+func TestAdvanceClosesThingsThatAreOpen(t *testing.T) {
 	holding := func(consumer ints, calls *int) ints {
 		return iteratee.Defer(func(ctx context.Context) (ints, error) {
 			iteratee.AtEnd(ctx, func() { *calls++ })
@@ -153,7 +153,7 @@ func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
 		assert.Zero(t, calls)
 		seen := -1
 		assert.Equal(t, 6, run(t, iteratee.Map(consumer, func(a int) int { seen = calls; return a }), 3))
-		assert.Zero(t, seen, "not before it is")
+		assert.Zero(t, seen, "not before the run is over")
 		assert.Equal(t, 1, calls)
 	})
 	t.Run("when drive fails", func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestAdvanceClosesWhatItHoldsOpen(t *testing.T) {
 		iteratee.Feed(t.Context(), holding(failsAtOnce(), &calls), iteratee.El(1))
 		assert.Equal(t, 1, calls)
 	})
-	t.Run("when it fails in its start", func(t *testing.T) {
+	t.Run("when the consumer fails in its start", func(t *testing.T) {
 		calls := 0
 		iteratee.Feed(t.Context(), holding(iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), &calls), iteratee.El(1))
 		assert.Equal(t, 1, calls)
@@ -209,12 +209,12 @@ func TestResume(t *testing.T) {
 		source := &probe.Source{N: -1}
 		_, err := enumerator.Run(t.Context(), source.Enumerator(), consumer)
 		require.NoError(t, err)
-		assert.Zero(t, source.Starts.Load(), "what is done does not start the source")
+		assert.Zero(t, source.Starts.Load(), "the source of a consumer that is done is not started")
 	}
 }
 
 func TestResumeInPlaceOfFolding(t *testing.T) {
-	// Play's flatFold: what to go on with depends on the state as it is now.
+	// Play's flatFold: the next Iteratee depends on the current state.
 	tenfold := func(consumer ints) ints {
 		return iteratee.Defer(func(ctx context.Context) (ints, error) {
 			r, step := consumer.Start(ctx)
@@ -286,7 +286,7 @@ func TestRounds(t *testing.T) {
 				got.step, got.rest = sink.EOF(), sink.Rest().Els()
 				check(c.eof)
 				got.step = sink.EOF()
-				check(c.eof) // again, without an effect
+				check(c.eof) // the second EOF has no effect
 			}
 		})
 	}
@@ -297,7 +297,7 @@ func TestRoundsFail(t *testing.T) {
 	sink := iteratee.Rounds(t.Context(), iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), iteratee.StepDone, emit)
 	_, step := iteratee.Offer(sink, []int{1, 2, 3})
 	assert.ErrorIs(t, step.Err(), errBoom)
-	assert.Equal(t, []int{2}, sink.Rest().Els(), "what it was handed and did not consume")
+	assert.Equal(t, []int{2}, sink.Rest().Els(), "the leftovers")
 
 	sink = iteratee.Rounds(t.Context(), failsAtOnce(), iteratee.StepDone, emit)
 	assert.ErrorIs(t, sink.Next(1).Err(), errBoom)
@@ -307,8 +307,8 @@ func TestRoundsFail(t *testing.T) {
 	assert.ErrorIs(t, iteratee.Rounds(t.Context(), head(), iteratee.StepDone, func(int) iteratee.Step { return iteratee.StepError(errBoom) }).Next(1).Err(), errBoom, "an error of emit")
 }
 
-// What waits to be offered is offered as long as the context has not ended.
-func TestWhatWaitsIsNotOfferedWhenTheContextHasEnded(t *testing.T) {
+// Pending elements are offered until the context ends.
+func TestPendingElementsAreNotOfferedWhenTheContextHasEnded(t *testing.T) {
 	left := func() iteratee.Iteratee[int, int] { return iteratee.Done(0, iteratee.Els(1, 2, 3, 4, 5)) }
 	for name, start := range map[string]func(context.Context, iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step){
 		"FlatMap": func(ctx context.Context, consumer iteratee.Iteratee[int, int]) (iteratee.Running[int, int], iteratee.Step) {

@@ -33,7 +33,7 @@ func FlatMap[E, A, B any](first Iteratee[E, A], f func(A) Iteratee[E, B]) Iterat
 // RecoverWith returns an Iteratee that runs consumer and, if consumer fails, goes on as the Iteratee that f
 // returns for the error. If that replacement fails too, the run fails. RecoverWith does not recover from the
 // end of the context. The replacement is offered the leftovers of consumer before new elements. The element
-// on which consumer failed is one of them only if consumer leaves it over, as [Error] does.
+// on which consumer failed is among them only if consumer leaves it over, as [Error] does.
 //
 // Play calls it Iteratee.recoverWith.
 func RecoverWith[E, A any](consumer Iteratee[E, A], f func(error) Iteratee[E, A]) Iteratee[E, A] {
@@ -45,7 +45,7 @@ func RecoverWith[E, A any](consumer Iteratee[E, A], f func(error) Iteratee[E, A]
 
 // Recover returns an Iteratee that runs consumer and, if consumer fails, ends at once with the result that f
 // returns for the error. To let an error pass, f returns it. Recover does not recover from the end of the
-// context. The leftovers of consumer are left over. The element on which consumer failed is one of them only
+// context. The leftovers of consumer are left over. The element on which consumer failed is among them only
 // if consumer leaves it over, as [Error] does.
 //
 // Play calls it Iteratee.recover.

@@ -15,7 +15,7 @@ import (
 
 type ints = iteratee.Iteratee[int, int]
 
-func TestFlatMapRests(t *testing.T) {
+func TestFlatMapLeftovers(t *testing.T) {
 	el, empty, eof := iteratee.El[int], iteratee.Empty[int](), iteratee.EOF[int]()
 	for _, c := range []struct {
 		name          string
@@ -44,7 +44,7 @@ func TestFlatMapRests(t *testing.T) {
 	}
 }
 
-// head is iteratee.Head with 0 for nothing.
+// head is iteratee.Head, with 0 at EOF.
 func head() ints {
 	return iteratee.Map(iteratee.Head[int](), func(e *int) int {
 		if e == nil {
@@ -77,7 +77,7 @@ func TestResumeAfterApply(t *testing.T) {
 	assert.Equal(t, 10, total)
 }
 
-// tape is the oracle of a chain: a list that is read and written at its front.
+// tape is the model of a chain: a list that is read and written at its front.
 type tape struct {
 	els []int
 	got []int

@@ -8,8 +8,8 @@ import (
 
 // Fold returns an Iteratee that keeps a value, which is zero at first. f replaces the value for each
 // element. Fold ends at EOF with the last value, which is zero if there was no element. Every run starts
-// with the same zero, so f must not change zero in place, as it would a map. [Defer] can make a zero for
-// each run.
+// with the same zero, so f must not change it in place. If zero is a map, for example, use [Defer] to make one
+// for each run.
 //
 // Play calls it Iteratee.fold.
 func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {

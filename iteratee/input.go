@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Input is a piece of a stream: an element ([El]), the end of the stream ([EOF]), or nothing ([Empty]). The
-// function of a [Cont] gets an Input, and the leftovers of a consumer are an Input.
+// Input is a piece of a stream: an element ([El]), the end of the stream ([EOF]), or nothing ([Empty]).
 //
-// The function of a Cont gets one element or the end. Leftovers can be several elements, with the end after
-// them. They are in the order in which the next consumer gets them. The zero Input is Empty.
+// The function of a [Cont] gets an Input that is one element or the end. The leftovers of a consumer are an
+// Input too. They can be several elements, with the end after them, in the order in which the next consumer
+// gets them. The zero Input is Empty.
 type Input[E any] struct {
 	elems []E
 	eof   bool

@@ -30,7 +30,7 @@ func TestInput(t *testing.T) {
 	both := el.Then(iteratee.El(5)).Then(eof)
 	assert.Equal(t, []int{4, 5}, both.Els())
 	assert.True(t, both.IsEOF())
-	assert.Equal(t, []int{4}, el.Els(), "joining changes neither")
+	assert.Equal(t, []int{4}, el.Els(), "Then changes neither of the two")
 }
 
 func TestSteps(t *testing.T) {
@@ -44,7 +44,7 @@ func TestSteps(t *testing.T) {
 	a, b := new(iteratee.Stop).Step(), new(iteratee.Stop).Step()
 	assert.False(t, a.IsCont())
 	assert.NoError(t, a.Err())
-	assert.True(t, a != b && a != iteratee.StepDone, "each stop equals itself only")
+	assert.True(t, a != b && a != iteratee.StepDone, "each Stop equals only itself")
 }
 
 func TestCancelled(t *testing.T) {

@@ -23,7 +23,7 @@ func run[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A], es ...E) A {
 	return a
 }
 
-// withRest is what it ends with, and what is left for a consumer that follows.
+// withRest ends with the result of consumer and the elements that are left for the next consumer.
 func withRest[E, A any](consumer iteratee.Iteratee[E, A]) iteratee.Iteratee[E, pair[A, []E]] {
 	return iteratee.FlatMap(consumer, func(a A) iteratee.Iteratee[E, pair[A, []E]] {
 		return iteratee.Map(iteratee.Collect[E](), func(rest []E) pair[A, []E] { return pair[A, []E]{a, rest} })
@@ -37,7 +37,7 @@ type pair[A, B any] struct {
 
 func add(a, b int) int { return a + b }
 
-// peek is done with the first element, which it leaves over, or with 0 at EOF.
+// peek ends with the first element, which it leaves over, or with 0 at EOF.
 func peek() iteratee.Iteratee[int, int] {
 	return iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, int] {
 		if e, ok := in.El(); ok {
@@ -94,7 +94,7 @@ func TestForEachHasTheContextOfTheRun(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestForEachSeesNothingAfterCancel(t *testing.T) {
+func TestForEachGetsNothingAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var seen []int
 	_, err := enumerator.Run(ctx, enumerator.Of(1, 2, 3, 4), iteratee.ForEach(func(_ context.Context, e int) error {
@@ -168,7 +168,7 @@ func TestDone(t *testing.T) {
 	})), "a nil of an interface type passes")
 }
 
-func TestContSeesEachInput(t *testing.T) {
+func TestContGetsEachInput(t *testing.T) {
 	var step func(seen []string) iteratee.Iteratee[int, []string]
 	step = func(seen []string) iteratee.Iteratee[int, []string] {
 		return iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, []string] {

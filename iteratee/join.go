@@ -16,7 +16,7 @@ func Join[E, F, A any](consumer Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
 // JoinConcat is [Join] for two Iteratees of the same stream. The leftovers of the inner one are left over
 // too, before those of consumer.
 //
-// Play calls it Iteratee.joinConcatI, and loses one of the two at times.
+// Play calls it Iteratee.joinConcatI, and sometimes loses one of the two.
 func JoinConcat[E, A any](consumer Iteratee[E, Iteratee[E, A]]) Iteratee[E, A] {
 	return FlatMap(consumer, func(inner Iteratee[E, A]) Iteratee[E, A] {
 		// Without EOF, because JoinConcat has sent it, and the stream may go on.

@@ -24,14 +24,14 @@ func TestJoin(t *testing.T) {
 		inner        ints
 		outerRest    iteratee.Input[int]
 		want         int
-		join, concat []int // what Join and JoinConcat leave over, before 1, 2
+		join, concat []int // the leftovers of Join and JoinConcat, before 1, 2
 		err          error
-		failed       []int // what is left over if it fails
+		failed       []int // the leftovers if it fails
 	}{
 		{name: "both leave over", inner: iteratee.Done(5, el(9)), outerRest: el(8), want: 5, join: []int{8, 1, 2}, concat: []int{9, 8, 1, 2}},
 		{name: "inner leaves over", inner: iteratee.Done(5, el(9)), outerRest: empty, want: 5, join: []int{1, 2}, concat: []int{9, 1, 2}},
 		{name: "outer leaves over", inner: iteratee.Done(5, empty), outerRest: el(8), want: 5, join: []int{8, 1, 2}, concat: []int{8, 1, 2}},
-		{name: "nobody leaves over", inner: iteratee.Done(5, empty), outerRest: empty, want: 5, join: []int{1, 2}, concat: []int{1, 2}},
+		{name: "no leftovers", inner: iteratee.Done(5, empty), outerRest: empty, want: 5, join: []int{1, 2}, concat: []int{1, 2}},
 		{name: "inner wants EOF", inner: iteratee.Fold(7, add), outerRest: el(8), want: 7, join: []int{8, 1, 2}, concat: []int{8, 1, 2}},
 		{name: "inner leaves EOF over", inner: peek(), outerRest: el(8), want: 0, join: []int{8, 1, 2}, concat: []int{8, 1, 2}},
 		{name: "outer leaves EOF over", inner: iteratee.Done(5, el(9)), outerRest: eof, want: 5, join: nil, concat: []int{9}},
@@ -116,7 +116,7 @@ func TestMapM(t *testing.T) {
 			failing := iteratee.MapM(c.consumer, func(context.Context, int) (int, error) { return 0, errBoom })
 			assert.ErrorIs(t, failure(t, failing, c.in...), errBoom)
 			next := iteratee.FlatMap(failing, func(int) ints { t.Error("called"); return head() })
-			assert.ErrorIs(t, failure(t, next, c.in...), errBoom, "what follows is not started")
+			assert.ErrorIs(t, failure(t, next, c.in...), errBoom, "the next one is not started")
 		})
 	}
 }
@@ -155,7 +155,7 @@ func TestFunctionsHaveTheContextOfTheRun(t *testing.T) {
 
 func TestDefer(t *testing.T) {
 	builds := 0
-	// The number of times each element has come: a map, which a Fold could not share.
+	// Counts each element in a map, which runs of a Fold cannot share.
 	count := iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, map[int]int], error) {
 		builds++
 		return iteratee.Fold(map[int]int{}, func(m map[int]int, e int) map[int]int { m[e]++; return m }), nil
@@ -167,7 +167,7 @@ func TestDefer(t *testing.T) {
 	assert.Equal(t, 3, builds, "once per run")
 }
 
-func TestDeferIsWhatItBuilds(t *testing.T) {
+func TestDeferRunsTheIterateeThatItBuilds(t *testing.T) {
 	for name, consumer := range map[string]ints{
 		"peek": peek(), "head": head(), "sum": iteratee.Fold(0, add),
 		"done":     iteratee.Done(1, iteratee.El(9)),

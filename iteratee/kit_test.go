@@ -16,7 +16,7 @@ import (
 	"github.com/halley-go/halley/iteratee/iterateetest"
 )
 
-// part is an iteratee of any result.
+// part is an Iteratee with a result of any type.
 type part = iteratee.Iteratee[int, any]
 
 func partOf[A any](consumer iteratee.Iteratee[int, A]) part {
@@ -26,7 +26,7 @@ func partOf[A any](consumer iteratee.Iteratee[int, A]) part {
 // someInt draws parameters; it is as small as the elements and the streams are.
 func someInt(t *rapid.T) int { return rapid.IntRange(0, 4).Draw(t, "n") }
 
-// aPart draws a part that is made of others down to the depth.
+// aPart draws a part. It is made of others, up to depth levels deep.
 func aPart(t *rapid.T, depth int) part {
 	names := slices.Sorted(maps.Keys(operators))
 	if depth == 0 {
@@ -35,12 +35,11 @@ func aPart(t *rapid.T, depth int) part {
 	return operators[rapid.SampledFrom(names).Draw(t, "operator")](t, depth)
 }
 
-// operators has, of each exported function that returns an Iteratee, one with parameters
-// that are drawn.
+// operators has an Iteratee of each exported function that returns one. Its parameters are drawn.
 var operators map[string]func(t *rapid.T, depth int) part
 
 func init() {
-	operators = map[string]func(*rapid.T, int) part{ // in init, since some draw from it
+	operators = map[string]func(*rapid.T, int) part{ // in init, because some draw from it
 		"Fold":      func(t *rapid.T, _ int) part { return partOf(iteratee.Fold(someInt(t), add)) },
 		"Collect":   func(*rapid.T, int) part { return partOf(iteratee.Collect[int]()) },
 		"Ignore":    func(*rapid.T, int) part { return partOf(iteratee.Ignore[int]()) },
@@ -127,20 +126,20 @@ func init() {
 			return iteratee.JoinConcat(iteratee.Map(aPart(t, depth-1), func(any) part { return inner }))
 		},
 
-		"ToChan": func(*rapid.T, int) part { // each run has its own, so that none waits
+		"ToChan": func(*rapid.T, int) part { // each run has its own channel, so that none waits
 			return iteratee.Defer(func(context.Context) (part, error) {
 				return partOf(iteratee.ToChan(make(chan int, 100))), nil
 			})
 		},
 
-		// These can be used once, so each run makes its own.
+		// These can be used once, so each run makes another.
 		"Advance": func(t *rapid.T, depth int) part {
 			consumer := aPart(t, depth-1)
 			return iteratee.Defer(func(ctx context.Context) (part, error) {
 				return iteratee.Advance(ctx, consumer, func(context.Context, iteratee.Sink[int]) iteratee.Step { return iteratee.StepCont }), nil
 			})
 		},
-		"Feed": func(t *rapid.T, _ int) part { // of one that leaves nothing over: it would not be of the stream
+		"Feed": func(t *rapid.T, _ int) part { // without leftovers, which would not be elements of the stream
 			in := rapid.SampledFrom([]iteratee.Input[int]{iteratee.Empty[int](), iteratee.El(1), iteratee.EOF[int]()}).Draw(t, "in")
 			return iteratee.Defer(func(ctx context.Context) (part, error) {
 				return partOf(iteratee.Feed(ctx, iteratee.Collect[int](), in)), nil

@@ -11,8 +11,8 @@ func Done[E, A any](a A, rest Input[E]) Iteratee[E, A] {
 }
 
 // Cont returns an Iteratee in its pure form. It hands one Input, an element or EOF, to k and goes on as the
-// Iteratee that k returns. If that wants more after EOF, the run fails with [ErrDivergent]. Each call of k
-// costs some allocations, unlike one of the function of a [Fold].
+// Iteratee that k returns. If that wants more after EOF, the run fails with [ErrDivergent]. Each Input costs
+// some allocations; [Fold] costs none.
 //
 // Play calls it Cont.
 func Cont[E, A any](k func(Input[E]) Iteratee[E, A]) Iteratee[E, A] {

@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 			both := iteratee.FlatMap(c.consumer, func(got string) iteratee.Iteratee[[]byte, string] {
 				return iteratee.Map(iteratee.Consume[byte](), func(left []byte) string { rest = string(left); return got })
 			})
-			for range 2 { // a recipe
+			for range 2 { // Read returns a recipe
 				rest = ""
 				got, err := enumerator.Run(t.Context(), chunksOf(c.chunks...), both)
 				assert.Equal(t, c.err, err)
@@ -83,7 +83,7 @@ func TestRead(t *testing.T) {
 	assert.PanicsWithValue(t, "iteratee: Read: read must not be nil", func() { iteratee.Read[int](nil) })
 }
 
-// The chunks do not show in what the Reader gives.
+// The Reader returns the same bytes however they are divided into chunks.
 func TestReadReadsAsAReaderDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		chunks := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 20), 0, 10).Draw(t, "chunks")
@@ -94,7 +94,7 @@ func TestReadReadsAsAReaderDoes(t *testing.T) {
 	})
 }
 
-// A source is asked for no more than read needs.
+// The source is asked only for chunks that read needs.
 func TestReadHasBackpressure(t *testing.T) {
 	for n := range 4 {
 		asked := 0
@@ -151,8 +151,8 @@ func TestReadOfAFunctionThatFails(t *testing.T) {
 	}
 }
 
-// However a run ends, read has returned by then.
-func TestReadOfARunThatIsOver(t *testing.T) {
+// When the run ends, read has returned.
+func TestReadReturnsBeforeTheRunIsOver(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errBoom)
 	for name, c := range map[string]struct {
@@ -168,7 +168,7 @@ func TestReadOfARunThatIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var ends []error
 			_, err := enumerator.Run(c.ctx, c.source, iteratee.Read(func(_ context.Context, r io.Reader) (int, error) {
-				for range 3 { // of which the run hears nothing
+				for range 3 { // the run does not see these errors
 					_, err := io.ReadAll(r)
 					ends = append(ends, err)
 				}
@@ -218,8 +218,8 @@ func TestReadOfARunThatIsOver(t *testing.T) {
 	})
 }
 
-// A bufio.Reader takes what it does not use, as the documentation says.
-func TestReadLeavesOverWhatWasNotRead(t *testing.T) {
+// A bufio.Reader takes bytes that it does not use.
+func TestReadLeavesOverBytesThatWereNotRead(t *testing.T) {
 	line := iteratee.Read(func(_ context.Context, r io.Reader) (string, error) { return bufio.NewReader(r).ReadString('\n') })
 	both := iteratee.FlatMap(line, func(line string) iteratee.Iteratee[[]byte, []string] {
 		return iteratee.Map(iteratee.Consume[byte](), func(rest []byte) []string { return []string{line, string(rest)} })

@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// failures has the ways to fail, and what is left over then.
+// failures has the ways to fail, with their leftovers.
 func failures() map[string]struct {
 	consumer ints
 	in       []int
@@ -27,15 +27,15 @@ func failures() map[string]struct {
 		in       []int
 		rest     []int
 	}{
-		"on the second":        {failAt(2, new([]int)), []int{1, 2, 3}, []int{3}},
-		"puts it back":         {failsAtOnce(), []int{1, 2}, []int{1, 2}},
-		"at EOF":               {failsAtOnce(), nil, nil},
-		"from the start":       {iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), []int{1, 2}, []int{1, 2}},
-		"with what never came": {iteratee.Error[int, int](errBoom, iteratee.El(9)), []int{1, 2}, []int{9, 1, 2}},
-		"in its result":        {iteratee.MapM(peek(), func(context.Context, int) (int, error) { return 0, errBoom }), []int{1, 2}, []int{1, 2}},
-		"in a chain":           {iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), []int{1, 2, 3}, []int{2, 3}},
-		"deferred":             {iteratee.Defer(func(context.Context) (ints, error) { return ints{}, errBoom }), []int{1}, []int{1}},
-		"in one of two":        {iteratee.ZipWith(failsAtOnce(), iteratee.Fold(0, add), add), []int{1, 2}, []int{1, 2}},
+		"on the second":                   {failAt(2, new([]int)), []int{1, 2, 3}, []int{3}},
+		"puts it back":                    {failsAtOnce(), []int{1, 2}, []int{1, 2}},
+		"at EOF":                          {failsAtOnce(), nil, nil},
+		"from the start":                  {iteratee.Error[int, int](errBoom, iteratee.Empty[int]()), []int{1, 2}, []int{1, 2}},
+		"with an element that never came": {iteratee.Error[int, int](errBoom, iteratee.El(9)), []int{1, 2}, []int{9, 1, 2}},
+		"in its result":                   {iteratee.MapM(peek(), func(context.Context, int) (int, error) { return 0, errBoom }), []int{1, 2}, []int{1, 2}},
+		"in a chain":                      {iteratee.FlatMap(head(), func(int) ints { return failsAtOnce() }), []int{1, 2, 3}, []int{2, 3}},
+		"deferred":                        {iteratee.Defer(func(context.Context) (ints, error) { return ints{}, errBoom }), []int{1}, []int{1}},
+		"in one of two":                   {iteratee.ZipWith(failsAtOnce(), iteratee.Fold(0, add), add), []int{1, 2}, []int{1, 2}},
 		"divergent": {iteratee.MapM(iteratee.Recover(rude, func(err error) (int, error) {
 			if !errors.Is(err, iteratee.ErrDivergent) {
 				return 0, err
@@ -76,7 +76,7 @@ func TestRecoverWith(t *testing.T) {
 				want += e
 			}
 			for range 2 {
-				assert.Equal(t, want, run(t, consumer, c.in...), "what is left over is offered to the replacement")
+				assert.Equal(t, want, run(t, consumer, c.in...), "leftovers are offered to the replacement")
 			}
 			assert.Equal(t, 2, calls, "once per run")
 		})
@@ -84,7 +84,7 @@ func TestRecoverWith(t *testing.T) {
 	assert.Equal(t, 105, run(t, iteratee.RecoverWith(failAt(1, new([]int)), func(error) ints { return iteratee.Fold(100, add) }), 1, 2, 3))
 }
 
-func TestRecoverIsNotAskedWithoutAFailure(t *testing.T) {
+func TestRecoverDoesNotCallFWithoutAFailure(t *testing.T) {
 	for name, consumer := range map[string]ints{
 		"Recover":     iteratee.Recover(peek(), func(error) (int, error) { t.Error("called"); return 0, nil }),
 		"RecoverWith": iteratee.RecoverWith(peek(), func(error) ints { t.Error("called"); return peek() }),
@@ -117,7 +117,7 @@ func TestRecoverCoversAWholeChain(t *testing.T) {
 	})
 	assert.Equal(t, pair[int, []int]{-6, []int{5}}, run(t, withRest(consumer), 1, 2, 3, 4, 5))
 	after := iteratee.FlatMap(iteratee.Recover(head(), func(error) (int, error) { t.Error("called"); return 0, nil }), func(int) ints { return failAt(2, new([]int)) })
-	assert.ErrorIs(t, failure(t, after, 1, 2), errBoom, "not what follows it")
+	assert.ErrorIs(t, failure(t, after, 1, 2), errBoom, "not a failure of the next one")
 }
 
 func TestRecoverActsAtOnce(t *testing.T) {

@@ -17,8 +17,8 @@ func TestRepeat(t *testing.T) {
 	assert.Nil(t, run(t, iteratee.Repeat(two)))
 }
 
-func TestRepeatStartsARoundWithWhatTheLastLeft(t *testing.T) {
-	// Runs of the same sign: each ends by leaving over the first of the next.
+func TestRepeatStartsARoundWithTheLeftoversOfTheLast(t *testing.T) {
+	// Groups numbers of the same sign. Each group leaves over the first number of the next.
 	run1 := iteratee.FlatMap(iteratee.Head[int](), func(first *int) iteratee.Iteratee[int, []int] {
 		same := enumeratee.TakeWhile(func(e int) bool { return e > 0 == (*first > 0) })
 		return iteratee.Map(enumeratee.Transform(same, iteratee.Collect[int]()), func(es []int) []int { return append([]int{*first}, es...) })

@@ -16,8 +16,8 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 }
 
 // AtEnd registers f, which closes something that a consumer or an adapter holds open. The end of the run
-// whose context is ctx calls f, even if the run has failed, was cancelled or panics. The function now calls
-// f earlier. f is called once. AtEnd panics if ctx does not come from a run.
+// whose context is ctx calls f, even if the run has failed, was cancelled or panics. The returned function
+// calls f earlier. f is called only once. AtEnd panics if ctx does not come from a run.
 func AtEnd(ctx context.Context, f func()) (now func()) {
 	return scope.Of(ctx, "AtEnd").AtEnd(f)
 }
@@ -36,7 +36,7 @@ func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 // Cork is for a source that may have several elements at hand. It returns a function, with which the source
 // tells the consumer of bursts. The source calls it with true before it hands on an element if it has the
 // next one already. It calls it with false before it waits or returns. A consumer that has called [OnCork]
-// can so send the elements of a burst together. A call is cheap. It has no effect if the consumer has not
+// can then send the elements of a burst together. A call is cheap. It has no effect if the consumer has not
 // called OnCork.
 //
 // Only the goroutine that drives the consumer may call the function. ctx is the context of the source or one

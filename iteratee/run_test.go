@@ -43,7 +43,7 @@ func TestAtEndNow(t *testing.T) {
 	assert.Len(t, calls, 3, "not after the end either")
 }
 
-func TestAtEndIsCalledThoughAnotherPanics(t *testing.T) {
+func TestAtEndIsCalledEvenIfAnotherPanics(t *testing.T) {
 	ctx, end := iteratee.NewRun(t.Context())
 	var calls []int
 	for i := range 4 {
@@ -82,7 +82,7 @@ func TestAtEndFindsItsRun(t *testing.T) {
 	assert.Equal(t, []string{"inner", "outer"}, calls)
 
 	cancel()
-	assert.ErrorIs(t, inner.Err(), context.Canceled, "it ends with the one that it is made of")
+	assert.ErrorIs(t, inner.Err(), context.Canceled, "it ends with its parent")
 }
 
 func TestAtEndFromSeveralGoroutines(t *testing.T) {
@@ -223,13 +223,13 @@ func TestFail(t *testing.T) {
 		for _, watched := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				c := fresh()
-				if watched { // somebody waits already
+				if watched { // something waits for the context already
 					for _, ctx := range append(tt.ended(c), tt.lives(c)...) {
 						ctx.Done()
 					}
 				}
 				scope.Fail(tt.which(c), errBoom)
-				scope.Fail(tt.which(c), context.Canceled) // the first counts
+				scope.Fail(tt.which(c), context.Canceled) // the first failure is the cause
 				for i, ctx := range tt.ended(c) {
 					assert.Equal(t, errBoom, context.Cause(ctx), "%d", i)
 					assert.ErrorIs(t, ctx.Err(), context.Canceled, "%d", i)
@@ -244,7 +244,7 @@ func TestFail(t *testing.T) {
 	}
 }
 
-func TestFailOfWhatWasStopped(t *testing.T) {
+func TestFailOfARunThatWasStopped(t *testing.T) {
 	outer, cancel := context.WithCancelCause(t.Context())
 	run, end := iteratee.NewRun(t.Context())
 	defer end()
@@ -253,7 +253,7 @@ func TestFailOfWhatWasStopped(t *testing.T) {
 	defer part.End()
 	cancelOwn()
 	scope.Fail(part, errBoom)
-	assert.NoError(t, run.Err(), "to be stopped is no failure")
+	assert.NoError(t, run.Err(), "a run that was stopped has not failed")
 
 	run, end = iteratee.NewRun(outer)
 	defer end()
@@ -262,8 +262,8 @@ func TestFailOfWhatWasStopped(t *testing.T) {
 	assert.Equal(t, io.EOF, context.Cause(run))
 }
 
-// Nobody has to wait for a run that is over.
-func TestAContextThatIsWaitedForEndsWithItsRun(t *testing.T) {
+// A wait for the context of a run ends with the run.
+func TestAContextWithAWaiterEndsWithItsRun(t *testing.T) {
 	parent, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	run, end := iteratee.NewRun(parent)
@@ -275,8 +275,8 @@ func TestAContextThatIsWaitedForEndsWithItsRun(t *testing.T) {
 	assert.NoError(t, parent.Err())
 }
 
-// Nor does a goroutine that begins to wait when the run is over.
-func TestAContextThatIsWaitedForLateHasEnded(t *testing.T) {
+// A wait that begins when the run is over ends at once.
+func TestAContextWithALateWaiterHasEnded(t *testing.T) {
 	type key struct{}
 	parent := context.WithValue(t.Context(), key{}, "value")
 	run, end := iteratee.NewRun(parent)
@@ -296,7 +296,7 @@ func TestAContextThatIsWaitedForLateHasEnded(t *testing.T) {
 	assert.NoError(t, parent.Err())
 }
 
-// A context that is only asked is no more than the run.
+// A run whose context is only asked needs no other context.
 func TestARunAllocatesOneContext(t *testing.T) {
 	parent := t.Context()
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {

@@ -22,8 +22,8 @@ type Sink[E any] interface {
 	Outlet[E]
 
 	// EOF says that no more elements will come, and returns the last answer, which is not StepCont: a
-	// consumer that still wants input answers StepError([ErrDivergent]). EOF may be called when the Sink
-	// is done, but not when it has failed. Then it has no effect, and answers done. Next must not be
+	// consumer that still wants input answers StepError([ErrDivergent]). If the Sink is done already, EOF
+	// has no effect and answers done. EOF must not be called when the Sink has failed. Next must not be
 	// called after EOF.
 	EOF() Step
 }

@@ -48,8 +48,8 @@ func (s Step) Err() error {
 	return s.end.err
 }
 
-// Cancelled returns StepError(context.Cause(ctx)) if ctx has ended, otherwise StepCont. Sources call it
-// before each element, and so do operators that call functions with a context.
+// Cancelled returns StepError(context.Cause(ctx)) if ctx has ended, otherwise StepCont. Sources, and
+// operators that call functions with a context, call it before each element.
 func Cancelled(ctx context.Context) Step {
 	if ctx.Err() != nil {
 		return StepError(context.Cause(ctx))

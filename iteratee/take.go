@@ -7,8 +7,8 @@ import (
 )
 
 // TakeUpTo returns an Iteratee that ends with a slice of the first n elements, or of fewer at EOF. The slice
-// is nil if it would be empty. TakeUpTo never asks for an element after the n-th, and TakeUpTo(0) is done at
-// once. It panics if n is negative.
+// is nil if there are none. TakeUpTo never asks for an element after the n-th. TakeUpTo(0) is done at once.
+// TakeUpTo panics if n is negative.
 //
 // Play calls it Iteratee.takeUpTo.
 func TakeUpTo[E any](n int) Iteratee[E, []E] {

@@ -12,7 +12,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// failure is the error of a run that has to fail.
+// failure returns the error of a run that must fail.
 func failure[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A], es ...E) error {
 	t.Helper()
 	_, err := enumerator.Run(t.Context(), enumerator.Of(es...), consumer)
@@ -20,7 +20,7 @@ func failure[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A], es ...E) 
 	return err
 }
 
-// atEOF is what it leaves over if EOF comes at once.
+// atEOF returns the leftovers of consumer if EOF comes at once.
 func atEOF[E, A any](t *testing.T, consumer iteratee.Iteratee[E, A]) iteratee.Input[E] {
 	t.Helper()
 	r, step := consumer.Start(t.Context())
@@ -59,7 +59,7 @@ func TestFoldUntilAsksForNoMoreThanItNeeds(t *testing.T) {
 }
 
 func TestFoldUntilStopsAtTheFirstError(t *testing.T) {
-	for _, stop := range []bool{false, true} { // an error counts for more
+	for _, stop := range []bool{false, true} { // stop has no effect beside an error
 		var seen []int
 		r, _ := iteratee.FoldUntil(0, func(_ context.Context, a, e int) (int, bool, error) {
 			seen = append(seen, e)
@@ -77,10 +77,10 @@ func TestFoldUntilStopsAtTheFirstError(t *testing.T) {
 	}
 }
 
-func TestFoldUntilSeesNothingAfterCancel(t *testing.T) {
+func TestFoldUntilGetsNothingAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var seen []int
-	// A source that does not look at the context, so that only the fold can.
+	// The source does not look at the context, so the fold must.
 	careless := enumerator.New(func(_ context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		_, step := iteratee.Offer(sink, []int{1, 2, 3})
 		return step
@@ -188,5 +188,5 @@ func TestConsumeWritesIntoNoChunk(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, backing)
 	joined := run(t, iteratee.Consume[int](), backing)
 	joined[0] = 7
-	assert.Equal(t, []int{1, 2, 3}, backing, "what it ends with is a copy")
+	assert.Equal(t, []int{1, 2, 3}, backing, "the result is a copy")
 }

@@ -99,7 +99,7 @@ func TestToWriterIsInterrupted(t *testing.T) {
 
 			go func() { _, _ = io.Copy(io.Discard, r) }()
 			_, err = enumerator.Run(t.Context(), enumerator.Of([]byte("more")), writes)
-			assert.NoError(t, err, "there is no deadline any more")
+			assert.NoError(t, err, "there is no deadline left")
 		})
 	}
 }

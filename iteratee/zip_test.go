@@ -12,7 +12,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// failAt keeps what it sees, and fails on e.
+// failAt adds the elements to seen, and fails on e.
 func failAt(e int, seen *[]int) ints {
 	return iteratee.FoldM(0, func(_ context.Context, a, got int) (int, error) {
 		*seen = append(*seen, got)
@@ -23,7 +23,7 @@ func failAt(e int, seen *[]int) ints {
 	})
 }
 
-// failsAtOnce fails with what comes first, which it leaves over.
+// failsAtOnce fails on the first element, which it leaves over.
 func failsAtOnce() ints {
 	return iteratee.Cont(func(in iteratee.Input[int]) ints { return iteratee.Error[int, int](errBoom, in) })
 }
@@ -46,7 +46,7 @@ func TestZipWith(t *testing.T) {
 	assert.Equal(t, 20, run(t, iteratee.ZipWith(iteratee.Fold(0, add), head(), product), 2, 3, 5))
 }
 
-func TestZipLeavesOverWhatNeitherHasConsumed(t *testing.T) {
+func TestZipLeavesOverElementsThatNeitherHasConsumed(t *testing.T) {
 	take := func(n int) ints {
 		return iteratee.Map(iteratee.TakeUpTo[int](n), func(es []int) int { return len(es) })
 	}
@@ -78,7 +78,7 @@ func TestZipLeavesOverWhatNeitherHasConsumed(t *testing.T) {
 	}
 }
 
-func TestZipOfWhatIsDoneStartsNoSource(t *testing.T) {
+func TestZipOfConsumersThatAreDoneStartsNoSource(t *testing.T) {
 	source := &probe.Source{N: -1}
 	got, err := enumerator.Run(t.Context(), source.Enumerator(),
 		iteratee.Zip(iteratee.Done(2, iteratee.Empty[int]()), iteratee.Done(3, iteratee.Empty[int]())))
@@ -87,7 +87,7 @@ func TestZipOfWhatIsDoneStartsNoSource(t *testing.T) {
 	assert.Zero(t, source.Starts.Load())
 }
 
-func TestZipOffersNothingToWhatIsDone(t *testing.T) {
+func TestZipOffersNothingToAConsumerThatIsDone(t *testing.T) {
 	first := &probe.Counted[int, int]{It: head()}
 	third := &probe.Counted[int, []int]{It: iteratee.TakeUpTo[int](3)}
 	source := &probe.Source{N: -1}
