@@ -31,7 +31,7 @@ var elsewhere = map[string]tee{
 	"LazyAndErrIfNotReady":   enumeratee.LazyAndErrIfNotReady[int](100 * time.Hour),
 	"DropInputIfNotReady":    enumeratee.DropInputIfNotReady[int](0),
 	"Debounce":               enumeratee.Debounce[int](time.Millisecond),
-	"Sample":                 enumeratee.Sample[int](time.Millisecond),
+	"Sample":                 enumeratee.Sample[int](100 * time.Millisecond),
 	"GroupedWithin":          enumeratee.Compose(enumeratee.GroupedWithin[int](9, time.Millisecond), enumeratee.MapConcat(func(es []int) []int { return es })),
 	"Delay":                  enumeratee.Delay[int](time.Millisecond),
 	"MapConcurrent":          enumeratee.MapConcurrent(9, sameAfter(0)),

@@ -18,9 +18,9 @@ import (
 )
 
 // TestAsync checks an adapter that runs its consumer in another goroutine, such as an adapter made by
-// [enumeratee.Async]. A source hands over the elements of in, each a second after the one before, and then
-// runs out. adapter must hand on want. TestAsync returns nil, or an error with the first violation of each
-// law:
+// [enumeratee.Async]. A source hands over the elements of in, each a second and a nanosecond after the one
+// before, and then runs out. adapter must hand on want. TestAsync returns nil, or an error with the first
+// violation of each law:
 //
 //   - elements: adapter hands on want, once, before the run is over. The consumer stays open for a source
 //     that follows.
@@ -37,16 +37,20 @@ import (
 //     are the end of the input.
 //
 // TestAsync checks adapter alone and composed with other adapters, behind sources and before consumers,
-// some of which take several elements at once. It compares elements by [reflect.DeepEqual].
+// some of which take several elements at once. It compares elements by [reflect.DeepEqual]. It returns early
+// if it has found violations that would show in the other checks too.
+//
+// An adapter without a goroutine does not pass; [Test] is for that. An adapter does not pass either if its
+// consumer stops the source only at the next element, as that of [enumeratee.Recover] can. If adapter calls the
+// consumer in a goroutine that does not catch panics, a panic of the consumer can end the program.
 //
 // Each run takes place in a bubble of package [testing/synctest]. So time is virtual, and TestAsync must not
-// be called in a bubble. If a run goes on for a minute in which it should have ended, TestAsync ends with
-// that violation, logs the stacks of its goroutines to t, and abandons them. So clocks of adapter should take
-// less than ten seconds. A run that never blocks, or blocks in a way that synctest does not know, hangs the test.
+// be called in a bubble. Clocks of adapter should take less than ten seconds. If a run is not over a minute
+// after it should be, TestAsync logs the stacks of its goroutines to t, abandons them, and returns. A run that
+// never blocks, or that blocks on something outside its bubble, such as a connection, hangs the test.
 //
-// An adapter without a goroutine of its own does not pass; [Test] is for that. The number of runs grows fast
-// with the length of in. Three elements find as many faults as thirty. The race detector finds more faults in
-// the same runs.
+// The number of runs grows fast with the length of in. Three elements find as many faults as thirty. The race
+// detector finds more faults in the same runs.
 func TestAsync[From, To any](t *testing.T, adapter enumeratee.Enumeratee[From, To], in []From, want []To) error {
 	c := &asyncCheck[From, To]{t: t, in: in, want: want}
 	for _, c.subject = range subjects(adapter) {
@@ -163,7 +167,7 @@ func (c *asyncCheck[From, To]) check(law string, w *watcher[To], end ending, f f
 		return false
 	}
 	o := c.run(w, f)
-	if w.hasLeft() {
+	if w.hasGivenUp() {
 		return false
 	}
 	if !end.ok(o) {
@@ -231,9 +235,16 @@ func (c *asyncCheck[From, To]) stopsWith(how string, want []To, end func() itera
 	k := len(want)
 	for i, place := range places[From, To]() {
 		w := c.watch(place.name).when("when the consumer %s the element %d while the source waits", how, k)
-		w.last, w.end, w.batches = k, end, (i+k)%2 == 0
+		w.last, w.batches = k, (i+k)%2 == 0
+		w.end = func() iteratee.Step {
+			close(w.busy)
+			return end()
+		}
 		source := enumerator.New(func(ctx context.Context, sink iteratee.Sink[From]) iteratee.Step {
-			step := c.source(waits).Into(ctx, sink)
+			step := feed(ctx, sink, c.in, w.busy)
+			if step.IsCont() {
+				step = waits(ctx)
+			}
 			if i < 2 { // in the other places, the source can be stopped before the loop has returned
 				if left := others(); len(left) > 0 {
 					c.Wrong("goroutines", "%s, the source is stopped, and %s", w.where, left)
@@ -336,6 +347,7 @@ func (c *asyncCheck[From, To]) interrupted(law, how string, end ending, adapter 
 					step = sleep(ctx, pace, nil)
 				}
 				if !step.IsCont() {
+					cancel(nil) // as the consumer may wait for its context
 					return step
 				}
 				called.Store(true)

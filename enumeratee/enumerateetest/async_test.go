@@ -276,15 +276,89 @@ func TestBrokenAsync(t *testing.T) {
 }
 
 func TestCorrectAsync(t *testing.T) {
-	for name, adapter := range map[string]adapter{
-		"relay":   enumeratee.Async(relay),
-		"delayed": enumeratee.Async(delayed(2500 * time.Millisecond)),
+	for name, c := range map[string]struct {
+		loop     func(ctx context.Context, in <-chan int, out outlet) iteratee.Step
+		in, want []int
+	}{
+		"relay, no elements": {relay, nil, nil},
+		"relay":              {relay, []int{1, 2}, []int{1, 2}},
+		"delays":             {delayed(2500 * time.Millisecond), []int{1, 2, 3}, []int{1, 2, 3}},
+		"drops":              {each(func(context.Context, int, outlet) iteratee.Step { return iteratee.StepCont }, runOut), []int{1, 2}, nil},
+		"hands on at EOF": {
+			each(func(context.Context, int, outlet) iteratee.Step { return iteratee.StepCont }, func(out outlet) iteratee.Step { return out.Next(9) }),
+			[]int{1, 2}, []int{9}},
+		"stops by itself": {
+			func(ctx context.Context, in <-chan int, out outlet) iteratee.Step {
+				select {
+				case <-ctx.Done():
+					return iteratee.Cancelled(ctx)
+				case e, ok := <-in:
+					if !ok {
+						return iteratee.StepCont
+					}
+					return out.Next(e)
+				}
+			},
+			[]int{1, 2, 3}, []int{1}},
+		"goes on while the source waits": {
+			func(ctx context.Context, in <-chan int, out outlet) iteratee.Step {
+				beat := time.NewTicker(600 * time.Millisecond)
+				defer beat.Stop()
+				for {
+					e := 0
+					select {
+					case <-ctx.Done():
+						return iteratee.Cancelled(ctx)
+					case <-beat.C:
+					case in, ok := <-in:
+						if !ok {
+							return iteratee.StepCont
+						}
+						e = in
+					}
+					if step := out.Next(e); !step.IsCont() {
+						return step
+					}
+				}
+			},
+			[]int{1, 2}, []int{0, 1, 0, 0, 2}},
+		"has goroutines": {
+			func(ctx context.Context, in <-chan int, out outlet) iteratee.Step {
+				ctx, cancel := context.WithCancel(ctx)
+				between := make(chan int)
+				var all sync.WaitGroup
+				defer all.Wait()
+				defer cancel()
+				all.Go(func() {
+					defer close(between)
+					for {
+						select {
+						case <-ctx.Done():
+							return
+						case e, ok := <-in:
+							if !ok {
+								return
+							}
+							select {
+							case between <- e:
+							case <-ctx.Done():
+							}
+						}
+					}
+				})
+				return relay(ctx, between, out)
+			},
+			[]int{1, 2}, []int{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for n := range 4 {
-				in := []int{1, 2, 3}[:n]
-				assert.NoError(t, enumerateetest.TestAsync(t, adapter, in, in))
-			}
+			assert.NoError(t, enumerateetest.TestAsync(t, enumeratee.Async(c.loop), c.in, c.want))
 		})
 	}
+	groups := enumeratee.GroupedWithin[int](2, 5*time.Second)
+	assert.NoError(t, enumerateetest.TestAsync(t, groups, []int{1, 2, 3}, [][]int{{1, 2}, {3}}))
+}
+
+func TestAsyncIsForAdaptersWithAGoroutine(t *testing.T) {
+	err := enumerateetest.TestAsync(t, enumeratee.PassAlong[int](), []int{1}, []int{1})
+	assert.ErrorContains(t, err, "while the consumer waits for its context, the run hangs")
 }

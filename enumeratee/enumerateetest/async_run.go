@@ -92,14 +92,14 @@ type watcher[To any] struct {
 	batches bool                 // whether it takes several elements at once
 
 	ctx  context.Context // of its run
-	busy chan struct{}   // closed by waits
+	busy chan struct{}   // the source hands over nothing more when it is closed
 
-	mu    sync.Mutex
-	got   []To
-	calls int  // that go on
-	ended bool // it has answered done, or has failed
-	over  bool // the run has returned
-	left  bool // it has left a goroutine that went on against a law
+	mu     sync.Mutex
+	got    []To
+	calls  int  // that go on
+	ended  bool // it has answered done, or has failed
+	over   bool // the run has returned
+	gaveUp bool // it has ended a goroutine that violates a law
 }
 
 func (c *asyncCheck[From, To]) watch(place string) *watcher[To] {
@@ -159,7 +159,7 @@ func (w *watcher[To]) enter(e To) int {
 		w.ended = len(w.got) == w.last
 		return len(w.got)
 	}
-	w.left = true
+	w.gaveUp = true
 	runtime.Goexit() // as the adapter may go on for ever
 	return 0
 }
@@ -196,10 +196,10 @@ func (w *watcher[To]) taken() []To {
 	return slices.Clone(w.got)
 }
 
-func (w *watcher[To]) hasLeft() bool {
+func (w *watcher[To]) hasGivenUp() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.left
+	return w.gaveUp
 }
 
 // close notes that the run is over.
