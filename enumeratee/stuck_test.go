@@ -34,6 +34,8 @@ var elsewhere = map[string]tee{
 	"Sample":                 enumeratee.Sample[int](100 * time.Millisecond),
 	"GroupedWithin":          enumeratee.Compose(enumeratee.GroupedWithin[int](9, time.Millisecond), enumeratee.MapConcat(func(es []int) []int { return es })),
 	"Delay":                  enumeratee.Delay[int](time.Millisecond),
+	"Audit":                  enumeratee.Audit[int](time.Millisecond),
+	"GroupByWithin":          enumeratee.GroupByWithin(9, time.Hour, same, func(int) tee { return enumeratee.PassAlong[int]() }),
 	"MapConcurrent":          enumeratee.MapConcurrent(9, sameAfter(0)),
 	"MapConcurrentUnordered": enumeratee.MapConcurrentUnordered(9, sameAfter(0)),
 	"Async":                  relay(),
