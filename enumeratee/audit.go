@@ -8,11 +8,11 @@ import (
 
 // Audit returns the adapter that waits for an element, and d later hands on the newest element that has come
 // by then. It drops the others. Then it waits for an element again. So it hands on at most one element in d,
-// as [Throttle] does, and never loses the last one. At EOF the newest is handed on at once.
+// as [Throttle] does, but never drops the last one. At EOF the newest is handed on at once.
 //
 // In all other respects Audit behaves like [Debounce].
 //
-// ReactiveX calls it auditTime, throttle with the trailing edge, or throttleLatest.
+// ReactiveX: auditTime, throttle with the trailing edge, or throttleLatest.
 func Audit[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Audit: d", d)
 	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {

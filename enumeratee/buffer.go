@@ -93,7 +93,7 @@ func BufferOrFail[E any](n int) Enumeratee[E, E] {
 // The element that waits is handed on at EOF, and left over if the consumer is done. merge is called in the
 // goroutine of the source. In all other respects Conflate behaves like [Buffer].
 //
-// Akka Streams calls it conflate. RxJava calls it onBackpressureReduce.
+// Akka Streams: conflate. RxJava: onBackpressureReduce.
 func Conflate[E any](merge func(waiting, e E) E) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		h := newHandover[E](1).start(stage, out)

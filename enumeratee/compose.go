@@ -170,7 +170,7 @@ func (t *transformed[From, To, A]) Reset(fast.Key) (step iteratee.Step, ok bool)
 // Defer returns the adapter that calls build for each attachment and attaches the adapter that build returns.
 // It is for adapters with a state that attachments cannot share. If build fails, the run fails.
 //
-// ReactiveX calls it Defer. Play calls it Enumeratee.flatten, and takes a Future.
+// ReactiveX: Defer. Play calls it Enumeratee.flatten, and takes a Future.
 func Defer[From, To any](build func(context.Context) (Enumeratee[From, To], error)) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		adapter, err := build(stage.Context())

@@ -27,7 +27,7 @@ import (
 // consumer runs in another goroutine. The run is not over before the consumer and all calls of f have returned.
 // MapConcurrent panics if limit is not positive.
 //
-// Akka Streams calls it mapAsync, github.com/destel/rill OrderedMap.
+// Akka Streams: mapAsync. github.com/destel/rill: OrderedMap.
 func MapConcurrent[From, To any](limit int, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
 	return mapConcurrent("MapConcurrent", limit, true, f)
 }
@@ -35,7 +35,7 @@ func MapConcurrent[From, To any](limit int, f func(context.Context, From) (To, e
 // MapConcurrentUnordered is [MapConcurrent], but it hands on each result as soon as the call of f returns. No
 // result waits for a slower call. The leftovers are in the order of the source.
 //
-// Akka Streams calls it mapAsyncUnordered, github.com/destel/rill Map.
+// Akka Streams: mapAsyncUnordered. github.com/destel/rill: Map.
 func MapConcurrentUnordered[From, To any](limit int, f func(context.Context, From) (To, error)) Enumeratee[From, To] {
 	return mapConcurrent("MapConcurrentUnordered", limit, false, f)
 }

@@ -65,7 +65,7 @@ func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
 
 func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
 	assert.Subset(t, slices.Collect(maps.Keys(elsewhere)), slices.Collect(maps.Keys(concurrent)))
-	for name, tr := range elsewhere {
+	for name, adapter := range elsewhere {
 		if name == "Recover" { // whose consumer does not stop a source that waits
 			continue
 		}
@@ -75,7 +75,7 @@ func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
 			if probe.Long() {
 				in = ints(1, 4)
 			}
-			assert.NoError(t, enumerateetest.TestAsync(t, tr, in, in))
+			assert.NoError(t, enumerateetest.TestAsync(t, adapter, in, in))
 		})
 	}
 }

@@ -18,7 +18,7 @@ import (
 // The consumer runs in a goroutine of its own; while it is busy, the source waits. A panic of the consumer
 // reaches the caller of the run. Debounce panics if d is not positive.
 //
-// ReactiveX calls it Debounce.
+// ReactiveX: Debounce.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Debounce: d", d)
 	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {

@@ -17,7 +17,7 @@ import (
 // The consumer runs in a goroutine of its own. A panic of the consumer reaches the caller of the run. Delay
 // panics if d is not positive.
 //
-// ReactiveX calls it Delay, and lets any number of elements wait.
+// ReactiveX: Delay, which lets any number of elements wait.
 func Delay[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Delay: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {

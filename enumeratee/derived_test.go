@@ -13,7 +13,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A derivation makes a context from the one of a run.
+// A derivation makes a context from the context of a run.
 type derivation func(context.Context) (context.Context, context.CancelFunc)
 
 var derivations = map[string]derivation{
@@ -32,16 +32,16 @@ var derivations = map[string]derivation{
 	},
 }
 
-// startedIn returns it as a consumer that starts in a context of its own.
-func startedIn[A any](derive derivation, it iteratee.Iteratee[int, A]) iteratee.Iteratee[int, A] {
+// startedIn returns consumer started in a context of its own.
+func startedIn[A any](derive derivation, consumer iteratee.Iteratee[int, A]) iteratee.Iteratee[int, A] {
 	return iteratee.New(func(ctx context.Context) (iteratee.Running[int, A], iteratee.Step) {
 		own, cancel := derive(ctx)
 		iteratee.AtEnd(ctx, cancel)
-		return it.Start(own)
+		return consumer.Start(own)
 	})
 }
 
-// source returns e as a source that runs in a context of its own.
+// source returns the source e run in a context of its own.
 func (derive derivation) source(e enumerator.Enumerator[int]) enumerator.Enumerator[int] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
 		own, cancel := derive(ctx)
@@ -50,7 +50,7 @@ func (derive derivation) source(e enumerator.Enumerator[int]) enumerator.Enumera
 	})
 }
 
-// adapter returns tr as an adapter that is attached in a context of its own.
+// adapter returns the adapter tr attached in a context of its own.
 func (derive derivation) adapter(tr tee) tee {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
 		own, cancel := derive(stage.Context())
@@ -62,7 +62,7 @@ func (derive derivation) adapter(tr tee) tee {
 	})
 }
 
-// restaged is an adapter that is attached in another stage than its own.
+// restaged is an adapter that is attached within the Stage of another.
 type restaged struct {
 	iteratee.Sink[int]
 	stage, within enumeratee.Stage
@@ -122,7 +122,7 @@ func TestAnInterruptionReachesASourceThroughDerivedContexts(t *testing.T) {
 		for how, derive := range derivations {
 			for name, tr := range elsewhere {
 				if name == "Recover" {
-					continue // it ends the source at the next element only
+					continue // the source is stopped only at its next element
 				}
 				t.Run(place+", "+how+", "+name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -143,8 +143,8 @@ func TestATimeoutStopsASourceThroughDerivedContexts(t *testing.T) {
 	timeout, all := enumeratee.Timeout[int](time.Hour), iteratee.Collect[int]()
 	for how, derive := range derivations {
 		for place, c := range map[string]struct {
-			source enumerator.Enumerator[int]
-			it     iteratee.Iteratee[int, []int]
+			source   enumerator.Enumerator[int]
+			consumer iteratee.Iteratee[int, []int]
 		}{
 			"consumer":            {waits, startedIn(derive, enumeratee.Transform(timeout, all))},
 			"source":              {derive.source(waits), enumeratee.Transform(timeout, all)},
@@ -154,7 +154,7 @@ func TestATimeoutStopsASourceThroughDerivedContexts(t *testing.T) {
 			t.Run(place+", "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					_, err := enumerator.Run(t.Context(), c.source, c.it)
+					_, err := enumerator.Run(t.Context(), c.source, c.consumer)
 					assert.ErrorIs(t, err, enumeratee.ErrTimeout)
 					assert.Equal(t, time.Hour, time.Since(start))
 				})
@@ -167,10 +167,10 @@ func TestATimeoutStopsASourceThroughDerivedContexts(t *testing.T) {
 func TestAPartInADerivedContextDoesNotInterruptTheSource(t *testing.T) {
 	one, all := iteratee.TakeUpTo[int](1), iteratee.Collect[int]()
 	for how, derive := range derivations {
-		for name, tr := range elsewhere {
+		for name, adapter := range elsewhere {
 			t.Run(name+", "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					part := startedIn(derive, enumeratee.Transform(tr, one))
+					part := startedIn(derive, enumeratee.Transform(adapter, one))
 					both := func(first []int) iteratee.Iteratee[int, [][]int] {
 						return iteratee.Map(all, func(second []int) [][]int { return [][]int{first, second} })
 					}

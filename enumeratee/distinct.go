@@ -5,19 +5,17 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// DistinctUntilChanged returns the adapter that drops an element which equals the one that was
-// handed on last. A NaN equals nothing, and is handed on. What the consumer leaves over is left
-// over.
+// DistinctUntilChanged returns the adapter that drops an element if it equals the element that was handed on
+// last. A NaN is handed on, because it equals nothing. The leftovers of the consumer are left over.
 //
 // ReactiveX: Distinct of adjacent elements, DistinctUntilChanged.
 func DistinctUntilChanged[E comparable]() Enumeratee[E, E] {
 	return DistinctUntilChangedFunc(func(last, e E) bool { return last == e })
 }
 
-// DistinctUntilChangedFunc is [DistinctUntilChanged] with a function that tells whether e counts as
-// equal to last, the element that was handed on last. So a function that allows for a tolerance
-// lets a slow change through as soon as it is large enough in sum. equal is not called for the first
-// element.
+// DistinctUntilChangedFunc is [DistinctUntilChanged] with a function that reports whether e counts as equal to
+// last, the element that was handed on last. If that function allows a tolerance, a slow change is handed on as
+// soon as it is large enough in total. equal is not called for the first element.
 //
 // ReactiveX: DistinctUntilChanged with a comparer.
 func DistinctUntilChangedFunc[E any](equal func(last, e E) bool) Enumeratee[E, E] {
@@ -34,13 +32,13 @@ func DistinctUntilChangedFunc[E any](equal func(last, e E) bool) Enumeratee[E, E
 	})
 }
 
-// Distinct returns the adapter that drops an element if its key is one of the last n keys: of the n
-// different keys that came last, with elements handed on or dropped. When a key comes that is not
-// among them, the key that has not come for the longest time is forgotten; an element with that key
-// is handed on again. A key that does not equal itself, such as a NaN, is not remembered.
+// Distinct returns the adapter that drops an element if it remembers the key of the element. It remembers the n
+// different keys that came last, even those of elements that it dropped. When another key comes, it forgets the
+// key that has not come for the longest time, and an element with that key is handed on again. A key that does
+// not equal itself, such as a NaN, is not remembered.
 //
-// What the consumer leaves over is left over. An element costs a look-up in a map; there is memory
-// for as many keys as have come, n at most. Distinct panics if n is not positive.
+// The leftovers of the consumer are left over. Each element costs a look-up in a map. Distinct panics if n is
+// not positive.
 //
 // ReactiveX: Distinct, which remembers all keys.
 func Distinct[E any, K comparable](n int, key func(E) K) Enumeratee[E, E] {

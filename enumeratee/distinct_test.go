@@ -17,7 +17,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// after is a consumer that ends with its n-th element, and one that leaves it over.
+// after returns a consumer that ends on its n-th element, and one that also leaves that element over.
 func after(n int) (done, leaving iteratee.Iteratee[int, []int]) {
 	left := n
 	return iteratee.TakeUpTo[int](n), iteratee.Defer(func(context.Context) (iteratee.Iteratee[int, []int], error) {
@@ -26,10 +26,10 @@ func after(n int) (done, leaving iteratee.Iteratee[int, []int]) {
 	})
 }
 
-// edge is what an adapter makes of a stream, and what it leaves over when the consumer ends with the
-// element number done, or leaves it over.
+// edge holds the elements that an adapter makes of a stream, and its leftovers when the consumer ends on the
+// element number done, or leaves that element over.
 type edge struct {
-	tr       tee
+	adapter  tee
 	in, want []int
 	done     int
 	rest     []int // when the consumer is done
@@ -41,28 +41,28 @@ func checkEdges(t *testing.T, cases map[string]edge) {
 		t.Run(name, func(t *testing.T) {
 			var all sync.WaitGroup
 			for range 3 { // used several times, and at once
-				all.Go(func() { assert.Equal(t, c.want, through(t, c.tr, c.in...)) })
+				all.Go(func() { assert.Equal(t, c.want, through(t, c.adapter, c.in...)) })
 			}
 			all.Wait()
-			assert.Nil(t, through(t, enumeratee.Compose(c.tr, enumeratee.Take[int](0)), c.in...), "done at once")
-			_, rest := split(t, c.tr, iteratee.TakeUpTo[int](0), c.in...)
+			assert.Nil(t, through(t, enumeratee.Compose(c.adapter, enumeratee.Take[int](0)), c.in...), "done at once")
+			_, rest := split(t, c.adapter, iteratee.TakeUpTo[int](0), c.in...)
 			assert.Equal(t, c.in, rest, "done at once")
 			if len(c.want) == 0 {
 				return
 			}
 
-			both, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), enumeratee.Compose(c.tr, enumeratee.Take[int](1))).AndThen(enumerator.Of(9)), iteratee.Collect[int]())
+			both, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(c.in...), enumeratee.Compose(c.adapter, enumeratee.Take[int](1))).AndThen(enumerator.Of(9)), iteratee.Collect[int]())
 			require.NoError(t, err)
 			assert.Equal(t, []int{c.want[0], 9}, both, "before AndThen")
 
 			fails := failFrom(math.MinInt)
-			_, err = enumerator.Run(t.Context(), enumerator.Of(c.in...), enumeratee.Transform(enumeratee.Compose(c.tr, fails), iteratee.Collect[int]()))
+			_, err = enumerator.Run(t.Context(), enumerator.Of(c.in...), enumeratee.Transform(enumeratee.Compose(c.adapter, fails), iteratee.Collect[int]()))
 			assert.Equal(t, errBoom, err, "the consumer fails")
 
-			recovered := enumeratee.Recover(enumeratee.Compose(c.tr, failFrom(slices.Max(c.want)+1)), giveUp)
+			recovered := enumeratee.Recover(enumeratee.Compose(c.adapter, failFrom(slices.Max(c.want)+1)), giveUp)
 			assert.Equal(t, c.want, through(t, recovered, c.in...), "within Recover")
 			if len(c.in) > 0 {
-				group := enumeratee.Grouped(enumeratee.Transform(c.tr, iteratee.Collect[int]()))
+				group := enumeratee.Grouped(enumeratee.Transform(c.adapter, iteratee.Collect[int]()))
 				assert.Equal(t, [][]int{c.want}, through(t, group, c.in...), "within Grouped")
 			}
 
@@ -70,10 +70,10 @@ func checkEdges(t *testing.T, cases map[string]edge) {
 				return
 			}
 			done, leaving := after(c.done)
-			got, rest := split(t, c.tr, done, c.in...)
+			got, rest := split(t, c.adapter, done, c.in...)
 			assert.Equal(t, c.want[:c.done], got)
 			assert.Equal(t, c.rest, rest)
-			_, rest = split(t, c.tr, leaving, c.in...)
+			_, rest = split(t, c.adapter, leaving, c.in...)
 			assert.Equal(t, c.left, rest, "the consumer leaves it over")
 		})
 	}
@@ -110,7 +110,7 @@ func TestDistinct(t *testing.T) {
 	assert.PanicsWithValue(t, "enumeratee: Distinct: n must be positive, got 0", func() { enumeratee.Distinct(0, same) })
 }
 
-// A slice of keys, the one that came last first, is the model.
+// The model is a slice of keys, beginning with the one that came last.
 func TestDistinctRemembersTheKeysThatCameLast(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 4).Draw(rt, "n")

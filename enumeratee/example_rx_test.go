@@ -18,14 +18,14 @@ func ExampleDistinctUntilChanged() {
 }
 
 func ExampleDistinctUntilChangedFunc() {
-	// A thermometer that tells changes of at least half a degree.
+	// A thermometer that reports changes of at least half a degree.
 	near := func(last, e float64) bool { return math.Abs(last-e) < 0.5 }
 	show(enumeratee.DistinctUntilChangedFunc(near), 20, 20.2, 20.4, 20.6, 20.5)
 	// Output: [20 20.6]
 }
 
 func ExampleDistinct() {
-	// It has forgotten a when a comes for the third time, since b and c have come since.
+	// Distinct has forgotten a when it comes for the third time, because b and c have come since.
 	show(enumeratee.Distinct(2, strings.ToLower), "a", "A", "b", "c", "a")
 	// Output: [a b c a]
 }
@@ -64,7 +64,7 @@ func ExampleDefaultIfEmpty() {
 }
 
 func ExampleAudit() {
-	// The end comes before the hour that begins with the first has passed.
+	// The end comes within an hour of the first element.
 	show(enumeratee.Audit[int](time.Hour), 1, 2, 3)
 	// Output: [3]
 }
@@ -94,7 +94,7 @@ func ExampleTap() {
 }
 
 func ExampleGroupBy() {
-	// For each sensor, what has changed.
+	// The changes of each sensor.
 	type reading struct{ Sensor, Value string }
 	sensor := func(r reading) string { return r.Sensor }
 	changes := func(string) enumeratee.Enumeratee[reading, reading] {
@@ -106,7 +106,7 @@ func ExampleGroupBy() {
 }
 
 func ExampleGroupByWithin() {
-	// The words of each length. A length that has not come for an hour is handed on then.
+	// Groups words by their length. A group ends when no word of its length has come for an hour.
 	length := func(s string) int { return len(s) }
 	words := func(int) enumeratee.Enumeratee[string, []string] {
 		return enumeratee.Grouped(iteratee.Collect[string]())

@@ -13,26 +13,26 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// GroupBy returns the adapter that sends each element through an adapter of its key: the one that
-// adapter has made for the first element with that key. All of them hand on to the same consumer.
+// GroupBy returns the adapter that sends each element through the adapter of its key. adapter makes that adapter
+// when the first element with the key comes. The adapters of all keys hand on to the same consumer.
 //
-// limit is the number of keys that live at once. When one more comes, the key that has not come for
-// the longest time is ended and forgotten: its adapter gets EOF, and so hands on what it holds. If an
-// element with that key comes again, adapter is called again. When the adapter of a key stops by
-// itself, as [Take] does, further elements with that key are dropped until the key is forgotten. At
-// EOF the adapters of all keys get EOF, in the order in which the keys first came.
+// limit is the largest number of keys at a time. When another key comes, GroupBy forgets the key that has not
+// come for the longest time: the adapter of that key gets EOF, and so hands on the elements that it holds. If the
+// key comes again, adapter is called again. When the adapter of a key stops early, as [Take] does, further
+// elements with that key are dropped until the key is forgotten. At EOF the adapters of all keys get EOF, in the
+// order in which the keys first came.
 //
-// An error of the adapter of a key ends the run; [Recover] around that adapter can prevent it. A key
-// that does not equal itself, such as a NaN, ends the run with an error. If the consumer ends on an
-// element of a key, GroupBy leaves over the elements that the adapter of that key leaves over. Elements
-// that the adapters of other keys hold are lost then, so the rest need not be the end of the stream.
+// An error of the adapter of a key ends the run, unless the adapter is within [Recover]. A key that does not
+// equal itself, such as a NaN, ends the run with an error. When the consumer has ended, the source is stopped,
+// even if it waits for its next element.
 //
-// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer]
-// do. One goroutine at a time calls the consumer. When the consumer has ended, the source is stopped, also
-// while it waits. The consumer is not told of bursts by [iteratee.Cork]. Each element costs a look-up in a
-// map, and each element that is handed on costs a lock. Each key costs the memory of an attachment.
+// If the consumer ends on an element of a key, the leftovers of the adapter of that key are left over. The
+// elements that the adapters of other keys hold are lost, although elements after them may be left over.
 //
-// GroupBy panics if limit is not positive.
+// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do. Only
+// one goroutine at a time calls the consumer. The source does not tell the consumer of bursts
+// ([iteratee.Cork]). Each element costs a look-up in a map and a lock. Each key costs the memory of an
+// attachment. GroupBy panics if limit is not positive.
 //
 // ReactiveX: GroupBy, followed by a FlatMap of the groups.
 func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter func(K) Enumeratee[From, To]) Enumeratee[From, To] {
@@ -47,12 +47,11 @@ func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter fu
 	})
 }
 
-// GroupByWithin is [GroupBy] that also ends and forgets a key when no element with that key has come
-// for d. The key is ended when d has passed, not when the next element comes.
+// GroupByWithin is [GroupBy], but it also forgets a key when no element with that key has come for d. It does so
+// when d has passed, and does not wait for the next element.
 //
-// It runs its consumer in a goroutine of its own; while that is busy, the source waits. When the
-// consumer is done, the source is stopped, also while it waits. If the source fails, or the context
-// ends, what the adapters hold is dropped. GroupByWithin panics if limit or d is not positive.
+// If the source fails, or the context ends, the elements that the adapters hold are dropped. The consumer runs in
+// a goroutine of its own; while it is busy, the source waits. GroupByWithin panics if limit or d is not positive.
 //
 // ReactiveX: GroupBy with a duration selector, GroupByUntil.
 func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key func(From) K, adapter func(K) Enumeratee[From, To]) Enumeratee[From, To] {
@@ -67,8 +66,8 @@ func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key f
 	})
 }
 
-// groups are the keys of one use of GroupBy, and their adapters. Only one goroutine calls its methods
-// but handOn and ended, which the goroutines of the adapters call too.
+// groups holds the keys of one attachment of GroupBy, and their adapters. Only one goroutine calls its methods,
+// except handOn and ended, which the goroutines of the adapters call too.
 type groups[K comparable, From, To any] struct {
 	key       func(From) K
 	adapter   func(K) Enumeratee[From, To]
@@ -78,25 +77,26 @@ type groups[K comparable, From, To any] struct {
 	interrupt func(iteratee.Step) // stops the source
 
 	live   *recent[K, *group[From]]
-	opened int // groups so far
+	opened int // the number of groups that were opened
 	told   bool
-	late   iteratee.Input[From] // the element that found that all had ended
+	late   iteratee.Input[From] // the element that came when all groups had ended
 
-	turn chan struct{} // holds one while out is called; a lock on which testing/synctest knows to wait
+	turn chan struct{} // a lock that is held while out is called; unlike a wait for a sync.Mutex, testing/synctest sees the wait
 	end  atomic.Pointer[ending[From]]
 }
 
 // group is a key and its adapter.
 type group[From any] struct {
-	number  int // from 0, in the order in which the keys came
+	number  int // its index, from 0, in the order in which the keys came
 	stage   Stage
 	over    func() // ends the run of the group
 	sink    iteratee.Sink[From]
-	stopped bool      // by itself
-	used    time.Time // of GroupByWithin
+	stopped bool      // the adapter has stopped early
+	used    time.Time // the time of its last element; for GroupByWithin
 }
 
-// ending is how all groups have ended: on an element of by, which is nil if that is not known.
+// ending is the last answer of all groups. The consumer has ended on an element of by, which is nil if that is
+// not known.
 type ending[From any] struct {
 	step iteratee.Step
 	by   *group[From]
@@ -114,7 +114,7 @@ func (g *groups[K, From, To]) ended() iteratee.Step {
 	return iteratee.StepCont
 }
 
-// finish notes that all groups have ended. The first call counts.
+// finish notes that all groups have ended with step. Only the first call has an effect.
 func (g *groups[K, From, To]) finish(step iteratee.Step, by *group[From]) iteratee.Step {
 	if g.end.CompareAndSwap(nil, &ending[From]{step, by}) && step.Err() != nil {
 		g.stage.fail(step.Err()) // the consumer may be busy in the goroutine of another group
@@ -122,7 +122,7 @@ func (g *groups[K, From, To]) finish(step iteratee.Step, by *group[From]) iterat
 	return g.ended()
 }
 
-// next takes e for its group.
+// Next hands e to its group.
 func (g *groups[K, From, To]) Next(e From) iteratee.Step {
 	step, taken := g.ended(), false
 	if step.IsCont() {
@@ -136,7 +136,7 @@ func (g *groups[K, From, To]) Next(e From) iteratee.Step {
 	return step
 }
 
-// offer hands e over to its group. It reports whether the group has got it.
+// offer hands e to its group, and reports whether the group was handed it.
 func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	k := g.key(e)
 	if k != k {
@@ -160,7 +160,7 @@ func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	return g.answered(x.value, x.value.sink.Next(e)), true
 }
 
-// answered answers for the groups when x has answered step.
+// answered returns the answer of the groups when x has answered step.
 func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) iteratee.Step {
 	switch step {
 	case iteratee.StepCont:
@@ -174,7 +174,7 @@ func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) itera
 	default:
 		return g.finish(step, x)
 	}
-	return g.ended() // by the goroutine of another group
+	return g.ended() // the goroutine of another group may have ended them
 }
 
 // open begins the group of x.
@@ -194,7 +194,7 @@ func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	return step
 }
 
-// groupConsumer is the consumer as one group sees it.
+// groupConsumer is the consumer for one group.
 type groupConsumer[K comparable, From, To any] struct {
 	g   *groups[K, From, To]
 	one *group[From]
@@ -215,7 +215,7 @@ func (c *groupConsumer[K, From, To]) Rest() iteratee.Input[To] {
 	return c.g.out.Rest()
 }
 
-// handOn calls the consumer on behalf of one.
+// handOn calls the consumer for the group one.
 func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step) iteratee.Step {
 	g.turn <- struct{}{}
 	defer func() { <-g.turn }()
@@ -229,14 +229,14 @@ func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step
 	return step
 }
 
-// interrupted is called when the goroutine of one has ended with step, though the source may wait.
+// interrupted is called when the goroutine of the group one has ended with step. The source may wait then.
 func (g *groups[K, From, To]) interrupted(one *group[From], step iteratee.Step) {
 	if step != one.stage.Stop() {
 		g.interrupt(g.finish(step, one))
 	}
 }
 
-// forget ends the group of x, which hands on what it holds.
+// forget ends the group of x, which hands on the elements that it holds.
 func (g *groups[K, From, To]) forget(x *entry[K, *group[From]]) iteratee.Step {
 	g.live.remove(x)
 	defer x.value.close()
@@ -252,7 +252,7 @@ func (g *groups[K, From, To]) forget(x *entry[K, *group[From]]) iteratee.Step {
 func (g *groups[K, From, To]) EOF() iteratee.Step {
 	if end := g.end.Load(); end != nil {
 		if end.by != nil && end.step.Err() == nil && !end.by.stopped {
-			end.by.sink.EOF() // waits for its goroutine, which knows what is left over
+			end.by.sink.EOF() // waits for its goroutine, which knows the leftovers
 		}
 		return end.step
 	}
@@ -274,7 +274,7 @@ func (g *groups[K, From, To]) Rest() iteratee.Input[From] {
 	return end.by.sink.Rest().Then(g.late)
 }
 
-// all returns the live groups, the one that was used last first.
+// all returns the live groups, beginning with the one that was used last.
 func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 	for x := g.live.ends.after; x != &g.live.ends; x = x.after {
 		all = append(all, x)
@@ -284,7 +284,7 @@ func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 
 func (g *groups[K, From, To]) close() {
 	for _, x := range g.all() {
-		defer x.value.close() // each though another panics
+		defer x.value.close() // all of them even if one panics
 	}
 }
 
@@ -300,7 +300,7 @@ func (g *groups[K, From, To]) run(ctx context.Context, in <-chan From, d time.Du
 	defer clock.Stop()
 	for runs := true; ; {
 		if step := iteratee.Cancelled(ctx); !step.IsCont() {
-			return step // though a group may have to be ended as well
+			return step // even if a group is to be ended
 		}
 		if step := g.ended(); !step.IsCont() {
 			return step

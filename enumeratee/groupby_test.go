@@ -22,11 +22,11 @@ import (
 func tens(e int) int { return e / 10 }
 
 // perKey has the same adapter for each key.
-func perKey(tr tee) func(int) tee { return func(int) tee { return tr } }
+func perKey(adapter tee) func(int) tee { return func(int) tee { return adapter } }
 
 func TestGroupBy(t *testing.T) {
-	held := enumeratee.TakeLast[int](9) // hands on all at the end of its key
-	by := func(limit int, tr tee) tee { return enumeratee.GroupBy(limit, tens, perKey(tr)) }
+	held := enumeratee.TakeLast[int](9) // hands on all elements at the end of its key
+	by := func(limit int, adapter tee) tee { return enumeratee.GroupBy(limit, tens, perKey(adapter)) }
 	checkEdges(t, map[string]edge{
 		"none":                       {by(9, held), nil, nil, 0, nil, nil},
 		"each key has its own":       {by(9, enumeratee.Drop[int](1)), []int{10, 20, 11, 21, 12}, []int{11, 21, 12}, 2, []int{12}, []int{21, 12}},
@@ -51,7 +51,7 @@ func TestGroupBy(t *testing.T) {
 	})
 }
 
-// With room for all keys, the elements of each key come out as if they were a stream of their own.
+// With room for all keys, the elements of each key are handed on as if they were a stream of their own.
 func TestGroupByIsAStreamPerKey(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		some := someOf(rt, lossless, others)
@@ -112,8 +112,8 @@ func TestGroupByFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []int
 			tap := enumeratee.Tap(func(e int) { got = append(got, e) }, nil)
-			tr := enumeratee.Compose(enumeratee.GroupBy(9, tens, perKey(c.of)), tap)
-			_, err := enumerator.Run(t.Context(), enumerator.Of(10, 11, 20, 30), enumeratee.Transform(tr, sum()))
+			adapter := enumeratee.Compose(enumeratee.GroupBy(9, tens, perKey(c.of)), tap)
+			_, err := enumerator.Run(t.Context(), enumerator.Of(10, 11, 20, 30), enumeratee.Transform(adapter, sum()))
 			assert.Equal(t, errBoom, err)
 			assert.Equal(t, c.want, got)
 		})
@@ -151,18 +151,18 @@ func bothGroupBys(of func(int) tee) map[string]tee {
 }
 
 func TestGroupByOfAdaptersWithGoroutines(t *testing.T) {
-	for name, tr := range bothGroupBys(perKey(enumeratee.Debounce[int](5 * time.Second))) {
+	for name, adapter := range bothGroupBys(perKey(enumeratee.Debounce[int](5 * time.Second))) {
 		checkTimes(t, map[string]timing[int]{
-			name: {enumeratee.Compose(enumeratee.Map(func(e int) int { return 10*(e%2) + e }), tr), // 11 2 13 4 15 6
+			name: {enumeratee.Compose(enumeratee.Map(func(e int) int { return 10*(e%2) + e }), adapter), // 11 2 13 4 15 6
 				[]int{1, 2, 3, 20, 21, 22, 30}, 0, []seen[int]{{2, 7}, {13, 8}, {15, 26}, {6, 27}}, 30},
 		})
 	}
 	in := ints(10, 59)
-	for name, tr := range bothGroupBys(perKey(enumeratee.Buffer[int](3))) {
+	for name, adapter := range bothGroupBys(perKey(enumeratee.Buffer[int](3))) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, behind := range []tee{alone(t, time.Second), enumeratee.Compose(alone(t, time.Second), enumeratee.Buffer[int](2))} {
-					got := through(t, enumeratee.Compose(tr, behind), in...)
+					got := through(t, enumeratee.Compose(adapter, behind), in...)
 					assert.ElementsMatch(t, in, got)
 					for k := 1; k < 6; k++ {
 						mine := slices.DeleteFunc(slices.Clone(got), func(e int) bool { return tens(e) != k })
@@ -174,7 +174,7 @@ func TestGroupByOfAdaptersWithGoroutines(t *testing.T) {
 	}
 }
 
-// The source waits for ever. In a bubble, what does not end is a deadlock.
+// The source waits forever. In a bubble, a run that does not end is a deadlock.
 func TestGroupByEndsWhileTheSourceWaits(t *testing.T) {
 	debounce := enumeratee.Debounce[int](time.Second)
 	panics := enumeratee.Map(func(int) int { panic("in a goroutine") })
@@ -209,22 +209,22 @@ func TestGroupByEndsWhileTheSourceWaits(t *testing.T) {
 			return 0, context.Cause(ctx)
 		}), err: enumeratee.ErrOverflow},
 	} {
-		for by, tr := range bothGroupBys(perKey(c.of)) {
+		for by, adapter := range bothGroupBys(perKey(c.of)) {
 			for _, place := range []string{"Through", "Transform", "a part"} {
 				t.Run(name+", "+by+", "+place, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						source := at(0, 0, 0, 1) // 1 2 3
 						source = enumerator.Through(source, enumeratee.Map(func(e int) int { return []int{10, 20, 20}[e-1] })).AndThen(stuck(0))
-						tr, it := enumeratee.Compose(tr, c.behind), iteratee.Ignore[int]()
+						adapter, consumer := enumeratee.Compose(adapter, c.behind), iteratee.Ignore[int]()
 						run := func() (err error) {
 							switch place {
 							case "Through":
-								_, err = enumerator.Run(t.Context(), enumerator.Through(source, tr), it)
+								_, err = enumerator.Run(t.Context(), enumerator.Through(source, adapter), consumer)
 							case "Transform":
-								_, err = enumerator.Run(t.Context(), source, enumeratee.Transform(tr, it))
+								_, err = enumerator.Run(t.Context(), source, enumeratee.Transform(adapter, consumer))
 							default: // another part goes on: the source is stopped at its next element
 								source = enumerator.Interleave(source, enumerator.Through(hourly(1000), enumeratee.Map(func(int) int { return 30 })))
-								first := iteratee.FlatMap(enumeratee.Transform(tr, it), func(struct{}) iteratee.Iteratee[int, struct{}] {
+								first := iteratee.FlatMap(enumeratee.Transform(adapter, consumer), func(struct{}) iteratee.Iteratee[int, struct{}] {
 									return iteratee.Map(iteratee.Head[int](), func(*int) struct{} { return struct{}{} })
 								})
 								_, err = enumerator.Run(t.Context(), source, first)
@@ -244,31 +244,31 @@ func TestGroupByEndsWhileTheSourceWaits(t *testing.T) {
 }
 
 func TestGroupByIsCancelledWhileAKeyIsBusy(t *testing.T) {
-	for by, tr := range bothGroupBys(perKey(enumeratee.Buffer[int](9))) {
+	for by, adapter := range bothGroupBys(perKey(enumeratee.Buffer[int](9))) {
 		t.Run(by, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				time.AfterFunc(time.Minute, func() { cancel(errBoom) })
-				_, err := enumerator.Run(ctx, enumerator.Of(10, 20, 11).AndThen(stuck(0)), enumeratee.Transform(enumeratee.Compose(tr, alone(t, time.Hour)), sum()))
+				_, err := enumerator.Run(ctx, enumerator.Of(10, 20, 11).AndThen(stuck(0)), enumeratee.Transform(enumeratee.Compose(adapter, alone(t, time.Hour)), sum()))
 				assert.Equal(t, errBoom, err)
-				_, err = enumerator.Run(t.Context(), enumerator.Of(10, 20, 11).AndThen(failing()), enumeratee.Transform(enumeratee.Compose(tr, alone(t, time.Hour)), sum()))
+				_, err = enumerator.Run(t.Context(), enumerator.Of(10, 20, 11).AndThen(failing()), enumeratee.Transform(enumeratee.Compose(adapter, alone(t, time.Hour)), sum()))
 				assert.Equal(t, errBoom, err)
 			})
 		})
 	}
 }
 
-// The consumer ends in the goroutine of one key, and the source finds that with an element of another.
+// The consumer ends in the goroutine of one key. The source is told of that on an element of another key.
 func TestGroupByLeavesOverTheElementThatFindsTheEnd(t *testing.T) {
-	for by, tr := range bothGroupBys(perKey(enumeratee.Buffer[int](9))) {
+	for by, adapter := range bothGroupBys(perKey(enumeratee.Buffer[int](9))) {
 		t.Run(by, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, rest := split(t, tr, iteratee.FoldM(0, func(context.Context, int, int) (int, error) { return 1, nil }), 10, 20)
+				got, rest := split(t, adapter, iteratee.FoldM(0, func(context.Context, int, int) (int, error) { return 1, nil }), 10, 20)
 				assert.Equal(t, 1, got)
 				assert.Empty(t, rest)
 				var second []int
 				source := enumerator.Through(at(0, 1, 2, 2), enumeratee.Map(func(e int) int { return 10 * e }))
-				_, err := enumerator.Run(t.Context(), source, iteratee.FlatMap(enumeratee.Transform(tr, iteratee.TakeUpTo[int](1)), func(first []int) iteratee.Iteratee[int, struct{}] {
+				_, err := enumerator.Run(t.Context(), source, iteratee.FlatMap(enumeratee.Transform(adapter, iteratee.TakeUpTo[int](1)), func(first []int) iteratee.Iteratee[int, struct{}] {
 					assert.Equal(t, []int{10}, first)
 					return iteratee.Map(iteratee.Collect[int](), func(es []int) struct{} { second = es; return struct{}{} })
 				}))
@@ -302,9 +302,9 @@ func TestGroupByWithin(t *testing.T) {
 }
 
 func TestGroupByWithinStops(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // by a key that is ended, while the source waits
-		tr := enumeratee.GroupByWithin(9, time.Second, tens, perKey(enumeratee.TakeLast[int](1)))
-		got, err := enumerator.Run(t.Context(), enumerator.Of(10, 11, 20).AndThen(stuck(0)), enumeratee.Transform(tr, iteratee.TakeUpTo[int](1)))
+	synctest.Test(t, func(t *testing.T) { // the end of a key ends the consumer, while the source waits
+		adapter := enumeratee.GroupByWithin(9, time.Second, tens, perKey(enumeratee.TakeLast[int](1)))
+		got, err := enumerator.Run(t.Context(), enumerator.Of(10, 11, 20).AndThen(stuck(0)), enumeratee.Transform(adapter, iteratee.TakeUpTo[int](1)))
 		assert.NoError(t, err)
 		assert.Equal(t, []int{11}, got)
 	})

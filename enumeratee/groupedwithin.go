@@ -16,8 +16,8 @@ import (
 //
 // In all other respects GroupedWithin behaves like [Debounce]. It panics if n or d is not positive.
 //
-// Akka Streams calls it groupedWithin. ReactiveX calls it bufferWithTimeOrCount, and measures d from the end of
-// the group before.
+// Akka Streams: groupedWithin. ReactiveX: bufferWithTimeOrCount, which measures d from the end of the group
+// before.
 func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 	check.Positive("enumeratee: GroupedWithin: n", n)
 	check.Positive("enumeratee: GroupedWithin: d", d)

@@ -46,7 +46,7 @@ func TestTakeLastAndDropLastSplitAStream(t *testing.T) {
 	})
 }
 
-// The run ends while TakeLast hands on what it holds.
+// The run ends while TakeLast hands on the elements that it holds.
 func TestTakeLastNoticesTheEndOfTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var got []int
@@ -60,7 +60,7 @@ func TestTakeLastNoticesTheEndOfTheContext(t *testing.T) {
 	assert.Equal(t, []int{2}, got)
 }
 
-// What TakeLast has dropped is not kept in memory, nor is room for a large n made in advance.
+// TakeLast does not keep dropped elements in memory, and does not allocate room for a large n in advance.
 func TestTakeLastKeepsNoMoreThanN(t *testing.T) {
 	collected := make(chan bool, 1)
 	source := enumerator.FromSeq(func(yield func(*[1 << 10]byte) bool) {

@@ -1,9 +1,9 @@
 package enumeratee
 
-// recent holds values by their keys, and in the order in which they were used.
+// recent holds values by their keys, in the order in which they were used.
 type recent[K comparable, V any] struct {
 	byKey map[K]*entry[K, V]
-	ends  entry[K, V] // of the list: after it comes the newest entry, before it the oldest
+	ends  entry[K, V] // both ends of the list: its after is the newest entry, its before the oldest
 }
 
 type entry[K comparable, V any] struct {
@@ -20,7 +20,7 @@ func newRecent[K comparable, V any]() *recent[K, V] {
 
 func (r *recent[K, V]) len() int { return len(r.byKey) }
 
-// use returns the entry of key, which is the newest from now on, or nil if there is none.
+// use makes the entry of key the newest and returns it. It returns nil if there is no such entry.
 func (r *recent[K, V]) use(key K) *entry[K, V] {
 	x := r.byKey[key]
 	if x != nil {
@@ -30,7 +30,7 @@ func (r *recent[K, V]) use(key K) *entry[K, V] {
 	return x
 }
 
-// add adds an entry, the newest, whose key is not there and equals itself.
+// add adds x as the newest entry. r must have no entry with its key, and the key must equal itself.
 func (r *recent[K, V]) add(x *entry[K, V]) {
 	r.byKey[x.key] = x
 	r.link(x)

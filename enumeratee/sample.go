@@ -11,7 +11,7 @@ import (
 //
 // In all other respects Sample behaves like [Debounce].
 //
-// ReactiveX calls it Sample or throttleLast, and drops the newest element at EOF.
+// ReactiveX: Sample or throttleLast, which drops the newest element at EOF.
 func Sample[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Sample: d", d)
 	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {

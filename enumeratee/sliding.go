@@ -7,9 +7,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Pairwise returns the adapter that hands on each element but the first together with the one before
-// it. It hands on nothing if one element comes. If the consumer ends on a pair and leaves it over,
-// the second of the two is left over.
+// Pairwise returns the adapter that hands on pairs of adjacent elements. Each element but the first is the second
+// of a pair. If only one element comes, there is no pair. If the consumer ends on a pair and leaves it over, the
+// second of the pair is left over.
 //
 // ReactiveX: Pairwise in RxJS.
 func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
@@ -24,20 +24,17 @@ func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
 	})
 }
 
-// Sliding returns the adapter that hands on windows of n elements, which begin step elements apart.
-// With a step less than n the windows overlap, with n they follow one another, and with more than n
-// the elements between two windows are dropped.
+// Sliding returns the adapter that hands on windows of n elements. A window begins every step elements. If step is
+// less than n, the windows overlap. If step is greater than n, the elements between two windows are dropped.
 //
-// A window is handed on when it is full. At EOF, the elements of a window that has begun are handed
-// on as a shorter window, unless all of them were in the window before. So each element is in a window,
-// unless it is between two windows, and no window is a part of the one before. The consumer may keep the
-// windows. Each has memory of its own, and costs a copy of n elements.
+// A window is handed on when it is full. At EOF, a window that has begun is handed on as a shorter window, unless
+// all of its elements were in the window before. The consumer may keep the windows. Each has memory of its own, and
+// costs a copy of n elements.
 //
-// If the consumer ends on a window and leaves it over, the elements of that window that were not in
-// the one before are left over. Sliding panics if n or step is not positive.
+// If the consumer ends on a window and leaves it over, the elements of that window that were not in the window
+// before are left over. Sliding panics if n or step is not positive.
 //
-// Scala calls it sliding. ReactiveX: Buffer with a count and a skip, which hands on every window that
-// has begun at EOF.
+// Scala: sliding. ReactiveX: Buffer with a count and a skip, which hands on every window that has begun at EOF.
 func Sliding[E any](n, step int) Enumeratee[E, []E] {
 	check.Positive("enumeratee: Sliding: n", n)
 	check.Positive("enumeratee: Sliding: step", step)
@@ -51,9 +48,9 @@ type sliding[E any] struct {
 	stage   Stage
 	out     iteratee.Outlet[[]E]
 	n, step int
-	window  []E // that has begun
-	fresh   int // how many of it were not in the window before
-	skip    int // elements to drop before the next window
+	window  []E // the window that has begun
+	fresh   int // the number of its elements that were not in the window before
+	skip    int // the number of elements to drop before the next window
 	end     iteratee.Step
 }
 
@@ -72,7 +69,7 @@ func (s *sliding[E]) Next(e E) iteratee.Step {
 	return s.end
 }
 
-// handOn hands on the window, and begins the next if the consumer is open.
+// handOn hands on the window, and begins the next one if the consumer wants more.
 func (s *sliding[E]) handOn() {
 	if s.end = s.out.Next(slices.Clone(s.window)); !s.end.IsCont() {
 		return

@@ -45,9 +45,9 @@ func TestSliding(t *testing.T) {
 		"large numbers":                    {1 << 40, 1 << 40, 2, [][]int{{1, 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr := enumeratee.Sliding[int](c.n, c.step)
+			adapter := enumeratee.Sliding[int](c.n, c.step)
 			for range 2 {
-				assert.Equal(t, c.want, through(t, tr, ints(1, c.of)...))
+				assert.Equal(t, c.want, through(t, adapter, ints(1, c.of)...))
 			}
 		})
 	}
@@ -83,7 +83,7 @@ func TestSlidingGivesBackTheElementsThatWereInNoOtherWindow(t *testing.T) {
 	}
 }
 
-// The windows are the consumer's, though Sliding keeps elements of them for the next.
+// The consumer may keep and change the windows.
 func TestTheConsumerMayChangeAWindow(t *testing.T) {
 	spoil := enumeratee.Map(func(es []int) []int {
 		clear(es[1:])
@@ -101,7 +101,7 @@ func TestSlidingAgreesWithTheOthers(t *testing.T) {
 			pair := enumeratee.Map(func(p couple) []int { return []int{p.First, p.Second} })
 			assert.Equal(rt, through(t, enumeratee.Compose(enumeratee.Pairwise[int](), pair), in...), through(t, enumeratee.Sliding[int](2, 1), in...))
 		}
-		// Each element is in a window, unless step drops it.
+		// Each element is in a window, unless it is between two windows.
 		step := 1 + someInt(rt)
 		var all []int
 		for i, window := range through(t, enumeratee.Sliding[int](n, step), in...) {

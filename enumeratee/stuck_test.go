@@ -37,6 +37,8 @@ var elsewhere = map[string]tee{
 		func(int) tee { return enumeratee.Filter(func(int) bool { return true }) }),
 	"GroupedWithin":          enumeratee.Compose(enumeratee.GroupedWithin[int](9, time.Millisecond), enumeratee.MapConcat(func(es []int) []int { return es })),
 	"Delay":                  enumeratee.Delay[int](time.Millisecond),
+	"Audit":                  enumeratee.Audit[int](time.Millisecond),
+	"GroupByWithin":          enumeratee.GroupByWithin(9, time.Hour, same, func(int) tee { return enumeratee.PassAlong[int]() }),
 	"MapConcurrent":          enumeratee.MapConcurrent(9, sameAfter(0)),
 	"MapConcurrentUnordered": enumeratee.MapConcurrentUnordered(9, sameAfter(0)),
 	"Async":                  relay(),
@@ -45,80 +47,80 @@ var elsewhere = map[string]tee{
 	"two, and a clock":       enumeratee.Compose3(enumeratee.Timeout[int](100*time.Hour), enumeratee.Buffer[int](0), enumeratee.Buffer[int](0)),
 }
 
-// stuckRuns has the ways to run e with tr before a function that waits for its context.
-var stuckRuns = map[string]func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error{
-	"Transform": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, enumeratee.Transform(tr, stuckConsumer()))
+// stuckRuns has the ways to run source with adapter before a function that waits for its context.
+var stuckRuns = map[string]func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error{
+	"Transform": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, source, enumeratee.Transform(adapter, stuckConsumer()))
 	},
-	"Through": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, tr), stuckConsumer())
+	"Through": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(source, adapter), stuckConsumer())
 	},
-	"Through, then another source": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, tr).AndThen(enumerator.Of(9)), stuckConsumer())
+	"Through, then another source": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(source, adapter).AndThen(enumerator.Of(9)), stuckConsumer())
 	},
-	"Through, in a Through": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(enumerator.Through(e, tr), enumeratee.Map(same)), stuckConsumer())
+	"Through, in a Through": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(enumerator.Through(source, adapter), enumeratee.Map(same)), stuckConsumer())
 	},
-	"Through, behind a Buffer": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(enumerator.Through(e, tr), enumeratee.Buffer[int](0)), stuckConsumer())
+	"Through, behind a Buffer": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(enumerator.Through(source, adapter), enumeratee.Buffer[int](0)), stuckConsumer())
 	},
-	"Through, before MapConcurrent": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
+	"Through, before MapConcurrent": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
 		waits := enumeratee.MapConcurrent(1, untilItEnds)
-		return runStuck(ctx, enumerator.Through(enumerator.Through(e, tr), waits), iteratee.Ignore[int]())
+		return runStuck(ctx, enumerator.Through(enumerator.Through(source, adapter), waits), iteratee.Ignore[int]())
 	},
-	"Through, before a transformed MapConcurrent": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
+	"Through, before a transformed MapConcurrent": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
 		waits := enumeratee.MapConcurrent(1, untilItEnds)
-		return runStuck(ctx, enumerator.Through(e, tr), enumeratee.Transform(waits, iteratee.Ignore[int]()))
+		return runStuck(ctx, enumerator.Through(source, adapter), enumeratee.Transform(waits, iteratee.Ignore[int]()))
 	},
-	"a function of an adapter": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, enumeratee.Compose(tr, enumeratee.MapM(untilItEnds))), iteratee.Ignore[int]())
+	"a function of an adapter": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(source, enumeratee.Compose(adapter, enumeratee.MapM(untilItEnds))), iteratee.Ignore[int]())
 	},
-	"a function of an adapter, side by side": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		e = enumerator.Through(e, enumeratee.Compose(tr, enumeratee.MapM(untilItEnds)))
-		return runStuck(ctx, enumerator.Interleave(e, enumerator.Never[int]()), iteratee.Ignore[int]())
+	"a function of an adapter, side by side": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		source = enumerator.Through(source, enumeratee.Compose(adapter, enumeratee.MapM(untilItEnds)))
+		return runStuck(ctx, enumerator.Interleave(source, enumerator.Never[int]()), iteratee.Ignore[int]())
 	},
-	"side by side": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Interleave(enumerator.Through(e, tr), enumerator.Never[int]()), stuckConsumer())
+	"side by side": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Interleave(enumerator.Through(source, adapter), enumerator.Never[int]()), stuckConsumer())
 	},
-	"a function that is recovered from": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		tr = enumeratee.Recover(enumeratee.Compose(tr, enumeratee.MapM(untilItEnds)), giveUp)
-		return runStuck(ctx, e, enumeratee.Transform(tr, iteratee.Ignore[int]()))
+	"a function that is recovered from": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		adapter = enumeratee.Recover(enumeratee.Compose(adapter, enumeratee.MapM(untilItEnds)), giveUp)
+		return runStuck(ctx, source, enumeratee.Transform(adapter, iteratee.Ignore[int]()))
 	},
-	"Recover": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		it := iteratee.Recover(enumeratee.Transform(tr, stuckConsumer()), func(err error) (struct{}, error) { return struct{}{}, err })
-		return runStuck(ctx, e, it)
+	"Recover": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		consumer := iteratee.Recover(enumeratee.Transform(adapter, stuckConsumer()), func(err error) (struct{}, error) { return struct{}{}, err })
+		return runStuck(ctx, source, consumer)
 	},
-	"FlatMap": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		it := iteratee.FlatMap(enumeratee.Transform(tr, stuckConsumer()), func(struct{}) iteratee.Iteratee[int, struct{}] { return iteratee.Ignore[int]() })
-		return runStuck(ctx, e, it)
+	"FlatMap": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		consumer := iteratee.FlatMap(enumeratee.Transform(adapter, stuckConsumer()), func(struct{}) iteratee.Iteratee[int, struct{}] { return iteratee.Ignore[int]() })
+		return runStuck(ctx, source, consumer)
 	},
-	"Grouped": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, enumeratee.Transform(enumeratee.Grouped(enumeratee.Transform(tr, stuckConsumer())), iteratee.Ignore[struct{}]()))
+	"Grouped": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, source, enumeratee.Transform(enumeratee.Grouped(enumeratee.Transform(adapter, stuckConsumer())), iteratee.Ignore[struct{}]()))
 	},
-	"Zip": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, iteratee.Zip(iteratee.Ignore[int](), enumeratee.Transform(tr, stuckConsumer())))
+	"Zip": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, source, iteratee.Zip(iteratee.Ignore[int](), enumeratee.Transform(adapter, stuckConsumer())))
 	},
-	"ApplyOn": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, enumeratee.ApplyOn(tr, stuckConsumer()))
+	"ApplyOn": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, source, enumeratee.ApplyOn(adapter, stuckConsumer()))
 	},
-	"a context made before": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, tr), startedIn(context.WithCancel, stuckConsumer()))
+	"a context made before": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(source, adapter), startedIn(context.WithCancel, stuckConsumer()))
 	},
-	"Transform with a context made before": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, e, startedIn(context.WithCancel, enumeratee.Transform(tr, startedIn(context.WithCancel, stuckConsumer()))))
+	"Transform with a context made before": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, source, startedIn(context.WithCancel, enumeratee.Transform(adapter, startedIn(context.WithCancel, stuckConsumer()))))
 	},
-	"a source that waits": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
+	"a source that waits": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
 		waits := enumerator.MapFlatten(func(int) enumerator.Enumerator[int] { return enumerator.Never[int]() })
-		return runStuck(ctx, e, enumeratee.Transform(enumeratee.Compose(tr, waits), iteratee.Ignore[int]()))
+		return runStuck(ctx, source, enumeratee.Transform(enumeratee.Compose(adapter, waits), iteratee.Ignore[int]()))
 	},
-	"a run that waits": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		return runStuck(ctx, enumerator.Through(e, tr), iteratee.ForEach(func(ctx context.Context, _ int) error {
+	"a run that waits": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		return runStuck(ctx, enumerator.Through(source, adapter), iteratee.ForEach(func(ctx context.Context, _ int) error {
 			_, err := enumerator.Run(ctx, enumerator.Never[int](), iteratee.Ignore[int]())
 			return err
 		}))
 	},
-	"the run of an Enumerator within": func(ctx context.Context, e enumerator.Enumerator[int], tr tee) error {
-		flat := enumerator.FlatMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return enumerator.Through(e, tr) })
+	"the run of an Enumerator within": func(ctx context.Context, source enumerator.Enumerator[int], adapter tee) error {
+		flat := enumerator.FlatMap(enumerator.Of(1), func(int) enumerator.Enumerator[int] { return enumerator.Through(source, adapter) })
 		return runStuck(ctx, flat, stuckConsumer())
 	},
 }
@@ -133,7 +135,7 @@ func stuckConsumer() iteratee.Iteratee[int, struct{}] {
 }
 
 // runStuck is a run that must be over within two hours. A panic is an error.
-func runStuck[A any](ctx context.Context, e enumerator.Enumerator[int], it iteratee.Iteratee[int, A]) (err error) {
+func runStuck[A any](ctx context.Context, source enumerator.Enumerator[int], consumer iteratee.Iteratee[int, A]) (err error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, 1000*time.Hour, errCut)
 	defer cancel()
@@ -145,7 +147,7 @@ func runStuck[A any](ctx context.Context, e enumerator.Enumerator[int], it itera
 			err = fmt.Errorf("after %v: %w", took, err)
 		}
 	}()
-	_, err = enumerator.Run(ctx, e, it)
+	_, err = enumerator.Run(ctx, source, consumer)
 	return err
 }
 
@@ -155,9 +157,9 @@ func TestAFailureFreesAConsumerThatWaitsForItsContext(t *testing.T) {
 	fails := late.AndThen(failing())
 	panics := late.AndThen(enumerator.Generate(func(context.Context) (int, bool, error) { panic("source") }))
 	type failure struct {
-		source enumerator.Enumerator[int]
-		tr     tee
-		want   string
+		source  enumerator.Enumerator[int]
+		adapter tee
+		want    string
 	}
 	size := func(f func()) func(int) int {
 		return func(e int) int {
@@ -197,15 +199,15 @@ func TestAFailureFreesAConsumerThatWaitsForItsContext(t *testing.T) {
 		"MapM before Buffer":       {stays, enumeratee.Compose(enumeratee.MapM(third(nothing)), enumeratee.Buffer[int](9)), "boom"},
 		"Recover gives up":         {stays, enumeratee.Compose(enumeratee.Recover(enumeratee.MapM(third(nothing)), giveUp), enumeratee.Buffer[int](9)), "boom"},
 	}
-	for name, tr := range elsewhere {
-		failures["the source fails, "+name] = failure{fails, tr, "boom"}
-		failures["the source panics, "+name] = failure{panics, tr, "panic: source"}
+	for name, adapter := range elsewhere {
+		failures["the source fails, "+name] = failure{fails, adapter, "boom"}
+		failures["the source panics, "+name] = failure{panics, adapter, "panic: source"}
 	}
 	for name, c := range failures {
 		for how, run := range stuckRuns {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					assert.EqualError(t, run(t.Context(), c.source, c.tr), c.want)
+					assert.EqualError(t, run(t.Context(), c.source, c.adapter), c.want)
 				})
 			})
 		}
@@ -224,9 +226,9 @@ func TestAFailureFreesAConsumerBesideIt(t *testing.T) {
 		"boom":        then(func() error { return errBoom }),
 		"panic: boom": then(func() error { panic(errBoom) }),
 	} {
-		for name, tr := range elsewhere {
-			waits := enumeratee.Transform(tr, stuckConsumer())
-			for how, it := range map[string]iteratee.Iteratee[int, struct{}]{
+		for name, adapter := range elsewhere {
+			waits := enumeratee.Transform(adapter, stuckConsumer())
+			for how, consumer := range map[string]iteratee.Iteratee[int, struct{}]{
 				"Zip":              zip(waits, other),
 				"in a part":        iteratee.FlatMap(zip(waits, other), func(struct{}) iteratee.Iteratee[int, struct{}] { return iteratee.Ignore[int]() }),
 				"behind a Buffer":  enumeratee.Transform(enumeratee.Buffer[int](9), zip(waits, other)),
@@ -234,7 +236,7 @@ func TestAFailureFreesAConsumerBesideIt(t *testing.T) {
 			} {
 				t.Run(end+"/"+name+"/"+how, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						assert.EqualError(t, runStuck(t.Context(), at(1, 10), it), end)
+						assert.EqualError(t, runStuck(t.Context(), at(1, 10), consumer), end)
 					})
 				})
 			}
@@ -250,14 +252,14 @@ func zip(a, b iteratee.Iteratee[int, struct{}]) iteratee.Iteratee[int, struct{}]
 func TestAFailureWaitsForAConsumerThatIgnoresItsContext(t *testing.T) {
 	numbers := at(1, 2, 3, 4)
 	for want, run := range map[error]func(context.Context, iteratee.Iteratee[int, struct{}]) error{
-		enumeratee.ErrOverflow: func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			return runStuck(ctx, enumerator.Through(numbers, enumeratee.BufferOrFail[int](1)), it)
+		enumeratee.ErrOverflow: func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			return runStuck(ctx, enumerator.Through(numbers, enumeratee.BufferOrFail[int](1)), consumer)
 		},
-		enumeratee.ErrNotReady: func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			return runStuck(ctx, numbers, enumeratee.Transform(enumeratee.LazyAndErrIfNotReady[int](0), it))
+		enumeratee.ErrNotReady: func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			return runStuck(ctx, numbers, enumeratee.Transform(enumeratee.LazyAndErrIfNotReady[int](0), consumer))
 		},
-		errBoom: func(ctx context.Context, it iteratee.Iteratee[int, struct{}]) error {
-			return runStuck(ctx, enumerator.Through(numbers.AndThen(failing()), enumeratee.Buffer[int](9)), it)
+		errBoom: func(ctx context.Context, consumer iteratee.Iteratee[int, struct{}]) error {
+			return runStuck(ctx, enumerator.Through(numbers.AndThen(failing()), enumeratee.Buffer[int](9)), consumer)
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -283,14 +285,14 @@ func TestAFailureThatIsRecoveredFromLeavesContextsAlone(t *testing.T) {
 	}
 	bubbles(t, map[string]func(*testing.T){
 		"the consumer behind Recover": func(t *testing.T) {
-			tr := enumeratee.Recover(enumeratee.BufferOrFail[int](1), goOn)
-			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 9999), enumeratee.Transform(tr, iteratee.FoldM(nil, live)))
+			adapter := enumeratee.Recover(enumeratee.BufferOrFail[int](1), goOn)
+			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 9999), enumeratee.Transform(adapter, iteratee.FoldM(nil, live)))
 			assert.NoError(t, err)
 			assert.Equal(t, []int{1, 4}, got, "2 waited, and was dropped; the failure was that of 3")
 		},
 		"a function within Recover": func(t *testing.T) {
 			ended := 0
-			tr := enumeratee.Recover(enumeratee.Compose(enumeratee.BufferOrFail[int](1), enumeratee.MapM(func(ctx context.Context, e int) (int, error) {
+			adapter := enumeratee.Recover(enumeratee.Compose(enumeratee.BufferOrFail[int](1), enumeratee.MapM(func(ctx context.Context, e int) (int, error) {
 				if e != 1 {
 					return e, context.Cause(ctx)
 				}
@@ -298,13 +300,13 @@ func TestAFailureThatIsRecoveredFromLeavesContextsAlone(t *testing.T) {
 				ended++
 				return e, context.Cause(ctx)
 			})), goOn)
-			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 9999), enumeratee.Transform(tr, iteratee.FoldM(nil, live)))
+			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 9999), enumeratee.Transform(adapter, iteratee.FoldM(nil, live)))
 			assert.NoError(t, err)
 			assert.Equal(t, []int{4}, got)
 			assert.Equal(t, 1, ended)
 		},
 		"what follows a part": func(t *testing.T) {
-			it := iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](1), slowly[int](100*time.Hour)), func(err error) iteratee.Iteratee[int, []int] {
+			consumer := iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](1), slowly[int](100*time.Hour)), func(err error) iteratee.Iteratee[int, []int] {
 				assert.ErrorIs(t, err, enumeratee.ErrOverflow)
 				return iteratee.RecoverWith(enumeratee.Transform(enumeratee.BufferOrFail[int](1), slowly[int](100*time.Hour)), func(err error) iteratee.Iteratee[int, []int] {
 					assert.ErrorIs(t, err, enumeratee.ErrOverflow)
@@ -312,15 +314,15 @@ func TestAFailureThatIsRecoveredFromLeavesContextsAlone(t *testing.T) {
 				})
 			})
 			passed := since()
-			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 5, 6), it)
+			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4, 5, 6), consumer)
 			assert.NoError(t, err)
 			assert.Equal(t, []int{3, 4, 5}, got)
 			assert.Equal(t, 4*time.Second+3*time.Hour, passed())
 		},
 		"the other half of a Zip that is recovered from": func(t *testing.T) {
 			recovers := iteratee.Recover(enumeratee.Transform(enumeratee.BufferOrFail[int](0), slowly[int](100*time.Hour)), func(error) ([]int, error) { return []int{-1}, nil })
-			it := iteratee.ZipWith(recovers, iteratee.FoldM(nil, live), func(a, b []int) []int { return append(a, b...) })
-			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4), it)
+			consumer := iteratee.ZipWith(recovers, iteratee.FoldM(nil, live), func(a, b []int) []int { return append(a, b...) })
+			got, err := enumerator.Run(t.Context(), at(1, 2, 3, 4), consumer)
 			assert.NoError(t, err)
 			assert.Equal(t, []int{-1, 1, 2, 3}, got)
 		},

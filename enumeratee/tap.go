@@ -8,25 +8,25 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Tap returns the adapter that changes nothing, calls onNext with each element before it hands that
-// on, and calls onEnd once when it is not needed any more. onEnd may be nil.
+// Tap returns the adapter that changes nothing. It calls onNext with each element before it hands the element on,
+// and onEnd once when the adapter is no longer needed. onEnd may be nil. So one Tap can log each element, the end
+// and the error of a stream.
 //
-// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If
-// the run ends before that, err is the error with which it ends: that of the source, of an adapter or of
-// the consumer, or the cause for which the context has ended. So one Tap logs each element, the end and
-// the error. err is nil if the consumer fails after EOF, and if an adapter before the Tap fails and both
-// are within [Recover]. It may be nil after a panic. Before a consumer that is done from the start nothing
-// is attached, and onEnd is not called.
+// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If the run ends
+// before that, err is the error of the run: that of the source, of an adapter or of the consumer, or the cause of
+// the end of the context. err is nil if the consumer fails after EOF, and if an adapter before the Tap fails and
+// both are within [Recover]. It may be nil after a panic. If the consumer is done from the start, Tap is not
+// attached, and onEnd is not called.
 //
-// What the consumer leaves over is left over. onNext is called in the goroutine that drives the adapter,
-// and onEnd before the run is over.
+// The leftovers of the consumer are left over. onNext is called in the goroutine that drives the adapter, and
+// onEnd before the run is over.
 //
 // ReactiveX: Do, which RxJS calls tap.
 func Tap[E any](onNext func(E), onEnd func(err error)) Enumeratee[E, E] {
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
 		t := &tap[E]{stage: stage, Outlet: out, onNext: onNext}
 		if onEnd != nil {
-			stage.asks = true // to see the failure of a source in Stage.Context
+			stage.asks = true // so that the failure of a source ends Stage.Context
 			stage.AtEnd(func() { onEnd(t.failure()) })
 		}
 		return t, iteratee.StepCont
@@ -55,14 +55,14 @@ func (t *tap[E]) EOF() iteratee.Step {
 	return t.end
 }
 
-// failure returns the error with which the run has ended, nil if it has none.
+// failure returns the error with which the run has ended, or nil.
 func (t *tap[E]) failure() error {
 	err := t.end.Err()
 	if t.end.IsCont() {
 		err = context.Cause(t.stage.Context())
 	}
 	if errors.Is(err, stop.Err) {
-		return nil // the run has been stopped, or is over
+		return nil // the run was stopped, or is over
 	}
 	return err
 }

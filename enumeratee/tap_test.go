@@ -15,7 +15,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// logged is a Tap that logs all that it sees.
+// logged is a Tap that logs each call of its functions.
 func logged(log *[]string) tee {
 	note := func(format string, a ...any) { *log = append(*log, fmt.Sprintf(format, a...)) }
 	return enumeratee.Tap(func(e int) { note("%d", e) }, func(err error) { note("end: %v", err) })
@@ -27,10 +27,10 @@ func TestTapSeesAll(t *testing.T) {
 	}
 	all := func(func()) iteratee.Iteratee[int, int] { return sum() }
 	for name, c := range map[string]struct {
-		source enumerator.Enumerator[int]
-		it     func(cancel func()) iteratee.Iteratee[int, int]
-		want   []string
-		err    error
+		source   enumerator.Enumerator[int]
+		consumer func(cancel func()) iteratee.Iteratee[int, int]
+		want     []string
+		err      error
 	}{
 		"ran out":        {enumerator.Of(1, 2), all, []string{"1", "2", "end: <nil>"}, nil},
 		"empty":          {enumerator.Empty[int](), all, []string{"end: <nil>"}, nil},
@@ -45,13 +45,13 @@ func TestTapSeesAll(t *testing.T) {
 				log = nil
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				_, err := drive(ctx, c.source, c.it(func() { cancel(errBoom) }))
+				_, err := drive(ctx, c.source, c.consumer(func() { cancel(errBoom) }))
 				assert.Equal(t, c.err, err)
 				if name == "cancelled" && len(log) == 3 {
-					log = append(log[:1], log[2]) // the source noticed one element later
+					log = append(log[:1], log[2]) // the source is told one element later
 				}
 				want := c.want
-				if name == "consumer fails" && place == "ApplyOn" { // the failure is that of the Iteratee with which it ends
+				if name == "consumer fails" && place == "ApplyOn" { // the resulting Iteratee fails, and not the run
 					want = []string{"1", "end: <nil>"}
 				}
 				assert.Equal(t, want, log)
@@ -83,10 +83,10 @@ func TestTapSeesThePlaceWhereItStands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log []string
-			tr := c.with(logged(&log))
+			adapter := c.with(logged(&log))
 			for range 2 {
 				log = nil
-				_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2, 3), tr), iteratee.Collect[int]())
+				_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2, 3), adapter), iteratee.Collect[int]())
 				assert.Equal(t, c.err, err)
 				assert.Equal(t, c.want, log)
 			}
@@ -106,15 +106,15 @@ func TestTapOfARunThatIsInterrupted(t *testing.T) {
 		for _, transformed := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				var log []string
-				tr, it := enumeratee.Compose(logged(&log), c.behind), iteratee.Ignore[int]()
+				adapter, consumer := enumeratee.Compose(logged(&log), c.behind), iteratee.Ignore[int]()
 				source := hourly(1).AndThen(stuck(0))
 				if name == "fails" {
 					source = stuck(1)
 				}
 				if transformed {
-					enumerator.Run(t.Context(), source, enumeratee.Transform(tr, it))
+					enumerator.Run(t.Context(), source, enumeratee.Transform(adapter, consumer))
 				} else {
-					enumerator.Run(t.Context(), enumerator.Through(source, tr), it)
+					enumerator.Run(t.Context(), enumerator.Through(source, adapter), consumer)
 				}
 				require.Len(t, log, 2, name)
 				assert.Equal(t, c.want, log[1], name)

@@ -8,10 +8,10 @@ import (
 )
 
 // Throttle returns the adapter that hands on an element and then drops those that come within d of it. [Audit]
-// hands on the last element of each window instead, and [Sample] the last of each period. The leftovers of the consumer are left over, without the
-// elements that were dropped. Throttle panics if d is not positive.
+// hands on the last element of such a window instead, and [Sample] the last of each period. The leftovers of the
+// consumer are left over, without the elements that were dropped. Throttle panics if d is not positive.
 //
-// ReactiveX calls it throttleFirst.
+// ReactiveX: throttleFirst.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Throttle: d", d)
 	return New(func(stage Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {

@@ -19,18 +19,18 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 // the run ends at the next element. The leftovers of the consumer are left over. The consumer runs in the
 // goroutine of the run. Timeout panics if d is not positive.
 //
-// ReactiveX calls it Timeout.
+// ReactiveX: Timeout.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Timeout: d", d)
 	return newTimeout[E](d, false)
 }
 
-// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source
-// lets d pass before its first element. Later elements can take any time.
+// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
+// longer than d to make its first element or to end without one. Later elements can take any time.
 //
 // In all other respects TimeoutFirst behaves like [Timeout].
 //
-// ReactiveX: timeout, with a time for the first element only.
+// ReactiveX: Timeout with a time for the first element only.
 func TimeoutFirst[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: TimeoutFirst: d", d)
 	return newTimeout[E](d, true)

@@ -17,9 +17,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// of is the element at an address, -1 for nil.
-func of(it iteratee.Iteratee[int, *int]) iteratee.Iteratee[int, int] {
-	return iteratee.Map(it, func(e *int) int {
+// of returns the element to which a pointer leads, or -1 for nil.
+func of(consumer iteratee.Iteratee[int, *int]) iteratee.Iteratee[int, int] {
+	return iteratee.Map(consumer, func(e *int) int {
 		if e == nil {
 			return -1
 		}
@@ -30,10 +30,10 @@ func of(it iteratee.Iteratee[int, *int]) iteratee.Iteratee[int, int] {
 func TestAggregates(t *testing.T) {
 	tens := func(a, b int) int { return cmp.Compare(a/10, b/10) }
 	for name, c := range map[string]struct {
-		it   iteratee.Iteratee[int, int]
-		in   []int
-		want int
-		rest []int
+		consumer iteratee.Iteratee[int, int]
+		in       []int
+		want     int
+		rest     []int
 	}{
 		"Last":                         {of(iteratee.Last[int]()), []int{3, 1, 2}, 2, nil},
 		"Last of one":                  {of(iteratee.Last[int]()), []int{3}, 3, nil},
@@ -62,7 +62,7 @@ func TestAggregates(t *testing.T) {
 			var all sync.WaitGroup
 			for range 3 { // used several times, and at once
 				all.Go(func() {
-					assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(c.it), c.in...))
+					assert.Equal(t, pair[int, []int]{c.want, c.rest}, run(t, withRest(c.consumer), c.in...))
 				})
 			}
 			all.Wait()
@@ -78,7 +78,7 @@ func TestElementAtAsksForNoMoreThanItNeeds(t *testing.T) {
 	assert.PanicsWithValue(t, "iteratee: ElementAt: n must not be negative, got -1", func() { iteratee.ElementAt[int](-1) })
 }
 
-// An address belongs to its run: neither the next element nor the next run changes what it leads to.
+// A pointer belongs to its run. The next element and the next run do not change its element.
 func TestAddressesAreKept(t *testing.T) {
 	groups := enumeratee.Grouped(enumeratee.Transform(enumeratee.Take[int](2), iteratee.Last[int]()))
 	last, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2, 3, 4, 5), groups), iteratee.Collect[*int]())
@@ -99,13 +99,13 @@ func TestMinAndMaxOfFloatsAreThoseOfPackageSlices(t *testing.T) {
 }
 
 func TestAggregatesOfFailuresAndOfTheEndOfTheContext(t *testing.T) {
-	for name, it := range map[string]iteratee.Iteratee[int, int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, int]{
 		"Last": of(iteratee.Last[int]()), "ElementAt": of(iteratee.ElementAt[int](9)), "Count": iteratee.Count[int](), "Min": of(iteratee.Min[int]()),
 	} {
-		_, err := enumerator.Run(t.Context(), enumerator.Of(1).AndThen(enumerator.RepeatM(func(context.Context) (int, error) { return 0, errBoom })), it)
+		_, err := enumerator.Run(t.Context(), enumerator.Of(1).AndThen(enumerator.RepeatM(func(context.Context) (int, error) { return 0, errBoom })), consumer)
 		assert.Equal(t, errBoom, err, name)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		_, err = enumerator.Run(ctx, enumerator.Repeat(func() int { cancel(errBoom); return 1 }), it)
+		_, err = enumerator.Run(ctx, enumerator.Repeat(func() int { cancel(errBoom); return 1 }), consumer)
 		assert.Equal(t, errBoom, err, name)
 	}
 }
@@ -130,7 +130,7 @@ func TestConsumeString(t *testing.T) {
 	assert.Equal(t, "ab", run(t, iteratee.ConsumeString[word](), "a", "b"))
 }
 
-// The chunks may be used again: the string has none of their memory.
+// The chunks may be reused, because the string does not share their memory.
 func TestConsumeStringKeepsNoChunk(t *testing.T) {
 	assert.NoError(t, quick.Check(func(chunks [][]byte) bool {
 		memory, want := make([]byte, 0, 1000), ""
@@ -145,12 +145,12 @@ func TestConsumeStringKeepsNoChunk(t *testing.T) {
 }
 
 func TestAggregatesAllocateNothingPerElement(t *testing.T) {
-	for name, it := range map[string]iteratee.Iteratee[int, int]{
+	for name, consumer := range map[string]iteratee.Iteratee[int, int]{
 		"Last": of(iteratee.Last[int]()), "ElementAt": of(iteratee.ElementAt[int](1 << 30)), "Count": iteratee.Count[int](), "Min": of(iteratee.Min[int]()), "MaxFunc": of(iteratee.MaxFunc(cmp.Compare[int])),
 	} {
 		allocs := func(n int) float64 {
 			es := make([]int, n)
-			return testing.AllocsPerRun(10, func() { enumerator.Run(context.Background(), enumerator.FromSlice(es), it) })
+			return testing.AllocsPerRun(10, func() { enumerator.Run(context.Background(), enumerator.FromSlice(es), consumer) })
 		}
 		assert.InDelta(t, allocs(100), allocs(1000), 1, name)
 	}

@@ -136,7 +136,7 @@ func (m *mapped[E, A, B]) Reset(fast.Key) (Step, bool) { return fast.Reset[E, St
 // returns. It is for consumers with a state that runs cannot share, such as a Fold over a map. If build
 // fails, the run fails.
 //
-// ReactiveX calls it Defer. Play calls it Iteratee.flatten, and takes a Future.
+// ReactiveX: Defer. Play calls it Iteratee.flatten, and takes a Future.
 func Defer[E, A any](build func(context.Context) (Iteratee[E, A], error)) Iteratee[E, A] {
 	return Iteratee[E, A]{node: &node[E]{make: func(ctx context.Context) *node[E] {
 		consumer, err := build(ctx)

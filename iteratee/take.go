@@ -49,11 +49,10 @@ func Consume[E any]() Iteratee[[]E, []E] {
 	return Fold(nil, func(all, chunk []E) []E { return append(all, chunk...) })
 }
 
-// ConsumeString returns an Iteratee that ends with all chunks up to EOF joined to one string, "" if
-// there was nothing in them. Chunks are strings, ConsumeString[string], or bytes,
-// ConsumeString[[]byte]. A character may be spread over several chunks. ConsumeString keeps all in
-// memory, and copies it once at the end; bound the stream with enumeratee/chunk.Take or
-// enumeratee.Take if it can be long.
+// ConsumeString returns an Iteratee that joins all chunks up to EOF and ends with the joined string. Chunks are
+// strings, ConsumeString[string], or bytes, ConsumeString[[]byte]. A character may extend over several chunks.
+// ConsumeString keeps all chunks in memory, and copies them once at EOF; enumeratee/chunk.Take and
+// enumeratee.Take bound a stream that can be long.
 //
 // Play calls it Iteratee.consume[String].
 func ConsumeString[S ~string | ~[]byte]() Iteratee[S, string] {
