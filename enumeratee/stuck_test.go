@@ -32,6 +32,8 @@ var elsewhere = map[string]tee{
 	"DropInputIfNotReady":    enumeratee.DropInputIfNotReady[int](0),
 	"Debounce":               enumeratee.Debounce[int](time.Millisecond),
 	"Sample":                 enumeratee.Sample[int](100 * time.Millisecond),
+	"Audit":                  enumeratee.Audit[int](100 * time.Millisecond),
+	"GroupByWithin":          enumeratee.GroupByWithin(9, 100*time.Millisecond, same, func(int) tee { return enumeratee.PassAlong[int]() }),
 	"GroupedWithin":          enumeratee.Compose(enumeratee.GroupedWithin[int](9, time.Millisecond), enumeratee.MapConcat(func(es []int) []int { return es })),
 	"Delay":                  enumeratee.Delay[int](time.Millisecond),
 	"MapConcurrent":          enumeratee.MapConcurrent(9, sameAfter(0)),
