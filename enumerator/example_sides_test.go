@@ -55,7 +55,7 @@ func ExampleCombineLatest() {
 		enumerator.CombineLatest(temperatures, units, func(t int, unit string) string { return fmt.Sprint(t, unit) }),
 		iteratee.Collect[string]())
 	fmt.Println(all[len(all)-1], err)
-	// Output: 21 °C <nil>
+	// Output: 21°C <nil>
 }
 
 // Orders come once there is a price.
