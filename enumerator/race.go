@@ -26,7 +26,7 @@ func Race[E any](sources ...Enumerator[E]) Enumerator[E] {
 			ctxs[i], r.stops[i] = m.stoppable()
 		}
 		for i, source := range sources {
-			m.start(ctxs[i], runner(r, i, source), nil)
+			m.start(ctxs[i], contesting(r, i, source), nil)
 		}
 	})
 }
@@ -49,8 +49,8 @@ func (r *race) wins(i int) bool {
 	return r.winner.Load() == int64(i)+1
 }
 
-// runner returns the i-th source, which gives nothing unless it wins.
-func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
+// contesting returns the i-th source, which gives nothing unless it wins.
+func contesting[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		// A failure within a source that has not won must not end the context of the consumer.
 		part, end := iteratee.Part(ctx, nil)
@@ -61,8 +61,8 @@ func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 			}
 		})
 		defer forget()
-		runs := &running[E]{sink: sink, wins: func() bool { return r.wins(i) }}
-		step := source.Into(part, iteratee.Sink[E]{Next: runs.next, EOF: runs.eof, Rest: sink.Rest})
+		c := &contestant[E]{race: r, i: i, sink: sink}
+		step := source.Into(part, iteratee.Sink[E]{Next: c.next, EOF: c.eof, Rest: c.rest})
 		if !r.wins(i) {
 			return iteratee.StepCont
 		}
@@ -70,21 +70,25 @@ func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 	})
 }
 
-type running[E any] struct {
+// contestant is the consumer as the i-th source sees it.
+type contestant[E any] struct {
+	race *race
+	i    int
 	sink iteratee.Sink[E]
-	wins func() bool
 }
 
-func (r *running[E]) next(e E) iteratee.Step {
-	if !r.wins() {
+func (c *contestant[E]) next(e E) iteratee.Step {
+	if !c.race.wins(c.i) {
 		return iteratee.StepDone
 	}
-	return r.sink.Next(e)
+	return c.sink.Next(e)
 }
 
-func (r *running[E]) eof() iteratee.Step {
-	if !r.wins() {
+func (c *contestant[E]) eof() iteratee.Step {
+	if !c.race.wins(c.i) {
 		return iteratee.StepDone
 	}
-	return r.sink.EOF()
+	return c.sink.EOF()
 }
+
+func (c *contestant[E]) rest() iteratee.Input[E] { return c.sink.Rest() }
