@@ -2,13 +2,14 @@ package enumerator
 
 import "github.com/halley-go/halley/iteratee"
 
-// CombineLatest returns the Enumerator of f of the latest element of a and the latest of b: it hands on one
-// for each element of either, once both have given one. It runs out when both have, or when one has without
-// an element, which stops the other. A failure of either ends the run. EOF of either ends that one alone.
+// CombineLatest returns the Enumerator of f of the latest element of a and the latest element of b. Once
+// both have given an element, each element of either makes a result. CombineLatest runs out when both have
+// run out. It also runs out when one of them has run out without an element, and then stops the other. A
+// failure of either ends the run. EOF of either ends that one alone.
 //
-// CombineLatest runs a and b in goroutines of their own, and the consumer in that of the run, where f is
-// called too; they end as with [Interleave]. It holds the latest element of each. A source whose element has made a
-// result is not asked for another until the consumer has answered that.
+// CombineLatest runs a and b in goroutines of their own, and the consumer in that of the run, where it calls
+// f; they end as with [Interleave]. It holds the latest element of each. It asks a source for its next
+// element when the consumer has answered the result of the one before.
 //
 // ReactiveX: combineLatest.
 func CombineLatest[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C) Enumerator[C] {
@@ -47,15 +48,15 @@ func CombineLatest[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C
 }
 
 // WithLatestFrom returns the Enumerator of f of each element of source and the latest element of other. It
-// drops the elements that source gives before other has given one. WithLatestFrom runs out when source
-// does, which stops other, or when other does without an element, which stops source. A failure of either
-// ends the run. EOF of either ends that one alone.
+// drops the elements of source that come before other has given one. WithLatestFrom runs out when source
+// has run out, and then stops other. It also runs out when other has run out without an element, and then
+// stops source. A failure of either ends the run. EOF of either ends that one alone.
 //
-// WithLatestFrom runs source and other in goroutines of their own, and the consumer in that of the run,
-// where f is called too; they end as with [Interleave]. It holds the latest element of other, which it asks for
-// the next one at once.
+// WithLatestFrom runs source and other in goroutines of their own, and the consumer in that of the run, where
+// it calls f; they end as with [Interleave]. It holds the latest element of other, and asks other for the next
+// one at once.
 //
-// ReactiveX: withLatestFrom.
+// ReactiveX: withLatestFrom. There the end of other has no effect.
 func WithLatestFrom[E, O, C any](source Enumerator[E], other Enumerator[O], f func(E, O) C) Enumerator[C] {
 	type pair = iteratee.Pair[E, O]
 	return Map(merged("WithLatestFrom", func(m *merge[pair]) {

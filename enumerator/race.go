@@ -27,7 +27,7 @@ func Race[E any](sources ...Enumerator[E]) Enumerator[E] {
 			ctxs[i], r.stops[i] = m.stoppable()
 		}
 		for i, source := range sources {
-			m.start(ctxs[i], runner(r, i, source), nil)
+			m.start(ctxs[i], contesting(r, i, source), nil)
 		}
 	})
 }
@@ -50,8 +50,8 @@ func (r *race) wins(i int) bool {
 	return r.winner.Load() == int64(i)+1
 }
 
-// runner returns the i-th source, which gives nothing unless it wins.
-func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
+// contesting returns the i-th source, which gives nothing unless it wins.
+func contesting[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		// A failure within a source that has not won must not end the context of the consumer.
 		part := scope.NewPart(ctx, nil)
@@ -62,7 +62,7 @@ func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 			}
 		})
 		defer forget()
-		step := source.Into(part, &runningSource[E]{sink, func() bool { return r.wins(i) }})
+		step := source.Into(part, &contestant[E]{sink, r, i})
 		if !r.wins(i) {
 			return iteratee.StepCont
 		}
@@ -70,22 +70,23 @@ func runner[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 	})
 }
 
-// runningSource is the consumer of a source that runs in a race.
-type runningSource[E any] struct {
+// contestant is the consumer as the i-th source sees it.
+type contestant[E any] struct {
 	iteratee.Sink[E]
-	wins func() bool
+	race *race
+	i    int
 }
 
-func (r *runningSource[E]) Next(e E) iteratee.Step {
-	if !r.wins() {
+func (c *contestant[E]) Next(e E) iteratee.Step {
+	if !c.race.wins(c.i) {
 		return iteratee.StepDone
 	}
-	return r.Sink.Next(e)
+	return c.Sink.Next(e)
 }
 
-func (r *runningSource[E]) EOF() iteratee.Step {
-	if !r.wins() {
+func (c *contestant[E]) EOF() iteratee.Step {
+	if !c.race.wins(c.i) {
 		return iteratee.StepDone
 	}
-	return r.Sink.EOF()
+	return c.Sink.EOF()
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// SampleBy returns the Enumerator of samples of source: each time that sampler gives an element, the newest
-// element of source, if one has come since the last sample. Other elements of source are dropped. The end of
-// source or of sampler is a last sample; SampleBy stops the other one then, and runs out. A failure of either
-// ends the run. EOF of either ends that one alone. enumeratee.Sample takes its samples by a clock.
+// SampleBy returns the Enumerator of samples of source. Each time that sampler gives an element, it hands on
+// the newest element of source, if one has come since the last sample. It drops the others. The end of source
+// or of sampler is a last sample; then SampleBy stops the other and runs out. A failure of either ends the
+// run. EOF of either ends that one alone. enumeratee.Sample takes its samples by a clock.
 //
 // SampleBy runs source and sampler in goroutines of their own, and the consumer in that of the run; they
 // end as with [Interleave]. It holds the newest element. While the consumer is busy, sampler waits and source
@@ -38,14 +38,14 @@ func SampleBy[E, T any](source Enumerator[E], sampler Enumerator[T]) Enumerator[
 	})
 }
 
-// DebounceBy returns the Enumerator of those elements of source that are followed by a pause. It runs the
-// source that f returns for an element, and hands on the element when that source gives an element or runs
-// out. If the next element of source comes first, DebounceBy stops that source and drops the element. When
-// source runs out, its last element is handed on at once. A failure of source, or of a source that f has
+// DebounceBy returns the Enumerator of the elements of source that are followed by a pause. For each element
+// it runs the source that f returns, and hands the element on when that source gives an element or runs out.
+// If the next element of source comes first, DebounceBy stops that source and drops the element. When source
+// runs out, DebounceBy hands its last element on at once. A failure of source, or of a source that f has
 // returned, ends the run. EOF of each ends that one alone. enumeratee.Debounce tells a pause by a clock.
 //
 // DebounceBy runs source in a goroutine of its own, each source that f returns in another, and the consumer
-// in that of the run; they end as with [Interleave]. f is called in the goroutine of source. DebounceBy holds one
+// in that of the run; they end as with [Interleave]. It calls f in the goroutine of source. It holds one
 // element. While the consumer is busy, source waits with its next element.
 //
 // ReactiveX: debounce, with a function.

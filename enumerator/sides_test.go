@@ -400,6 +400,22 @@ func TestZipHoldsOneElementOfEach(t *testing.T) {
 	}
 }
 
+// A source that has failed within a side is heard while the side waits for its partner.
+func TestZipHearsAFailureWithinASide(t *testing.T) {
+	fails := enumerator.Interleave(enumerator.Of(1), after(time.Second, enumerator.Throw[int](errBoom)))
+	for _, e := range []enumerator.Enumerator[iteratee.Pair[int, int]]{
+		enumerator.Zip(enumerator.Never[int](), fails),
+		enumerator.Zip(fails, enumerator.Never[int]()),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			_, err := seen(t.Context(), e, 0)
+			assert.Equal(t, errBoom, err)
+			assert.Equal(t, time.Second, time.Since(start))
+		})
+	}
+}
+
 // Sources that never wait race for the consumer, and no combination is older than the one before.
 func TestCombineLatestKeepsTheOrder(t *testing.T) {
 	pair := func(a, b int) [2]int { return [2]int{a, b} }

@@ -6,13 +6,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// TakeUntil returns the Enumerator of the elements of source until notifier gives an element or runs out,
-// which stops source. A channel that is closed to signal something is a notifier: see [FromChan]. TakeUntil
-// runs out when source does, and then stops notifier. A failure of either ends the run. EOF of either ends
-// that one alone.
+// TakeUntil returns the Enumerator of the elements of source until notifier gives an element or runs out;
+// then it stops source and runs out. A channel that is closed as a signal is a notifier by [FromChan]. When
+// source runs out first, TakeUntil stops notifier and runs out. A failure of either ends the run. EOF of
+// either ends that one alone.
 //
-// It runs source and notifier in goroutines of their own, and the consumer in that of the run; they
-// end as with [Interleave]. An element that is being handed on when notifier gives its own is the last.
+// TakeUntil runs source and notifier in goroutines of their own, and the consumer in that of the run; they
+// end as with [Interleave]. The consumer finishes the element that it has in hand when notifier gives one.
 //
 // ReactiveX: takeUntil.
 func TakeUntil[E, T any](source Enumerator[E], notifier Enumerator[T]) Enumerator[E] {
@@ -25,10 +25,10 @@ func TakeUntil[E, T any](source Enumerator[E], notifier Enumerator[T]) Enumerato
 }
 
 // DropUntil returns the Enumerator of the elements that source gives after notifier has given an element or
-// run out. It drops the elements before. DropUntil runs out when source does, and then stops notifier. A
-// failure of either ends the run. EOF of either ends that one alone.
+// has run out. It drops the elements before that. DropUntil runs out when source does, and then stops
+// notifier. A failure of either ends the run. EOF of either ends that one alone.
 //
-// It runs source and notifier in goroutines of their own, and the consumer in that of the run; they
+// DropUntil runs source and notifier in goroutines of their own, and the consumer in that of the run; they
 // end as with [Interleave].
 //
 // ReactiveX: skipUntil.

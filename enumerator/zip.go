@@ -7,13 +7,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Zip returns the Enumerator of pairs: of the first elements of a and b, of the second ones, and so on. It
-// runs out when a or b does, and then stops the other, of which an element without a partner is dropped. A
-// failure of either ends the run. EOF of either ends that one alone.
+// Zip returns the Enumerator of pairs: one of the first elements of a and b, one of their second elements,
+// and so on. It runs out when a or b does, and then stops the other; it drops an element that has no partner.
+// A failure of either ends the run. EOF of either ends that one alone.
 //
 // Zip runs a and b in goroutines of their own, and the consumer in that of the run; they end as with
-// [Interleave]. It holds one element of each: neither is asked for its next element until the consumer
-// has answered the pair. It does not tell the consumer of bursts.
+// [Interleave]. It holds one element of each, and asks for the next ones when the consumer has answered the
+// pair. So it hears the end of a source only when it asks. It does not tell the consumer of bursts.
 //
 // ReactiveX: zip.
 func Zip[A, B any](a Enumerator[A], b Enumerator[B]) Enumerator[iteratee.Pair[A, B]] {
@@ -50,9 +50,9 @@ func Zip[A, B any](a Enumerator[A], b Enumerator[B]) Enumerator[iteratee.Pair[A,
 	})
 }
 
-// ZipWith is [Zip] with f of each pair in its place. f is called in the goroutine of the run.
+// ZipWith is [Zip] with f of the elements in place of each pair. It calls f in the goroutine of the run.
 //
-// ReactiveX: zip, zipWith.
+// ReactiveX: zip, with a function.
 func ZipWith[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C) Enumerator[C] {
 	return Map(Zip(a, b), unpaired(f))
 }
