@@ -1,15 +1,17 @@
 package enumerator
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/halley-go/halley/internal/check"
+)
 
 // Range returns the Enumerator of count consecutive integers, of which start is the first. It panics if
 // count is negative, or if N cannot hold the last of them.
 //
 // ReactiveX: range.
 func Range[N integer](start N, count int) Enumerator[N] {
-	if count < 0 {
-		panic(fmt.Sprintf("enumerator: Range: count must not be negative, got %d", count))
-	}
+	check.NotNegative("enumerator: Range: count", count)
 	if n := count - 1; count > 0 && (uint64(start+N(n))-uint64(start) != uint64(n) || start+N(n) < start) {
 		panic(fmt.Sprintf("enumerator: Range: %d integers from %d do not fit into %T", count, start, start))
 	}

@@ -2,7 +2,8 @@ package iteratee
 
 import (
 	"context"
-	"fmt"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // Last returns an Iteratee that ends at EOF with a pointer to the last element, or with nil if there was no
@@ -19,9 +20,7 @@ func Last[E any]() Iteratee[E, *E] {
 //
 // ReactiveX: ElementAt.
 func ElementAt[E any](n int) Iteratee[E, *E] {
-	if n < 0 {
-		panic(fmt.Sprintf("iteratee: ElementAt: n must not be negative, got %d", n))
-	}
+	check.NotNegative("iteratee: ElementAt: n", n)
 	type state struct {
 		at    int // the index of the next element
 		found maybe[E]
