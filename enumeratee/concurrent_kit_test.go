@@ -73,7 +73,7 @@ func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
 			t.Parallel()
 			in := ints(1, 2)
 			if probe.Long() {
-				in = ints(1, 4)
+				in = ints(1, 3)
 			}
 			assert.NoError(t, enumerateetest.TestAsync(t, adapter, in, in))
 		})
