@@ -165,3 +165,30 @@ func TestAPartThatHasFailedLeavesNoGoroutine(t *testing.T) {
 		})
 	}
 }
+
+// A goroutine attaches an adapter that starts another one, while the source asks whether it has to tell of bursts.
+func TestAGoroutineThatStartsAnotherDoesNotRaceWithTheSource(t *testing.T) {
+	buffer := enumeratee.Buffer[int](1)
+	fails := enumeratee.MapConcurrent(1, func(context.Context, int) (int, error) { return 0, errBoom })
+	goOn := func(context.Context, error, iteratee.Input[int]) error { return nil }
+	bursts := enumerator.FlatMap(enumerator.Range(0, 100), func(e int) enumerator.Enumerator[int] {
+		ch := make(chan int, 1)
+		ch <- e
+		close(ch)
+		return enumerator.FromChan(ch)
+	})
+	for name, adapter := range map[string]tee{
+		"GroupByWithin": enumeratee.GroupByWithin(100, time.Hour, same, perKey(buffer)),
+		"Recover":       enumeratee.Compose(buffer, enumeratee.Recover(fails, goOn)),
+		"MapFlatten": enumeratee.Compose(buffer, enumerator.MapFlatten(func(e int) enumerator.Enumerator[int] {
+			return enumerator.Through(enumerator.Of(e), buffer)
+		})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := enumerator.Run(t.Context(), bursts, enumeratee.Transform(adapter, iteratee.Ignore[int]()))
+			assert.NoError(t, err)
+			_, err = enumerator.Run(t.Context(), enumerator.Through(bursts, adapter), iteratee.Ignore[int]())
+			assert.NoError(t, err)
+		})
+	}
+}

@@ -117,5 +117,9 @@ func (w *watched[E]) Next(e E) iteratee.Step {
 	return w.last
 }
 
-func (w *watched[E]) EOF() iteratee.Step      { return Closable(w.out).EOF() }
+func (w *watched[E]) EOF() iteratee.Step {
+	w.last = Closable(w.out).EOF()
+	return w.last
+}
+
 func (w *watched[E]) Rest() iteratee.Input[E] { return w.out.Rest() }

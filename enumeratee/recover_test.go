@@ -157,3 +157,15 @@ func TestRecoverClosesAnAdapterThatHasFailed(t *testing.T) {
 	assert.Zero(t, open)
 	assert.Equal(t, 1, most, "one at a time")
 }
+
+// A source within the adapter sends EOF, on which the consumer fails.
+func TestRecoverDoesNotRecoverFromAConsumerThatFailsAtEOF(t *testing.T) {
+	ends := enumerator.MapFlatten(func(int) enumerator.Enumerator[int] { return enumerator.FromInput(iteratee.EOF[int]()) })
+	adapter := enumeratee.Recover(ends, func(_ context.Context, err error, _ iteratee.Input[int]) error {
+		t.Error("recovered from", err)
+		return nil
+	})
+	fails := iteratee.Cont(func(in iteratee.Input[int]) iteratee.Iteratee[int, int] { return iteratee.Error[int, int](errBoom, in) })
+	_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(adapter, fails))
+	assert.Equal(t, errBoom, err)
+}

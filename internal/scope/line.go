@@ -44,9 +44,12 @@ func (l *Line) Tell() func(corked bool) {
 	return nil
 }
 
-// Cut makes the Line lead nowhere, because the consumer runs in another goroutine from now on.
+// Cut makes the Line lead nowhere, because the consumer runs in another goroutine from now on. It writes
+// nothing if the Line is cut already, since the source reads the Line in its own goroutine then.
 func (l *Line) Cut() {
 	for ; l != nil; l = l.next {
-		l.tell = nil
+		if l.tell != nil {
+			l.tell = nil
+		}
 	}
 }
