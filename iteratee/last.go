@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// Last returns an Iteratee that ends at EOF with the address of the last element, or with nil if
-// there was none. It keeps one element at a time.
+// Last returns an Iteratee that ends at EOF with a pointer to the last element, or with nil if
+// there was none.
 //
 // ReactiveX: Last.
 func Last[E any]() Iteratee[E, *E] {
 	return Map(Fold(maybe[E]{}, func(_ maybe[E], e E) maybe[E] { return maybe[E]{e, true} }), maybe[E].address)
 }
 
-// ElementAt returns an Iteratee that drops n elements and is done with the next, the element n if
-// the first is the element 0. It ends with the address of that element, or with nil if EOF comes
-// first. The element after it is never asked for. ElementAt panics if n is negative.
+// ElementAt returns an Iteratee that drops n elements, is done on the next one, and ends with a
+// pointer to it. So ElementAt(0) is [Head]. ElementAt ends with nil if EOF comes first, and never
+// asks for another element. ElementAt panics if n is negative.
 //
 // ReactiveX: ElementAt.
 func ElementAt[E any](n int) Iteratee[E, *E] {
