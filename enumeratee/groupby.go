@@ -13,24 +13,26 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// GroupBy returns the adapter that sends each element through an adapter of its key: the one that
-// adapter has made for the first element with that key. All of them hand on to the same consumer.
+// GroupBy returns the adapter that sends each element through the adapter of its key. When the first
+// element with a key comes, the function adapter makes the adapter of that key. The adapters of all keys
+// hand on to the same consumer.
 //
-// limit is the number of keys that live at once. When one more comes, the key that has not come for
-// the longest time is ended and forgotten: its adapter gets EOF, and so hands on what it holds. If an
-// element with that key comes again, adapter is called again. When the adapter of a key stops by
-// itself, as [Take] does, further elements with that key are dropped until the key is forgotten. At
-// EOF the adapters of all keys get EOF, in the order in which the keys first came.
+// GroupBy remembers at most limit keys. When another key comes, GroupBy forgets the key that has not come
+// for the longest time. The adapter of that key gets EOF, and so hands on the elements that it holds. If
+// an element with that key comes later, the function adapter is called again. When the adapter of a key
+// stops by itself, as [Take] does, further elements with that key are dropped until the key is forgotten.
+// At EOF the adapters of all keys get EOF, in the order in which the keys first came.
 //
-// An error of the adapter of a key ends the run; [Recover] around that adapter can prevent it. A key
-// that does not equal itself, such as a NaN, ends the run with an error. If the consumer ends on an
-// element of a key, GroupBy leaves over the elements that the adapter of that key leaves over. Elements
-// that the adapters of other keys hold are lost then, so the rest need not be the end of the stream.
+// An error of the adapter of a key ends the run, unless the adapter is wrapped in [Recover]. A key that
+// does not equal itself, such as a NaN, ends the run with an error. If the consumer ends on an element of
+// a key, the leftovers of the adapter of that key are left over. Elements that the adapters of other keys
+// hold are lost then.
 //
-// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer]
-// do. One goroutine at a time calls the consumer. When the consumer has ended, the source is stopped, also
-// while it waits. The consumer is not told of bursts by [iteratee.Cork]. Each element costs a look-up in a
-// map, and each element that is handed on costs a lock. Each key costs the memory of an attachment.
+// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do.
+// One goroutine at a time calls the consumer. When the consumer is done, the source is stopped, even if it
+// waits for its next element. A source does not tell the consumer of bursts (see [iteratee.Cork]). Each
+// element costs a look-up in a map, and each element that is handed on costs a lock. Each key costs the
+// memory of an attachment.
 //
 // GroupBy panics if limit is not positive.
 //
@@ -47,12 +49,12 @@ func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter fu
 	})
 }
 
-// GroupByWithin is [GroupBy] that also ends and forgets a key when no element with that key has come
-// for d. The key is ended when d has passed, not when the next element comes.
+// GroupByWithin is [GroupBy], but it also forgets a key when no element with that key has come for d. It
+// does so as soon as d has passed, and does not wait for the next element.
 //
-// It runs its consumer in a goroutine of its own; while that is busy, the source waits. When the
-// consumer is done, the source is stopped, also while it waits. If the source fails, or the context
-// ends, what the adapters hold is dropped. GroupByWithin panics if limit or d is not positive.
+// If the source fails, or the context ends, the elements that the adapters hold are dropped. GroupByWithin
+// runs its consumer in a goroutine of its own. While the consumer is busy, the source waits. GroupByWithin
+// panics if limit or d is not positive.
 //
 // ReactiveX: GroupBy with a duration selector, GroupByUntil.
 func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key func(From) K, adapter func(K) Enumeratee[From, To]) Enumeratee[From, To] {
@@ -67,8 +69,8 @@ func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key f
 	})
 }
 
-// groups are the keys of one use of GroupBy, and their adapters. Only one goroutine calls its methods
-// but handOn and ended, which the goroutines of the adapters call too.
+// groups are the keys of one attachment of GroupBy, and their adapters. The goroutines of the adapters may
+// call ended, finish, handOn and interrupted. Only one goroutine calls the other methods.
 type groups[K comparable, From, To any] struct {
 	key       func(From) K
 	adapter   func(K) Enumeratee[From, To]
@@ -78,11 +80,11 @@ type groups[K comparable, From, To any] struct {
 	interrupt func(iteratee.Step) // stops the source
 
 	live   *recent[K, *group[From]]
-	opened int // groups so far
-	told   bool
-	late   iteratee.Input[From] // the element that found that all had ended
+	opened int                  // the number of groups so far
+	told   bool                 // Next has answered the end
+	late   iteratee.Input[From] // the element on which Next first answered the end, if no group has got it
 
-	turn chan struct{} // holds one while out is called; a lock on which testing/synctest knows to wait
+	turn chan struct{} // a lock for calls of out; a channel, so that testing/synctest can wait for it
 	end  atomic.Pointer[ending[From]]
 }
 
@@ -92,11 +94,12 @@ type group[From any] struct {
 	stage   Stage
 	over    func() // ends the run of the group
 	sink    iteratee.Sink[From]
-	stopped bool      // by itself
-	used    time.Time // of GroupByWithin
+	stopped bool      // the adapter has stopped by itself
+	used    time.Time // when the last element came; for GroupByWithin
 }
 
-// ending is how all groups have ended: on an element of by, which is nil if that is not known.
+// ending says how all groups have ended: with step, on an element of the group by. by is nil if the group
+// is not known.
 type ending[From any] struct {
 	step iteratee.Step
 	by   *group[From]
@@ -114,7 +117,7 @@ func (g *groups[K, From, To]) ended() iteratee.Step {
 	return iteratee.StepCont
 }
 
-// finish notes that all groups have ended. The first call counts.
+// finish notes that all groups have ended. Only the first call has an effect.
 func (g *groups[K, From, To]) finish(step iteratee.Step, by *group[From]) iteratee.Step {
 	if g.end.CompareAndSwap(nil, &ending[From]{step, by}) && step.Err() != nil {
 		g.stage.fail(step.Err()) // the consumer may be busy in the goroutine of another group
@@ -122,7 +125,7 @@ func (g *groups[K, From, To]) finish(step iteratee.Step, by *group[From]) iterat
 	return g.ended()
 }
 
-// next takes e for its group.
+// Next hands e to its group.
 func (g *groups[K, From, To]) Next(e From) iteratee.Step {
 	step, taken := g.ended(), false
 	if step.IsCont() {
@@ -136,7 +139,7 @@ func (g *groups[K, From, To]) Next(e From) iteratee.Step {
 	return step
 }
 
-// offer hands e over to its group. It reports whether the group has got it.
+// offer hands e to its group, and reports whether the group has got it.
 func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	k := g.key(e)
 	if k != k {
@@ -160,7 +163,7 @@ func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	return g.answered(x.value, x.value.sink.Next(e)), true
 }
 
-// answered answers for the groups when x has answered step.
+// answered returns the answer of all groups when the group x has answered step.
 func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) iteratee.Step {
 	switch step {
 	case iteratee.StepCont:
@@ -174,10 +177,10 @@ func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) itera
 	default:
 		return g.finish(step, x)
 	}
-	return g.ended() // by the goroutine of another group
+	return g.ended() // the goroutine of another group may have ended all
 }
 
-// open begins the group of x.
+// open makes the group of x and attaches its adapter.
 func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	one := &group[From]{number: g.opened}
 	run := scope.NewWithin(g.stage.Context(), true)
@@ -194,7 +197,7 @@ func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	return step
 }
 
-// groupConsumer is the consumer as one group sees it.
+// groupConsumer is the consumer of one group. It hands on to the consumer of all groups.
 type groupConsumer[K comparable, From, To any] struct {
 	g   *groups[K, From, To]
 	one *group[From]
@@ -229,14 +232,14 @@ func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step
 	return step
 }
 
-// interrupted is called when the goroutine of one has ended with step, though the source may wait.
+// interrupted is called when the goroutine of one has ended with step. The source may wait then.
 func (g *groups[K, From, To]) interrupted(one *group[From], step iteratee.Step) {
 	if step != one.stage.Stop() {
 		g.interrupt(g.finish(step, one))
 	}
 }
 
-// forget ends the group of x, which hands on what it holds.
+// forget removes the group of x and sends EOF to its adapter, which hands on the elements that it holds.
 func (g *groups[K, From, To]) forget(x *entry[K, *group[From]]) iteratee.Step {
 	g.live.remove(x)
 	defer x.value.close()
@@ -274,7 +277,7 @@ func (g *groups[K, From, To]) Rest() iteratee.Input[From] {
 	return end.by.sink.Rest().Then(g.late)
 }
 
-// all returns the live groups, the one that was used last first.
+// all returns the live groups, in the order from the newest to the oldest.
 func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 	for x := g.live.ends.after; x != &g.live.ends; x = x.after {
 		all = append(all, x)
@@ -284,7 +287,7 @@ func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 
 func (g *groups[K, From, To]) close() {
 	for _, x := range g.all() {
-		defer x.value.close() // each though another panics
+		defer x.value.close() // all of them even if one panics
 	}
 }
 
@@ -300,7 +303,7 @@ func (g *groups[K, From, To]) run(ctx context.Context, in <-chan From, d time.Du
 	defer clock.Stop()
 	for runs := true; ; {
 		if step := iteratee.Cancelled(ctx); !step.IsCont() {
-			return step // though a group may have to be ended as well
+			return step // even if a group is due to be forgotten
 		}
 		if step := g.ended(); !step.IsCont() {
 			return step
