@@ -12,7 +12,7 @@ import (
 // consumer is done or has failed, or at EOF. The leftovers of adapter are left over. In most cases [Transform]
 // is simpler.
 //
-// The resulting Iteratee can be used once, and in the same run: it is a part of that run, not a recipe.
+// The resulting Iteratee is a part of the run, not a recipe. It can be used once, and only in the same run.
 //
 // Play calls it applyOn.
 func ApplyOn[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, iteratee.Iteratee[To, A]] {

@@ -14,13 +14,14 @@ import (
 // received an element, and does not wait until loop has handed it on.
 //
 // loop returns the last answer of out, or StepError if loop itself has failed. It returns StepCont if it has
-// handed on all its elements and out still wants more. If in is not closed by then, the adapter stops. ctx ends
-// when the adapter is no longer needed. Then loop must return. Goroutines that loop has started must have ended
-// when it returns.
+// handed on all its elements and out still wants more. If in is not closed by then, the adapter stops. ctx
+// ends when the adapter is no longer needed. Then loop must return. Goroutines that loop has started must
+// end before it returns.
 //
-// When loop returns before in is closed, the source is stopped, even if it waits for its next element. A source
-// that other parts of the run still need, such as that of a part of a FlatMap, is stopped at its next element.
-// An element that loop did not receive is left over. Those that it has received count as consumed.
+// When loop returns before in is closed, the source is stopped, even if it waits for its next element. A
+// source that other parts of the run still need, such as that of a part of a FlatMap, is stopped at its next
+// element. An element that loop did not receive is left over. The elements that it has received count as
+// consumed.
 //
 // The run is not over before loop has returned. A panic of loop reaches the caller of the run.
 //

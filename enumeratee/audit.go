@@ -6,13 +6,14 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// Audit returns the adapter that waits for an element, and d later hands on the newest element that has come
-// by then. It drops the others. Then it waits for an element again. So it hands on at most one element in d,
-// as [Throttle] does, but never drops the last one. At EOF the newest is handed on at once.
+// Audit returns the adapter that opens a window when an element comes, and hands on the newest element when
+// the window closes, after d. It drops the other elements of the window. The next element opens the next
+// window. So Audit hands on at most one element per d, as [Throttle] does, but never loses the last element.
+// At EOF the newest element is handed on at once.
 //
 // In all other respects Audit behaves like [Debounce].
 //
-// ReactiveX: auditTime, throttle with the trailing edge, or throttleLatest.
+// ReactiveX: auditTime, throttleLatest, or throttle with the trailing edge.
 func Audit[E any](d time.Duration) Enumeratee[E, E] {
 	check.Positive("enumeratee: Audit: d", d)
 	return newest[E](func() (due <-chan time.Time, came func(first bool), stop func()) {

@@ -10,16 +10,17 @@ import (
 )
 
 // Buffer returns the adapter that runs its consumer in a goroutine of its own and keeps up to n elements for
-// it. The element that the consumer is busy with does not count. When n elements wait, the source waits too,
-// with one more. Buffer(0) keeps no element, but the source makes the next element while the consumer is busy.
+// it. The element that the consumer is busy with does not count. When n elements wait and the source has made
+// another, the source waits too. Buffer(0) keeps no element, but the source makes the next element while the
+// consumer is busy.
 //
 // At EOF, Buffer first hands on the elements that wait. If the source fails, or the context ends, these
 // elements are dropped, and the context of the consumer ends, so that a function that waits for the end of its
 // context returns. When the consumer is done, the source is stopped, even if it waits for its next element.
 //
-// The leftovers of the consumer are left over, followed by the elements that wait. Nothing is lost or repeated.
-// But an adapter before Buffer may be unable to give back all of them: [Map] gives back one element. So the
-// best place for Buffer is directly behind the source.
+// The leftovers of the consumer are left over, followed by the elements that wait. Nothing is lost or
+// repeated. But an adapter before Buffer may be unable to give back all of these elements; [Map], for
+// example, gives back one element. So the best place for Buffer is directly behind the source.
 //
 // The run is not over before the consumer has returned, even if the consumer ignores its context. A panic of
 // the consumer reaches the caller of the run. Buffer panics if n is negative.
@@ -37,13 +38,13 @@ type buffer[E any] struct{ intake[E] }
 
 func (b *buffer[E]) Batch(es []E, ended *fast.Flag) (int, iteratee.Step) { return b.handAll(es, ended) }
 
-// BufferFunc is [Buffer] for elements of different sizes. The sizes of the elements that wait add up to max at
-// most. If an element is larger than max, it waits alone, and the source waits until the consumer has taken it.
-// A negative size ends the run with an error.
+// BufferFunc is [Buffer] for elements of different sizes. The sum of the sizes of the elements that wait is
+// at most max. An element that is larger than max waits alone, and the source waits until the consumer has
+// taken it. A negative size ends the run with an error.
 //
-// An element of size 0 counts as 1, because it takes memory too. So no more than max elements wait. The buffer
-// also has a place for each element, which is 32 bytes for a []byte. If elements can be small, size should add
-// this place, as func(b []byte) int { return len(b) + 64 } does.
+// An element of size 0 counts as 1, because it takes memory too. So no more than max elements wait. Besides
+// the element itself, its place in the buffer takes memory: 32 bytes for a []byte. If elements can be small,
+// size should add this memory, as func(b []byte) int { return len(b) + 64 } does.
 //
 // size is called once for each element, in the goroutine of the source. BufferFunc panics if max is negative.
 //
@@ -88,7 +89,7 @@ func BufferOrFail[E any](n int) Enumeratee[E, E] {
 
 // Conflate returns the adapter that runs its consumer in a goroutine of its own and never makes the source
 // wait. While the consumer is busy, one element waits for it. When the next element comes, merge makes one
-// element of the two. func(_, e E) E { return e } keeps the newest.
+// element from the two. The function func(_, e E) E { return e } keeps the newest.
 //
 // The element that waits is handed on at EOF, and left over if the consumer is done. merge is called in the
 // goroutine of the source. In all other respects Conflate behaves like [Buffer].

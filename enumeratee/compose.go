@@ -10,11 +10,11 @@ import (
 )
 
 // Compose returns the adapter that puts first before second. At EOF first hands on the elements that it holds
-// to second, then second hands on its own to the consumer. When either stops, the whole stops. The leftovers
-// of second are left over if first can give them back; see [Map].
+// to second, then second hands on the elements that it holds to the consumer. When first or second stops, the
+// whole stops. The leftovers of second are left over if first can give them back. See [Map].
 //
-// A chain of any length, nested to either side, is attached in constant stack and linear time. For each
-// element, the calls from adapter to adapter take a small stack frame each.
+// A chain of any length, nested to either side, is attached in constant stack and linear time. Handing on an
+// element takes a small stack frame for each adapter.
 //
 // Play calls it ><>, and loses the leftovers of second.
 func Compose[A, B, C any](first Enumeratee[A, B], second Enumeratee[B, C]) Enumeratee[A, C] {
@@ -114,8 +114,8 @@ func (c *composed[From]) Reset(fast.Key) (iteratee.Step, bool) {
 // consumer is done, or at EOF. Then it sends EOF to consumer if consumer still wants input. If consumer is
 // done before any input, adapter is not attached.
 //
-// The leftovers of adapter are left over. They include those of consumer if adapter can give them back; see
-// [Map].
+// The leftovers of adapter are left over. They include the leftovers of consumer if adapter can give them
+// back. See [Map].
 //
 // Play calls it &>>.
 func Transform[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.Iteratee[To, A]) iteratee.Iteratee[From, A] {

@@ -8,15 +8,16 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Debounce returns the adapter that hands on an element when no other has come within d. It drops an element
-// if another comes within d of it. At EOF the last element is handed on at once.
+// Debounce returns the adapter that hands on an element when d has passed and no other element has come. If
+// another element comes before that, Debounce drops the first one. At EOF the last element is handed on at
+// once.
 //
 // If the source fails, or the context ends, the element that waits is dropped. When the consumer is done, the
 // source is stopped, even if it waits for its next element. The leftovers of the consumer are left over,
 // followed by the element that waits.
 //
-// The consumer runs in a goroutine of its own; while it is busy, the source waits. A panic of the consumer
-// reaches the caller of the run. Debounce panics if d is not positive.
+// The consumer runs in a goroutine of its own. While the consumer is busy, the source waits. A panic of the
+// consumer reaches the caller of the run. Debounce panics if d is not positive.
 //
 // ReactiveX: Debounce.
 func Debounce[E any](d time.Duration) Enumeratee[E, E] {

@@ -5,17 +5,19 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// DistinctUntilChanged returns the adapter that drops an element if it equals the element that was handed on
-// last. A NaN is handed on, because it equals nothing. The leftovers of the consumer are left over.
+// DistinctUntilChanged returns the adapter that drops an element if it equals the element that was
+// handed on last. A NaN equals nothing, so it is handed on. The leftovers of the consumer are left
+// over.
 //
-// ReactiveX: Distinct of adjacent elements, DistinctUntilChanged.
+// ReactiveX: DistinctUntilChanged.
 func DistinctUntilChanged[E comparable]() Enumeratee[E, E] {
 	return DistinctUntilChangedFunc(func(last, e E) bool { return last == e })
 }
 
-// DistinctUntilChangedFunc is [DistinctUntilChanged] with a function that reports whether e counts as equal to
-// last, the element that was handed on last. If that function allows a tolerance, a slow change is handed on as
-// soon as it is large enough in total. equal is not called for the first element.
+// DistinctUntilChangedFunc is [DistinctUntilChanged] with a function that reports whether e counts
+// as equal to last, the element that was handed on last. If equal allows a tolerance, small changes
+// add up: an element is handed on when it differs enough from last. equal is not called for the
+// first element.
 //
 // ReactiveX: DistinctUntilChanged with a comparer.
 func DistinctUntilChangedFunc[E any](equal func(last, e E) bool) Enumeratee[E, E] {
@@ -32,13 +34,13 @@ func DistinctUntilChangedFunc[E any](equal func(last, e E) bool) Enumeratee[E, E
 	})
 }
 
-// Distinct returns the adapter that drops an element if it remembers the key of the element. It remembers the n
-// different keys that came last, even those of elements that it dropped. When another key comes, it forgets the
-// key that has not come for the longest time, and an element with that key is handed on again. A key that does
-// not equal itself, such as a NaN, is not remembered.
+// Distinct returns the adapter that remembers n keys and drops an element if its key is one of them.
+// When another key comes and n keys are remembered, Distinct forgets the key that has not come for
+// the longest time. An element with that key is then handed on again. A dropped element counts as a
+// coming of its key. A key that does not equal itself, such as a NaN, is not remembered.
 //
-// The leftovers of the consumer are left over. Each element costs a look-up in a map. Distinct panics if n is
-// not positive.
+// The leftovers of the consumer are left over. Each element costs a look-up in a map. The memory
+// grows with the number of different keys, up to n. Distinct panics if n is not positive.
 //
 // ReactiveX: Distinct, which remembers all keys.
 func Distinct[E any, K comparable](n int, key func(E) K) Enumeratee[E, E] {

@@ -1,9 +1,9 @@
 // Package enumeratee holds the adapters of streams.
 //
-// An [Enumeratee] turns a consumer of one type into a consumer of another type. Seen from the other side,
-// it turns a source of the second type into a source of the first. enumerator.Through puts it behind a
-// source, [Transform] puts it before a consumer, and [Compose] joins two. The same elements pass in each
-// case.
+// An adapter is an [Enumeratee]. It turns a consumer of one type, To, into a consumer of another type,
+// From. Seen from the other side, it turns a source of From into a source of To. enumerator.Through puts
+// an adapter behind a source, [Transform] puts it before a consumer, and [Compose] joins two adapters.
+// The same elements pass in each case.
 //
 // An adapter runs in the goroutine of the run and allocates nothing per element, unless its documentation
 // says otherwise. Its leftovers are the elements that it was handed and that neither the adapter nor its

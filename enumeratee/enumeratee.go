@@ -23,22 +23,23 @@ type Enumeratee[From, To any] struct {
 	part   *part // set instead of attach if it is composed
 }
 
-// New makes an Enumeratee of the function that attaches it to out, a consumer that is not done. attach is
-// called once for each attachment and must make everything that the attachment changes. It returns the adapter
-// and its first answer, which is StepCont unless the adapter is done before its first element.
+// New makes an Enumeratee from attach, which attaches an adapter to out, a consumer that is not done. attach
+// is called once for each attachment and must make everything that the attachment changes. It returns the
+// adapter and its first answer, which is StepCont unless the adapter is done before its first element.
 //
 // The adapter passes on every answer of out but StepCont. When it takes no more elements while out is still
 // open, it answers [Stage.Stop]. Its EOF hands on the elements that the adapter still holds, and answers Stop
-// too, unless out has ended. EOF may be called again, or when out has ended. It must have no effect then. Rest
-// returns the leftovers: the elements that the adapter was handed and that neither it nor out has consumed.
+// too, unless out has ended. EOF may be called twice, or when out has ended. Such a call must have no effect.
+// Rest returns the leftovers: the elements that the adapter was handed and that neither it nor out has
+// consumed.
 //
 // A typical adapter is a struct that embeds its Stage, for EOF, and out, for Rest, and declares Next.
 func New[From, To any](attach func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step)) Enumeratee[From, To] {
 	return Enumeratee[From, To]{attach: attach}
 }
 
-// Attach puts the adapter before out, which must not be done. It returns the adapter and its first answer.
-// [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call it.
+// Attach puts the adapter before out, which must not be done. It returns the attached adapter and its first
+// answer. [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call Attach.
 func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 	switch {
 	case a.part != nil:
@@ -79,8 +80,9 @@ func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To],
 
 var errDrivePanicked = errors.New("enumeratee: a source or an adapter has panicked")
 
-// Closable returns out with its EOF. It is for an adapter that lets a source feed its consumer, because the
-// source may send EOF. If the type of out has no method EOF, EOF answers an error that says so.
+// Closable returns out as a Sink. It is for an adapter that lets a source feed its consumer, because the
+// source may send EOF. If the type of out has no method EOF, the EOF of the Sink answers an error that says
+// so.
 func Closable[E any](out iteratee.Outlet[E]) iteratee.Sink[E] {
 	if sink, ok := out.(iteratee.Sink[E]); ok {
 		return sink

@@ -13,21 +13,26 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// GroupBy returns the adapter that sends each element through the adapter of its key. adapter makes that adapter
-// when the first element with the key comes. The adapters of all keys hand on to the same consumer.
+// GroupBy returns the adapter that sends each element through the adapter of its key. When the first
+// element with a key comes, the function adapter makes the adapter of that key. The adapters of all keys
+// hand on to the same consumer.
 //
-// limit is the largest number of keys at a time. When another key comes, GroupBy forgets the key that has not
-// come for the longest time: the adapter of that key gets EOF, and so hands on the elements that it holds. If the
-// key comes again, adapter is called again. When the adapter of a key stops early, as [Take] does, further
-// elements with that key are dropped until the key is forgotten. At EOF the adapters of all keys get EOF, in the
-// order in which the keys first came.
+// GroupBy remembers at most limit keys. When another key comes, GroupBy forgets the key that has not come
+// for the longest time. The adapter of that key gets EOF, and so hands on the elements that it holds. If
+// an element with that key comes later, the function adapter is called again. When the adapter of a key
+// stops by itself, as [Take] does, further elements with that key are dropped until the key is forgotten.
+// At EOF the adapters of all keys get EOF, in the order in which the keys first came.
 //
-// An error of the adapter of a key ends the run, unless the adapter is within [Recover]. A key that does not
-// equal itself, such as a NaN, ends the run with an error. When the consumer has ended, the source is stopped,
-// even if it waits for its next element.
+// An error of the adapter of a key ends the run, unless the adapter is wrapped in [Recover]. A key that
+// does not equal itself, such as a NaN, ends the run with an error. If the consumer ends on an element of
+// a key, the leftovers of the adapter of that key are left over. Elements that the adapters of other keys
+// hold are lost then.
 //
-// If the consumer ends on an element of a key, the leftovers of the adapter of that key are left over. The
-// elements that the adapters of other keys hold are lost, although elements after them may be left over.
+// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do.
+// One goroutine at a time calls the consumer. When the consumer is done, the source is stopped, even if it
+// waits for its next element. A source does not tell the consumer of bursts (see [iteratee.Cork]). Each
+// element costs a look-up in a map, and each element that is handed on costs a lock. Each key costs the
+// memory of an attachment.
 //
 // The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do. Only
 // one goroutine at a time calls the consumer. The source does not tell the consumer of bursts
@@ -47,11 +52,12 @@ func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter fu
 	})
 }
 
-// GroupByWithin is [GroupBy], but it also forgets a key when no element with that key has come for d. It does so
-// when d has passed, and does not wait for the next element.
+// GroupByWithin is [GroupBy], but it also forgets a key when no element with that key has come for d. It
+// does so as soon as d has passed, and does not wait for the next element.
 //
-// If the source fails, or the context ends, the elements that the adapters hold are dropped. The consumer runs in
-// a goroutine of its own; while it is busy, the source waits. GroupByWithin panics if limit or d is not positive.
+// If the source fails, or the context ends, the elements that the adapters hold are dropped. GroupByWithin
+// runs its consumer in a goroutine of its own. While the consumer is busy, the source waits. GroupByWithin
+// panics if limit or d is not positive.
 //
 // ReactiveX: GroupBy with a duration selector, GroupByUntil.
 func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key func(From) K, adapter func(K) Enumeratee[From, To]) Enumeratee[From, To] {
@@ -66,8 +72,8 @@ func GroupByWithin[From, To any, K comparable](limit int, d time.Duration, key f
 	})
 }
 
-// groups holds the keys of one attachment of GroupBy, and their adapters. Only one goroutine calls its methods,
-// except handOn and ended, which the goroutines of the adapters call too.
+// groups are the keys of one attachment of GroupBy, and their adapters. The goroutines of the adapters may
+// call ended, finish, handOn and interrupted. Only one goroutine calls the other methods.
 type groups[K comparable, From, To any] struct {
 	key       func(From) K
 	adapter   func(K) Enumeratee[From, To]
@@ -77,11 +83,11 @@ type groups[K comparable, From, To any] struct {
 	interrupt func(iteratee.Step) // stops the source
 
 	live   *recent[K, *group[From]]
-	opened int // the number of groups that were opened
-	told   bool
-	late   iteratee.Input[From] // the element that came when all groups had ended
+	opened int                  // the number of groups so far
+	told   bool                 // Next has answered the end
+	late   iteratee.Input[From] // the element on which Next first answered the end, if no group has got it
 
-	turn chan struct{} // a lock that is held while out is called; unlike a wait for a sync.Mutex, testing/synctest sees the wait
+	turn chan struct{} // a lock for calls of out; a channel, so that testing/synctest can wait for it
 	end  atomic.Pointer[ending[From]]
 }
 
@@ -91,12 +97,12 @@ type group[From any] struct {
 	stage   Stage
 	over    func() // ends the run of the group
 	sink    iteratee.Sink[From]
-	stopped bool      // the adapter has stopped early
-	used    time.Time // the time of its last element; for GroupByWithin
+	stopped bool      // the adapter has stopped by itself
+	used    time.Time // when the last element came; for GroupByWithin
 }
 
-// ending is the last answer of all groups. The consumer has ended on an element of by, which is nil if that is
-// not known.
+// ending says how all groups have ended: with step, on an element of the group by. by is nil if the group
+// is not known.
 type ending[From any] struct {
 	step iteratee.Step
 	by   *group[From]
@@ -114,7 +120,7 @@ func (g *groups[K, From, To]) ended() iteratee.Step {
 	return iteratee.StepCont
 }
 
-// finish notes that all groups have ended with step. Only the first call has an effect.
+// finish notes that all groups have ended. Only the first call has an effect.
 func (g *groups[K, From, To]) finish(step iteratee.Step, by *group[From]) iteratee.Step {
 	if g.end.CompareAndSwap(nil, &ending[From]{step, by}) && step.Err() != nil {
 		g.stage.fail(step.Err()) // the consumer may be busy in the goroutine of another group
@@ -136,7 +142,7 @@ func (g *groups[K, From, To]) Next(e From) iteratee.Step {
 	return step
 }
 
-// offer hands e to its group, and reports whether the group was handed it.
+// offer hands e to its group, and reports whether the group has got it.
 func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	k := g.key(e)
 	if k != k {
@@ -160,7 +166,7 @@ func (g *groups[K, From, To]) offer(e From) (step iteratee.Step, taken bool) {
 	return g.answered(x.value, x.value.sink.Next(e)), true
 }
 
-// answered returns the answer of the groups when x has answered step.
+// answered returns the answer of all groups when the group x has answered step.
 func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) iteratee.Step {
 	switch step {
 	case iteratee.StepCont:
@@ -174,10 +180,10 @@ func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) itera
 	default:
 		return g.finish(step, x)
 	}
-	return g.ended() // the goroutine of another group may have ended them
+	return g.ended() // the goroutine of another group may have ended all
 }
 
-// open begins the group of x.
+// open makes the group of x and attaches its adapter.
 func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	one := &group[From]{number: g.opened}
 	run := scope.NewWithin(g.stage.Context(), true)
@@ -194,7 +200,7 @@ func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	return step
 }
 
-// groupConsumer is the consumer for one group.
+// groupConsumer is the consumer of one group. It hands on to the consumer of all groups.
 type groupConsumer[K comparable, From, To any] struct {
 	g   *groups[K, From, To]
 	one *group[From]
@@ -229,14 +235,14 @@ func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step
 	return step
 }
 
-// interrupted is called when the goroutine of the group one has ended with step. The source may wait then.
+// interrupted is called when the goroutine of one has ended with step. The source may wait then.
 func (g *groups[K, From, To]) interrupted(one *group[From], step iteratee.Step) {
 	if step != one.stage.Stop() {
 		g.interrupt(g.finish(step, one))
 	}
 }
 
-// forget ends the group of x, which hands on the elements that it holds.
+// forget removes the group of x and sends EOF to its adapter, which hands on the elements that it holds.
 func (g *groups[K, From, To]) forget(x *entry[K, *group[From]]) iteratee.Step {
 	g.live.remove(x)
 	defer x.value.close()
@@ -274,7 +280,7 @@ func (g *groups[K, From, To]) Rest() iteratee.Input[From] {
 	return end.by.sink.Rest().Then(g.late)
 }
 
-// all returns the live groups, beginning with the one that was used last.
+// all returns the live groups, in the order from the newest to the oldest.
 func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 	for x := g.live.ends.after; x != &g.live.ends; x = x.after {
 		all = append(all, x)
@@ -300,7 +306,7 @@ func (g *groups[K, From, To]) run(ctx context.Context, in <-chan From, d time.Du
 	defer clock.Stop()
 	for runs := true; ; {
 		if step := iteratee.Cancelled(ctx); !step.IsCont() {
-			return step // even if a group is to be ended
+			return step // even if a group is due to be forgotten
 		}
 		if step := g.ended(); !step.IsCont() {
 			return step

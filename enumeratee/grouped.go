@@ -7,7 +7,7 @@ import "github.com/halley-go/halley/iteratee"
 // that consumes nothing ends the run with [iteratee.ErrNoProgress].
 //
 // The next group is offered the leftovers of a group before new elements. If the consumer is done, elements
-// that are in no group yet are left over.
+// that no group has consumed yet are left over.
 //
 // Play calls it Enumeratee.grouped, and hands on an empty last group too.
 func Grouped[From, To any](folder iteratee.Iteratee[From, To]) Enumeratee[From, To] {

@@ -11,13 +11,13 @@ import (
 
 // GroupedWithin returns the adapter that hands on groups, which are slices of elements. A group ends when it
 // has n elements, when d has passed since its first element came, or at EOF. A group is never empty. The
-// consumer may keep the slice. The elements of groups that the consumer leaves over are left over, followed by
-// those of a group that has begun.
+// consumer may keep the slice. If the consumer leaves over groups, their elements are left over, followed by
+// the elements of a group that has begun.
 //
 // In all other respects GroupedWithin behaves like [Debounce]. It panics if n or d is not positive.
 //
-// Akka Streams: groupedWithin. ReactiveX: bufferWithTimeOrCount, which measures d from the end of the group
-// before.
+// Akka Streams calls it groupedWithin. ReactiveX calls it bufferWithTimeOrCount, and measures d from the end
+// of the previous group.
 func GroupedWithin[E any](n int, d time.Duration) Enumeratee[E, []E] {
 	check.Positive("enumeratee: GroupedWithin: n", n)
 	check.Positive("enumeratee: GroupedWithin: d", d)

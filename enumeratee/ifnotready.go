@@ -16,9 +16,9 @@ var ErrNotReady = errors.New("enumeratee: LazyAndErrIfNotReady: the consumer is 
 // with [ErrNotReady] if an element comes and the consumer is not ready for it within d. EOF waits until the
 // consumer is ready.
 //
-// When the run ends with ErrNotReady, the source is told at once, and the context of the consumer ends. The run
-// is not over before the consumer has returned, even if the consumer ignores its context. In all other respects
-// LazyAndErrIfNotReady behaves like [Buffer](0). It panics if d is negative.
+// When the run ends with ErrNotReady, the source is told at once, and the context of the consumer ends. The
+// run is not over before the consumer has returned, even if the consumer ignores its context. In all other
+// respects LazyAndErrIfNotReady behaves like [Buffer] with n = 0. It panics if d is negative.
 //
 // Play calls it Concurrent.lazyAndErrIfNotReady.
 func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
@@ -39,8 +39,8 @@ func LazyAndErrIfNotReady[E any](d time.Duration) Enumeratee[E, E] {
 // the consumer is ready again. If d is 0, the source never waits for the consumer. EOF waits until the consumer
 // is ready.
 //
-// Elements that were dropped are not left over, and are not counted. In all other respects DropInputIfNotReady
-// behaves like [Buffer](0). It panics if d is negative.
+// Elements that were dropped are not left over, and are not counted. In all other respects
+// DropInputIfNotReady behaves like [Buffer] with n = 0. It panics if d is negative.
 //
 // Play calls it Concurrent.dropInputIfNotReady.
 func DropInputIfNotReady[E any](d time.Duration) Enumeratee[E, E] {

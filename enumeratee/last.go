@@ -6,10 +6,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// TakeLast returns the adapter that hands on the last n elements at EOF, or all elements if fewer have come. It
-// asks for every element of the source and keeps n of them in memory. TakeLast(0) hands on no element. If the
-// consumer ends on one of them, the leftovers of the consumer are left over, followed by the others. TakeLast
-// panics if n is negative.
+// TakeLast returns the adapter that hands on the last n elements at EOF, or all elements if fewer than
+// n have come. It asks for every element of the source and keeps n of them in memory. TakeLast(0)
+// hands on no element. If the consumer ends on one of the elements, its leftovers are left over,
+// followed by the elements that TakeLast still keeps. TakeLast panics if n is negative.
 //
 // ReactiveX: TakeLast.
 func TakeLast[E any](n int) Enumeratee[E, E] {
@@ -63,9 +63,10 @@ func (t *takingLast[E]) Rest() iteratee.Input[E] {
 	return t.out.Rest().Then(iteratee.Els(t.last.all()...))
 }
 
-// DropLast returns the adapter that hands on all elements but the last n. It hands on an element when the n-th
-// element after it comes. It keeps n elements in memory, and drops them at EOF. If the consumer ends before EOF,
-// its leftovers are left over, followed by the elements that DropLast keeps. DropLast panics if n is negative.
+// DropLast returns the adapter that hands on all elements but the last n. It hands on an element when
+// the n-th element after it comes. It keeps n elements in memory, and drops them at EOF. If the
+// consumer ends before EOF, its leftovers are left over, followed by the elements that DropLast keeps.
+// DropLast panics if n is negative.
 //
 // ReactiveX: SkipLast.
 func DropLast[E any](n int) Enumeratee[E, E] {
@@ -108,8 +109,8 @@ func (d *droppingLast[E]) Rest() iteratee.Input[E] {
 	return d.out.Rest().Then(iteratee.Els(d.last.all()...))
 }
 
-// DefaultIfEmpty returns the adapter that changes nothing, but hands on e at EOF if no element has come. The
-// leftovers of the consumer are left over, except e.
+// DefaultIfEmpty returns the adapter that changes nothing, but hands on e at EOF if no element has
+// come. The leftovers of the consumer are left over, except e.
 //
 // ReactiveX: DefaultIfEmpty.
 func DefaultIfEmpty[E any](e E) Enumeratee[E, E] {

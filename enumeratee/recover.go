@@ -17,8 +17,8 @@ import (
 // over.
 //
 // If adapter runs its consumer in another goroutine, Recover waits for that goroutine before it calls f. The
-// context of the consumer does not end. In this case, when an adapter behind Recover ends, the source is
-// stopped only at its next element.
+// context of the consumer does not end. In this case, when an adapter behind Recover ends, the source does
+// not stop before its next element.
 //
 // Play calls it Enumeratee.recover, and recovers from failures of the consumer too.
 func Recover[From, To any](adapter Enumeratee[From, To], f func(context.Context, error, iteratee.Input[From]) error) Enumeratee[From, To] {

@@ -6,8 +6,8 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// Sample returns the adapter that hands on the newest element after each period of d, if one has come in that
-// period. It drops the others. At EOF the newest is handed on at once.
+// Sample returns the adapter that hands on, after each period of d, the newest element of the period, if one
+// has come. It drops the other elements. At EOF the newest element is handed on at once.
 //
 // In all other respects Sample behaves like [Debounce].
 //

@@ -7,9 +7,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Pairwise returns the adapter that hands on pairs of adjacent elements. Each element but the first is the second
-// of a pair. If only one element comes, there is no pair. If the consumer ends on a pair and leaves it over, the
-// second of the pair is left over.
+// Pairwise returns the adapter that hands on a pair for each element but the first: the element before
+// it, and the element itself. It hands on nothing if only one element comes. If the consumer ends on a
+// pair and leaves it over, the second element of the pair is left over.
 //
 // ReactiveX: Pairwise in RxJS.
 func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
@@ -24,17 +24,18 @@ func Pairwise[E any]() Enumeratee[E, iteratee.Pair[E, E]] {
 	})
 }
 
-// Sliding returns the adapter that hands on windows of n elements. A window begins every step elements. If step is
-// less than n, the windows overlap. If step is greater than n, the elements between two windows are dropped.
+// Sliding returns the adapter that hands on windows: slices of n elements, which begin step elements
+// apart. If step is less than n, the windows overlap. If step is n, each window begins where the one
+// before ends. If step is more than n, the elements between two windows are dropped.
 //
-// A window is handed on when it is full. At EOF, a window that has begun is handed on as a shorter window, unless
-// all of its elements were in the window before. The consumer may keep the windows. Each has memory of its own, and
-// costs a copy of n elements.
+// A window is handed on when it is full. At EOF, a window that has begun is handed on as a shorter
+// window, unless the window before holds all its elements. The consumer may keep the windows. Each
+// window has memory of its own, and costs a copy of n elements.
 //
-// If the consumer ends on a window and leaves it over, the elements of that window that were not in the window
-// before are left over. Sliding panics if n or step is not positive.
+// If the consumer ends on a window and leaves it over, the elements that this window does not share with
+// the one before are left over. Sliding panics if n or step is not positive.
 //
-// Scala: sliding. ReactiveX: Buffer with a count and a skip, which hands on every window that has begun at EOF.
+// Scala: sliding. ReactiveX: Buffer with count and skip; at EOF it hands on every window that has begun.
 func Sliding[E any](n, step int) Enumeratee[E, []E] {
 	check.Positive("enumeratee: Sliding: n", n)
 	check.Positive("enumeratee: Sliding: step", step)
@@ -48,9 +49,9 @@ type sliding[E any] struct {
 	stage   Stage
 	out     iteratee.Outlet[[]E]
 	n, step int
-	window  []E // the window that has begun
-	fresh   int // the number of its elements that were not in the window before
-	skip    int // the number of elements to drop before the next window
+	window  []E // the elements of the window that has begun
+	fresh   int // how many of them were not in the window before
+	skip    int // how many elements to drop before the next window
 	end     iteratee.Step
 }
 

@@ -25,9 +25,9 @@ type attachment struct {
 	over   func() // if set, ends ctx
 }
 
-// NewStage returns a Stage within the run whose context is ctx. The caller must call [Stage.End] when the
-// adapter is no longer needed. If an adapter with a goroutine is attached there behind a source, the source is
-// stopped only at its next element, even if it waits for that.
+// NewStage returns a Stage within the run whose context is ctx. The caller calls [Stage.End] when the adapter
+// is no longer needed. If an adapter with a goroutine is attached there, a source that waits is stopped only
+// at its next element.
 func NewStage(ctx context.Context) Stage {
 	return Stage{&attachment{ctx: ctx}}
 }

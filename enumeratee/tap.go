@@ -8,18 +8,18 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Tap returns the adapter that changes nothing. It calls onNext with each element before it hands the element on,
-// and onEnd once when the adapter is no longer needed. onEnd may be nil. So one Tap can log each element, the end
-// and the error of a stream.
+// Tap returns the adapter that changes nothing. It calls onNext with each element before it hands on the
+// element, and onEnd once when the adapter is no longer needed. onEnd may be nil.
 //
-// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If the run ends
-// before that, err is the error of the run: that of the source, of an adapter or of the consumer, or the cause of
-// the end of the context. err is nil if the consumer fails after EOF, and if an adapter before the Tap fails and
-// both are within [Recover]. It may be nil after a panic. If the consumer is done from the start, Tap is not
-// attached, and onEnd is not called.
+// err is nil if the elements have run out, if the consumer is done, or if an adapter has stopped. If the
+// run fails before that, err is the error of the run: the error of the source, of an adapter or of the
+// consumer, or the cause of the end of the context. So one Tap can log each element, the end and the
+// error. err is nil if the consumer fails after EOF. It is also nil if an adapter before the Tap fails and
+// one [Recover] is around both. It may be nil after a panic. If the consumer is done from the start, the
+// adapter is not attached, and onEnd is not called.
 //
-// The leftovers of the consumer are left over. onNext is called in the goroutine that drives the adapter, and
-// onEnd before the run is over.
+// The leftovers of the consumer are left over. onNext is called in the goroutine that drives the adapter.
+// onEnd is called before the run is over.
 //
 // ReactiveX: Do, which RxJS calls tap.
 func Tap[E any](onNext func(E), onEnd func(err error)) Enumeratee[E, E] {
@@ -55,7 +55,7 @@ func (t *tap[E]) EOF() iteratee.Step {
 	return t.end
 }
 
-// failure returns the error with which the run has ended, or nil.
+// failure returns the error with which the run has ended, or nil if it has not failed.
 func (t *tap[E]) failure() error {
 	err := t.end.Err()
 	if t.end.IsCont() {

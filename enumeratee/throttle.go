@@ -7,9 +7,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Throttle returns the adapter that hands on an element and then drops those that come within d of it. [Audit]
-// hands on the last element of such a window instead, and [Sample] the last of each period. The leftovers of the
-// consumer are left over, without the elements that were dropped. Throttle panics if d is not positive.
+// Throttle returns the adapter that hands on an element and then drops the elements that come
+// within d of it. [Audit] hands on the last element that comes within d instead. The leftovers of
+// the consumer are left over, without the elements that were dropped. Throttle panics if d is not
+// positive.
 //
 // ReactiveX: throttleFirst.
 func Throttle[E any](d time.Duration) Enumeratee[E, E] {

@@ -15,9 +15,9 @@ var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
 // Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
 // longer than d to make an element or to end. The time that the consumer takes does not count.
 //
-// A source that waits is stopped. If other parts of the run still need the source, as after a part of a FlatMap,
-// the run ends at the next element. The leftovers of the consumer are left over. The consumer runs in the
-// goroutine of the run. Timeout panics if d is not positive.
+// A source that waits for its next element is stopped. If other parts of the run still need the source, as
+// in an [iteratee.FlatMap], the run ends at the next element. The leftovers of the consumer are left over.
+// The consumer runs in the goroutine of the run. Timeout panics if d is not positive.
 //
 // ReactiveX: Timeout.
 func Timeout[E any](d time.Duration) Enumeratee[E, E] {
@@ -25,8 +25,8 @@ func Timeout[E any](d time.Duration) Enumeratee[E, E] {
 	return newTimeout[E](d, false)
 }
 
-// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
-// longer than d to make its first element or to end without one. Later elements can take any time.
+// TimeoutFirst returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source
+// takes longer than d to make its first element or to end without one. Later elements may take any time.
 //
 // In all other respects TimeoutFirst behaves like [Timeout].
 //

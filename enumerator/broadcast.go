@@ -17,8 +17,8 @@ import (
 // time for any number of runs: runs that wait wake one another. The ring is kept up to date even if no
 // run is attached, for runs that begin later.
 //
-// A run is a full ring behind if it has not taken an element that must leave the ring for the next one.
-// The policy of the hub decides what happens then. It is [DropOldest] unless [WhenFull] sets another:
+// A run is a full ring behind if it has not taken an element that must leave the ring at the next push. Then
+// the policy of the hub applies. It is [DropOldest] unless [WhenFull] sets another:
 //
 //   - Block: the push waits until each run has taken the elements that must leave.
 //   - DropOldest: the run continues with the oldest element that is held.
@@ -27,11 +27,11 @@ import (
 //
 // No drop is silent: a run that has lost elements gets an [Item] in their place that says so.
 //
-// The Enumerators of a Hub differ in their first element. [Hub.Live] begins with the first element that
-// is pushed after the run has begun. [Hub.Last] begins with elements that are held, for a run that
-// comes late. [Hub.From] continues where an earlier run has ended, for a client that comes back: it
-// begins with the element after a Position, or with a Reset if the hub no longer knows which elements
-// came after it. No element between the held and the new ones is lost or repeated.
+// The Enumerators of a Hub differ in their first element. [Hub.Live] begins with the first element that is
+// pushed after the run has begun. [Hub.Last] begins with elements that are held, for a run that comes late.
+// [Hub.From] continues where an earlier run has ended, for a client that comes back: it begins with the
+// element after a Position, or with a Reset if the hub no longer knows which elements came after it. No
+// element is lost or repeated between the elements that are held and the new ones.
 //
 // When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
 // begins later gets the end too.
@@ -88,8 +88,8 @@ func (h *Hub[E]) Runs() int {
 	return h.runs
 }
 
-// Position returns the Position of the last element that was pushed. A client that gets the state of the
-// application as of this Position, and then a run of [Hub.From] with it, misses nothing.
+// Position returns the Position of the last element that was pushed. A client that first gets the state of
+// the application as of this Position, and then a run of [Hub.From] with the Position, misses nothing.
 func (h *Hub[E]) Position() Position { return h.position(h.last.Load()) }
 
 // Live returns an Enumerator of the elements that are pushed after a run has begun.
@@ -101,9 +101,9 @@ func (h *Hub[E]) Live() Enumerator[Item[E]] { return h.items(h.live) }
 // ReactiveX calls it a replay subject.
 func (h *Hub[E]) Last(n int) Enumerator[Item[E]] { return h.items(h.lastN(n)) }
 
-// From returns an Enumerator of the elements that were pushed, and will be pushed, after the element at
-// p. If the hub no longer holds all elements after p, or if p belongs to another hub, the run begins
-// with a Reset and the oldest element that is held. With the zero Position, From is Live.
+// From returns an Enumerator of the elements that were pushed, and will be pushed, after the element at p. If
+// the hub no longer holds all elements after p, or if p belongs to another hub, the run begins with a Reset
+// and the oldest element that is held. With the zero Position, From is the same as [Hub.Live].
 func (h *Hub[E]) From(p Position) Enumerator[Item[E]] { return h.items(h.from(p)) }
 
 func (h *Hub[E]) items(start start) Enumerator[Item[E]] {

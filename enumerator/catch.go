@@ -16,16 +16,17 @@ func Throw[E any](err error) Enumerator[E] {
 	return New(func(context.Context, iteratee.Sink[E]) iteratee.Step { return step })
 }
 
-// Catch returns the Enumerator of the elements of source. If source fails, Catch calls f with the error
-// and goes on with the source that f returns. The elements that came before the failure stay handed on.
-// If f cannot handle the error, it returns [Throw] of it.
+// Catch returns the Enumerator of the elements of source. If source fails, Catch calls f with the error and
+// goes on with the source that f returns. Elements that source gave before the failure are not taken back.
+// If f cannot handle the error, it returns [Throw] with the same error.
 //
-// Only a failure of source itself is caught. A failure of the consumer, or of an adapter behind Catch,
-// ends the run. So does the end of the context: a failure of source after that is dropped. A failure of the
-// source that f returns ends the run too; a Catch around this one catches it.
+// Only a failure of source itself is caught. A failure of the consumer, or of an adapter behind Catch, ends
+// the run. The end of the context ends the run too, and a failure of source after that is dropped. A
+// failure of the source that f returns ends the run, unless another Catch is around this one.
 //
-// Catch needs no goroutine. If source has failed in a goroutine of its own while the consumer is busy,
-// the context of the consumer does not end, and Catch waits for the consumer. A panic is not caught.
+// Catch starts no goroutine. If source has a goroutine of its own and fails there while the consumer is
+// busy, the context of the consumer does not end, and Catch waits for the consumer. Catch does not catch
+// panics.
 //
 // ReactiveX: catch, onErrorResumeNext.
 func Catch[E any](source Enumerator[E], f func(error) Enumerator[E]) Enumerator[E] {
@@ -38,12 +39,13 @@ func Catch[E any](source Enumerator[E], f func(error) Enumerator[E]) Enumerator[
 	})
 }
 
-// Retry returns the Enumerator of the elements of source. If source fails, Retry runs it again, at once
-// and up to n times; then it fails with the last error. The elements that came before a failure stay
-// handed on, so a source that begins with the same elements gives them again. Package enumerator/retry
-// has sources that wait between the attempts, and sources that go on where they were.
+// Retry returns the Enumerator of the elements of source. If source fails, Retry runs it again at once, up
+// to n times, and then fails with the last error. Elements that source gave before a failure are not taken
+// back. If source begins with the same elements in each run, the consumer gets them again. Package
+// enumerator/retry can wait between the attempts, and can continue a source where it failed.
 //
-// Retry tells failures as [Catch] does, and needs no goroutine. It panics if n is negative.
+// Retry runs source again after the failures that [Catch] catches. It starts no goroutine. It panics if n
+// is negative.
 //
 // ReactiveX: retry.
 func Retry[E any](source Enumerator[E], n int) Enumerator[E] {
@@ -58,8 +60,8 @@ func Retry[E any](source Enumerator[E], n int) Enumerator[E] {
 	})
 }
 
-// attempt runs source in a [scope.Part] of its own. err is the failure of source; it is nil if source
-// has run out, or the run is over, for whatever reason. sink is still open after a failure.
+// attempt runs source in a [scope.Part] of its own. err is the failure of source. It is nil if source has
+// run out or if the run is over. sink is still open if err is not nil.
 func attempt[E any](ctx context.Context, source Enumerator[E], sink iteratee.Sink[E]) (step iteratee.Step, err error) {
 	part := scope.NewPart(ctx, nil)
 	defer part.End()
@@ -74,7 +76,7 @@ func attempt[E any](ctx context.Context, source Enumerator[E], sink iteratee.Sin
 	return step, step.Err()
 }
 
-// watched is a sink of which the last answer is known.
+// watched is a sink that remembers its last answer.
 type watched[E any] struct {
 	iteratee.Sink[E]
 	last iteratee.Step

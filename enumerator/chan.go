@@ -9,7 +9,7 @@ import (
 // FromChan returns an Enumerator of the elements received from ch. It runs out when ch is closed.
 //
 // Runs share ch: an element that one run receives does not reach another. A run receives an element
-// only when the consumer wants one, so none is lost.
+// only when the consumer wants one, so no element is lost.
 func FromChan[E any](ch <-chan E) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		cork := iteratee.Cork(ctx)

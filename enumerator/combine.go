@@ -2,14 +2,14 @@ package enumerator
 
 import "github.com/halley-go/halley/iteratee"
 
-// CombineLatest returns the Enumerator of f of the latest element of a and the latest element of b. Once
-// both have given an element, each element of either makes a result. CombineLatest runs out when both have
-// run out. It also runs out when one of them has run out without an element, and then stops the other. A
-// failure of either ends the run. EOF of either ends that one alone.
+// CombineLatest returns the Enumerator of the results of f. It calls f with the latest element of a and the
+// latest element of b as soon as both have given an element, and then for each further element of either.
+// It runs out when both have run out. If one runs out before it has given an element, CombineLatest stops
+// the other and runs out. A failure of a or b ends the run. EOF that a or b sends ends only that source.
 //
-// CombineLatest runs a and b in goroutines of their own, and the consumer in that of the run, where it calls
-// f; they end as with [Interleave]. It holds the latest element of each. It asks a source for its next
-// element when the consumer has answered the result of the one before.
+// a and b each run in a goroutine of their own. f and the consumer run in the goroutine of the run. The
+// sources end like the sources of [Interleave]. CombineLatest holds the latest element of each. When an
+// element of a source has led to a call of f, that source goes on after the consumer has answered.
 //
 // ReactiveX: combineLatest.
 func CombineLatest[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C) Enumerator[C] {
@@ -17,7 +17,7 @@ func CombineLatest[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C
 	return Map(merged("CombineLatest", func(m *merge[pair]) {
 		left, stopLeft := m.stoppable()
 		right, stopRight := m.stoppable()
-		turn := newTurn() // for these three
+		turn := newTurn() // guards latest, hasA and hasB
 		var latest pair
 		var hasA, hasB bool
 		handOn := func(out iteratee.Sink[pair]) iteratee.Step {
@@ -47,14 +47,15 @@ func CombineLatest[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C
 	}), unpaired(f))
 }
 
-// WithLatestFrom returns the Enumerator of f of each element of source and the latest element of other. It
-// drops the elements of source that come before other has given one. WithLatestFrom runs out when source
-// has run out, and then stops other. It also runs out when other has run out without an element, and then
-// stops source. A failure of either ends the run. EOF of either ends that one alone.
+// WithLatestFrom returns the Enumerator of the results of f. It calls f with each element of source and the
+// latest element of other. It drops the elements that source gives before the first element of other. When
+// source runs out, WithLatestFrom stops other and runs out. If other runs out before it has given an
+// element, WithLatestFrom stops source and runs out. A failure of source or other ends the run. EOF that
+// one of them sends ends only that one.
 //
-// WithLatestFrom runs source and other in goroutines of their own, and the consumer in that of the run, where
-// it calls f; they end as with [Interleave]. It holds the latest element of other, and asks other for the next
-// one at once.
+// source and other each run in a goroutine of their own. f and the consumer run in the goroutine of the
+// run. The sources end like the sources of [Interleave]. WithLatestFrom holds the latest element of other.
+// It always asks other for the next element at once.
 //
 // ReactiveX: withLatestFrom. There the end of other has no effect.
 func WithLatestFrom[E, O, C any](source Enumerator[E], other Enumerator[O], f func(E, O) C) Enumerator[C] {

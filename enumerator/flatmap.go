@@ -100,12 +100,12 @@ func FlatMapConcurrent[From, To any](source Enumerator[From], limit int, f func(
 	})
 }
 
-// SwitchMap returns an Enumerator that calls f with each element of source and gives the elements of
-// the latest inner source. An inner source is a source that f returns. Each element of source stops the
-// inner source before. The next one starts when the stopped one has returned. SwitchMap runs out when
-// source and the last inner source have run out. EOF of an inner source ends only that source. A
-// failure of any source ends the run. If a stopped inner source returns an error that means only that
-// it was stopped, this is not a failure.
+// SwitchMap returns an Enumerator that calls f with each element of source and gives the elements of the
+// latest inner source. An inner source is a source that f returns. Each element of source stops the
+// previous inner source. The next inner source starts when the stopped one has returned. SwitchMap runs
+// out when source and the last inner source have run out. EOF of an inner source ends only that source. A
+// failure of any source ends the run. If a stopped inner source returns an error that means only that it
+// was stopped, this is not a failure.
 //
 // source and the inner source each run in a goroutine of their own, and the consumer in the goroutine
 // of the run. They end like the sources of [Interleave]. f is called in the goroutine of the inner

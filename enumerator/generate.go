@@ -8,8 +8,9 @@ import (
 )
 
 // Generate returns an Enumerator of the elements that next returns. next is called when an element is
-// wanted, with the context of the run, and should return when that ends. The Enumerator runs out when
-// ok is false. An error of next ends the run. All runs share the state that next keeps between calls.
+// wanted, with the context of the run, and should return when that context ends. The Enumerator runs
+// out when ok is false. An error of next ends the run. All runs share the state that next keeps
+// between calls.
 //
 // Play calls it Enumerator.generateM.
 func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enumerator[E] {

@@ -6,7 +6,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 )
 
-// A Notification is an event of a stream as a value: an element, or the end.
+// A Notification is a value that describes an event of a stream: an element or the end.
 //
 // ReactiveX: Notification.
 type Notification[E any] struct {
@@ -15,10 +15,10 @@ type Notification[E any] struct {
 	Err   error // the failure with which the stream has ended; nil if it has run out
 }
 
-// Materialize returns the Enumerator of the events of source: a [Notification] of each element, and one
-// of the end. If source fails, that Notification holds the error, and Materialize runs out. EOF that source
-// sends is an end too. Materialize tells failures as [Catch] does, so the end of the context is not an
-// event. [Dematerialize] is the way back. Materialize needs no goroutine.
+// Materialize returns the Enumerator of the events of source: a [Notification] for each element, and one
+// for the end. After the end, Materialize runs out. If source fails, the last Notification holds the error.
+// A failure is an event if [Catch] would catch it, so the end of the context is not an event. Materialize
+// starts no goroutine. Its inverse is [Dematerialize].
 //
 // ReactiveX: materialize.
 func Materialize[E any](source Enumerator[E]) Enumerator[Notification[E]] {
@@ -28,9 +28,9 @@ func Materialize[E any](source Enumerator[E]) Enumerator[Notification[E]] {
 	})
 }
 
-// Dematerialize returns the Enumerator of the stream of which source gives the events. At a
-// [Notification] of the end it stops source, and runs out or fails as the Notification says. If none comes,
-// it runs out when source does. Dematerialize needs no goroutine.
+// Dematerialize is the inverse of [Materialize]. It returns the Enumerator of the Values of source. At a
+// [Notification] of the end it stops source, and runs out or fails as the Notification says. If source
+// gives no such Notification, Dematerialize runs out when source does. It starts no goroutine.
 //
 // ReactiveX: dematerialize.
 func Dematerialize[E any](source Enumerator[Notification[E]]) Enumerator[E] {

@@ -12,8 +12,8 @@ import (
 )
 
 // A merge is one run of sources side by side. Each source has a goroutine of its own, and the consumer
-// stays in the goroutine of the run. Interleave, FlatMapConcurrent, SwitchMap and PatchPanel are built
-// on it. While one of the sources has more elements at hand, the consumer is told of a burst.
+// stays in the goroutine of the run. All operators that run several sources at once are built on it.
+// While one of the sources has more elements at hand, the consumer is told of a burst.
 type merge[E any] struct {
 	name    string          // the name of the operator
 	run     context.Context // the context of the run

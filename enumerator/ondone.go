@@ -8,8 +8,8 @@ import (
 )
 
 // OnDoneEnumerating returns an Enumerator that runs source and then calls f. Each run that starts
-// source calls f once, however source ends: it ran out, failed, was stopped, was cancelled or
-// panicked. An error of f ends the run and is joined to the error of source.
+// source calls f once, whether source runs out, fails, panics, is stopped or is cancelled. An error
+// of f ends the run and is joined to the error of source.
 //
 // Play calls it Enumerator.onDoneEnumerating.
 func OnDoneEnumerating[E any](source Enumerator[E], f func() error) Enumerator[E] {

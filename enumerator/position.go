@@ -10,7 +10,7 @@ import (
 // element whose number is Seq. Numbers start at 1, so Seq 0 is the place before the first element.
 // Epoch tells one hub from another. The zero Position means none. Positions can be compared with ==.
 //
-// The text of a Position is short. It needs no escaping in URLs, HTTP headers, JavaScript strings and
+// The text of a Position is short, and needs no escaping in URLs, HTTP headers, JavaScript strings and
 // ids of server-sent events.
 type Position struct{ Epoch, Seq uint64 }
 

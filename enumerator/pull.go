@@ -14,8 +14,8 @@ import (
 
 // RunPartial drives consumer with the elements of source until consumer is done. It returns the result
 // and the rest of the stream: first the elements that consumer has left over, then those that source
-// has not given yet. If source runs out first, consumer gets EOF, and the rest is only what consumer
-// has left over.
+// has not given yet. If source runs out first, consumer gets EOF, and the rest holds only the elements
+// that consumer has left over.
 //
 // source then waits and keeps open whatever it has opened, until rest has been run or stop is called.
 // A caller that does not run rest must call stop. stop returns when source has closed everything, and

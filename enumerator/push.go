@@ -63,8 +63,8 @@ const mostCapacity = 1 << 30
 
 // CapacityFunc limits the elements that are held: the sum of their sizes is at most max, and [Capacity]
 // still limits their number. size returns the size of an element. An element larger than max is held
-// alone. An element of size 0 counts as 1. The place of an element, a few words, is not counted, so
-// size should add it where elements can be small.
+// alone. An element of size 0 counts as 1. The place of an element in the ring, which takes a few words
+// of memory, is not counted. If elements can be small, size should add it.
 //
 // A push calls size once for each element. If size returns a negative number, the push returns an error
 // and the element is not pushed. CapacityFunc panics if max is not positive or size is nil. The function

@@ -8,14 +8,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Race returns the Enumerator of the elements of one of the sources: the first to give an element or to
-// end. It stops the others then. None of their elements reaches the consumer, and their failures are
-// dropped. A source ends when it runs out, sends EOF or fails, so a source that fails first ends the run.
-// For the first source that succeeds, let each [Catch] its failure and go on with [Never]. Without sources
-// Race is [Empty].
+// Race returns the Enumerator of the elements of the winner: the first of the sources that gives an
+// element or ends. When there is a winner, Race stops the other sources. None of their elements reaches
+// the consumer, and their failures are dropped. A source ends when it runs out, sends EOF or fails. So if
+// the winner ends by a failure, the run fails. If a failed source should lose instead, wrap each source in
+// a [Catch] that goes on with [Never]. Without sources Race is [Empty].
 //
-// Race runs each source in a goroutine of its own, and the consumer in that of the run; they end as with
-// [Interleave]. Each of the others makes one element at most.
+// Each source runs in a goroutine of its own, and the consumer in the goroutine of the run. They end like
+// the sources of [Interleave]. Each source but the winner makes at most one element.
 //
 // ReactiveX: amb, race.
 func Race[E any](sources ...Enumerator[E]) Enumerator[E] {
@@ -34,11 +34,12 @@ func Race[E any](sources ...Enumerator[E]) Enumerator[E] {
 
 // race is one run of Race.
 type race struct {
-	winner atomic.Int64 // its number from 1; 0 for none
-	stops  []func()     // one for each source
+	winner atomic.Int64 // the number of the winner, from 1; 0 if there is none
+	stops  []func()     // each stops one source
 }
 
-// wins reports whether the i-th source is the winner. If there is none yet, it is.
+// wins reports whether the i-th source is the winner. If there is no winner yet, it makes the i-th source
+// the winner.
 func (r *race) wins(i int) bool {
 	if r.winner.Load() == 0 && r.winner.CompareAndSwap(0, int64(i)+1) {
 		for other, stop := range r.stops {
@@ -50,7 +51,7 @@ func (r *race) wins(i int) bool {
 	return r.winner.Load() == int64(i)+1
 }
 
-// contesting returns the i-th source, which gives nothing unless it wins.
+// contesting returns the i-th source, changed so that it gives no elements unless it wins.
 func contesting[E any](r *race, i int, source Enumerator[E]) Enumerator[E] {
 	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		// A failure within a source that has not won must not end the context of the consumer.

@@ -6,8 +6,8 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// Range returns the Enumerator of count consecutive integers, of which start is the first. It panics if
-// count is negative, or if N cannot hold the last of them.
+// Range returns the Enumerator of count consecutive integers that begin with start. It panics if count
+// is negative, or if N cannot hold the last integer.
 //
 // ReactiveX: range.
 func Range[N integer](start N, count int) Enumerator[N] {

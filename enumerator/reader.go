@@ -28,9 +28,9 @@ func FromReader(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	return fromReader(r, chunkSize, false)
 }
 
-// FromReaderReuse is [FromReader], but uses the memory of a chunk again for the next one. A consumer
-// must not keep a chunk, or a part of one, when it asks for more. It saves memory where chunks are
-// looked at and not kept.
+// FromReaderReuse is [FromReader], but uses the memory of a chunk again for the next one. A consumer must
+// not keep a chunk, or a part of one, when it asks for more. Use FromReaderReuse to save memory if the
+// consumer does not keep chunks.
 func FromReaderReuse(r io.Reader, chunkSize int) Enumerator[[]byte] {
 	check.Positive("enumerator: FromReaderReuse: chunkSize", chunkSize)
 	return fromReader(r, chunkSize, true)

@@ -40,8 +40,9 @@ func Run[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.
 }
 
 // Apply drives consumer with the elements of source and returns an Iteratee that continues from there.
-// EOF is not sent, so another source can drive that Iteratee, and [Run] returns its result. If source
-// fails, that Iteratee fails with the error. It can be used once, as [iteratee.Advance] explains.
+// Apply does not send EOF, so another source can drive that Iteratee, and [Run] returns its result. If
+// source fails, that Iteratee fails with the error. The Iteratee can be used once, as
+// [iteratee.Advance] explains.
 //
 // Play calls it |>>.
 func Apply[E, A any](ctx context.Context, source Enumerator[E], consumer iteratee.Iteratee[E, A]) iteratee.Iteratee[E, A] {

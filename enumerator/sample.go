@@ -7,20 +7,21 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// SampleBy returns the Enumerator of samples of source. Each time that sampler gives an element, it hands on
-// the newest element of source, if one has come since the last sample. It drops the others. The end of source
-// or of sampler is a last sample; then SampleBy stops the other and runs out. A failure of either ends the
-// run. EOF of either ends that one alone. enumeratee.Sample takes its samples by a clock.
+// SampleBy returns the Enumerator of samples of source. Each time that sampler gives an element, SampleBy
+// hands on the newest element of source, if one has come since the last sample. It drops the other elements
+// of source. When source or sampler runs out, SampleBy takes a last sample, stops the other, and runs out. A
+// failure of source or sampler ends the run. EOF that one of them sends ends only that one. To sample by a
+// clock, use enumeratee.Sample.
 //
-// SampleBy runs source and sampler in goroutines of their own, and the consumer in that of the run; they
-// end as with [Interleave]. It holds the newest element. While the consumer is busy, sampler waits and source
-// goes on.
+// source and sampler each run in a goroutine of their own, and the consumer in the goroutine of the run. They
+// end like the sources of [Interleave]. SampleBy holds the newest element. While the consumer is busy,
+// sampler waits and source goes on.
 //
-// ReactiveX: sample, with an Observable. There the end is not a sample.
+// ReactiveX: sample with an Observable, which takes no sample at the end.
 func SampleBy[E, T any](source Enumerator[E], sampler Enumerator[T]) Enumerator[E] {
 	return merged("SampleBy", func(m *merge[E]) {
 		var held newest[E]
-		turn := newTurn() // to hand on an element
+		turn := newTurn() // held by the source that hands on an element
 		sample := func(out iteratee.Sink[E]) iteratee.Step {
 			defer turn.begin()()
 			if e, ok := held.take(); ok {
@@ -38,15 +39,16 @@ func SampleBy[E, T any](source Enumerator[E], sampler Enumerator[T]) Enumerator[
 	})
 }
 
-// DebounceBy returns the Enumerator of the elements of source that are followed by a pause. For each element
-// it runs the source that f returns, and hands the element on when that source gives an element or runs out.
-// If the next element of source comes first, DebounceBy stops that source and drops the element. When source
-// runs out, DebounceBy hands its last element on at once. A failure of source, or of a source that f has
-// returned, ends the run. EOF of each ends that one alone. enumeratee.Debounce tells a pause by a clock.
+// DebounceBy returns the Enumerator of the elements of source that are followed by a pause. It calls f with
+// each element, and runs the timer, which is the source that f returns. It hands on the element when the
+// timer gives an element or runs out. If the next element of source comes first, DebounceBy stops the timer
+// and drops the element. When source runs out, its last element is handed on at once. A failure of source or
+// of a timer ends the run. EOF that one of them sends ends only that one. To measure pauses by a clock, use
+// enumeratee.Debounce.
 //
-// DebounceBy runs source in a goroutine of its own, each source that f returns in another, and the consumer
-// in that of the run; they end as with [Interleave]. It calls f in the goroutine of source. It holds one
-// element. While the consumer is busy, source waits with its next element.
+// source and each timer run in a goroutine of their own, and the consumer in the goroutine of the run. They
+// end like the sources of [Interleave]. f is called in the goroutine of source. DebounceBy holds one element.
+// While the consumer is busy, source waits with its next element.
 //
 // ReactiveX: debounce, with a function.
 func DebounceBy[E, T any](source Enumerator[E], f func(E) Enumerator[T]) Enumerator[E] {
@@ -70,12 +72,13 @@ func DebounceBy[E, T any](source Enumerator[E], f func(E) Enumerator[T]) Enumera
 // pending is an element that waits for its notifier.
 type pending[E any] struct {
 	e       E
-	decided atomic.Bool // it was handed on, or withdrawn
-	stop    func()      // the notifier
-	over    chan struct{}
+	decided atomic.Bool   // it was handed on, or withdrawn
+	stop    func()        // stops the notifier
+	over    chan struct{} // closed when the notifier is over
 }
 
-// debounced hands e on when notifier gives an element or runs out, unless e is withdrawn first.
+// debounced starts notifier, and hands on e when notifier gives an element or runs out, unless e is withdrawn
+// first.
 func debounced[E, T any](m *merge[E], e E, notifier Enumerator[T]) *pending[E] {
 	ctx, stop := m.stoppable()
 	p := &pending[E]{e: e, stop: stop, over: make(chan struct{})}
@@ -88,13 +91,13 @@ func debounced[E, T any](m *merge[E], e E, notifier Enumerator[T]) *pending[E] {
 		}
 		return out.Next(e)
 	}), func() {
-		stop() // the context, which would stay with the run
+		stop() // ends the context, which would live as long as the run
 		close(p.over)
 	})
 	return p
 }
 
-// withdraw drops the element, unless it was handed on. It waits until the notifier is over.
+// withdraw drops the element, unless it was handed on, and waits until the notifier is over.
 func (p *pending[E]) withdraw() (withdrawn bool) {
 	withdrawn = !p.decided.Swap(true)
 	if withdrawn {

@@ -44,10 +44,10 @@ type sharing[E any] struct {
 // elements that came before. If no run is attached, the next run ends in that way. A run that comes
 // later starts source again.
 //
-// source runs in a goroutine of its own, never twice at the same time, and its context has no values.
-// It has ended when the run that leaves last is over. It goes at the pace of the slowest run, because
-// the policy is [Block] unless [WhenFull] sets another. The fastest run is at most [Capacity] elements
-// ahead of the slowest, or fewer with [CapacityFunc].
+// source runs in a goroutine of its own, and never twice at the same time. Its context has no values.
+// source has ended when the run that leaves last is over. source goes at the pace of the slowest run,
+// because the policy is [Block] unless [WhenFull] sets another. The fastest run is at most [Capacity]
+// elements ahead of the slowest, or fewer with [CapacityFunc].
 //
 // To be notified when the last run leaves (Play's interestIsDownToZero), wrap source in
 // [OnDoneEnumerating].
@@ -90,8 +90,6 @@ func (s *Shared[E]) From(p Position) Enumerator[Item[E]] {
 // start the source. If release finds no attached run and no other Hold, it stops the source and waits
 // for it. It returns the error, or panics with the panic, with which the source has ended since the
 // last run left. Further calls of release have no effect.
-//
-// Play's Broadcaster.close does the opposite.
 func (s *Shared[E]) Hold() (release func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

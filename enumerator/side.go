@@ -14,7 +14,7 @@ func (m *merge[E]) stoppable() (ctx context.Context, stop func()) {
 }
 
 // sided returns the source that calls next with each element of source, and end when source has run out.
-// Both may hand on elements to out. end may be nil. EOF that source sends is an end too.
+// next and end may hand on elements to out. end may be nil. EOF that source sends counts as running out.
 func sided[From, To any](
 	source Enumerator[From],
 	next func(out iteratee.Sink[To], e From) iteratee.Step,
@@ -43,7 +43,8 @@ func (s *side[From, To]) Next(e From) iteratee.Step  { return s.each(s.out, e) }
 func (s *side[From, To]) EOF() iteratee.Step         { s.ended = true; return iteratee.StepDone }
 func (s *side[From, To]) Rest() iteratee.Input[From] { return iteratee.Empty[From]() }
 
-// signalled returns the source that has no elements and calls f when notifier gives its first element or ends.
+// signalled returns a source without elements. It calls f when notifier gives its first element or runs
+// out.
 func signalled[E, T any](notifier Enumerator[T], f func()) Enumerator[E] {
 	return New(func(ctx context.Context, _ iteratee.Sink[E]) iteratee.Step {
 		if err := await(ctx, notifier); err != nil {
@@ -54,7 +55,7 @@ func signalled[E, T any](notifier Enumerator[T], f func()) Enumerator[E] {
 	})
 }
 
-// await runs notifier until it gives an element or ends. err is its failure.
+// await runs notifier until it gives an element or ends. err is the failure of notifier.
 func await[T any](ctx context.Context, notifier Enumerator[T]) (err error) {
 	head, _ := iteratee.Head[T]().Start(ctx)
 	return notifier.Into(ctx, head).Err()
@@ -79,7 +80,7 @@ func (n *newest[E]) get() (e E, ok bool) {
 	return n.e, n.ok
 }
 
-// take is get, after which there is none.
+// take returns the element and removes it.
 func (n *newest[E]) take() (e E, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,8 +89,9 @@ func (n *newest[E]) take() (e E, ok bool) {
 	return taken, ok
 }
 
-// A turn lets one source at a time change shared state and hand on what it has made of that. The source
-// keeps its turn until the consumer has answered, so elements come in the order in which they were made.
+// A turn lets one source at a time change shared state and hand on an element that it has made from that
+// state. The source keeps its turn until the consumer has answered, so the consumer gets the elements in
+// the order in which they were made.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }

@@ -20,7 +20,7 @@ import (
 // caller of Read, and later calls fail.
 //
 // Close ends the run, and returns nil when source has closed everything. A caller that has not read
-// everything must call it. A Read that waits, and each later Read, returns an error that wraps
+// everything must call Close. A Read that waits, and each later Read, returns an error that wraps
 // [fs.ErrClosed]. Close may be called at any time and by any goroutine. The other methods must not be
 // called by several goroutines at once.
 //

@@ -6,13 +6,14 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// TakeUntil returns the Enumerator of the elements of source until notifier gives an element or runs out;
-// then it stops source and runs out. A channel that is closed as a signal is a notifier by [FromChan]. When
-// source runs out first, TakeUntil stops notifier and runs out. A failure of either ends the run. EOF of
-// either ends that one alone.
+// TakeUntil returns the Enumerator of the elements that source gives until notifier gives an element or
+// runs out. Then it stops source. A channel that is closed as a signal can be the notifier; see [FromChan].
+// TakeUntil also runs out when source does, and then stops notifier. A failure of source or notifier ends
+// the run. EOF that one of them sends ends only that one.
 //
-// TakeUntil runs source and notifier in goroutines of their own, and the consumer in that of the run; they
-// end as with [Interleave]. The consumer finishes the element that it has in hand when notifier gives one.
+// source and notifier each run in a goroutine of their own, and the consumer in the goroutine of the run.
+// They end like the sources of [Interleave]. If an element of source is being handed on when notifier gives
+// its element, the element of source is the last one.
 //
 // ReactiveX: takeUntil.
 func TakeUntil[E, T any](source Enumerator[E], notifier Enumerator[T]) Enumerator[E] {
@@ -25,11 +26,11 @@ func TakeUntil[E, T any](source Enumerator[E], notifier Enumerator[T]) Enumerato
 }
 
 // DropUntil returns the Enumerator of the elements that source gives after notifier has given an element or
-// has run out. It drops the elements before that. DropUntil runs out when source does, and then stops
-// notifier. A failure of either ends the run. EOF of either ends that one alone.
+// run out. It drops the earlier elements. DropUntil runs out when source does, and then stops notifier. A
+// failure of source or notifier ends the run. EOF that one of them sends ends only that one.
 //
-// DropUntil runs source and notifier in goroutines of their own, and the consumer in that of the run; they
-// end as with [Interleave].
+// source and notifier each run in a goroutine of their own, and the consumer in the goroutine of the run.
+// They end like the sources of [Interleave].
 //
 // ReactiveX: skipUntil.
 func DropUntil[E, T any](source Enumerator[E], notifier Enumerator[T]) Enumerator[E] {

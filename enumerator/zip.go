@@ -7,13 +7,13 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Zip returns the Enumerator of pairs: one of the first elements of a and b, one of their second elements,
-// and so on. It runs out when a or b does, and then stops the other; it drops an element that has no partner.
-// A failure of either ends the run. EOF of either ends that one alone.
+// Zip returns the Enumerator of pairs: the first elements of a and b, the second elements of a and b, and
+// so on. It runs out when a or b does, and then stops the other. An element without a partner is dropped.
+// A failure of a or b ends the run. EOF that a or b sends ends only that source, and so Zip runs out.
 //
-// Zip runs a and b in goroutines of their own, and the consumer in that of the run; they end as with
-// [Interleave]. It holds one element of each, and asks for the next ones when the consumer has answered the
-// pair. So it hears the end of a source only when it asks. It does not tell the consumer of bursts.
+// a and b each run in a goroutine of their own, and the consumer in the goroutine of the run. They end
+// like the sources of [Interleave]. Zip holds one element of each. It asks for the next elements when the
+// consumer has answered the pair. It does not tell the consumer of bursts (see [iteratee.Cork]).
 //
 // ReactiveX: zip.
 func Zip[A, B any](a Enumerator[A], b Enumerator[B]) Enumerator[iteratee.Pair[A, B]] {
@@ -50,7 +50,8 @@ func Zip[A, B any](a Enumerator[A], b Enumerator[B]) Enumerator[iteratee.Pair[A,
 	})
 }
 
-// ZipWith is [Zip] with f of the elements in place of each pair. It calls f in the goroutine of the run.
+// ZipWith is [Zip], but it hands on f of the two elements instead of the pair. f is called in the
+// goroutine of the run.
 //
 // ReactiveX: zip, with a function.
 func ZipWith[A, B, C any](a Enumerator[A], b Enumerator[B], f func(A, B) C) Enumerator[C] {

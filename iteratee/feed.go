@@ -11,7 +11,8 @@ import (
 // not send EOF. drive returns the last answer of the sink, or its own failure.
 //
 // The returned Iteratee can be used once: it is that run, not a recipe, and it keeps the context ctx. It
-// becomes a part of the run that uses it. At the end of that run, everything that it holds open is closed.
+// becomes a part of the run that uses it. When that run ends, everything that consumer holds open is
+// closed.
 func Advance[E, A any](ctx context.Context, consumer Iteratee[E, A], drive func(context.Context, Sink[E]) Step) Iteratee[E, A] {
 	run := scope.New(ctx)
 	ok := false
@@ -43,8 +44,8 @@ func Advance[E, A any](ctx context.Context, consumer Iteratee[E, A], drive func(
 }
 
 // Feed hands input to consumer, and returns an Iteratee that goes on from there. It hands over the elements
-// of input first, then EOF if input ends the stream. If input is Empty, Feed only starts a run. If consumer
-// is done, the rest of input is lost, as in Play.
+// of input first, then EOF if input ends the stream. If input is Empty, Feed only starts a run. Once
+// consumer is done, the rest of input is dropped, as in Play.
 //
 // The returned Iteratee can be used once: see [Advance].
 //

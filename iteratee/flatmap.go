@@ -14,7 +14,8 @@ import (
 // that still wants input.
 //
 // The second one is offered the leftovers of the first before new elements. No element is lost or offered
-// twice. The leftovers of the second, followed by those that it was not offered, are left over.
+// twice. The leftovers of the second one are left over, followed by the leftovers of the first that the
+// second was not offered.
 //
 // A chain of any length, nested to either side, takes constant stack. A chain that is nested to the right
 // takes constant memory.

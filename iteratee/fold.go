@@ -131,7 +131,8 @@ func (f *forEach[E]) Rest() Input[E]                { return Empty[E]() }
 func (f *forEach[E]) Result() (s struct{}, _ error) { return s, nil }
 
 // Collect returns an Iteratee that ends with a slice of all elements up to EOF. The slice is nil if there
-// were none. Collect keeps all elements in memory; enumeratee.Take bounds a stream that can be long.
+// were none. Collect keeps all elements in memory. To bound a stream that can be long, use
+// enumeratee.Take.
 //
 // Play calls it Iteratee.getChunks.
 func Collect[E any]() Iteratee[E, []E] {

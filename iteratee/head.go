@@ -2,8 +2,8 @@ package iteratee
 
 import "context"
 
-// Head returns an Iteratee that is done on the first element, and ends with a pointer to it. At EOF it ends
-// with nil. It never asks for a second element.
+// Head returns an Iteratee that is done on the first element, and ends with a pointer to it. It ends with
+// nil if EOF comes first. It never asks for a second element.
 //
 // Play calls it Iteratee.head.
 func Head[E any]() Iteratee[E, *E] {

@@ -8,8 +8,8 @@ import (
 // Input is a piece of a stream: an element ([El]), the end of the stream ([EOF]), or nothing ([Empty]).
 //
 // The function of a [Cont] gets an Input that is one element or the end. The leftovers of a consumer are an
-// Input too. They can be several elements, with the end after them, in the order in which the next consumer
-// gets them. The zero Input is Empty.
+// Input too. It can hold several elements, in the order in which the next consumer gets them, and the end
+// of the stream after them. The zero Input is Empty.
 type Input[E any] struct {
 	elems []E
 	eof   bool
@@ -18,7 +18,7 @@ type Input[E any] struct {
 // El is the Input that holds one element.
 func El[E any](e E) Input[E] { return Input[E]{elems: []E{e}} }
 
-// Els is the Input that holds the elements es, or Empty if there are none. It keeps es.
+// Els is the Input that holds the elements es, or Empty if there are none. The Input keeps the slice.
 func Els[E any](es ...E) Input[E] { return Input[E]{elems: es} }
 
 // Empty is the Input that holds no element and does not end the stream.

@@ -14,7 +14,7 @@ var ErrDivergent = errors.New("iteratee: consumer wants input after EOF")
 // An Iteratee consumes a stream of E and ends with an A or an error.
 //
 // It is a recipe: every run starts afresh, so one value may be used many times and by several goroutines at
-// once. It owns nothing that must be closed. The zero Iteratee cannot be run.
+// once. An Iteratee need not be closed. The zero Iteratee cannot be run.
 //
 // Play calls it Iteratee too.
 type Iteratee[E, A any] struct {
@@ -26,15 +26,14 @@ type Iteratee[E, A any] struct {
 type Running[E, A any] interface {
 	Sink[E]
 
-	// Result returns the result once the run has answered done. It may still fail. A caller that calls
-	// Result and Rest calls Result first.
+	// Result returns the result once the run has answered done. It may return an error even then. A caller
+	// that needs both Result and Rest must call Result first.
 	Result() (A, error)
 }
 
-// New makes an Iteratee of the function that starts it. start is called once for each run and must make
-// everything that the run changes. It returns the run and its first answer, which is StepCont unless the run
-// is done, or has failed, before its first element. ctx is the context of the run; it ends when the run is
-// cancelled.
+// New makes an Iteratee from start, which starts a run of it. start is called once for each run and must
+// make everything that the run changes. It returns the run and the first answer of the run, which is
+// StepCont unless the run is done or has failed before its first element. ctx is the context of the run.
 func New[E, A any](start func(ctx context.Context) (Running[E, A], Step)) Iteratee[E, A] {
 	return Iteratee[E, A]{start: start}
 }
@@ -50,8 +49,8 @@ func (i Iteratee[E, A]) Start(ctx context.Context) (Running[E, A], Step) {
 	panic("iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor")
 }
 
-// WithResult returns a run that consumes as sink does and whose Result is the function result. It is for
-// Iteratees made of a Sink, such as that of [Funcs] or [Rounds].
+// WithResult returns a run that consumes as sink does and whose Result calls result. It is for an Iteratee
+// that is made of a Sink, such as one of [Funcs] or [Rounds].
 func WithResult[E, A any](sink Sink[E], result func() (A, error)) Running[E, A] {
 	return &withResult[E, A]{sink, result}
 }
@@ -67,8 +66,8 @@ func (w *withResult[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
 	return fast.Offer[E, Step](w.Sink, es, ended)
 }
 
-// Finish ends a run whose last answer is step. It sends EOF if the run wants more, and returns the result or
-// the error of the run. A run that wants more after EOF fails with [ErrDivergent].
+// Finish ends run, whose last answer is step. It sends EOF if run wants more, and returns the result or the
+// error of run. If run wants more after EOF, the error is [ErrDivergent].
 func Finish[E, A any](run Running[E, A], step Step) (a A, err error) {
 	if err := finish(run, step); err != nil {
 		return a, err

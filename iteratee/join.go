@@ -2,9 +2,10 @@ package iteratee
 
 import "context"
 
-// Join returns an Iteratee that runs consumer, whose result is an inner Iteratee. It sends EOF to the inner
-// one, if that wants more, and ends with its result. The leftovers of consumer are left over. Those of the
-// inner one are dropped, because they are elements of another stream.
+// Join returns an Iteratee that runs consumer, whose result is an inner Iteratee. If the inner Iteratee
+// wants more, Join sends EOF to it. Join ends with the result of the inner Iteratee. The leftovers of
+// consumer are left over. The leftovers of the inner Iteratee are dropped, because they are elements of
+// another stream.
 //
 // Play calls it Iteratee.joinI.
 func Join[E, F, A any](consumer Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
@@ -13,8 +14,8 @@ func Join[E, F, A any](consumer Iteratee[E, Iteratee[F, A]]) Iteratee[E, A] {
 	})
 }
 
-// JoinConcat is [Join] for two Iteratees of the same stream. The leftovers of the inner one are left over
-// too, before those of consumer.
+// JoinConcat is [Join] for two Iteratees of the same stream. The leftovers of the inner Iteratee are left
+// over too, before those of consumer.
 //
 // Play calls it Iteratee.joinConcatI, and sometimes loses one of the two.
 func JoinConcat[E, A any](consumer Iteratee[E, Iteratee[E, A]]) Iteratee[E, A] {

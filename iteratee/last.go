@@ -6,17 +6,17 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// Last returns an Iteratee that ends at EOF with a pointer to the last element, or with nil if there was no
-// element. It keeps one element at a time.
+// Last returns an Iteratee that ends at EOF with a pointer to the last element, or with nil if
+// there was none.
 //
 // ReactiveX: Last.
 func Last[E any]() Iteratee[E, *E] {
 	return Map(Fold(maybe[E]{}, func(_ maybe[E], e E) maybe[E] { return maybe[E]{e, true} }), maybe[E].address)
 }
 
-// ElementAt returns an Iteratee that drops n elements and is done on the next one. It ends with a pointer to that
-// element, or with nil if EOF comes first. ElementAt(0) is the first element. ElementAt never asks for an element
-// after that. It panics if n is negative.
+// ElementAt returns an Iteratee that drops n elements, is done on the next one, and ends with a
+// pointer to it. So ElementAt(0) is [Head]. ElementAt ends with nil if EOF comes first, and never
+// asks for another element. ElementAt panics if n is negative.
 //
 // ReactiveX: ElementAt.
 func ElementAt[E any](n int) Iteratee[E, *E] {

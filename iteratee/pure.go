@@ -2,8 +2,9 @@ package iteratee
 
 import "context"
 
-// Done returns an Iteratee that consumes nothing, ends with a and leaves rest over. rest comes before
-// elements that were left over already. If rest ends the stream, it ends it for all Iteratees that follow.
+// Done returns an Iteratee that consumes nothing, ends with a and leaves rest over. In a [FlatMap], rest
+// comes before the leftovers of the part before. If rest ends the stream, the stream ends for all parts
+// that follow.
 //
 // Play calls it Done.
 func Done[E, A any](a A, rest Input[E]) Iteratee[E, A] {
@@ -11,8 +12,8 @@ func Done[E, A any](a A, rest Input[E]) Iteratee[E, A] {
 }
 
 // Cont returns an Iteratee in its pure form. It hands one Input, an element or EOF, to k and goes on as the
-// Iteratee that k returns. If that wants more after EOF, the run fails with [ErrDivergent]. Each Input costs
-// some allocations; [Fold] costs none.
+// Iteratee that k returns. If that Iteratee wants more after EOF, the run fails with [ErrDivergent]. Each
+// Input costs some allocations; [Fold] costs none.
 //
 // Play calls it Cont.
 func Cont[E, A any](k func(Input[E]) Iteratee[E, A]) Iteratee[E, A] {

@@ -12,17 +12,17 @@ import (
 // Reader returns io.EOF at the end of the stream, and skips empty chunks.
 //
 // The Iteratee is done as soon as read returns, even before the first chunk. An error of read ends the
-// run. If the run ends before read returns, the Reader returns an error from then on. The run waits
-// until read returns, and drops its result.
+// run. If the run ends before read returns, the Reader returns an error from then on. The run then
+// waits until read returns, and drops the result.
 //
-// The bytes that read did not take are left over. A bufio.Reader, and a decoder that has one, takes
-// more bytes than it uses.
+// The bytes that read did not take from the Reader are left over. A [bufio.Reader], and a decoder that
+// contains one, takes more bytes than it uses.
 //
-// read runs as a coroutine: it goes on when a chunk is handed over or the stream ends, and waits
-// within a call of the Reader otherwise. So read must not pass the Reader to another goroutine. A
-// panic of read reaches the caller of the run. Read panics if read is nil.
+// read runs as a coroutine. It runs while a chunk or the end of the stream is handed to the Iteratee,
+// and at other times waits in a call of the Reader. So read must not pass the Reader to another
+// goroutine. A panic of read reaches the caller of the run. Read panics if read is nil.
 //
-// enumerator.FromWriter is the way back.
+// The inverse is enumerator.FromWriter.
 func Read[A any](read func(ctx context.Context, r io.Reader) (A, error)) Iteratee[[]byte, A] {
 	if read == nil {
 		panic("iteratee: Read: read must not be nil")

@@ -15,34 +15,34 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 	return r, r.End
 }
 
-// AtEnd registers f, which closes something that a consumer or an adapter holds open. The end of the run
-// whose context is ctx calls f, even if the run has failed, was cancelled or panics. The returned function
-// calls f earlier. f is called only once. AtEnd panics if ctx does not come from a run.
+// AtEnd registers f, which closes something that a consumer or an adapter holds open. f is called when the
+// run whose context is ctx ends, even if the run has failed, was cancelled or panics. The returned function
+// calls f at once. f is called only once. AtEnd panics if ctx does not come from a run.
 func AtEnd(ctx context.Context, f func()) (now func()) {
 	return scope.Of(ctx, "AtEnd").AtEnd(f)
 }
 
 // Go calls f, which runs a consumer, in a goroutine of its own. The context of f is made from ctx, and ends
 // when cancel is called or the run whose context is ctx ends. The end of a run ends the contexts of all such
-// goroutines before it waits for any of them, because one may wait for another. Then it calls the functions
-// of [AtEnd], which close things that the goroutines use.
+// goroutines before it waits for any of them, because one goroutine may wait for another. Then it calls the
+// functions of [AtEnd], which close things that the goroutines use.
 //
-// From then on the source does not tell the consumer of bursts ([Cork]), because they are in different
-// goroutines. f must not panic. Go panics if ctx does not come from a run.
+// After a call of Go, the source does not tell the consumer of bursts (see [Cork]), because the source and
+// the consumer are in different goroutines. f must not panic. Go panics if ctx does not come from a run.
 func Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 	return scope.Of(ctx, "Go").Go(ctx, f)
 }
 
-// Cork is for a source that may have several elements at hand. It returns a function, with which the source
-// tells the consumer of bursts. The source calls it with true before it hands on an element if it has the
-// next one already. It calls it with false before it waits or returns. A consumer that has called [OnCork]
-// can then send the elements of a burst together. A call is cheap. It has no effect if the consumer has not
-// called OnCork.
+// Cork is for a source that may have several elements at hand: a burst. It returns the function with which
+// the source tells the consumer of a burst. The source calls the function with true before it hands on an
+// element, if it already has the next one. It calls the function with false before it waits or returns. A
+// consumer that has called [OnCork] can then send the elements of a burst together. A call is cheap. It has
+// no effect if the consumer has not called OnCork.
 //
 // Only the goroutine that drives the consumer may call the function. ctx is the context of the source or one
-// made from it. An adapter that starts the goroutine of its consumer by [Go] calls Cork with the context of
-// its Stage before that. The context that Go makes leads to no consumer, so a function that Cork returns for
-// it has no effect.
+// made from it. An adapter that runs its consumer in a goroutine of [Go] calls Cork with the context of its
+// Stage, and does so before it calls Go. For the context that Go passes to its function, Cork returns a
+// function that has no effect.
 //
 // The name is that of a socket option. In Play, Input.Empty says that there is no element for now.
 func Cork(ctx context.Context) func(corked bool) {
@@ -53,13 +53,13 @@ func Cork(ctx context.Context) func(corked bool) {
 }
 
 // OnCork is for a consumer that can hold elements back and send them together, such as the response of a
-// server. The consumer calls OnCork when it starts, with the context of the run. The calls of [Cork]'s
-// function then call f, in the goroutine of the consumer and between its calls. At the end of the source, f is called
-// with false, even if the consumer is done or panics.
+// server. The consumer calls OnCork when it starts, with the context of the run. When the source calls the
+// function of [Cork], that function calls f, in the goroutine of the consumer. When the source ends, f is
+// called with false, even if the consumer is done or panics.
 //
-// Few sources call Cork, and an adapter between such a source and the consumer may wait although f was
-// called with true. So the consumer should hold nothing back for longer than a few milliseconds. OnCork has
-// no effect for a part of a [FlatMap] or of a [Zip].
+// Few sources call Cork. An adapter between such a source and the consumer may wait although f was called
+// with true. So the consumer should hold nothing back for longer than a few milliseconds. OnCork has no
+// effect in a part of a [FlatMap] or of a [Zip].
 func OnCork(ctx context.Context, f func(corked bool)) {
 	scope.LineOf(ctx).Connect(f)
 }

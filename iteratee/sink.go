@@ -2,7 +2,7 @@ package iteratee
 
 import "github.com/halley-go/halley/internal/fast"
 
-// An Outlet is a running consumer without EOF. An adapter gets one, so it cannot end its consumer.
+// An Outlet is a running consumer without EOF. An adapter gets an Outlet, so it cannot end its consumer.
 type Outlet[E any] interface {
 	// Next hands over one element and returns the answer to it. The consumer may keep the memory to
 	// which the element refers, unless the documentation of the source says that the source reuses it.
@@ -17,7 +17,7 @@ type Outlet[E any] interface {
 // A Sink is a running consumer of E. It belongs to one run and one goroutine.
 //
 // An adapter that embeds its Outlet has the Rest of that Outlet. That Rest is right if the adapter hands on
-// the elements as they are.
+// the elements unchanged.
 type Sink[E any] interface {
 	Outlet[E]
 
@@ -28,8 +28,8 @@ type Sink[E any] interface {
 	EOF() Step
 }
 
-// Funcs are the functions of a Sink. They are for a consumer that is made of closures. It takes one more
-// call for each element than a type with these methods.
+// Funcs are the functions of a Sink that is made of closures. Such a Sink takes one more call for each
+// element than a type that declares the methods itself.
 type Funcs[E any] struct {
 	Next func(E) Step
 	EOF  func() Step     // nil: answers StepDone

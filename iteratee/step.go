@@ -30,8 +30,8 @@ func StepError(err error) Step {
 	return Step{&end{err}}
 }
 
-// A Stop has a Step of its own. The Step says done, as [StepDone] does, but equals only itself. An adapter
-// that takes no more elements answers it while its consumer is still open.
+// A Stop has a Step of its own. The Step says done, as [StepDone] does, but equals only itself. It is the
+// answer of an adapter that takes no more elements while its consumer is still open.
 type Stop struct{ end }
 
 // Step returns the Step of s.

@@ -22,8 +22,8 @@ func TakeUpTo[E any](n int) Iteratee[E, []E] {
 	})
 }
 
-// EOFOrElse returns an Iteratee that ends with atEOF at EOF. It ends with otherwise if an element comes. The
-// element is left over, and so is EOF.
+// EOFOrElse returns an Iteratee that ends with atEOF at EOF. It ends with otherwise if an element comes. It
+// consumes neither: the element or EOF is left over.
 //
 // Play calls it Iteratee.eofOrElse.
 func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
@@ -35,24 +35,26 @@ func EOFOrElse[E, A any](otherwise, atEOF A) Iteratee[E, A] {
 	})
 }
 
-// IsEmpty returns an Iteratee that ends with true at EOF. It ends with false if an element comes. The
-// element is left over, and so is EOF.
+// IsEmpty returns an Iteratee that ends with true at EOF. It ends with false if an element comes. It
+// consumes neither: the element or EOF is left over.
 //
 // Play calls it Iteratee.isEmpty.
 func IsEmpty[E any]() Iteratee[E, bool] { return EOFOrElse[E](false, true) }
 
 // Consume returns an Iteratee that joins all chunks up to EOF and ends with the joined chunk, which is nil
-// if all chunks were empty. It keeps all in memory; enumeratee/chunk.Take bounds a stream that can be long.
+// if all chunks were empty. It keeps all chunks in memory. To bound a stream that can be long, use
+// enumeratee/chunk.Take.
 //
 // Play calls it Iteratee.consume.
 func Consume[E any]() Iteratee[[]E, []E] {
 	return Fold(nil, func(all, chunk []E) []E { return append(all, chunk...) })
 }
 
-// ConsumeString returns an Iteratee that joins all chunks up to EOF and ends with the joined string. Chunks are
-// strings, ConsumeString[string], or bytes, ConsumeString[[]byte]. A character may extend over several chunks.
-// ConsumeString keeps all chunks in memory, and copies them once at EOF; enumeratee/chunk.Take and
-// enumeratee.Take bound a stream that can be long.
+// ConsumeString returns an Iteratee that joins all chunks up to EOF and ends with the joined string, which
+// is empty if all chunks were empty. The chunks are strings (ConsumeString[string]) or slices of bytes
+// (ConsumeString[[]byte]). A character may be spread over several chunks. ConsumeString keeps all chunks in
+// memory, and copies them once at the end. To bound a stream that can be long, use enumeratee/chunk.Take or
+// enumeratee.Take.
 //
 // Play calls it Iteratee.consume[String].
 func ConsumeString[S ~string | ~[]byte]() Iteratee[S, string] {

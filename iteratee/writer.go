@@ -9,10 +9,10 @@ import (
 )
 
 // ToChan returns an Iteratee that sends each element to ch, up to EOF. It waits until the element is
-// received or there is room for it in the channel's buffer. If the context ends before that, the run ends
-// and the element is lost. ToChan does not close ch. The owner of ch can close it when the run is over.
+// received or the buffer of ch has room for it. If the context ends before that, the run ends and the
+// element is lost. ToChan does not close ch. The owner of ch can close it when the run is over.
 //
-// enumerator.FromChan is the way back.
+// The inverse is enumerator.FromChan.
 func ToChan[E any](ch chan<- E) Iteratee[E, struct{}] {
 	return ForEach(func(ctx context.Context, e E) error {
 		select {

@@ -20,9 +20,10 @@ func Zip[E, A, B any](a Iteratee[E, A], b Iteratee[E, B]) Iteratee[E, Pair[A, B]
 	return ZipWith(a, b, func(a A, b B) Pair[A, B] { return Pair[A, B]{a, b} })
 }
 
-// ZipWith returns an Iteratee that feeds each element to both a and b, and ends with f of the two results.
-// If one is done first, ZipWith feeds the other alone. If one fails, the run fails at once, and the leftovers
-// of that one are left over. Otherwise the elements that neither a nor b has consumed are left over.
+// ZipWith returns an Iteratee that feeds each element to both a and b, and ends with f of the two results. If
+// one is done first, ZipWith goes on and feeds only the other. If one fails, the run fails at once, and the
+// leftovers of the failed one are left over. Otherwise the elements that neither a nor b has consumed are
+// left over.
 //
 // Play calls it Enumeratee.zipWith, and leaves over the leftovers of a.
 func ZipWith[E, A, B, C any](a Iteratee[E, A], b Iteratee[E, B], f func(A, B) C) Iteratee[E, C] {

@@ -10,22 +10,22 @@ import "sync/atomic"
 type Flag struct{ atomic.Bool }
 
 // A Batcher takes several elements that are in memory already. Batch does the same as calls of Next, up to
-// the first answer that is not StepCont. It returns the number of elements that it was handed by then, and
-// the last answer. It looks at ended before each element, and returns early with StepCont if ended is set.
-// It must not keep or change es.
+// the first answer that is not StepCont. It returns how many elements it has taken, and the last answer. It
+// looks at ended before each element, and returns early with StepCont if ended is set. It must not keep or
+// change es.
 type Batcher[E, Step any] interface {
 	Batch(es []E, ended *Flag) (n int, step Step)
 }
 
 // A Resetter can begin again, so that many short runs can use one sink. Reset brings the sink, and all sinks
 // behind it, back to the start, and returns the first answer of that start. The run must have ended without
-// an error, and its result must have been taken. If one of the sinks cannot begin again, Reset changes
+// an error, and the caller must have taken its result. If one of the sinks cannot begin again, Reset changes
 // nothing and returns false.
 type Resetter[Step any] interface {
 	Reset(Key) (step Step, ok bool)
 }
 
-// A Key is a parameter of Reset, so that no method of another module is a Reset by chance.
+// A Key is a parameter of Reset, so that a method named Reset in another module is not a Resetter by chance.
 type Key struct{}
 
 // Offer hands the elements es to out, until out is done or ended is set. It makes one call if out is a

@@ -7,7 +7,7 @@ import (
 	"github.com/halley-go/halley/internal/stop"
 )
 
-// A step is an iteratee.Step, which this package cannot import.
+// A step is an iteratee.Step. This package cannot import iteratee.
 type step interface{ Err() error }
 
 // Interruptible is for an adapter that runs its consumer in a goroutine of its own. The adapter calls it
@@ -16,7 +16,7 @@ type step interface{ Err() error }
 // That step is the one that the adapter has answered or would answer next. Any goroutine may call the
 // function at any time.
 //
-// own ends when an adapter behind this one interrupts the source. The adapter passes the interruption on
+// own ends when an adapter behind this one interrupts the source. This adapter passes the interruption on
 // when its goroutine has ended, so that its consumer is not running when the source is told.
 //
 // A source can be interrupted only if no other part of the run will want its elements. For a part of a

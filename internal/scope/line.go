@@ -2,8 +2,8 @@ package scope
 
 import "context"
 
-// A Line leads from the sources of a run to its consumer, in the goroutine of both. A source tells the
-// consumer of bursts through it. A nil Line leads nowhere.
+// A Line leads from the sources of a run to its consumer, if both are in the same goroutine. A source
+// tells the consumer of bursts through the Line. A nil Line leads nowhere.
 type Line struct {
 	run  *Run // the run of the consumer; nil if Apart made the Line
 	tell func(corked bool)
@@ -18,8 +18,8 @@ func LineOf(ctx context.Context) *Line {
 	return l
 }
 
-// Apart returns a copy of ctx for another goroutine, which must not use the Line of ctx. If tell is not
-// nil, a source in that goroutine calls tell.
+// Apart returns a context made from ctx for another goroutine, which must not use the Line of ctx. If
+// tell is not nil, a source in that goroutine tells of bursts by calling tell.
 func Apart(ctx context.Context, tell func(corked bool)) context.Context {
 	return context.WithValue(ctx, lineKey{}, &Line{tell: tell})
 }

@@ -9,12 +9,12 @@ import (
 
 // Fail ends ctx, the context of a run or of a part of one, with err as its cause, because the run or the
 // part has failed with err. A consumer, or a function of an adapter, may wait for its context in a
-// goroutine of its own. It returns when Fail ends that context, and so the run can wait for the goroutine.
-// An adapter that fails calls Fail. A function that drives a source calls it when the source has failed.
+// goroutine of its own. That goroutine ends when Fail ends the context, so the run can wait for it. An
+// adapter that fails calls Fail. A function that drives a source calls it when the source has failed.
 //
 // Fail has no effect if ctx has ended already, because a run that was stopped has not failed. It has no
-// effect on a context that package context has made from that of a run, because the rest of the run may go
-// on.
+// effect on a context that package context has made from the context of a run, because the rest of the run
+// may go on.
 func Fail(ctx context.Context, err error) {
 	for ctx != nil && ctx.Err() == nil {
 		if p, ok := ctx.(*Part); ok {
@@ -35,8 +35,9 @@ func Fail(ctx context.Context, err error) {
 }
 
 // Failable returns a context that [Fail] ends, for consumers and for functions of adapters. ctx is the
-// context of the source, or of the caller that drives the consumer. If ctx is that of a run or of a part,
-// Failable returns the context of the run or of the part, and end is nil. Otherwise it makes a part.
+// context of the source, or of the caller that drives the consumer. If ctx is the context of a run or of a
+// part, Failable returns the context that Fail ends for it, and end is nil. Otherwise Failable makes a
+// part, and the caller calls end when the part is over.
 func Failable(ctx context.Context) (own context.Context, end func()) {
 	if d, ok := ctx.(*driving); ok {
 		return (*Run)(d), nil
@@ -48,7 +49,8 @@ func Failable(ctx context.Context) (own context.Context, end func()) {
 	return p, p.End
 }
 
-// runOf returns the Run whose context ctx is, or that of its source; nil for a context made from one.
+// runOf returns the Run if ctx is its context or the context of its source. It returns nil for a context
+// that is made from one of these.
 func runOf(ctx context.Context) *Run {
 	switch c := ctx.(type) {
 	case nil:
@@ -74,14 +76,14 @@ type Part struct {
 // NewPart returns the context of a part of a run that drives the consumer. The context is made from ctx.
 // whole is the context of the run, or of the larger part, that fails with this part: if [Fail] ends the
 // Part, it ends whole too. whole is nil if the run goes on after a failure of the part. So an Enumerator
-// that tries another one after a failure makes a Part for each. Without that, the first failure could end
-// the context of the consumer. The caller must call End when the part is over.
+// that tries another source after a failure makes a Part for each source. Otherwise the first failure could
+// end the context of the consumer. The caller must call End when the part is over.
 func NewPart(ctx, whole context.Context) *Part {
 	return &Part{lazy: lazy{Context: ctx}, whole: whole}
 }
 
-// PartOf returns the context for a part of a consumer. Other parts may want elements when that one is done.
-// So the source does not tell it of bursts, and it cannot interrupt the source.
+// PartOf returns the context for a part of a consumer. Other parts may want elements when this part is
+// done. So the source does not tell this part of bursts, and this part cannot interrupt the source.
 func PartOf(ctx context.Context) *Part { return &Part{lazy: lazy{Context: ctx}, masks: true} }
 
 // End ends the context, because the part is over.
@@ -121,7 +123,7 @@ func (l *lazy) ownContext() *ended {
 
 func (l *lazy) end(cause error) { l.ownContext().cancel(cause) }
 
-// released is the own context of a run or part that is over and for which no function has waited.
+// released stands for the context of a run or part that is over, if no function has waited for its end.
 var released = func() *ended {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(stop.Over)

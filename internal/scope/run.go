@@ -18,7 +18,7 @@ type Run struct {
 	open *list.List // of func(); nil before the first AtEnd
 
 	ends    context.Context // see ending; nil before the first Go
-	stop    func()          // ends it
+	stop    func()          // ends the context
 	running sync.WaitGroup  // the goroutines that Go has started, also in runs within this one
 
 	source context.Context // of the source, if the source can be interrupted
@@ -70,7 +70,7 @@ func (r *Run) Value(key any) any {
 	return r.lazy.Value(key)
 }
 
-// AtEnd registers f, which the end of r calls once. The function now calls f earlier.
+// AtEnd registers f, which is called once when r ends. The function now calls f at once instead.
 func (r *Run) AtEnd(f func()) (now func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,7 +115,7 @@ func (r *Run) count(n int) {
 	}
 }
 
-// ending returns the context that ends when this run, or a run around it, ends.
+// ending returns a context that ends when this run or a run around it ends.
 func (r *Run) ending() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
