@@ -39,7 +39,9 @@ func New[From, To any](attach func(stage Stage, out iteratee.Outlet[To]) (iterat
 }
 
 // Attach puts the adapter before out, which must not be done. It returns the attached adapter and its first
-// answer. [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call Attach.
+// answer. [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call Attach. The
+// caller must call EOF of the attached adapter when its own EOF comes: the adapter hands on the elements that
+// it holds then. If the caller uses its own Stage, a stop of the attached adapter is a stop of the caller.
 func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 	switch {
 	case a.part != nil:

@@ -74,7 +74,8 @@ func Test[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) erro
 //   - rest: if the consumer leaves over the element on which it ends, adapter leaves over the
 //     element that it was handed then, before its other leftovers.
 //
-// An adapter that makes several elements of one, or one of several, need not keep it.
+// An adapter that makes several elements of one, or one of several, need not keep it, nor need one that hands
+// on an element later than it came. in should have elements that adapter changes.
 // TestRest cannot tell whether adapter should consume the element on which it stops by itself.
 func TestRest[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) error {
 	c := &check[From, To]{t: adapter, in: in}

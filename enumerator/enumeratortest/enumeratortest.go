@@ -30,7 +30,9 @@ import (
 //   - Cork: when source returns, it has uncorked its consumer: see [iteratee.Cork].
 //   - cancel: when the context ends, source soon stops giving elements, and fails with an error
 //     that is the cause or wraps it. If it has run out by then, it can answer StepCont instead.
-//     A consumer that takes 1 ms for each element after the end must get fewer than a hundred.
+//     A consumer that takes 1 ms for each element after the end must get fewer than a hundred. So
+//     the law finds nothing in a source with fewer elements. Test does not end the context while
+//     source waits; a test in a bubble of [testing/synctest] can, and may call Test.
 //
 // Test compares elements by [reflect.DeepEqual]. Some runs take place at the same time, so that
 // the race detector finds state that they share. The number of runs grows with the number of
