@@ -44,9 +44,9 @@ func JSON[E any](callback string, opts ...Option) enumeratee.Enumeratee[E, []byt
 // case also ends the run with an error, since it could make an HTML parser leave the script
 // element or miss its end. Any other text is trusted.
 //
-// [Recover] continues after a message that fails, and sends clients a gap in its place. To
-// drop messages that fail and have no Position, put [enumeratee.Recover] around an adapter
-// with an empty [Preamble], and [enumeratee.Heading] of the first chunk behind it.
+// [Recover] continues after a message that fails, and sends clients a gap in its place. To drop
+// messages that fail and have no Position, put [enumeratee.Recover] around an adapter with an empty
+// [Preamble], and [enumeratee.Heading] with the first chunk behind the result.
 //
 // If the consumer leaves over a chunk, the message of that chunk is left over. Messages
 // panics if encode is nil, or if callback is not a dotted path of JavaScript identifiers,
@@ -107,9 +107,9 @@ func Preamble(html string) Option {
 	return func(p *page) { p.preamble = html }
 }
 
-// RemoveScripts makes each script element remove itself from the page, so that the page
-// does not grow with every message. The element does so before it calls the callback, which
-// may throw. By default the elements stay, as in Play.
+// RemoveScripts makes each script element remove itself from the page, so that the page does not
+// grow with every message. The element does so before it calls the callback, which may throw. By
+// default the elements stay in the page, as in Play.
 func RemoveScripts() Option {
 	return func(p *page) { p.remove = true }
 }

@@ -1,10 +1,10 @@
 // Package comet turns messages into script chunks for a page that never ends.
 //
-// The browser loads the page into a hidden iframe, the "forever iframe". The response stays
-// open, and the browser runs each script element as it arrives. A script calls one function,
-// the callback, with one message. In an iframe the callback is a function of the surrounding
-// page, such as parent.cometMessage, and both pages must have the same origin. This works in
-// every browser that runs scripts, and through every proxy that does not buffer responses.
+// The browser loads the page into a hidden iframe, the "forever iframe". The response stays open,
+// and the browser runs each script element as it arrives. A script calls one function, the
+// callback, with one message. In an iframe the callback is a function of the surrounding page, such
+// as parent.cometMessage, and both pages must have the same origin. It works in every browser that
+// runs scripts, and through every proxy that does not buffer responses.
 //
 // [String], [JSON] and [Messages] are Enumeratees: put one behind a source of messages with
 // enumerator.Through, and serve the chunks with package httpadapter. [NewSocket] is an
@@ -36,8 +36,8 @@
 // arrives as U+FFFD, as with encoding/json. A message that cannot be encoded ends the run;
 // [Recover] sends clients a gap in its place.
 //
-// The callback must be a dotted path of identifiers, and the nonce must be base64 text.
-// Anything else panics before a run begins. The rest is trusted:
+// The callback must be a dotted path of identifiers, and the nonce must be base64 text. Anything
+// else panics before a run begins. The package does not check these parts:
 //
 //   - The [Preamble] must leave the browser in a place where script elements run.
 //   - The text of a [Marshaler] or a custom encoder may be any JavaScript that does not leave

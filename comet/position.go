@@ -88,8 +88,8 @@ func WithPosition[E any](encode func(dst []byte, e E) ([]byte, error)) func([]by
 // the query parameter lastEventId, which all other clients send, and which the first request
 // of an EventSource may have. header is an http.Header, and query is url.Values.
 //
-// Without either, Cursor returns the zero Position. If the text is not a Position, Cursor
-// returns one that no hub has, so that the client gets a Reset.
+// Without the header and the parameter, Cursor returns the zero Position. If the text is not a Position,
+// Cursor returns one that no hub has, so that the client gets a Reset.
 func Cursor(header, query interface{ Get(key string) string }) enumerator.Position {
 	text := header.Get("Last-Event-ID")
 	if text == "" {
@@ -102,12 +102,12 @@ func Cursor(header, query interface{ Get(key string) string }) enumerator.Positi
 	return p
 }
 
-// LongPoll returns the Enumerator of the answer to a client that polls: the elements of hub
-// after the Position after. If there are none, it waits for the next one, and runs out without
-// an Item if wait has passed. It runs out after the last element that hub held when the first
-// was handed on, so the answer ends even while more are pushed. If hub has ended, LongPoll
-// does not wait. If after is the zero Position, the answer is a single Reset with the hub's current
-// Position, without waiting.
+// LongPoll returns the Enumerator of the answer to a client that polls: the elements of hub after the
+// Position after. If there are no such elements, LongPoll waits for the next one, and runs out without an
+// Item when wait has passed. It runs out after the last element that hub held when the first was handed
+// on. So the answer ends even while more elements are pushed. If hub has ended, LongPoll does not wait. If
+// after is the zero Position, the answer is a single Reset with the hub's current Position, without
+// waiting.
 //
 // The client polls again with the Position of the last Item, or with the same Position if the
 // answer was empty. So it misses nothing between polls. LongPoll panics if wait is not

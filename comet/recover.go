@@ -14,7 +14,7 @@ import (
 // encode fails, such as one whose value cannot be marshalled. It calls f with the error and the
 // Item, restarts encode, and hands it a Gap in place of the Item: a Gap of one element with the
 // same Position. So only that message is lost, and clients do not ask for it again. For messages
-// without a Position see [enumeratee.Recover], which drops a message that fails.
+// without a Position, use [enumeratee.Recover], which drops a message that fails.
 //
 // f can report the failure. If several runs of a hub use the adapter, each of them calls f with
 // the same Item. An error of f ends the run. A panic of encode counts as an error, with the stack in its text. The run ends if

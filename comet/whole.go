@@ -14,7 +14,7 @@ import (
 // WholeScripts hands on an element as soon as it is complete, and text outside of elements at
 // once.
 //
-// A script element that is incomplete at EOF is dropped: browsers do not run it, and bytes
+// A script element that is incomplete at EOF is dropped, because browsers do not run it, and bytes
 // sent after it would become a part of it. An incomplete tag is dropped too.
 //
 // An element or a tag of more than limit bytes ends the run with an error that wraps

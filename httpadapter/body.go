@@ -31,9 +31,9 @@ type bodyConfig struct {
 	needsW     string // an option that needs Writer, or ""
 }
 
-// MaxBytes limits the number of bytes of a body. By default there is no limit, since Body keeps
-// nothing. One byte more ends the run with status 413. If the request declares a longer body, nothing
-// is read. MaxBytes panics if limit is negative.
+// MaxBytes limits the number of bytes of a body. By default there is no limit, since Body keeps nothing.
+// If more bytes come, the run ends with status 413. If the request declares a longer body, nothing is
+// read. MaxBytes panics if limit is negative.
 func MaxBytes(limit int64) BodyOption {
 	check.NotNegative("httpadapter: MaxBytes: limit", limit)
 	return func(c *bodyConfig) { c.limit = limit }
@@ -69,13 +69,13 @@ func BodyTimeout(d time.Duration) BodyOption {
 	return func(c *bodyConfig) { c.whole, c.needsW = d, "BodyTimeout" }
 }
 
-// FullDuplex allows the body to be read while the response is being written, on HTTP/1 too. Without it,
-// net/http reads or closes the rest of the body on HTTP/1 before the head of the response leaves.
-// [Serve] enables full duplex by itself. Many clients, such as browsers, do not read a response before
-// they have sent the request.
+// FullDuplex allows the body to be read while the response is being written, on HTTP/1 too. Without
+// FullDuplex, net/http reads or closes the rest of the body on HTTP/1 before the head of the response
+// leaves. [Serve] enables full duplex by itself. Many clients, such as browsers, do not read a response
+// before they have sent the request.
 //
-// The run fails with http.ErrNotSupported if the ResponseWriter does not support full duplex. On HTTP/1
-// the connection is closed after the response if a run ends before the body does. FullDuplex needs
+// The run fails with http.ErrNotSupported if the ResponseWriter does not support full duplex. If a run
+// ends before the body does, the connection is closed after the response on HTTP/1. FullDuplex needs
 // [Writer].
 func FullDuplex() BodyOption {
 	return func(c *bodyConfig) { c.fullDuplex, c.needsW = true, "FullDuplex" }
@@ -85,7 +85,7 @@ func FullDuplex() BodyOption {
 // overwritten later. A run continues where the run before has stopped, and only one run may read at a
 // time.
 //
-// These errors end a run. Each is a [StatusError], with which [Error] answers:
+// These errors end a run. Each is a [StatusError], which [Error] can answer:
 //
 //	400  the body is cut short, or is malformed
 //	408  a read has taken longer than ReadTimeout, or the run has taken longer than BodyTimeout
@@ -99,7 +99,8 @@ func FullDuplex() BodyOption {
 // after the handler, within the deadline of one more read, and closes the connection if there is more.
 // Body panics if an option needs [Writer] and opts do not have it.
 //
-// Play's server feeds a body parser with it; there a body that is cut short looks like a complete one.
+// In Play the server feeds the body to a body parser, to which a body that is cut short looks like a
+// complete one.
 func Body(r *http.Request, opts ...BodyOption) enumerator.Enumerator[[]byte] {
 	c := bodyConfig{limit: math.MaxInt64, timeout: 10 * time.Second}
 	for _, opt := range opts {

@@ -6,13 +6,14 @@ import (
 	"net/http"
 )
 
-// Drain makes srv.Shutdown end the streams of [Serve] and [Handler] as if their sources had run out:
-// what the sources hold open is closed, and each client receives a complete response. So Shutdown,
-// which waits for handlers, returns soon; its context limits how long it waits for a slow client. A
-// client that asks for a stream meanwhile gets a 503. Shutdown waits for the end of a stream that has
-// a Content-Length.
+// Drain makes srv.Shutdown end the streams of [Serve] and [Handler] as if their sources had run out.
+// Everything that the sources hold open is closed, and each client receives a complete response. So
+// Shutdown, which waits for handlers, returns soon. Its context limits how long it waits for a slow
+// client. A client that asks for a stream meanwhile gets a 503. Shutdown waits for the end of a
+// stream that has a Content-Length.
 //
-// Call Drain before srv starts. It sets srv.BaseContext to a function that calls the one before.
+// Call Drain before srv starts. Drain sets srv.BaseContext to a function that calls the previous
+// one.
 func Drain(srv *http.Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.RegisterOnShutdown(cancel)

@@ -27,8 +27,8 @@ type Encoder interface {
 // Package compress has the codings that most servers need.
 //
 // It takes the coding that the client prefers, and the first of those that the client likes equally.
-// The headers Content-Encoding and Vary are set. A stream that has a Content-Encoding or a
-// Content-Length already is left as it is. The Encoder is flushed whenever the stream is.
+// The headers Content-Encoding and Vary are set. A stream that already has a Content-Encoding or a
+// Content-Length is not encoded. The Encoder is flushed whenever the stream is flushed.
 //
 // The streams of all handlers that are given this Option share Encoders, each of which is used by one
 // stream at a time. ContentEncoding panics if codings is empty or one of them lacks its name or its

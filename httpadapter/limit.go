@@ -11,11 +11,10 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// ErrTooMany is wrapped by the error of [Serve] when a [Limit] is reached.
+// The error of [Serve] wraps ErrTooMany when a [Limit] is reached.
 var ErrTooMany = errors.New("httpadapter: too many streams")
 
-// ErrDraining is wrapped by the error of [Serve] when the server was shutting down before the stream
-// began.
+// The error of [Serve] wraps ErrDraining when the server was shutting down before the stream began.
 var ErrDraining = errors.New("httpadapter: the server is shutting down")
 
 // Limit returns an Option that allows n open streams at once, counted over all handlers and calls of
@@ -24,11 +23,11 @@ var ErrDraining = errors.New("httpadapter: the server is shutting down")
 // not count.
 //
 // A client that has left must not keep its place. On HTTP/1, net/http does not notice that it has left
-// while bytes of the client are unread: the rest of a body, or bytes that follow the request. A
-// [Heartbeat] notices it, after two of them at most. Streams of plain bytes and those with a
+// while bytes of the client are unread: the rest of a body, or bytes that follow the request. The
+// second [Heartbeat] after that notices it at the latest. Streams of plain bytes and streams with a
 // Content-Length have no heartbeat. Such a stream is broken off with [ErrClientGone] after a minute in
 // which nothing was sent, and nothing was read by [Body] or, in [Handler], from the request's Body.
-// Heartbeat(every, nil) changes the minute to four times every.
+// Heartbeat(every, nil) changes the minute to four times the given time.
 //
 // Limit panics if n is not positive.
 func Limit(n int) Option {
@@ -55,8 +54,8 @@ func limit(n int, key func(*http.Request) string) Option {
 // Limited returns a handler that calls h if no limit is reached and the server is not shutting down.
 // Otherwise it answers as [Serve] does. So a WebSocket or an upload can take its place among the
 // streams, under the same values of [Limit] and [LimitPerKey]. Other options have no effect. h itself
-// must notice when its client has left: an upload does while it reads, and a WebSocket by its pings.
-// Limited panics if h is nil.
+// must notice when its client has left. An upload notices it while it reads, and a WebSocket notices it
+// by its pings. Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {
 		panic("httpadapter: Limited: h must not be nil")

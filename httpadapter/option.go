@@ -62,8 +62,8 @@ func newConfig(opts []Option) *config {
 }
 
 // Header sets a header of the response. It replaces a header of the same key that a middleware or an
-// Option before it has set. An answer in place of the stream does not have it. Header panics if key is
-// not the name of a header.
+// Option before it has set. If an error is answered in place of the stream, that answer does not have
+// the header. Header panics if key is not the name of a header.
 func Header(key, value string) Option {
 	checkName("Header", key)
 	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
@@ -72,18 +72,19 @@ func Header(key, value string) Option {
 // WriteTimeout sets how long a client may take to make room for a chunk, for the head or for the end
 // of the response. It is 10 s by default. A client that takes longer counts as gone.
 //
-// It measures progress and not size. A chunk of more than 128 KiB is written in pieces of that size,
-// and on HTTP/2 one of more than 16 KiB in frames; each of them has its own time. So a client that
-// keeps reading receives a message of any size, and one that reads a byte now and then counts as gone.
+// It measures progress and not size. A chunk of more than 128 KiB is written in pieces of that size. On
+// HTTP/2, a chunk of more than 16 KiB is written in frames. Each piece or frame has a time of its own.
+// So a client that keeps reading receives a message of any size, and a client that reads a byte now and
+// then counts as gone.
 //
 // A client that reads 2 MiB within d never counts as gone. Whether less is enough depends on the send
 // buffer of the connection, since the kernel reports room in steps: Linux does so when a third of the
 // buffer is free, and lets the buffer grow to 4 MiB. With a small buffer, as
 // net.TCPConn.SetWriteBuffer sets it, 128 KiB within three quarters of d are enough.
 //
-// For writes that are close to one another d may be up to a quarter less, since the deadline is not
-// set again for each. It does not matter how long the stream lasts or the source waits. WriteTimeout
-// panics if d is not positive: a write without a deadline can wait for ever.
+// For writes that are close to one another, the time may be up to a quarter shorter than d, because the
+// deadline is not set again for each write. How long the stream lasts or the source waits does not
+// matter. WriteTimeout panics if d is not positive: a write without a deadline can wait for ever.
 func WriteTimeout(d time.Duration) Option {
 	check.Positive("httpadapter: WriteTimeout: d", d)
 	return func(c *config) { c.timeout = d }
@@ -112,8 +113,8 @@ func FlushSize(n int) Option {
 //
 // By default, streams of [EventStream], [Comet] and [NDJSON] send a heartbeat of their own every 15 s,
 // and other streams send none. If chunk is nil, only the time changes. If every is 0 there is no
-// heartbeat. A stream that has a Content-Length sends none. A stream without a heartbeat that is under
-// a [Limit] may be quiet for four times every.
+// heartbeat. A stream that has a Content-Length sends none. A stream without a heartbeat that is under a
+// [Limit] is broken off when it has been quiet for four times every.
 //
 // Heartbeat panics if every is negative, or if chunk is empty and not nil.
 func Heartbeat(every time.Duration, chunk []byte) Option {
@@ -137,9 +138,9 @@ func MaxDuration(d time.Duration) Option {
 	return func(c *config) { c.maxDuration = d }
 }
 
-// OnEnd calls f at the end of each stream, even if the source was not run. It is for metrics and
-// access logs. f is called in the goroutine of the handler, when everything else has returned. With
-// several of these options all functions are called. OnEnd panics if f is nil.
+// OnEnd calls f at the end of each stream, even if the source was not run. It is for metrics and access
+// logs. f is called in the goroutine of the handler, when everything else has returned. If several of
+// these options are given, all functions are called. OnEnd panics if f is nil.
 func OnEnd(f func(*http.Request, Outcome)) Option {
 	if f == nil {
 		panic("httpadapter: OnEnd: f must not be nil")
@@ -157,7 +158,7 @@ func Logger(logger *slog.Logger) Option {
 }
 
 // LoggerOf returns the logger that [Logger] sets in opts, or slog's default logger. It is for packages
-// that make handlers of [Handler] and log errors of their own.
+// that make handlers with [Handler] and log errors of their own.
 func LoggerOf(opts ...Option) *slog.Logger { return newConfig(opts).log() }
 
 func checkName(function, key string) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ErrClientGone is wrapped by an error of [Serve] when the client has left, or has not made room for a
-// chunk within [WriteTimeout]. It does not mean that the source has failed.
+// An error of [Serve] wraps ErrClientGone when the client has left, or has not made room for a chunk
+// within [WriteTimeout]. The source has not failed then.
 var ErrClientGone = errors.New("httpadapter: client has gone")
 
 // An Outcome tells how a stream has ended, for [OnEnd].

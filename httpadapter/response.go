@@ -49,8 +49,8 @@ func (e *ResponseError) Error() string {
 }
 
 // Permanent reports whether another attempt would be of no use. Package enumerator/retry does not try
-// again then. Permanent returns false if [Response] was not given media types, and for the status codes
-// 408, 425, 429 and those of 500 and above.
+// again then. Permanent returns false if Response was not given media types, and for the status codes
+// 408, 425, 429, and 500 and above.
 func (e *ResponseError) Permanent() bool {
 	if e.Expected == nil {
 		return false
@@ -69,25 +69,25 @@ func hasNoBody(status int) bool {
 }
 
 // Response returns the Enumerator of the body of resp, which an http.Client has returned. A chunk is
-// handed on as it arrives; it has at most 32 KiB, and is not overwritten later. The Enumerator can be run
-// once. It closes the body when the run ends, however it ends. If it may never be run, the caller closes
-// the body, as with any response; it does no harm to close it twice.
+// handed on as it arrives. It has at most 32 KiB, and is not overwritten later. The Enumerator can be run
+// once. It closes the body when the run ends, for whatever reason. If the Enumerator may never be run,
+// the caller closes the body, as with any response. The body may be closed twice.
 //
 // mediaTypes are the media types that the stream can have, such as text/event-stream; ndjson.MediaTypes
 // returns those of NDJSON. Case and parameters, such as a charset, do not count. Without mediaTypes any
 // body is accepted, even the HTML of a log-in page to which the request was redirected.
 //
-// A status other than 2xx ends the run with a [ResponseError]. With mediaTypes, another Content-Type
-// or a missing one ends it too, and so do the status codes 204 and 205, by which a server asks a
-// client not to come again. The error has the first bytes of the body, for which the run waits a
-// second at most. See [ResponseError.Permanent] for attempts that follow.
+// A status other than 2xx ends the run with a [ResponseError]. If mediaTypes are given, these also end
+// the run with a ResponseError: another Content-Type, a missing Content-Type, and the status codes 204
+// and 205, by which a server asks a client not to come again. The error has the first bytes of the body,
+// for which the run waits a second at most. See [ResponseError.Permanent] for attempts that follow.
 //
 // A body that is cut short ends the run with an error, which is io.ErrUnexpectedEOF on HTTP/1.1. On
 // HTTP/1.0 a body without a length cannot be told from a complete one. The end of the run's context
 // interrupts a read, and so does the end of the request's context. Response panics if one of mediaTypes
 // is malformed.
 //
-// Play has such a body in WS.stream.
+// Play has WS.stream.
 func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[]byte] {
 	var expected []string
 	for _, mediaType := range mediaTypes {

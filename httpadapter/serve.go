@@ -20,22 +20,23 @@ import (
 // and [FlushSize] change that. Empty chunks are skipped. Serve keeps no chunk, so source may use its
 // buffer again.
 //
-// The run starts at once. The head leaves with the first chunk, or by itself if that has not come
-// within 50 ms. Each write has a time limit of its own, [WriteTimeout], in place of the one that
-// http.Server sets for the whole response. The end of the response, which net/http writes when the
-// handler returns, has such a limit too; so the handler should return soon after Serve.
+// The run starts at once. The head leaves with the first chunk, or alone if no chunk has come within 50
+// ms. Each write has a time limit of its own, [WriteTimeout], in place of the limit that http.Server sets
+// for the whole response. The end of the response, which net/http writes when the handler returns, has
+// such a limit too. So the handler should return soon after Serve.
 //
 // Serve must be the first to write to w, and nothing else may use w until Serve returns. Serve sets these
-// headers unless w has them already, or [Header] sets them:
+// headers, unless w already has them or [Header] sets them:
 //
 //	Content-Type: application/octet-stream
 //	X-Content-Type-Options: nosniff
 //	Cache-Control: no-store, no-transform
 //	X-Accel-Buffering: no
 //
-// [EventStream], [NDJSON] and [Comet] set others. A header that is in w.Header() with a nil value is left
-// out. If Content-Length is set, the response has no chunks on the wire, and a stream of another length is
-// an error. source may read the body of r during the run, on HTTP/1 too: Serve enables full duplex.
+// [EventStream], [NDJSON] and [Comet] set other headers. A header that is in w.Header() with a nil value
+// is left out. If Content-Length is set, the response has no chunks on the wire, and a stream of another
+// length is an error. source may read the body of r during the run, on HTTP/1 too: Serve enables full
+// duplex.
 //
 // Serve returns the error of source. If the head has not left, the client receives the status, the headers
 // and the text of the [StatusError] that the error is or wraps, or a 500 without a reason. If the head has
@@ -53,8 +54,8 @@ import (
 // it hides only the deadlines, the stream goes on without them. That is logged once for each type of
 // ResponseWriter, and is in the [Outcome].
 //
-// Serve has a timer for the head and for the options. On HTTP/1 the first chunk has a goroutine of its
-// own. Both have ended when Serve returns.
+// Serve starts a timer for the head and for the options and, on HTTP/1, a goroutine for the first chunk.
+// Both have ended when Serve returns.
 //
 // Play calls it Status.chunked.
 func Serve(w http.ResponseWriter, r *http.Request, source enumerator.Enumerator[[]byte], opts ...Option) error {
@@ -64,16 +65,16 @@ func Serve(w http.ResponseWriter, r *http.Request, source enumerator.Enumerator[
 }
 
 // Handler returns the http.Handler that calls source with each request, and serves the resulting
-// Enumerator as [Serve] does. An error of source is answered like an error of the stream before its
-// head. source should return soon, since the stream begins only then. On HEAD source is called too,
-// but its Enumerator is not run; so source should not open anything. Handler panics if source is nil.
+// Enumerator as [Serve] does. An error of source is answered like an error of the stream before its head.
+// source should return soon, since the stream begins only then. On HEAD Handler calls source too, but does
+// not run the Enumerator. So source should not open anything. Handler panics if source is nil.
 //
 // The methods are GET, HEAD, POST, PUT, PATCH, DELETE and QUERY, with or without a body. source is not
 // called for other methods: OPTIONS is answered with a 204 and all others with a 405, both with a header
 // Allow that names the methods. A router can allow fewer methods. [Serve] leaves the method to its caller.
 //
 // Errors are logged by the [Logger] with the method and the path, except those that wrap [ErrClientGone],
-// [ErrTooMany] or [ErrDraining]. Errors with a status below 500 are logged as information; those with a
+// [ErrTooMany] or [ErrDraining]. Errors with a status below 500 are logged as information. Errors with a
 // status below 400 are not logged if they were answered.
 func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), opts ...Option) http.Handler {
 	if source == nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/halley-go/halley/httpadapter/internal/answer"
 )
 
-// StatusClientClosedRequest is the status of a request whose client has left before the answer. It is
-// for access logs and metrics, since no client receives it. nginx has introduced it; net/http has no
-// constant for it.
+// StatusClientClosedRequest is the status of a request whose client has left before the answer. It is for
+// access logs and metrics, because no client receives it. nginx introduced this status, and net/http has
+// no constant for it.
 const StatusClientClosedRequest = 499
 
 // A StatusError is an error that tells how to answer the request. The answer need not be a failure: a
@@ -47,8 +47,8 @@ func (e *StatusError) answer() string {
 }
 
 // Error answers r with the status, the headers and the text of the [StatusError] that err is or wraps, or
-// with a plain 500. The client receives nothing else of err. The answer is plain text, as that of
-// http.Error; 204, 205 and 304 have no body. The response must not have begun.
+// with a plain 500. The client receives nothing else of err. The answer is plain text, like the answer of
+// [http.Error]. Answers with status 204, 205 and 304 have no body. The response must not have begun.
 //
 // If the client has left, nobody receives the answer, and the plain 500 becomes
 // [StatusClientClosedRequest] for logs and metrics. The client counts as gone if err wraps
@@ -58,7 +58,7 @@ func (e *StatusError) answer() string {
 // logged as an error, others as information. It does not log a StatusError below 400, an error that wraps
 // [ErrClientGone], and context.Canceled after the client has left.
 //
-// In a function of parse.Action whose response has begun, Error only logs err.
+// In a function of parse.Action that has begun its response, Error only logs err.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	e := statusOf(err)
 	switch e.Status {

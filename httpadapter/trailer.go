@@ -10,7 +10,7 @@ import "github.com/halley-go/halley/iteratee"
 // header. HTTP/1.0 has no trailers, and HTTP/1.1 has none in a response with a Content-Length. Trailer
 // panics if key is not the name of a header.
 //
-// Play has it as the trailers of Results.chunk.
+// Play has trailers in Results.chunk.
 func Trailer(key string, digest iteratee.Iteratee[[]byte, string]) Option {
 	checkName("Trailer", key)
 	return func(c *config) {

@@ -43,16 +43,16 @@ func Script() http.Handler {
 // have many streams open.
 const Callback = "frameElement.halley"
 
-// Handler returns the http.Handler of a stream for the script. The script asks for a transport
-// in the query parameter transport: events, iframe, ndjson or poll. Without the parameter it is
-// events, so an EventSource can read the stream without the script. Any other value is answered
-// with 400.
+// Handler returns the http.Handler of a stream for the script. The script asks for a transport in
+// the query parameter transport: events, iframe, ndjson or poll. Without the parameter the
+// transport is events, so an EventSource can read the stream without the script. Any other value is
+// answered with 400.
 //
-// source returns the Items for one client, after the Position after, such as hub.From(after).
-// The Position comes from [comet.Cursor], and is the zero Position for a new client. Each message
-// is sent as JSON, so the page gets the same value over each transport. A poll must end soon: if
-// clients use that transport, source must return a [comet.LongPoll] for it. An error of source is
-// answered as in [httpadapter.Handler].
+// source returns the Items for one client, after the Position after, such as hub.From(after). The
+// Position comes from [comet.Cursor], and is the zero Position for a new client. Each message is
+// sent as JSON, so the page gets the same value over each transport. An answer to poll must end
+// soon. So if clients use that transport, source must return a [comet.LongPoll] for it. An error of
+// source is answered as in [httpadapter.Handler].
 //
 // A message that cannot be encoded, or that panics while it is encoded, is skipped, and clients
 // get a gap in its place. Handler logs the error to the [httpadapter.Logger], once for each

@@ -11,6 +11,6 @@
 //
 // The script connects again when the stream ends or falls silent, and resumes after the last
 // message that it received. It uses a hidden iframe in browsers without EventSource. docs/comet.md
-// describes its options and events. Its source is halley.js; go generate makes halley.min.js of
-// it, which [Script] serves.
+// describes its options and events. The source of the script is halley.js. go generate makes
+// halley.min.js from it, and [Script] serves halley.min.js.
 package client

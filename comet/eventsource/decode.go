@@ -23,10 +23,10 @@ import (
 // not UTF-8 are replaced with U+FFFD. Comments are ignored, and so are fields with a name or a
 // value that the HTML standard does not allow.
 //
-// Each event has the ID and the Retry that the stream has set last, since a client connects
-// again with these. ResetID means that the last id was set to the empty string, and RetryAtOnce
-// that the last retry was 0. If [Encode] writes the events, Decode reads the same events again.
-// The strings of an event do not share memory with the chunks.
+// Each event has the ID and the Retry that the stream has set last, because a client uses both when
+// it connects again. ResetID means that the last id was set to the empty string, and RetryAtOnce
+// that the last retry was 0. If [Encode] writes the events, Decode reads the same events again. The
+// strings of an event do not share memory with the chunks.
 //
 // An event that is incomplete at EOF is dropped. If a line, together with the data lines before
 // it in the event, has more than limit bytes, the run ends with an error that wraps
@@ -39,9 +39,9 @@ import (
 func Decode(limit int) enumeratee.Enumeratee[[]byte, Event] { return decode("Decode", limit, false) }
 
 // DecodeAll is [Decode], but also hands on events without data that change the ID or set a Retry.
-// Their NoData is set. Clients that connect again need these events, and so do programs that
-// forward the stream. A Retry takes effect as soon as its line has ended, so DecodeAll hands it
-// on at EOF even if its event is incomplete.
+// Their NoData is set. Clients that connect again, and programs that forward the stream, need these
+// events. A Retry takes effect as soon as its line has ended, so DecodeAll hands it on at EOF even
+// if its event is incomplete.
 func DecodeAll(limit int) enumeratee.Enumeratee[[]byte, Event] {
 	return decode("DecodeAll", limit, true)
 }

@@ -1,10 +1,9 @@
 // Package eventsource writes and reads event streams: server-sent events, which a browser
 // reads with EventSource and any other program with [Decode].
 //
-// [String], [JSON], [Messages] and [Encode] are Enumeratees: put one behind a source of
-// messages with enumerator.Through, and serve the chunks with package httpadapter and its
-// option EventStream. Unlike those of package comet, they send nothing before the first
-// message.
+// [String], [JSON], [Messages] and [Encode] are Enumeratees: put one behind a source of messages
+// with enumerator.Through, and serve the chunks with package httpadapter and its option
+// EventStream. Unlike the adapters of package comet, they send nothing before the first message.
 //
 // # Format
 //

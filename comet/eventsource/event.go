@@ -42,8 +42,8 @@ type Event struct {
 	// sent as an id field without a value.
 	ResetID bool
 
-	// Retry is the time that the client waits before it connects again. It is sent in
-	// milliseconds, rounded up. Zero does not change it.
+	// Retry is the time that the client waits before it connects again. It is sent in milliseconds,
+	// rounded up. If Retry is 0, the time does not change.
 	Retry time.Duration
 
 	// RetryAtOnce makes the client connect again without waiting. It is sent as a retry of 0.

@@ -9,10 +9,10 @@ import (
 
 // WithPosition turns event, a function of values for [Messages], into a function of Items. The
 // Position replaces the ID of the event. A browser sends it when it connects again; see
-// [comet.Cursor]. A gap or a reset is an event with the Event of its [comet.Record] as name, and
-// the Data as JSON.
+// [comet.Cursor]. A Gap or a Reset becomes an event whose name is the Event of its [comet.Record]
+// and whose data is the JSON of the Record's Data.
 //
-// A message that is named gap or reset is an error. An error ends the run, unless
+// A message whose event is named gap or reset is an error. An error ends the run, unless
 // [comet.Recover] sends a gap in place of the message. WithPosition panics if event is nil.
 func WithPosition[E any](event func(E) (Event, error)) func(enumerator.Item[E]) (Event, error) {
 	if event == nil {

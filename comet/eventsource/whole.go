@@ -15,9 +15,9 @@ import (
 // into the middle of an event. WholeEvents hands on an event, or a comment between two events,
 // as soon as it is complete.
 //
-// An event that is incomplete at EOF is dropped, as clients drop it: bytes sent after it would
-// become a part of it. A byte order mark at the beginning is dropped too, since a heartbeat can
-// be sent before it, and it is a mark only at the very beginning of a stream.
+// An event that is incomplete at EOF is dropped, because bytes sent after it would become a part of
+// it. Clients drop such an event too. A byte order mark at the beginning is dropped too, since a
+// heartbeat can be sent before it, and it is a mark only at the very beginning of a stream.
 //
 // An event of more than limit bytes, including comments in it, ends the run with an error that
 // wraps [bufio.ErrTooLong], as soon as it exceeds the limit. The events before it are handed on

@@ -6,9 +6,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Drop returns the adapter that drops the first n items and hands on the others. A chunk
-// of which it drops all items is not handed on. A shorter stream is not an error. Its
-// leftovers are those of the consumer. Drop panics if n is negative.
+// Drop returns the adapter that drops the first n items and hands on the others. A chunk of which
+// it drops all items is not handed on. A shorter stream is not an error. The leftovers of the
+// consumer are left over. Drop panics if n is negative.
 //
 // Play calls it Traversable.drop.
 func Drop[E any](n int) enumeratee.Enumeratee[[]E, []E] {

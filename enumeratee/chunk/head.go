@@ -6,9 +6,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Head returns an Iteratee that is done with the first item. Its result is the address
-// of a copy of that item, or nil at EOF. Empty chunks are skipped. The items after the
-// first in its chunk are left over.
+// Head returns an Iteratee that is done with the first item. Its result is a pointer to a copy of
+// that item, or nil if EOF comes first. Empty chunks are skipped. The items after the first in its
+// chunk are left over.
 //
 // Play calls it Traversable.head.
 func Head[E any]() iteratee.Iteratee[[]E, *E] {

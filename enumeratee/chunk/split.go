@@ -7,10 +7,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// SplitOnceAt returns the adapter that hands on items while keep returns true, and stops
-// at the first item for which keep returns false. That item is removed; the items after
-// it are left over. If there is no such item, all items are handed on. keep is called
-// once per item, in order.
+// SplitOnceAt returns the adapter that hands on items while keep returns true, and stops at the
+// first item for which keep returns false. That item is removed. The items after it are left over.
+// If there is no such item, all items are handed on. keep is called once per item, in order.
 //
 // The part of the chunk before that item is handed on unless it is empty. If the
 // consumer is done by then, the item is not removed: the leftovers are those of the

@@ -40,9 +40,9 @@ import (
 // some of which take several elements at once. It compares elements by [reflect.DeepEqual]. It returns early
 // if it has found violations that would show in the other checks too.
 //
-// An adapter without a goroutine does not pass; [Test] is for that. An adapter does not pass either if its
-// consumer stops the source only at the next element, as that of [enumeratee.Recover] can. If adapter calls the
-// consumer in a goroutine that does not catch panics, a panic of the consumer can end the program.
+// An adapter without a goroutine does not pass; use [Test] for it. An adapter whose consumer stops the source
+// only at the next element does not pass either. That can be the case with [enumeratee.Recover]. If adapter
+// calls the consumer in a goroutine that does not catch panics, a panic of the consumer can end the program.
 //
 // Each run takes place in a bubble of package [testing/synctest]. So time is virtual, and TestAsync must not
 // be called in a bubble. Clocks of adapter should take less than ten seconds. If a run is not over a minute

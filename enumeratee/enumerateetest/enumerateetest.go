@@ -25,8 +25,8 @@ import (
 //     if its consumer is still open. EOF never reaches the consumer, and has no effect after
 //     the end of the consumer.
 //   - output: a consumer that ends early gets the first elements of the whole output.
-//   - Offer: offered several elements at once, adapter takes none after the one during which the
-//     context has ended.
+//   - Offer: if the context ends while adapter takes several elements at once, adapter takes no
+//     element after the current one.
 //   - Transform: attached to a consumer by [enumeratee.Transform], adapter keeps the laws that
 //     [iterateetest.Test] checks. So it is a recipe, and the leftovers are the end of the input.
 //   - Through: attached to a source by [enumerator.Through], adapter makes the same elements,
@@ -41,9 +41,10 @@ import (
 // make equal elements of equal streams, and must not change the elements that it is handed.
 // Test cannot tell whether the elements are the right ones.
 //
-// An adapter with state that its runs share does not pass; [enumeratee.Defer] makes an adapter
-// for each run. An adapter that answers the end of its consumer later does not pass either,
-// since it runs the consumer in another goroutine or goes on without it.
+// An adapter with state that its runs share does not pass; [enumeratee.Defer] makes an adapter for
+// each run. An adapter that answers the end of its consumer later does not pass either, for example
+// because it runs the consumer in another goroutine or goes on without it. For adapters with a
+// goroutine, use [TestAsync].
 //
 // The number of runs grows fast with the length of in. Five elements find as many faults as
 // fifty.
@@ -74,8 +75,8 @@ func Test[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) erro
 //   - rest: if the consumer leaves over the element on which it ends, adapter leaves over the
 //     element that it was handed then, before its other leftovers.
 //
-// An adapter that makes several elements of one, or one of several, need not keep it, nor need one that hands
-// on an element later than it came. in should have elements that adapter changes.
+// An adapter that makes several elements from one, or one from several, need not keep this law. Nor need an
+// adapter that hands on an element later than it came. in should have elements that adapter changes.
 // TestRest cannot tell whether adapter should consume the element on which it stops by itself.
 func TestRest[From, To any](adapter enumeratee.Enumeratee[From, To], in []From) error {
 	c := &check[From, To]{t: adapter, in: in}

@@ -17,12 +17,14 @@ import (
 // hands on the values. Lines end in LF or CR LF and may span chunks. The bytes after the last line
 // ending are a line too. Blank lines are skipped. Each value is in new memory.
 //
-// A line that is not UTF-8, or not one JSON value that fits an E, ends the run with an [*Error]. So
-// does a line of more than limit bytes; that Error wraps a [*text.TooLongError]. The values before
-// it have been handed on by then. Decode holds no more than limit bytes and the chunk in hand.
+// A line that is not UTF-8, or not one JSON value that fits an E, ends the run with an [*Error]. A
+// line of more than limit bytes also ends the run with an *Error, which wraps a
+// [*text.TooLongError]. The values before it have been handed on by then. Decode holds no more than
+// limit bytes and the chunk in hand.
 //
 // If the consumer ends on a value, the bytes after its line are left over. If the consumer leaves
-// the value over, its line comes before them, with LF. Decode panics if limit is not positive.
+// the value over, its line and an LF come before those bytes. Decode panics if limit is not
+// positive.
 func Decode[E any](limit int) enumeratee.Enumeratee[[]byte, E] {
 	check.Positive("enumeratee/ndjson: Decode: limit", limit)
 	lines := text.Lines(limit)

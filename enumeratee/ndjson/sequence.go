@@ -18,9 +18,9 @@ const separator = 0x1E
 
 // DecodeSeq returns the adapter that decodes each record of a JSON text sequence (RFC 7464) with
 // json.Unmarshal and hands on the values. A record begins with the record separator, 1E, and may
-// span lines and chunks. Its value is handed on when its last line has ended or, if that has no LF,
-// when the next record begins or the stream ends. Empty records are skipped. Each value is in new
-// memory.
+// span lines and chunks. Its value is handed on when its last line has ended. If the last line has
+// no LF, the value is handed on when the next record begins or the stream ends. Empty records are
+// skipped. Each value is in new memory.
 //
 // DecodeSeq calls invalid with an [*Error] for
 //
@@ -31,10 +31,10 @@ const separator = 0x1E
 //   - text outside a record.
 //
 // If invalid returns nil, DecodeSeq goes on with the next record, as the RFC advises. If it returns
-// an error, that error ends the run. A nil invalid stands for a function that returns its argument.
+// an error, that error ends the run. If invalid is nil, each *Error ends the run.
 //
 // If the consumer ends on a value, the bytes after its record are left over. If the consumer leaves
-// the value over, its record comes before them. DecodeSeq panics if limit is not positive.
+// the value over, its record comes before those bytes. DecodeSeq panics if limit is not positive.
 func DecodeSeq[E any](limit int, invalid func(error) error) enumeratee.Enumeratee[[]byte, E] {
 	check.Positive("enumeratee/ndjson: DecodeSeq: limit", limit)
 	if invalid == nil {

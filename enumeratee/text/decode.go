@@ -32,11 +32,11 @@ import (
 // the latest when as many bytes have come as the longest character has. An error of the
 // decoder itself, such as unicode.ErrMissingBOM, always ends the run with a DecodeError.
 //
-// If the consumer ends on a string, the bytes after that string are left over. If the
-// consumer leaves over a part of the string, bytes for that part come before them: in
-// UTF-8, just the bytes of the part, with U+FFFD for replaced bytes; in other character
-// sets, all bytes of the string, as with [enumeratee.Map]. Another Decode of the leftovers
-// does not know the byte order mark and the state.
+// If the consumer ends on a string, the bytes after that string are left over. If the consumer
+// leaves over a part of the string, bytes for that part come before them. In UTF-8 they are the
+// bytes of the part, with U+FFFD in place of bytes that were replaced. In other character sets they
+// are all bytes of the string, as with [enumeratee.Map]. A Decode that gets the leftovers does not
+// know the byte order mark and the state.
 //
 // Decode panics if enc is nil or malformed is not one of the two.
 //

@@ -20,15 +20,15 @@ import (
 // escape sequence of an encoding such as ISO-2022-JP at EOF. A character whose UTF-8 is
 // split over strings is completed. No empty chunk is handed on.
 //
-// A character that enc does not have, malformed UTF-8, or an incomplete character at EOF
-// is an error or is replaced, depending on malformed. With Fail, the text before it is
-// handed on, then the run ends with an [*EncodeError]. With Replace, it becomes U+FFFD
-// or, where enc does not have that, U+001A, the substitute character of ASCII. An error
-// of the encoder itself always ends the run with an EncodeError.
+// A character that enc does not have, malformed UTF-8, or an incomplete character at EOF is an
+// error or is replaced, depending on malformed. With Fail, the text before it is handed on, then
+// the run ends with an [*EncodeError]. With Replace, it becomes U+FFFD or, if enc does not have
+// U+FFFD, the substitute character of ASCII, U+001A. An error of the encoder itself always ends the
+// run with an EncodeError.
 //
-// If the consumer ends on a chunk, the text that is not encoded yet is left over. If the
-// consumer leaves over bytes of the chunk, text for those bytes comes before it: in UTF-8,
-// just those bytes; in other character sets, all text of the chunk.
+// If the consumer ends on a chunk, the text that is not encoded yet is left over. If the consumer
+// leaves over bytes of the chunk, text for those bytes comes before it. In UTF-8 this text is those
+// bytes. In other character sets it is all text of the chunk.
 //
 // Encode panics if enc is nil or malformed is not one of the two.
 //

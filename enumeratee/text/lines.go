@@ -11,23 +11,23 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Lines returns the adapter that hands on the lines of a stream of bytes. A line ends in
-// LF or CR LF, which is removed. A CR elsewhere is data. The bytes after the last line
-// ending, unless there are none, are a line that is handed on at EOF.
+// Lines returns the adapter that hands on the lines of a stream of bytes. A line ends in LF or CR
+// LF, which is removed. A CR elsewhere is data. Bytes after the last line ending are handed on as a
+// line at EOF.
 //
 // A line within one chunk is a part of that chunk, with its capacity cut. A line that
 // spans chunks is copied to memory of its own.
 //
-// A line of more than limit bytes, not counting its ending, ends the run with a
-// [*TooLongError] as soon as that is seen. The lines before it have been handed on by
-// then. So Lines holds no more than limit bytes and the chunk in hand.
+// A line of more than limit bytes, not counting its ending, ends the run with a [*TooLongError] as
+// soon as the line exceeds limit. The lines before it have been handed on by then. So Lines holds
+// no more than limit bytes and the chunk in hand.
 //
-// If the consumer ends on a line, the bytes after that line are left over. If the
-// consumer leaves over the line or a part of it, that and the line ending come before
-// them. Earlier lines that the consumer leaves over get LF as their ending. Lines panics
-// if limit is not positive.
+// If the consumer ends on a line, the bytes after that line are left over. If the consumer leaves
+// over the line or a part of it, the line or part comes before these bytes, with its line ending.
+// Earlier lines that the consumer leaves over get LF as their ending. Lines panics if limit is not
+// positive.
 //
-// Play does it with grouped.
+// In Play, Enumeratee.grouped does this.
 func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 	check.Positive("enumeratee/text: Lines: limit", limit)
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[[]byte], iteratee.Step) {

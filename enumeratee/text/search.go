@@ -20,9 +20,9 @@ type MatchInfo struct {
 // found from left to right, and do not overlap. The bytes between two matches can come in
 // several pieces, since Search does not join chunks.
 //
-// Bytes at the end of a chunk that may begin a match are held until later chunks decide.
-// If those do not complete the match, or at EOF, the bytes are handed on as unmatched. A
-// piece within one chunk is a part of that chunk, with its capacity cut.
+// Bytes at the end of a chunk that may begin a match are held until later chunks decide. If those
+// chunks do not complete the match, or at EOF, the bytes are handed on as unmatched. A piece within
+// one chunk is a part of that chunk, with its capacity cut.
 //
 // If the consumer ends on a piece, the leftovers are those of the consumer, followed by
 // the bytes after that piece, matches included. Search panics if pattern is empty.

@@ -15,10 +15,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Test checks that source gives the elements of want and then runs out, and that it keeps the
-// laws of an [enumerator.Enumerator]. Several wants are for a source that mixes others, such as
-// [enumerator.Interleave]: it must give the elements of each want in order, mixed in any way.
-// Test returns nil, or an error with the first violation of each law:
+// Test checks that source gives the elements of want and then runs out, and that it keeps the laws
+// of an [enumerator.Enumerator]. Several wants are for a source that mixes other sources, such as
+// [enumerator.Interleave]. It must give the elements of each want in order, mixed in any way. Test
+// returns nil, or an error with the first violation of each law:
 //
 //   - elements: source gives the elements, and answers StepCont when it has run out.
 //   - stop: when the consumer ends, with or without an error, source offers nothing more and

@@ -30,9 +30,9 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// Pace sets the waits between attempts. newBackOff is called once for each run, so that runs do not
-// share a BackOff. Concurrent runs call it concurrently. The BackOff is reset when the run starts, and
-// when the source has recovered. If it returns backoff.Stop, the run ends with the error of the source.
+// Pace sets the waits between attempts. newBackOff is called once for each run, so that runs do not share a
+// BackOff. Concurrent runs call newBackOff concurrently. The BackOff is reset when the run starts, and when
+// the source has recovered. If it returns backoff.Stop, the run ends with the error of the source.
 //
 // Pace panics if newBackOff is nil. The run panics if newBackOff returns nil.
 func Pace(newBackOff func() backoff.BackOff) Option {
@@ -42,17 +42,17 @@ func Pace(newBackOff func() backoff.BackOff) Option {
 	return func(c *config) { c.newBackOff = newBackOff }
 }
 
-// MaxTries limits the number of attempts in a row without success. After the n-th failure, the run fails
-// with the last error. The first attempt counts, so with MaxTries(1) a source is not tried again. [Resume]
-// describes when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
+// MaxTries limits the number of attempts in a row that fail. After the n-th failure, the run fails with the
+// last error. The first attempt counts, so with MaxTries(1) a source is not tried again. [Resume] describes
+// when the count starts anew. By default there is no limit. MaxTries panics if n is not positive.
 func MaxTries(n int) Option {
 	check.Positive("enumerator/retry: MaxTries: n", n)
 	return func(c *config) { c.maxTries = n }
 }
 
-// Notify calls f before each wait, with the error of the source and the time to wait, for instance to
-// log them. f is not called for the error with which the run fails. It is called in the goroutine of the
-// run, so concurrent runs call it concurrently. Notify panics if f is nil.
+// Notify calls f before each wait, with the error of the source and the time to wait, for instance to log
+// them. f is not called for the error with which the run fails. f is called in the goroutine of the run, so
+// concurrent runs call it concurrently. Notify panics if f is nil.
 func Notify(f func(err error, wait time.Duration)) Option {
 	if f == nil {
 		panic("enumerator/retry: Notify: f must not be nil")

@@ -1,5 +1,5 @@
-// Package retry runs sources again when they fail. The pace of the attempts, and the errors that
-// control them, are those of package backoff (github.com/cenkalti/backoff/v5).
+// Package retry runs sources again when they fail. Package backoff (github.com/cenkalti/backoff/v5) defines
+// the pace of the attempts, and the errors that control them.
 package retry
 
 import (
@@ -13,50 +13,51 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// StableAfter is the time that an attempt must last to count as recovered: see [Resume]. The browser's
-// client, package comet/client, has the same value.
+// StableAfter is the time that an attempt must last to count as recovered; see [Resume]. Package
+// comet/client, the client for browsers, has the same value.
 const StableAfter = 10 * time.Second
 
 // ErrRanOut is the error of an [Endless] source that has run out.
 var ErrRanOut = errors.New("enumerator/retry: the source has run out")
 
-// Restart returns the Enumerator that runs source and, whenever source fails, waits and runs it again.
-// Each attempt starts anew: a source that begins with the same elements gives them again. [Resume] is
-// for sources that can go on where they failed. [Endless] makes a source fail when it runs out, so that
-// it is run again then too.
+// Restart returns the Enumerator that runs source and, whenever source fails, waits and runs it again. Each
+// attempt starts anew. If source begins with the same elements in each run, the consumer gets them again.
+// [Resume] is for sources that can go on where they failed. [Endless] makes a source fail when it runs out,
+// so that Restart runs it again then too.
 //
-// Restart waits and ends like Resume, with one difference: an element is not progress, since the next
-// attempt may give the same one. Only recovery starts the count of [MaxTries] anew.
+// Restart waits and ends like [Resume], with one difference: an element does not start the count of
+// [MaxTries] anew, because the next attempt may give the same element. Only recovery does.
 //
 // ReactiveX: retry.
 func Restart[E any](source enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
 	return again(func(context.Context, E, bool) enumerator.Enumerator[E] { return source }, false, opts)
 }
 
-// Resume returns the Enumerator that calls open and runs the source that open returns. Whenever that
-// source fails, Resume waits, then calls open again for a new source. open gets the last element that
-// the consumer was handed, and true, or false if there was no element. It returns the source of the
-// elements that follow the last one.
+// Resume returns the Enumerator that calls open and runs the source that open returns. Whenever that source
+// fails, Resume waits, then calls open again for a new source. open gets the last element that the consumer
+// was handed, and true, or false if there was no element. It returns the source of the elements that follow
+// the last element.
 //
-// Resume runs out when a source runs out, unless the source is [Endless]. It fails with the last error
-// of the source when it gives up: after [MaxTries], or when the BackOff of [Pace] returns backoff.Stop.
-// By default it does not give up. It fails at once if the error is permanent: it is, or wraps, a
-// [backoff.Permanent] error, or an error with a method Permanent() bool that returns true. An error or a
-// panic of the consumer ends the run. When the context ends, or the consumer is done, Resume stops waiting.
+// Resume runs out when a source runs out, unless the source is [Endless]. By default Resume never gives up.
+// It gives up after [MaxTries], or when the BackOff of [Pace] returns [backoff.Stop], and then fails with
+// the last error of the source. Resume fails at once if the error is permanent. An error is permanent if it
+// is or wraps a [backoff.Permanent] error, or an error with a method Permanent() bool that returns true. An
+// error or a panic of the consumer ends the run. When the context ends, or the consumer is done, Resume
+// stops waiting.
 //
-// By default Resume waits for 0.5 s after the first failure, then each time half as long again, up to
-// 60 s. Each wait is up to a half shorter or longer, at random. Pace changes that. A
-// [backoff.RetryAfterError], for instance from a server's Retry-After, sets one wait and leaves the pace
-// as it is.
+// By default Resume waits for 0.5 s after the first failure. Each wait is 1.5 times as long as the one
+// before, up to 60 s, and is then made up to a half shorter or longer, at random. [Pace] changes that. A
+// [backoff.RetryAfterError], for instance from a server's Retry-After, sets one wait and does not change
+// the pace.
 //
-// The pace starts anew after an attempt that has recovered. An attempt has recovered if it has lasted
-// for [StableAfter], and has given an element or run out (see Endless). An element alone is not enough,
-// so that a server that accepts each attempt, gives one element and fails is asked less and less often.
-// The time that the consumer takes for the last element of an attempt does not count, since it does not
-// show that the source worked.
+// The pace starts anew after an attempt that has recovered. An attempt has recovered if it has lasted for
+// [StableAfter], and has given an element or run out (see [Endless]). An element alone is not enough: a
+// server that accepts each attempt, gives one element and fails must be asked less and less often. The time
+// that the consumer takes for the last element of an attempt does not count, because it does not show that
+// the source worked.
 //
-// The count of MaxTries starts anew after an attempt that has recovered or given an element. The failure
-// that ends such an attempt counts as the first try.
+// The count of [MaxTries] starts anew after an attempt that has recovered or given an element. The failure
+// that ends such an attempt counts as the first failure.
 func Resume[E any](open func(ctx context.Context, last E, ok bool) enumerator.Enumerator[E], opts ...Option) enumerator.Enumerator[E] {
 	if open == nil {
 		panic("enumerator/retry: Resume: open must not be nil")

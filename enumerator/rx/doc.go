@@ -7,8 +7,8 @@
 //
 // # Operators
 //
-// Under [Lift], each operator of RxGo gives the same items and the same error as under RxGo alone
-// over a cold Observable, which emits the elements of the source, then its error. An operator that
+// Under [Lift], each operator of RxGo gives the same items and the same error as in RxGo alone, over
+// a cold Observable that emits the elements of the source and then its error. An operator that
 // observes again runs the source again. Such operators are Retry and BackOffRetry, and, if the lifted
 // Observable is their argument, OnErrorResumeNext, StartWith, ZipFromIterable, FlatMap, Join, Sample,
 // SequenceEqual, rxgo.Concat, rxgo.Merge, rxgo.CombineLatest and rxgo.Amb.
@@ -18,11 +18,11 @@
 // Serialize, StartWith and ZipFromIterable, after an operator with the strategy rxgo.Eager, and in
 // a window or a group.
 //
-// Some operators of RxGo treat an error specially, alone and under Lift. Count drops it, and so does
-// Sample unless it emits once more. BufferWithCount, BufferWithTime and BufferWithTimeOrCount emit
-// the error before their last buffer, so a run does not see that buffer. FlatMap, GroupBy and
-// GroupByDynamic call their function with an Item that has the error and no value. Repeat repeats
-// the items that it has kept, and does not observe again.
+// Some operators of RxGo treat an error specially, both in RxGo alone and under Lift. Count drops it,
+// and so does Sample unless it emits once more. BufferWithCount, BufferWithTime and
+// BufferWithTimeOrCount emit the error before their last buffer, so a run does not see that buffer.
+// FlatMap, GroupBy and GroupByDynamic call their function with an Item that has the error and no
+// value. Repeat repeats the items that it has kept, and does not observe again.
 //
 // # Panics
 //
@@ -34,8 +34,8 @@
 // # Contexts
 //
 // RxGo's goroutines wait on channels. If an operator stops early, as Take does, the operators before
-// it wait until their context ends. RxGo passes the context of Observe to the operators before, but
-// not through all of them: FlatMap, Debounce, Count and others have only the context that they were
-// made with, and Sample and StartWith do not pass on a context. [Lift] solves this itself. With
+// it wait until their context ends. RxGo passes the context of Observe on to the operators before,
+// but not all operators take part: FlatMap, Debounce, Count and others have only the context with
+// which they were made, and Sample and StartWith do not pass on a context. Lift solves this. With
 // [ToObservable] and [FromObservable], give rxgo.WithContext to such operators.
 package rx

@@ -23,9 +23,9 @@ import (
 // The context of the observation ends with the run. If o has not completed by then, FromObservable
 // receives and drops its items, so that no goroutine of o waits to send, until o has completed or has
 // been silent for a tenth of a second. The run waits at most a few milliseconds for that; a goroutine
-// does the rest. So, for a channel with other receivers, use enumerator.FromChan, which does not drop
-// elements. An rxgo.FromEventSource cannot be left: after a run that stops early, it may wait for its
-// observer until its own context ends.
+// does the rest. So, for a channel with other receivers, use [enumerator.FromChan], which does not
+// drop elements. After a run that stops early, an [rxgo.FromEventSource] may wait for its observer
+// until its own context ends.
 //
 // RxGo runs goroutines of its own: see the package's documentation for panics and contexts.
 // FromObservable panics if o is nil.
@@ -87,9 +87,9 @@ func handOver[E any](function string, item rxgo.Item, sink iteratee.Sink[E]) ite
 // source in a goroutine of its own. An element is made only after the one before has been received.
 // If source fails, the error is the last item.
 //
-// The run and its goroutine end when source has run out or the context ends. That is the context of
-// the observation, or the one in opts for all observations. A receiver that stops early must end the
-// context, as everywhere in RxGo. An error of source after that is dropped.
+// The run and its goroutine end when source has run out or the context ends. This is the context of
+// the observation or, if opts have a context, that one for all observations. A receiver that stops
+// early must end the context, as everywhere in RxGo. An error of source after that is dropped.
 //
 // A panic in source ends the program: see the package's documentation.
 //

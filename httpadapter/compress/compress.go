@@ -7,14 +7,14 @@ import (
 )
 
 // Option returns the Option of httpadapter.Serve and Handler that compresses the stream with gzip or
-// zstd for clients that ask for it in Accept-Encoding. It takes gzip if a client likes both equally,
-// as a browser does. Each flush of the stream flushes the compressor too, so that a client can read
-// what it has received. A stream that has a Content-Encoding or a Content-Length already is left as it
-// is.
+// zstd for clients that ask for it in Accept-Encoding. If a client accepts both equally, as a browser
+// does, Option takes gzip. Each flush of the stream flushes the compressor too, so that a client can
+// read what it has received. A stream that already has a Content-Encoding or a Content-Length is not
+// compressed.
 //
 // A stream of gzip takes 4 KiB of memory for its window, beyond the bytes that wait for a flush. A
-// stream of zstd takes 450 KiB for as long as it lasts; only a client that prefers zstd or does not
-// accept gzip gets one. To exclude zstd, remove it from the request's Accept-Encoding. With gzip,
+// stream of zstd takes 450 KiB for as long as it lasts. Only a client that prefers zstd, or does not
+// accept gzip, gets zstd. To exclude zstd, remove it from the request's Accept-Encoding. With gzip,
 // events of 200 bytes become a third as long, and a flush takes 10 to 20 microseconds;
 // docs/performance.md has the figures.
 //

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A Client is the client's side of an HTTP/1.1 connection on which it has sent a request.
-// It reads only when a method of it is called. Until then it is a stalled client: its kernel
-// takes a few bytes more, then none. Reading from the Client itself, rather than through
-// Response, gives the bytes on the wire.
+// A Client is the client's side of an HTTP/1.1 connection on which it has sent a request. It reads
+// only when one of its methods is called. Until then it is a stalled client: its kernel takes a few
+// more bytes, and then no more. Reading from the Client itself, rather than through Response, gives
+// the bytes on the wire.
 type Client struct {
 	net.Conn
 	t       testing.TB

@@ -52,17 +52,17 @@ func NewProxy(t testing.TB, serverURL string) *Proxy {
 // Hold(0) passes on the bytes that are held back, and all later bytes at once.
 func (p *Proxy) Hold(n int) { p.set(func() { p.hold = n }) }
 
-// Freeze makes the Proxy stop passing on bytes, and keep all connections open, even if a
-// client or a server ends them. To each side, the other looks as if its cable were cut. A
-// client that is closed then leaves a half-open connection at the server.
+// Freeze makes the Proxy stop passing on bytes, and keep all connections open, even if a client or
+// a server ends them. Each side sees the other as if the cable between them were cut. A client that
+// is closed then leaves a half-open connection at the server.
 func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 
 // Cut makes the Proxy reset a connection, to both sides, when n more bytes from servers have
 // passed.
 func (p *Proxy) Cut(n int64) { p.set(func() { p.left = n }) }
 
-// CutAfter makes the Proxy reset each connection that is opened from now on, to both sides,
-// at the age d. CutAfter(0) ends that for later connections.
+// CutAfter makes the Proxy reset each connection that is opened from now on, to both sides, at the
+// age d. CutAfter(0) turns this off for later connections.
 func (p *Proxy) CutAfter(d time.Duration) { p.set(func() { p.life = d }) }
 
 func (p *Proxy) set(change func()) {

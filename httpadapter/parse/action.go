@@ -13,7 +13,7 @@ import (
 // calls f with the result. It reads the body with the option [httpadapter.Writer] and with opts.
 //
 // [httpadapter.Error] answers with an error of the body, of parser or of f. If f has begun to answer
-// before it fails, its error goes to the log only; to break off the response, f calls
+// before it fails, its error is only logged. To break off the response, f calls
 // panic(http.ErrAbortHandler). The ResponseWriter of f is a wrapper: use http.ResponseController to
 // flush it and to set deadlines. Action panics if f is nil.
 //

@@ -2,7 +2,7 @@
 //
 // A parser is an [iteratee.Iteratee] of the chunks of a body. Most of the parsers here look at the
 // header of the request too. [Body] runs a parser over the body of a request, and [Action] makes a
-// handler of a parser and a function. [httpadapter.Body] is the body as a source.
+// handler from a parser and a function. [httpadapter.Body] is the body as a source.
 //
 // The errors of a body and of its parser are values of [httpadapter.StatusError]:
 //

@@ -10,7 +10,7 @@ import (
 
 // A SavedFile is a file that [ToFile] or [ToTempFile] has written.
 type SavedFile struct {
-	Name string // its path
+	Name string // the path of the file
 	Size int64  // in bytes
 }
 

@@ -14,7 +14,7 @@ import (
 // Another media type or charset is a 415. A body that ParseQuery refuses is a 400. More than limit
 // bytes are a 413. Form panics if limit is negative.
 //
-// Play calls it parse.urlFormEncoded, which knows other charsets; there another media type is a 400.
+// Play calls it parse.urlFormEncoded, which knows other charsets. There another media type is a 400.
 func Form(limit int64) iteratee.Iteratee[[]byte, url.Values] {
 	check.NotNegative("httpadapter/parse: Form: limit", limit)
 	const mediaType = "application/x-www-form-urlencoded"

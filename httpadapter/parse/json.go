@@ -25,7 +25,7 @@ import (
 // JSON panics if limit is negative.
 //
 // Play calls it parse.json and, with MapM, parse.validate. There another media type is a 400, +json is
-// another media type, and UTF-16 and UTF-32 are JSON.
+// not accepted, and JSON may be in UTF-16 or UTF-32.
 func JSON[A any](limit int64) iteratee.Iteratee[[]byte, A] {
 	check.NotNegative("httpadapter/parse: JSON: limit", limit)
 	return ofType(isJSON, "application/json", func(r *http.Request, _ map[string]string) (iteratee.Iteratee[[]byte, A], error) {
@@ -50,7 +50,7 @@ func isJSON(mediaType string) bool {
 //
 // Another media type or charset is a 415. A line that is not JSON or does not fit an E is a 400, and a
 // line of more than limit bytes is a 413; consumer has received the values before it. An error of
-// consumer stays as it is. JSONLines panics if limit is not positive.
+// consumer is returned unchanged. JSONLines panics if limit is not positive.
 func JSONLines[E, A any](consumer iteratee.Iteratee[E, A], limit int64) iteratee.Iteratee[[]byte, A] {
 	check.Positive("httpadapter/parse: JSONLines: limit", limit)
 	decode := ndjson.Decode[E](int(min(limit, math.MaxInt)))

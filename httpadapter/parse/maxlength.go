@@ -9,9 +9,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// MaxLength returns parser limited to limit bytes. One byte more is an error with status 413, after
-// parser has been handed the bytes up to the limit. If parser is done by then there is no error, and
-// the bytes beyond the limit are left over. MaxLength panics if limit is negative.
+// MaxLength returns parser limited to limit bytes. If more bytes come, parser gets the bytes up to
+// the limit, and then the run ends with status 413. If parser is done by then, there is no error,
+// and the bytes beyond the limit are left over. MaxLength panics if limit is negative.
 //
 // Play calls it parse.maxLength; there the whole body is read.
 func MaxLength[A any](parser iteratee.Iteratee[[]byte, A], limit int64) iteratee.Iteratee[[]byte, A] {

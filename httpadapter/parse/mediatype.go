@@ -10,11 +10,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Tolerant returns parser for bodies of any media type, and for those without one: [Text], [JSON],
-// [JSONLines] and [Form] do not look at it then. The parameters of the media type, such as the
-// charset, still count.
+// Tolerant returns a parser that does the same as parser for a body of any media type or without one.
+// [Text], [JSON], [JSONLines] and [Form] do not look at the media type then. The parameters of the
+// media type, such as the charset, still count.
 //
-// Play calls Tolerant(Text(limit)) parse.tolerantText, and so on.
+// Play calls Tolerant(Text(limit)) parse.tolerantText, for example.
 func Tolerant[A any](parser iteratee.Iteratee[[]byte, A]) iteratee.Iteratee[[]byte, A] {
 	return iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, A], iteratee.Step) {
 		return parser.Start(context.WithValue(ctx, tolerantKey{}, true))

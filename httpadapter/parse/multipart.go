@@ -55,7 +55,7 @@ type FilePart struct {
 // or of the Iteratee ends the run. A part with an empty file name is left out: a browser sends it for
 // an input in which nothing was chosen.
 //
-// These are the limits, beyond which the status is 413:
+// A body that exceeds one of these limits is a 413:
 //
 //	names and values of the form together   limit bytes
 //	parts                                   1000

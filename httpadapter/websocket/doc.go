@@ -27,20 +27,21 @@
 // does the Iteratee with its result. Any other end, such as a lost connection, is an error that
 // wraps [github.com/halley-go/halley/httpadapter.ErrClientGone].
 //
-// A message that cannot be encoded is dropped, and the connection goes on. The first such message
-// of a connection is logged as an error, and the number of them at the end.
+// A message that cannot be encoded is dropped, and the connection goes on. The first such message of
+// a connection is logged as an error. At the end of the connection, the number of such messages is
+// logged.
 //
 // # A client that leaves
 //
 // The connection is read while the Iteratee is busy, so its end is seen at once. There are two
 // kinds of end.
 //
-// A client can send a close frame, or end its side of the TCP connection. Then no more messages
-// will come. The Iteratee still gets all messages that were received, then EOF or the error. It has
-// the time of [Timeout], at most 5 s, for each of them; after that its context ends. A Buffer in
-// the Iteratee takes messages at once, so that time counts for all messages that it holds. Messages
-// to a client that has closed are dropped, as the client itself would drop them, so an Iteratee
-// that waits until its answers are sent goes on.
+// A client can send a close frame, or end its side of the TCP connection. Then no more messages will
+// come. The Iteratee still gets all messages that were received, then EOF or the error. For each
+// message it has the time of [Timeout], at most 5 s. After that its context ends. A Buffer in the
+// Iteratee takes messages at once, so that time counts for all messages that it holds. Messages to a
+// client that has closed are dropped, as the client itself would drop them, so an Iteratee that
+// waits until its answers are sent goes on.
 //
 // A client can also be gone: the connection is reset, a write or a ping fails, or a ping is not
 // answered. Then all contexts end at once, and messages that the Iteratee has not taken are
@@ -52,10 +53,10 @@
 //
 // # Backpressure
 //
-// Up to 64 messages are read before the Iteratee asks for them, as long as their total size does not
-// exceed [MaxMessage], and one message more. After that, nothing is read until the Iteratee goes
-// on. Then the end of the connection and the answers to pings are not seen either; only a ping that
-// cannot be written shows that the client is gone.
+// The handler reads up to 64 messages before the Iteratee asks for them, as long as their total size
+// does not exceed [MaxMessage], and one message more. After that it reads nothing until the Iteratee
+// goes on. Meanwhile it does not see the end of the connection or the answers to pings. Only a ping
+// that cannot be written shows then that the client is gone.
 //
 // The source makes an element only after the one before was written. A client that reads slowly
 // holds up the source, and is gone if it reads too slowly: see [Timeout].

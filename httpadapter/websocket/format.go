@@ -15,9 +15,9 @@ import (
 //
 // A message from the client that cannot be decoded closes the connection. An Out that cannot be
 // encoded is dropped and logged, and the next one is sent, so that one bad message of a stream does
-// not break the connections of all its clients. The client does not learn of it, since protocols
-// differ in how to report that. An adapter in the source, such as enumeratee.MapM, can check each
-// Out, and replace it or fail.
+// not break the connections of all its clients. The client does not learn of the dropped message,
+// because protocols differ in how to report that. An adapter in the source, such as
+// enumeratee.MapM, can check each Out, and replace it or fail.
 type Format[In, Out any] struct {
 	decode func(coder.MessageType, []byte) (In, error)
 	encode func(Out) (coder.MessageType, []byte, error)
@@ -57,8 +57,8 @@ func Bytes() Format[[]byte, []byte] {
 
 // JSON returns the Format of text messages in JSON, which encoding/json encodes and decodes. A
 // binary message is refused with close code 1003, and text that is not UTF-8, or not JSON that fits
-// an In, with 1007. An Out that cannot be marshalled, such as NaN, is dropped and logged. So is an
-// Out whose MarshalJSON or MarshalText panics.
+// an In, with 1007. An Out that cannot be marshalled, such as NaN, is dropped and logged. An Out
+// whose MarshalJSON or MarshalText panics is dropped and logged too.
 //
 // Play calls it FrameFormatter.jsonFrame.
 func JSON[In, Out any]() Format[In, Out] {

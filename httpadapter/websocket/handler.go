@@ -29,7 +29,7 @@ type CloseError = coder.CloseError
 // called before that check, so it should not change anything.
 //
 // The Iteratee and the Enumerator run in a goroutine each. A third goroutine reads, and a fourth one
-// pings. All have ended when the handler returns. A panic of the Iteratee or of the Enumerator
+// pings. All four have ended when the handler returns. A panic of the Iteratee or of the Enumerator
 // reaches the handler's caller.
 //
 // Errors go to slog's default logger: at level Error if the client was sent code 1011, otherwise at

@@ -34,8 +34,9 @@ func Origins(patterns ...string) Option {
 	return func(c *config) { c.accept.OriginPatterns = patterns }
 }
 
-// MaxMessage sets the maximum size of a message from the client in bytes. The default is 64 KiB.
-// Up to twice that is held for an Iteratee that is busy. MaxMessage panics if limit is not positive.
+// MaxMessage sets the maximum size of a message from the client in bytes. The default is 64 KiB. For
+// an Iteratee that is busy, messages of up to twice that size in total are held. MaxMessage panics
+// if limit is not positive.
 func MaxMessage(limit int64) Option {
 	check.Positive("httpadapter/websocket: MaxMessage: limit", limit)
 	return func(c *config) { c.limit = limit }
@@ -44,14 +45,14 @@ func MaxMessage(limit int64) Option {
 // Timeout sets the time that the client may take to make room for a message, or to answer a ping.
 // The default is 10 s. A client that takes longer is gone.
 //
-// The time is for progress, not for a whole message. A message of more than 64 KiB is sent in
-// frames of that size, and each frame has the time d. So a client that keeps reading gets a message
-// of any size, and a client that reads only a byte now and then is gone. A client that reads 64 KiB
-// a second is never too slow if d is 10 s or more. Its answer to a ping may take longer, by one
-// second for each 64 KiB that were sent since the last answer, up to 16 MiB, since it has to read
-// those first.
+// The time is for progress, not for a whole message. A message of more than 64 KiB is sent in frames
+// of that size, and each frame has the time d. So a client that keeps reading gets a message of any
+// size, and a client that reads only a byte now and then is gone. A client that reads 64 KiB a
+// second is never too slow if d is 10 s or more. Its answer to a ping may take longer, because it
+// has to read earlier messages first: one second for each 64 KiB that were sent since the last
+// answer, up to 16 MiB.
 //
-// A client need not answer a ping while it sends a message, as long as 4 KiB of that arrive
+// A client need not answer a ping while it sends a message, as long as 4 KiB of the message arrive
 // within d.
 //
 // Over TLS, a connection has a send buffer of 256 KiB, since progress within a larger buffer cannot
@@ -61,9 +62,9 @@ func Timeout(d time.Duration) Option {
 	return func(c *config) { c.timeout = d }
 }
 
-// Ping sets the interval at which the client is asked whether it is still there. The default is
-// 30 s. No ping is sent while a message is being written, since that has its own [Timeout]. Ping
-// panics if interval is not positive.
+// Ping sets the interval at which the client is asked whether it is still there. The default is 30
+// s. No ping is sent while a message is being written, because the message has a [Timeout] of its
+// own. Ping panics if interval is not positive.
 func Ping(interval time.Duration) Option {
 	check.Positive("httpadapter/websocket: Ping: interval", interval)
 	return func(c *config) { c.ping = interval }

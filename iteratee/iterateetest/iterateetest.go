@@ -36,11 +36,11 @@ import (
 // compared, such as a function, into one that can. Test cannot tell whether a result is the
 // right one.
 //
-// An Iteratee that can be used only once does not pass; [iteratee.Defer] makes an Iteratee for
-// each run. An Iteratee with leftovers that it was not handed, as [iteratee.Done] can have, does
-// not pass either. Some runs take place at the same time, so that the race detector finds state
-// that they share. The number of runs grows with the length of in. Ten elements find as many
-// faults as a thousand.
+// An Iteratee that can be used only once does not pass; [iteratee.Defer] makes an Iteratee for each
+// run. An Iteratee with leftovers that it was not handed, as [iteratee.Done] can have, does not
+// pass either. Some runs take place at the same time, so that the race detector finds state that
+// they share. The number of runs grows with the length of in, but ten elements find as many faults
+// as a thousand.
 func Test[E, A any](consumer iteratee.Iteratee[E, A], in []E) error {
 	c := &check[E, A]{it: consumer, in: in}
 	if c.isRecipe() {
