@@ -16,40 +16,79 @@ import (
 // Play calls it Enumeratee.map.
 func Map[From, To any](f func(From) To) Enumeratee[From, To] {
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
-		m := &mapping[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f, next: out}
-		if behind, ok := out.(*filter[To]); ok { // saves a call
-			m.keep, m.next = behind.keep, behind.Outlet
+		m := mapping[From, To]{Stage: stage, giver: giver[From, To]{out: out}, f: f}
+		switch behind := out.(type) { // each case saves calls
+		case *filter[To]:
+			return &mapFilter[From, To]{m, behind.keep, behind.Outlet}, iteratee.StepCont
+		case *mapping[To, To]:
+			m.f, m.out = then(f, behind.f), behind.out
+		case *mapFilter[To, To]:
+			m.f, m.out = then(f, behind.f), behind.out
+			return &mapFilter[From, To]{m, behind.keep, behind.next}, iteratee.StepCont
 		}
-		return m, iteratee.StepCont
+		return &m, iteratee.StepCont
 	})
+}
+
+// then returns the function that calls f, then g with the result.
+func then[A, B, C any](f func(A) B, g func(B) C) func(A) C {
+	return func(a A) C { return g(f(a)) }
 }
 
 type mapping[From, To any] struct {
 	Stage
 	giver[From, To]
-	f    func(From) To
-	keep func(To) bool // of the filter behind; nil without one
-	next iteratee.Outlet[To]
+	f func(From) To
 }
 
 func (m *mapping[From, To]) Next(e From) iteratee.Step {
-	to := m.f(e)
-	if m.keep == nil || m.keep(to) {
-		if step := m.next.Next(to); !step.IsCont() {
-			return m.ended(e, step)
-		}
+	step := m.out.Next(m.f(e))
+	if !step.IsCont() {
+		m.ended(e, step)
 	}
-	return m.end
+	return step
 }
 
 func (m *mapping[From, To]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step) {
+	f, out := m.f, m.out
+	for i := range es {
+		if ended.Load() {
+			return i, iteratee.Step{}
+		}
+		if step := out.Next(f(es[i])); !step.IsCont() {
+			return i + 1, m.ended(es[i], step)
+		}
+	}
+	return len(es), m.end
+}
+
+// mapFilter is a mapping that calls the function of the filter behind it.
+type mapFilter[From, To any] struct {
+	mapping[From, To]
+	keep func(To) bool
+	next iteratee.Outlet[To] // behind the filter
+}
+
+func (m *mapFilter[From, To]) Next(e From) iteratee.Step {
+	to := m.f(e)
+	if !m.keep(to) {
+		return m.end
+	}
+	step := m.next.Next(to)
+	if !step.IsCont() {
+		m.ended(e, step)
+	}
+	return step
+}
+
+func (m *mapFilter[From, To]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step) {
 	f, keep, next := m.f, m.keep, m.next
 	for i := range es {
 		if ended.Load() {
 			return i, iteratee.Step{}
 		}
 		to := f(es[i])
-		if keep == nil || keep(to) {
+		if keep(to) {
 			if step := next.Next(to); !step.IsCont() {
 				return i + 1, m.ended(es[i], step)
 			}
@@ -100,6 +139,9 @@ type giver[From, To any] struct {
 	end  iteratee.Step
 }
 
+// ended is not inlined, so that the stack frames of its callers stay small.
+//
+//go:noinline
 func (g *giver[From, To]) ended(e From, step iteratee.Step) iteratee.Step {
 	if g.end.IsCont() {
 		g.last, g.end = iteratee.El(e), step

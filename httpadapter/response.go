@@ -83,9 +83,8 @@ func hasNoBody(status int) bool {
 // for which the run waits a second at most. See [ResponseError.Permanent] for attempts that follow.
 //
 // A body that is cut short ends the run with an error, which is io.ErrUnexpectedEOF on HTTP/1.1. On
-// HTTP/1.0 a body without a length cannot be told from a complete one. The end of the run's context
-// interrupts a read, and so does the end of the request's context. Response panics if one of mediaTypes
-// is malformed.
+// HTTP/1.0 a body without a length cannot be told from a complete one. The end of the run's context or of
+// the request's context interrupts a read. Response panics if one of mediaTypes is malformed.
 //
 // Play has WS.stream.
 func Response(resp *http.Response, mediaTypes ...string) enumerator.Enumerator[[]byte] {

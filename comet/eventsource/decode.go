@@ -17,11 +17,11 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Decode returns the adapter that parses the bytes of an event stream. It hands on the events
-// for which a browser would call listeners, each as soon as its blank line has arrived. Lines
-// end with LF, CR or CR LF. A byte order mark at the beginning is skipped, and bytes that are
-// not UTF-8 are replaced with U+FFFD. Comments are ignored, and so are fields with a name or a
-// value that the HTML standard does not allow.
+// Decode returns the adapter that parses the bytes of an event stream. It hands on the events for
+// which a browser would call listeners, each as soon as its blank line has arrived. Lines end with
+// LF, CR or CR LF. A byte order mark at the beginning is skipped, and bytes that are not UTF-8 are
+// replaced with U+FFFD. Comments, and fields with a name or a value that the HTML standard does not
+// allow, are ignored.
 //
 // Each event has the ID and the Retry that the stream has set last, because a client uses both when
 // it connects again. ResetID means that the last id was set to the empty string, and RetryAtOnce

@@ -18,8 +18,8 @@
 // Serialize, StartWith and ZipFromIterable, after an operator with the strategy rxgo.Eager, and in
 // a window or a group.
 //
-// Some operators of RxGo treat an error specially, both in RxGo alone and under Lift. Count drops it,
-// and so does Sample unless it emits once more. BufferWithCount, BufferWithTime and
+// Some operators of RxGo treat an error specially, both in RxGo alone and under Lift. Count drops it.
+// Sample drops it unless Sample emits once more. BufferWithCount, BufferWithTime and
 // BufferWithTimeOrCount emit the error before their last buffer, so a run does not see that buffer.
 // FlatMap, GroupBy and GroupByDynamic call their function with an Item that has the error and no
 // value. Repeat repeats the items that it has kept, and does not observe again.

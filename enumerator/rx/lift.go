@@ -28,11 +28,11 @@ import (
 // [enumerator.Share]. An observer that build starts with DoOnNext, ForEach, Run or Send is such a
 // branch, and ends when the chain has completed.
 //
-// The run ends when the chain completes, and another source can follow. The first error that the
-// chain emits fails the run, and so does a value that is not a To. Items after an error, which
-// operators with rxgo.ContinueOnError emit, are dropped. When the context ends, source and the
-// operators end, and the items that they emit then are dropped. Each operator can be an element or
-// two ahead of the consumer, or more with rxgo.WithBufferedChannel.
+// The run ends when the chain completes, and another source can follow. The first error that the chain
+// emits, or the first value that is not a To, fails the run. Items after an error, which operators with
+// rxgo.ContinueOnError emit, are dropped. When the context ends, source and the operators end, and the
+// items that they emit then are dropped. Each operator can be an element or two ahead of the consumer,
+// or more with rxgo.WithBufferedChannel.
 //
 // The consumer runs in the goroutine of the caller; source and the operators run in other
 // goroutines. Source and each operator have a context that ends when the next operator has completed,

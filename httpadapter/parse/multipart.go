@@ -69,8 +69,8 @@ type FilePart struct {
 //
 // Multipart panics if limit is negative or file is nil.
 //
-// Play calls it parse.multipartFormData with a PartHandler. There, values that are too long are left
-// out, and so is the last part of a body that is cut short.
+// Play calls it parse.multipartFormData with a PartHandler. There, values that are too long, and the
+// last part of a body that is cut short, are left out.
 func Multipart[A any](limit int64, file func(FilePart) (iteratee.Iteratee[[]byte, A], error)) iteratee.Iteratee[[]byte, MultipartForm[A]] {
 	check.NotNegative("httpadapter/parse: Multipart: limit", limit)
 	if file == nil {
