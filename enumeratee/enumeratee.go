@@ -65,7 +65,11 @@ func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To],
 		stage.End()
 	}()
 	adapter, step := a.Attach(stage, sink)
-	if step.IsCont() {
+	switch {
+	case !step.IsCont():
+	case stage.source != nil:
+		step = drive(stage.source, adapter)
+	default:
 		step = scope.Drive(stage.Context(), adapter, drive)
 	}
 	if step.IsCont() || step == stage.Stop() {
