@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -39,14 +40,17 @@ func New[From, To any](attach func(stage Stage, out iteratee.Outlet[To]) (iterat
 
 // Attach puts the adapter before out, which must not be done. It returns the adapter and its first answer.
 // [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call it.
-func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (sink iteratee.Sink[From], step iteratee.Step) {
 	switch {
 	case a.part != nil:
-		return attachParts[From](a.part, stage, out)
+		sink, step = attachParts[From](a.part, stage, out)
 	case a.attach != nil:
-		return a.attach(stage, out)
+		sink, step = a.attach(stage, out)
+	default:
+		panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
 	}
-	panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
+	fast.Started(sink)
+	return sink, step
 }
 
 // Drive puts the adapter before sink, and calls drive to feed it. drive gets the context for its source, and
