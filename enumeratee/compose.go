@@ -84,10 +84,11 @@ func attachParts[From, To any](p *part, stage Stage, out iteratee.Outlet[To]) (i
 	if step.IsCont() {
 		first = next.(iteratee.Sink[From])
 	}
-	return &composed[From]{first, parts, stage.Stop()}, step
+	return &composed[From]{Sink: first, parts: parts, stop: stage.Stop()}, step
 }
 
 type composed[From any] struct {
+	fast.Starts
 	iteratee.Sink[From] // the first part
 	parts               []closer
 	stop                iteratee.Step
@@ -106,7 +107,7 @@ func (c *composed[From]) Batch(es []From, ended *fast.Flag) (int, iteratee.Step)
 	return fast.Offer[From, iteratee.Step](c.Sink, es, ended)
 }
 
-func (c *composed[From]) Reset(fast.Key) (iteratee.Step, bool) {
+func (c *composed[From]) Reset() (iteratee.Step, bool) {
 	return fast.Reset[From, iteratee.Step](c.Sink)
 }
 
@@ -136,6 +137,7 @@ func Transform[From, To, A any](adapter Enumeratee[From, To], consumer iteratee.
 }
 
 type transformed[From, To, A any] struct {
+	fast.Starts
 	iteratee.Sink[From] // the adapter
 	stage               Stage
 	consumer            iteratee.Running[To, A]
@@ -160,10 +162,7 @@ func (t *transformed[From, To, A]) Batch(es []From, ended *fast.Flag) (int, iter
 	return fast.Offer[From, iteratee.Step](t.Sink, es, ended)
 }
 
-func (t *transformed[From, To, A]) Reset(fast.Key) (step iteratee.Step, ok bool) {
-	if t.ended || t.stage.end != nil {
-		return step, false // the adapter holds something open
-	}
+func (t *transformed[From, To, A]) Reset() (iteratee.Step, bool) {
 	return fast.Reset[From, iteratee.Step](t.Sink)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/halley-go/halley/internal/fast"
 	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -42,14 +43,17 @@ func New[From, To any](attach func(stage Stage, out iteratee.Outlet[To]) (iterat
 // answer. [Compose], [Transform], [Enumeratee.Drive] and adapters that are made of others call Attach. The
 // caller must call EOF of the attached adapter when its own EOF comes: the adapter hands on the elements that
 // it holds then. If the caller uses its own Stage, a stop of the attached adapter is a stop of the caller.
-func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
+func (a Enumeratee[From, To]) Attach(stage Stage, out iteratee.Outlet[To]) (sink iteratee.Sink[From], step iteratee.Step) {
 	switch {
 	case a.part != nil:
-		return attachParts[From](a.part, stage, out)
+		sink, step = attachParts[From](a.part, stage, out)
 	case a.attach != nil:
-		return a.attach(stage, out)
+		sink, step = a.attach(stage, out)
+	default:
+		panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
 	}
-	panic("enumeratee: Attach: the zero Enumeratee cannot run; make one with Map, Take or another constructor")
+	fast.Started(sink)
+	return sink, step
 }
 
 // Drive puts the adapter before sink, and calls drive to feed it. drive gets the context for its source, and
@@ -68,7 +72,11 @@ func (a Enumeratee[From, To]) Drive(ctx context.Context, sink iteratee.Sink[To],
 		stage.End()
 	}()
 	adapter, step := a.Attach(stage, sink)
-	if step.IsCont() {
+	switch {
+	case !step.IsCont():
+	case stage.source != nil:
+		step = drive(stage.source, adapter)
+	default:
 		step = scope.Drive(stage.Context(), adapter, drive)
 	}
 	if step.IsCont() || step == stage.Stop() {

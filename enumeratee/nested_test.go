@@ -175,13 +175,16 @@ func TestAGoroutineThatStartsAnotherDoesNotRaceWithTheSource(t *testing.T) {
 		ch := make(chan int, 1)
 		ch <- e
 		close(ch)
-		return enumerator.FromChan(ch)
+		return enumerator.Map(enumerator.FromChan(ch), same)
 	})
 	for name, adapter := range map[string]tee{
 		"GroupByWithin": enumeratee.GroupByWithin(100, time.Hour, same, perKey(buffer)),
 		"Recover":       enumeratee.Compose(buffer, enumeratee.Recover(fails, goOn)),
 		"MapFlatten": enumeratee.Compose(buffer, enumerator.MapFlatten(func(e int) enumerator.Enumerator[int] {
 			return enumerator.Through(enumerator.Of(e), buffer)
+		})),
+		"MapFlatten of a Map": enumeratee.Compose(buffer, enumerator.MapFlatten(func(e int) enumerator.Enumerator[int] {
+			return enumerator.Map(enumerator.Of(e), same)
 		})),
 	} {
 		t.Run(name, func(t *testing.T) {

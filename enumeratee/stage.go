@@ -16,8 +16,8 @@ type Stage struct{ *attachment }
 type attachment struct {
 	ctx    context.Context
 	stop   iteratee.Stop
-	drives bool     // the function that made the Stage drives the source too
-	atEnd  []func() // End calls them
+	source context.Context // of a source that the maker of the Stage drives; nil if the Stage has a run of its own
+	atEnd  []func()        // End calls them
 	end    func()
 	goes   bool   // the adapter has goroutines
 	asks   bool   // the adapter has called interruptible
@@ -36,7 +36,10 @@ func NewStage(ctx context.Context) Stage {
 // source.
 func newSourceStage(ctx context.Context) Stage {
 	own, over := scope.Failable(ctx)
-	return Stage{&attachment{ctx: own, drives: true, over: over}}
+	if over != nil {
+		ctx = own
+	}
+	return Stage{&attachment{ctx: own, source: ctx, over: over}}
 }
 
 // Context returns the context of the run.
@@ -106,7 +109,7 @@ func (s Stage) fail(err error) {
 // interrupt has no effect.
 func (s Stage) interruptible() (own context.Context, interrupt func(iteratee.Step)) {
 	s.asks = true
-	if !s.drives {
+	if s.source == nil {
 		if own, interrupt = scope.Interruptible[iteratee.Step](s.ctx); interrupt != nil {
 			return own, interrupt
 		}
@@ -114,7 +117,7 @@ func (s Stage) interruptible() (own context.Context, interrupt func(iteratee.Ste
 	// A run of its own, because other parts go on when this one is over.
 	run := scope.NewWithin(s.ctx, true)
 	s.AtEnd(func() {})
-	s.ctx, s.drives, s.join = run, false, run.End
+	s.ctx, s.source, s.join = run, nil, run.End
 	return scope.Interruptible[iteratee.Step](run)
 }
 

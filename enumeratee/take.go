@@ -20,6 +20,7 @@ func Take[E any](n int) Enumeratee[E, E] {
 }
 
 type take[E any] struct {
+	fast.Starts
 	Stage
 	iteratee.Outlet[E]
 	n, left int
@@ -54,7 +55,7 @@ func (t *take[E]) passed(n int) iteratee.Step {
 	return iteratee.StepCont
 }
 
-func (t *take[E]) Reset(fast.Key) (step iteratee.Step, ok bool) {
+func (t *take[E]) Reset() (step iteratee.Step, ok bool) {
 	if step, ok = fast.Reset[E, iteratee.Step](t.Outlet); !ok {
 		return step, false
 	}

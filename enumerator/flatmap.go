@@ -6,6 +6,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/internal/scope"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -38,20 +39,20 @@ func MapFlatten[From, To any](f func(From) Enumerator[To]) enumeratee.Enumeratee
 // Play calls it Enumeratee.mapInputFlatten.
 func MapInputFlatten[From, To any](f func(iteratee.Input[From]) Enumerator[To]) enumeratee.Enumeratee[From, To] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
-		return &flattening[From, To]{stage: stage, consumer: enumeratee.Closable(out), f: f}, iteratee.StepCont
+		return &flattening[From, To]{stage: stage, inner: innerOf(stage, out), f: f}, iteratee.StepCont
 	})
 }
 
 type flattening[From, To any] struct {
-	stage    enumeratee.Stage
-	consumer iteratee.Sink[To]
-	f        func(iteratee.Input[From]) Enumerator[To]
-	end      iteratee.Step
+	stage enumeratee.Stage
+	inner[To]
+	f   func(iteratee.Input[From]) Enumerator[To]
+	end iteratee.Step
 }
 
 func (f *flattening[From, To]) run(in iteratee.Input[From]) {
 	if f.end.IsCont() {
-		f.end = f.f(in).Into(f.stage.Context(), f.consumer)
+		f.end = f.feed(f.f(in))
 	}
 }
 
@@ -68,6 +69,25 @@ func (f *flattening[From, To]) EOF() iteratee.Step {
 }
 
 func (f *flattening[From, To]) Rest() iteratee.Input[From] { return iteratee.Empty[From]() }
+
+// inner is the place of sources that an adapter has feed its consumer.
+type inner[E any] struct {
+	ctx      context.Context
+	consumer iteratee.Sink[E]
+}
+
+func innerOf[E any](stage enumeratee.Stage, out iteratee.Outlet[E]) inner[E] {
+	ctx, end := scope.Within(stage.Context())
+	if end != nil {
+		stage.AtEnd(end)
+	}
+	return inner[E]{ctx, enumeratee.Closable(out)}
+}
+
+// feed runs source, and returns the last answer of the consumer or the failure of source.
+func (i inner[E]) feed(source Enumerator[E]) iteratee.Step {
+	return scope.Interrupted(i.ctx, source.Into(i.ctx, i.consumer))
+}
 
 // FlatMapConcurrent is [FlatMap] with up to limit inner sources side by side. An inner source is a
 // source that f returns. Elements are given as they come, and those of each inner source keep their

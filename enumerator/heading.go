@@ -12,7 +12,7 @@ import (
 // Play calls it Enumeratee.heading.
 func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
-		if step := source.Into(stage.Context(), enumeratee.Closable(out)); !step.IsCont() {
+		if step := innerOf(stage, out).feed(source); !step.IsCont() {
 			return iteratee.Ended(step, iteratee.Empty[E]()), step // its elements never came from the stream
 		}
 		return enumeratee.PassAlong[E]().Attach(stage, out)
@@ -27,12 +27,13 @@ func Heading[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 // Play calls it Enumeratee.trailing.
 func Trailing[E any](source Enumerator[E]) enumeratee.Enumeratee[E, E] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[E]) (iteratee.Sink[E], iteratee.Step) {
-		return &trailing[E]{stage: stage, Outlet: out, source: source}, iteratee.StepCont
+		return &trailing[E]{stage: stage, inner: innerOf(stage, out), Outlet: out, source: source}, iteratee.StepCont
 	})
 }
 
 type trailing[E any] struct {
 	stage enumeratee.Stage
+	inner[E]
 	iteratee.Outlet[E]
 	source Enumerator[E]
 	end    iteratee.Step
@@ -48,7 +49,7 @@ func (t *trailing[E]) Next(e E) iteratee.Step {
 
 func (t *trailing[E]) EOF() iteratee.Step {
 	if t.end.IsCont() {
-		t.end = t.source.Into(t.stage.Context(), enumeratee.Closable(t.Outlet))
+		t.end = t.feed(t.source)
 		if t.ran = !t.end.IsCont(); !t.ran {
 			t.end = t.stage.Stop()
 		}

@@ -1,8 +1,10 @@
 package enumerator_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,5 +155,102 @@ func TestAdaptersEndWithTheContext(t *testing.T) {
 		endsAtOnce(t, enumerator.FlatMap(probe.Naturals(), func(int) enumerator.Enumerator[int] { return (&probe.Source{N: 1}).Enumerator() }))
 		endsAtOnce(t, enumerator.Through(probe.Naturals(), enumerator.Heading(one)))
 		endsAtOnce(t, enumerator.Through(one, enumerator.Trailing(probe.Naturals())))
+	})
+}
+
+// The consumer is done in a goroutine, while a source within an adapter before it waits.
+func TestASourceWithinAnAdapterIsStopped(t *testing.T) {
+	waits := enumerator.Of(1).AndThen(enumerator.Never[int]())
+	same := func(e int) int { return e }
+	buffer, one := enumeratee.Buffer[int](1), iteratee.TakeUpTo[int](1)
+	for of, inner := range map[string]source{
+		"a source":         waits,
+		"a mapped source":  enumerator.Map(waits, same),
+		"a buffered one":   enumerator.Through(waits, buffer),
+		"sources together": enumerator.Interleave(waits),
+	} {
+		for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
+			"Heading":    enumerator.Heading(inner),
+			"Trailing":   enumeratee.Compose(enumeratee.Filter(func(int) bool { return false }), enumerator.Trailing(inner)),
+			"MapFlatten": enumerator.MapFlatten(func(int) source { return inner }),
+		} {
+			for how, run := range map[string]func(ctx context.Context) ([]int, error){
+				"before a Buffer": func(ctx context.Context) ([]int, error) {
+					return enumerator.Run(ctx, enumerator.Of(1), enumeratee.Transform(enumeratee.Compose(adapter, buffer), one))
+				},
+				"between two": func(ctx context.Context) ([]int, error) {
+					return enumerator.Run(ctx, enumerator.Of(1), enumeratee.Transform(enumeratee.Compose3(buffer, adapter, buffer), one))
+				},
+				"before a consumer with one": func(ctx context.Context) ([]int, error) {
+					return enumerator.Run(ctx, enumerator.Of(1), enumeratee.Transform(adapter, enumeratee.Transform(buffer, one)))
+				},
+				"before one, behind the source": func(ctx context.Context) ([]int, error) {
+					return enumerator.Run(ctx, enumerator.Through(enumerator.Of(1), enumeratee.Compose(adapter, buffer)), one)
+				},
+				"behind the source": func(ctx context.Context) ([]int, error) {
+					return enumerator.Run(ctx, enumerator.Through(enumerator.Of(1), adapter), enumeratee.Transform(buffer, one))
+				},
+				"in a part": func(ctx context.Context) ([]int, error) {
+					part := enumeratee.Transform(enumeratee.Compose(adapter, buffer), one)
+					return enumerator.Run(ctx, enumerator.Of(1), iteratee.FlatMap(part, func(es []int) iteratee.Iteratee[int, []int] {
+						return iteratee.Done(es, iteratee.Empty[int]())
+					}))
+				},
+			} {
+				t.Run(name+" of "+of+", "+how, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+						defer cancel()
+						got, err := run(ctx)
+						assert.NoError(t, err)
+						assert.Equal(t, []int{1}, got)
+					})
+				})
+			}
+		}
+	}
+}
+
+// A failure of a source within an adapter reaches a consumer that waits for its context in a goroutine.
+func TestAFailureWithinAnAdapterFreesAConsumer(t *testing.T) {
+	fails := enumerator.Interleave(enumerator.Of(1), after(time.Second, enumerator.Throw[int](errBoom)))
+	buffer := enumeratee.Buffer[int](1)
+	waits := iteratee.ForEach(func(ctx context.Context, _ int) error { <-ctx.Done(); return context.Cause(ctx) })
+	for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
+		"Heading":    enumerator.Heading(fails),
+		"Trailing":   enumeratee.Compose(enumeratee.Filter(func(int) bool { return false }), enumerator.Trailing(fails)),
+		"MapFlatten": enumerator.MapFlatten(func(int) source { return fails }),
+	} {
+		for how, adapter := range map[string]enumeratee.Enumeratee[int, int]{
+			"alone":           adapter,
+			"before a Buffer": enumeratee.Compose(adapter, buffer),
+			"between two":     enumeratee.Compose3(buffer, adapter, buffer),
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					_, err := enumerator.Run(ctx, enumerator.Of(1), enumeratee.Transform(adapter, waits))
+					assert.Equal(t, errBoom, err)
+					_, err = enumerator.Run(ctx, enumerator.Through(enumerator.Of(1), adapter), waits)
+					assert.Equal(t, errBoom, err)
+				})
+			})
+		}
+	}
+}
+
+// A source within an adapter does not drive the run, so an adapter before that one can still interrupt the
+// source of the run.
+func TestASourceWithinAnAdapterLeavesTheSourceOfTheRunAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		heading := enumerator.Heading(enumerator.Map(enumerator.Of(0), func(e int) int { return e }))
+		adapter := enumeratee.Compose(enumeratee.Buffer[int](1), heading)
+		waits := enumerator.Of(1).AndThen(enumerator.Never[int]())
+		got, err := enumerator.Run(ctx, waits, enumeratee.Transform(adapter, iteratee.TakeUpTo[int](2)))
+		assert.NoError(t, err)
+		assert.Equal(t, []int{0, 1}, got)
 	})
 }

@@ -19,6 +19,7 @@ func Fold[E, A any](zero A, f func(A, E) A) Iteratee[E, A] {
 }
 
 type fold[E, A any] struct {
+	fast.Starts
 	f       func(A, E) A
 	a, zero A
 }
@@ -32,7 +33,7 @@ func (f *fold[E, A]) EOF() Step          { return StepDone }
 func (f *fold[E, A]) Rest() Input[E]     { return Empty[E]() }
 func (f *fold[E, A]) Result() (A, error) { return f.a, nil }
 
-func (f *fold[E, A]) Reset(fast.Key) (Step, bool) {
+func (f *fold[E, A]) Reset() (Step, bool) {
 	f.a = f.zero
 	return StepCont, true
 }

@@ -44,7 +44,9 @@ func (i Iteratee[E, A]) Start(ctx context.Context) (Running[E, A], Step) {
 	case i.node != nil:
 		return startNode[E, A](ctx, i.node)
 	case i.start != nil:
-		return i.start(ctx)
+		r, step := i.start(ctx)
+		fast.Started(r)
+		return r, step
 	}
 	panic("iteratee: Start: the zero Iteratee cannot run; make one with Fold, Done or another constructor")
 }
@@ -107,11 +109,12 @@ func MapM[E, A, B any](consumer Iteratee[E, A], f func(context.Context, A) (B, e
 	}
 	return New(func(ctx context.Context) (Running[E, B], Step) {
 		r, step := consumer.Start(ctx)
-		return &mapped[E, A, B]{r, ctx, f}, step
+		return &mapped[E, A, B]{Running: r, ctx: ctx, f: f}, step
 	})
 }
 
 type mapped[E, A, B any] struct {
+	fast.Starts
 	Running[E, A]
 	ctx context.Context
 	f   func(context.Context, A) (B, error)
@@ -129,7 +132,7 @@ func (m *mapped[E, A, B]) Batch(es []E, ended *fast.Flag) (int, Step) {
 	return fast.Offer[E, Step](m.Running, es, ended)
 }
 
-func (m *mapped[E, A, B]) Reset(fast.Key) (Step, bool) { return fast.Reset[E, Step](m.Running) }
+func (m *mapped[E, A, B]) Reset() (Step, bool) { return fast.Reset[E, Step](m.Running) }
 
 // Defer returns an Iteratee that calls build at the start of each run, and runs the Iteratee that build
 // returns. It is for consumers with a state that runs cannot share, such as a Fold over a map. If build

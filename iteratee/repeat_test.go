@@ -1,6 +1,7 @@
 package iteratee_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,6 +25,58 @@ func TestRepeatStartsARoundWithTheLeftoversOfTheLast(t *testing.T) {
 		return iteratee.Map(enumeratee.Transform(same, iteratee.Collect[int]()), func(es []int) []int { return append([]int{*first}, es...) })
 	})
 	assert.Equal(t, [][]int{{1, 2}, {-3, -4}, {5}}, run(t, iteratee.Repeat(run1), 1, 2, -3, -4, 5))
+}
+
+// A round is a run of its own, also if the function of an Iteratee or of an Enumeratee starts one that could
+// begin again.
+func TestRepeatStartsEachRoundAfresh(t *testing.T) {
+	var started, closed int
+	next := func() int { started++; return started } // a round takes one element more than the round before
+	want := [][]int{{1}, {2, 3}, {4, 5, 6}, {7}}
+
+	type sink = iteratee.Sink[int]
+	take, collect := enumeratee.Take[int], iteratee.Collect[int]()
+	for name, adapter := range map[string]enumeratee.Enumeratee[int, int]{
+		"Defer": enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[int, int], error) { return take(next()), nil }),
+		"New": enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (sink, iteratee.Step) {
+			return take(next()).Attach(stage, out)
+		}),
+		"New of a Compose": enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (sink, iteratee.Step) {
+			return enumeratee.Compose(take(next()), take(9)).Attach(stage, out)
+		}),
+		"with something open": enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (sink, iteratee.Step) {
+			stage.AtEnd(func() { closed++ })
+			return take(next()).Attach(stage, out)
+		}),
+	} {
+		for how, adapter := range map[string]enumeratee.Enumeratee[int, int]{
+			"alone":         adapter,
+			"behind a Take": enumeratee.Compose(take(9), adapter),
+			"before a Take": enumeratee.Compose(adapter, take(9)),
+		} {
+			started, closed = 0, 0
+			assert.Equal(t, want, run(t, iteratee.Repeat(enumeratee.Transform(adapter, collect)), 1, 2, 3, 4, 5, 6, 7), "%s, %s", name, how)
+			if name == "with something open" {
+				assert.Equal(t, started, closed)
+			}
+		}
+	}
+	for name, consumer := range map[string]iteratee.Iteratee[int, []int]{
+		"a Transform": iteratee.New(func(ctx context.Context) (iteratee.Running[int, []int], iteratee.Step) {
+			return enumeratee.Transform(take(next()), collect).Start(ctx)
+		}),
+		"a Map": iteratee.New(func(ctx context.Context) (iteratee.Running[int, []int], iteratee.Step) {
+			same := func(es []int) []int { return es }
+			return iteratee.Map(enumeratee.Transform(take(next()), collect), same).Start(ctx)
+		}),
+	} {
+		started = 0
+		assert.Equal(t, want, run(t, iteratee.Repeat(consumer), 1, 2, 3, 4, 5, 6, 7), name)
+	}
+	set := iteratee.New(func(ctx context.Context) (iteratee.Running[int, map[int]bool], iteratee.Step) {
+		return iteratee.Fold(map[int]bool{}, func(set map[int]bool, e int) map[int]bool { set[e] = true; return set }).Start(ctx)
+	})
+	assert.Equal(t, []map[int]bool{{1: true, 2: true}, {3: true}}, run(t, iteratee.Repeat(enumeratee.Transform(take(2), set)), 1, 2, 3))
 }
 
 func TestRepeatWithoutProgressFails(t *testing.T) {

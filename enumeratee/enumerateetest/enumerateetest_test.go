@@ -96,10 +96,11 @@ func (b batching) Batch(es []int, ended *fast.Flag) (int, iteratee.Step) { retur
 // resetting is a Sink whose Reset is that of out.
 type resetting struct {
 	sink
+	*fast.Starts
 	out outlet
 }
 
-func (r resetting) Reset(fast.Key) (iteratee.Step, bool) {
+func (r resetting) Reset() (iteratee.Step, bool) {
 	return fast.Reset[int, iteratee.Step](r.out)
 }
 
@@ -336,7 +337,7 @@ func TestBrokenShortCuts(t *testing.T) {
 			}
 			return out.Next(e)
 		}
-		return resetting{funcs{Next: next, EOF: stage.EOF}.Sink(), out}, iteratee.StepCont
+		return resetting{funcs{Next: next, EOF: stage.EOF}.Sink(), new(fast.Starts), out}, iteratee.StepCont
 	}), []int{1, 2, -1, 3})
 	assert.ErrorContains(t, err, "recipe: over [2 -1 3] it takes 3 and EOF, ends with [-1 3]; after it was reset it takes 3 and EOF, ends with [2 -1 3]")
 }

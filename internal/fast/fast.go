@@ -22,11 +22,23 @@ type Batcher[E, Step any] interface {
 // an error, and the caller must have taken its result. If one of the sinks cannot begin again, Reset changes
 // nothing and returns false.
 type Resetter[Step any] interface {
-	Reset(Key) (step Step, ok bool)
+	Reset() (step Step, ok bool)
+	starts() *Starts
 }
 
-// A Key is a parameter of Reset, so that a method named Reset in another module is not a Resetter by chance.
-type Key struct{}
+// Starts counts the calls of Start or Attach that have returned a sink. A Resetter embeds it. If there was more
+// than one, the first was made by the function of another Iteratee or Enumeratee. A new start would call that
+// function again, so the sink cannot begin again without it.
+type Starts struct{ n int }
+
+func (s *Starts) starts() *Starts { return s }
+
+// Started counts a call of Start or Attach that returns sink.
+func Started(sink any) {
+	if r, ok := sink.(interface{ starts() *Starts }); ok {
+		r.starts().n++
+	}
+}
 
 // Offer hands the elements es to out, until out is done or ended is set. It makes one call if out is a
 // [Batcher]. It returns how many elements it handed over, and the last answer.
@@ -41,10 +53,10 @@ func Offer[E any, Step interface{ IsCont() bool }](out interface{ Next(E) Step }
 	return n, step
 }
 
-// Reset resets out if out is a [Resetter].
+// Reset resets out if out is a [Resetter] and was started once.
 func Reset[E any, Step any](out interface{ Next(E) Step }) (step Step, ok bool) {
-	if r, isResetter := out.(Resetter[Step]); isResetter {
-		return r.Reset(Key{})
+	if r, isResetter := out.(Resetter[Step]); isResetter && r.starts().n <= 1 {
+		return r.Reset()
 	}
 	return step, false
 }

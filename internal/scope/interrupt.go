@@ -31,18 +31,36 @@ func Interruptible[S step](ctx context.Context) (own context.Context, interrupt 
 	if r.driven {
 		return ctx, func(S) {}
 	}
-	own = ctx
-	switch {
-	case r.source == nil:
-	case ctx == context.Context(r):
-		own = r.source
-	default:
-		own = r.join(ctx, r.source)
-	}
+	own = r.own(ctx)
 	source, cancel := context.WithCancelCause(r)
 	r.AtEnd(func() { cancel(nil) })
 	r.source = source
 	return own, func(s S) { cancel(&interruption[S]{s}) }
+}
+
+// Within returns the context for a source that an adapter has feed its consumer. The adapter calls it when it
+// is attached, with the context of its run. The source stops waiting when an adapter behind this one
+// interrupts it; see [Interrupted]. If [Fail] ends the context, it ends ctx too. If end is not nil, the caller must
+// call it when the adapter is no longer needed.
+func Within(ctx context.Context) (within context.Context, end func()) {
+	l := LineOf(ctx)
+	if l == nil || l.run == nil || l.run.driven || l.run.source == nil {
+		return ctx, nil
+	}
+	p := NewPart(l.run.own(ctx), ctx)
+	return p, p.End
+}
+
+// own returns the context, made from ctx, under which an adapter runs that is attached now.
+func (r *Run) own(ctx context.Context) context.Context {
+	switch source := r.source; {
+	case source == nil:
+		return ctx
+	case ctx == context.Context(r):
+		return source
+	default:
+		return r.join(ctx, source)
+	}
 }
 
 // join returns a context made from ctx that ends with source too.
@@ -57,13 +75,10 @@ func (r *Run) join(ctx, source context.Context) context.Context {
 }
 
 // Drive calls drive with the context for the source of the run whose context is ctx, and returns the last
-// answer of sink. Adapters that have called Interruptible before can interrupt that source. Drive is called
-// once in a run. If ctx is not the context of a run, Drive calls drive with ctx.
+// answer of sink. Adapters that have called Interruptible before can interrupt that source. Only the maker of
+// the run calls Drive, once.
 func Drive[Sink any, S step](ctx context.Context, sink Sink, drive func(context.Context, Sink) S) S {
-	r, ok := ctx.(*Run)
-	if !ok {
-		return drive(ctx, sink)
-	}
+	r := ctx.(*Run)
 	r.driven = true
 	source := r.source
 	if source == nil {

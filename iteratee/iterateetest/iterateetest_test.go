@@ -64,9 +64,11 @@ func (t *taking) running() *running {
 
 // running is a run of functions that a test can replace.
 type running struct {
-	next   func(int) iteratee.Step
-	eof    func() iteratee.Step
-	rest   func() iteratee.Input[int]
+	next func(int) iteratee.Step
+	eof  func() iteratee.Step
+	rest func() iteratee.Input[int]
+
+	fast.Starts
 	batch  func([]int, *fast.Flag) (int, iteratee.Step) // nil for none
 	reset  func() iteratee.Step                         // nil for none
 	result func() ([]int, error)
@@ -78,7 +80,7 @@ func (r *running) EOF() iteratee.Step        { return r.eof() }
 func (r *running) Rest() iteratee.Input[int] { return r.rest() }
 func (r *running) Result() ([]int, error)    { return r.result() }
 
-func (r *running) Reset(fast.Key) (step iteratee.Step, ok bool) {
+func (r *running) Reset() (step iteratee.Step, ok bool) {
 	if r.reset == nil {
 		return step, false
 	}
