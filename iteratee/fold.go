@@ -39,13 +39,12 @@ func (f *fold[E, A]) Reset() (Step, bool) {
 }
 
 func (f *fold[E, A]) Batch(es []E, ended *fast.Flag) (int, Step) {
-	for i, e := range es {
-		if ended.Load() {
-			return i, Step{}
-		}
-		f.a = f.f(f.a, e)
+	a, fold, n := f.a, f.f, 0
+	for ; n < len(es) && !ended.Load(); n++ {
+		a = fold(a, es[n])
 	}
-	return len(es), Step{}
+	f.a = a
+	return n, Step{}
 }
 
 // FoldM is [Fold] with a function that takes the context of the run and can fail. The first error ends the
