@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -136,7 +137,8 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
 	"Throw": func(_ *rapid.T, es []int, some func([]int) source) source {
-		return enumerator.Catch(enumerator.Throw[int](errBoom), func(error) source { return some(es) })
+		e := some(es) // not in the function, which several runs call at the same time
+		return enumerator.Catch(enumerator.Throw[int](errBoom), func(error) source { return e })
 	},
 	"Catch": func(t *rapid.T, es []int, some func([]int) source) source {
 		n := rapid.IntRange(0, len(es)).Draw(t, "split at")
@@ -250,13 +252,15 @@ func ended(es []int) *enumerator.Hub[int] {
 // passed.
 func knocked(e source, operator func(source) source) source {
 	return perRun(func() source {
-		passed := false
+		var passed atomic.Bool // the operator may run knocks in a goroutine
 		knocks := enumerator.Unfold(0, func(n int) (int, int, bool) {
 			runtime.Gosched() // let the other source run
-			return -1, n, !passed
+			return -1, n, !passed.Load()
 		})
 		return enumerator.Through(operator(knocks.AndThen(e)), enumeratee.Filter(func(e int) bool {
-			passed = passed || e < 0
+			if e < 0 {
+				passed.Store(true)
+			}
 			return e >= 0
 		}))
 	})
