@@ -60,7 +60,7 @@ func (r *recovering[E, To]) attach() iteratee.Step {
 	r.attaching = true
 	r.place = enumeratee.NewStage(r.stage.Context())
 	var step iteratee.Step
-	r.outer, step = r.encode.Attach(r.place, iteratee.Funcs[To]{Next: r.handOn, EOF: enumeratee.Closable(r.out).EOF, Rest: r.out.Rest}.Sink())
+	r.outer, step = r.encode.Attach(r.place, iteratee.Funcs[To]{Next: r.handOn, EOF: r.handOnEOF, Rest: r.out.Rest}.Sink())
 	r.attaching = false
 	return r.own(step)
 }
@@ -71,6 +71,14 @@ func (r *recovering[E, To]) handOn(e To) iteratee.Step {
 	}
 	r.inConsumer = true // stays true if the consumer panics
 	r.consumer = r.out.Next(e)
+	r.inConsumer = false
+	return r.consumer
+}
+
+// handOnEOF is for a source within encode that sends EOF.
+func (r *recovering[E, To]) handOnEOF() iteratee.Step {
+	r.inConsumer = true
+	r.consumer = enumeratee.Closable(r.out).EOF()
 	r.inConsumer = false
 	return r.consumer
 }

@@ -166,6 +166,24 @@ func TestRecoverPassesOtherFailures(t *testing.T) {
 	assert.ErrorIs(t, err, errBroken)
 }
 
+// A source within encode sends EOF, on which the consumer fails or panics.
+func TestRecoverPassesFailuresAtEOF(t *testing.T) {
+	ends := enumerator.MapFlatten(func(difficultItem) enumerator.Enumerator[[]byte] { return enumerator.FromInput(iteratee.EOF[[]byte]()) })
+	adapter := comet.Recover(ends, func(_ context.Context, err error, _ difficultItem) error {
+		t.Error("recovered from", err)
+		return nil
+	})
+	source := enumerator.FromSlice(difficultItems("a", "b"))
+	fails := func(err error) iteratee.Iteratee[[]byte, int] {
+		return iteratee.Cont(func(in iteratee.Input[[]byte]) iteratee.Iteratee[[]byte, int] {
+			return iteratee.Error[[]byte, int](err, in)
+		})
+	}
+	_, err := enumerator.Run(t.Context(), source, enumeratee.Transform(adapter, fails(errBroken)))
+	assert.Equal(t, errBroken, err)
+	assert.Panics(t, func() { _, _ = enumerator.Run(t.Context(), source, enumeratee.Transform(adapter, fails(nil))) })
+}
+
 func TestRecoverKeepsTheLaws(t *testing.T) {
 	in := append(difficultItems("fails", "a", "fails", "b"), difficultItem{Gap: enumerator.Gap{From: at(5), N: 2}, Position: at(6)})
 	assert.NoError(t, enumerateetest.TestRest(comet.Recover(eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), ignoring), in))

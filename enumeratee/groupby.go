@@ -47,6 +47,7 @@ func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter fu
 		stage.passOn(own, interrupt)
 		scope.LineOf(stage.Context()).Cut()
 		g := newGroups(limit, key, adapter, stage, out, interrupt)
+		g.ctx = scope.NewPart(own, stage.Context())
 		stage.AtEnd(g.close)
 		return g, iteratee.StepCont
 	})
@@ -80,6 +81,7 @@ type groups[K comparable, From, To any] struct {
 	limit     int
 	out       iteratee.Outlet[To]
 	stage     Stage
+	ctx       *scope.Part         // of the groups; ends when an adapter behind interrupts
 	interrupt func(iteratee.Step) // stops the source
 
 	live   *recent[K, *group[From]]
@@ -186,14 +188,14 @@ func (g *groups[K, From, To]) answered(x *group[From], step iteratee.Step) itera
 // open makes the group of x and attaches its adapter.
 func (g *groups[K, From, To]) open(x *entry[K, *group[From]]) iteratee.Step {
 	one := &group[From]{number: g.opened}
-	run := scope.NewWithin(g.stage.Context(), true)
+	run := scope.NewWithin(g.ctx, true)
 	one.stage, one.over = NewStage(run), run.End
 	g.opened++
 	x.value = one
 	g.live.add(x)
 	var step iteratee.Step
 	one.sink, step = g.adapter(x.key).Attach(one.stage, &groupConsumer[K, From, To]{g, one})
-	if step = g.answered(one, step); step.IsCont() && one.stage.goes && !one.stopped {
+	if step = g.answered(one, step); step.IsCont() && one.stage.asks && !one.stopped {
 		own, _ := one.stage.interruptible()
 		one.stage.passOn(own, func(step iteratee.Step) { g.interrupted(one, step) })
 	}
@@ -289,6 +291,7 @@ func (g *groups[K, From, To]) all() (all []*entry[K, *group[From]]) {
 }
 
 func (g *groups[K, From, To]) close() {
+	defer g.ctx.End()
 	for _, x := range g.all() {
 		defer x.value.close() // all of them even if one panics
 	}
@@ -301,6 +304,7 @@ func (x *group[From]) close() {
 
 // run is the goroutine of GroupByWithin.
 func (g *groups[K, From, To]) run(ctx context.Context, in <-chan From, d time.Duration, ended <-chan struct{}) iteratee.Step {
+	g.ctx = scope.NewPart(ctx, g.stage.Context())
 	defer g.close()
 	clock := time.NewTimer(d)
 	defer clock.Stop()

@@ -319,3 +319,60 @@ func TestGroupByOfManyKeys(t *testing.T) {
 	assert.Len(t, through(t, enumeratee.GroupBy(10, same, of), ints(1, n)...), n)
 	assert.Equal(t, n, attached)
 }
+
+// An adapter of a key without a goroutine ends the run too while the source waits.
+func TestGroupByOfTimeouts(t *testing.T) {
+	for by, adapter := range bothGroupBys(perKey(enumeratee.Timeout[int](time.Second))) {
+		t.Run(by, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				for _, run := range []func() error{
+					func() error {
+						_, err := enumerator.Run(ctx, enumerator.Of(10, 20).AndThen(stuck(0)), enumeratee.Transform(adapter, sum()))
+						return err
+					},
+					func() error {
+						_, err := enumerator.Run(ctx, enumerator.Through(enumerator.Of(10, 20).AndThen(stuck(0)), adapter), sum())
+						return err
+					},
+				} {
+					start := time.Now()
+					assert.ErrorIs(t, run(), enumeratee.ErrTimeout)
+					assert.Equal(t, time.Second, time.Since(start))
+				}
+				got, err := enumerator.Run(ctx, enumerator.Through(enumerator.Of(10, 20, 11), adapter), iteratee.Collect[int]())
+				assert.NoError(t, err)
+				assert.Equal(t, []int{10, 20, 11}, got)
+			})
+		})
+	}
+}
+
+// A source within the adapter of a key waits when the consumer ends in a goroutine.
+func TestGroupByOfSourcesThatWait(t *testing.T) {
+	for by, adapter := range bothGroupBys(perKey(flattenAndWait)) {
+		t.Run(by, func(t *testing.T) { endsBehindABuffer(t, adapter) })
+	}
+}
+
+var flattenAndWait = enumerator.MapFlatten(func(e int) enumerator.Enumerator[int] { return enumerator.Of(e).AndThen(stuck(0)) })
+
+// endsBehindABuffer checks that a run of adapter ends when a consumer ends in a goroutine.
+func endsBehindABuffer(t *testing.T, adapter tee) {
+	adapter = enumeratee.Compose(adapter, enumeratee.Buffer[int](1))
+	for _, want := range []error{nil, errBoom} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			consumer := iteratee.FoldUntil(0, func(_ context.Context, _, e int) (int, bool, error) {
+				time.Sleep(time.Second) // the source waits by then
+				return e, true, want
+			})
+			_, err := enumerator.Run(ctx, enumerator.Of(10), enumeratee.Transform(adapter, consumer))
+			assert.Equal(t, want, err)
+			_, err = enumerator.Run(ctx, enumerator.Through(enumerator.Of(10), adapter), consumer)
+			assert.Equal(t, want, err)
+		})
+	}
+}

@@ -25,6 +25,7 @@ func Recover[From, To any](adapter Enumeratee[From, To], f func(context.Context,
 	return New(func(stage Stage, out iteratee.Outlet[To]) (iteratee.Sink[From], iteratee.Step) {
 		r := &recovering[From, To]{adapter: adapter, f: f, stage: stage, consumer: watched[To]{out: out}}
 		own, interrupt := stage.interruptible()
+		r.own = own
 		stage.AtEnd(func() { r.closePlace() })
 		step := r.attach()
 		stage.goes = stage.goes || r.place.goes
@@ -39,6 +40,7 @@ type recovering[From, To any] struct {
 	adapter  Enumeratee[From, To]
 	f        func(context.Context, error, iteratee.Input[From]) error
 	stage    Stage
+	own      context.Context // ends when an adapter behind interrupts
 	consumer watched[To]
 	end      iteratee.Step // set when f has given up, or at EOF
 
@@ -50,7 +52,7 @@ type recovering[From, To any] struct {
 // attach attaches the adapter in a run of its own. The end of that run closes everything that the adapter holds
 // open when it has failed. The adapter does not interrupt the source, which goes on after a failure.
 func (r *recovering[From, To]) attach() (step iteratee.Step) {
-	run := scope.NewWithin(r.stage.Context(), false)
+	run := scope.NewWithin(r.own, false)
 	r.place, r.closePlace = NewStage(run), run.End
 	r.Sink, step = r.adapter.Attach(r.place, &r.consumer)
 	return step
@@ -73,7 +75,7 @@ func (r *recovering[From, To]) recover(step iteratee.Step, at iteratee.Input[Fro
 	if r.consumer.last.Err() != nil {
 		return step
 	}
-	if r.end = iteratee.Cancelled(r.stage.Context()); !r.end.IsCont() {
+	if r.end = scope.Interrupted(r.own, iteratee.Cancelled(r.stage.Context())); !r.end.IsCont() {
 		return r.end
 	}
 	if err := r.f(r.stage.Context(), step.Err(), at); err != nil {

@@ -169,3 +169,19 @@ func TestRecoverDoesNotRecoverFromAConsumerThatFailsAtEOF(t *testing.T) {
 	_, err := enumerator.Run(t.Context(), enumerator.Of(1, 2), enumeratee.Transform(adapter, fails))
 	assert.Equal(t, errBoom, err)
 }
+
+// A source within the adapter waits when the consumer ends in a goroutine. That is not a failure of the adapter.
+func TestRecoverOfASourceThatWaits(t *testing.T) {
+	for name, adapter := range map[string]tee{
+		"alone":           flattenAndWait,
+		"before a Buffer": enumeratee.Compose(flattenAndWait, enumeratee.Buffer[int](1)),
+		"behind a Buffer": enumeratee.Compose(enumeratee.Buffer[int](1), flattenAndWait),
+	} {
+		t.Run(name, func(t *testing.T) {
+			endsBehindABuffer(t, enumeratee.Recover(adapter, func(_ context.Context, err error, _ iteratee.Input[int]) error {
+				t.Error("recovered from", err)
+				return nil
+			}))
+		})
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -270,10 +271,14 @@ func shownOf(i enumerator.Item[uint64]) string {
 	return shown([]item{{Value: int(i.Value), Position: i.Position, Gap: i.Gap, Reset: i.Reset}})[0]
 }
 
-// A thousand runs come and go while elements are pushed. Each must see some of them in order, with
+// Hundreds of runs come and go while elements are pushed. Each must see some of them in order, with
 // exactly the gaps that the policy allows.
 func TestBroadcastStress(t *testing.T) {
-	const n, runs, capacity = 100_000, 1000, 64
+	const capacity = 64
+	n, runs := 50_000, 500
+	if probe.Long() {
+		n, runs = 100_000, 1000
+	}
 	test := func(name string, policy enumerator.Policy, opts ...enumerator.PushOption) {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())

@@ -137,7 +137,7 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		return enumerator.OnDoneEnumerating(some(es), func() error { return nil })
 	},
 	"Throw": func(_ *rapid.T, es []int, some func([]int) source) source {
-		e := some(es)
+		e := some(es) // not in the function, which several runs call at the same time
 		return enumerator.Catch(enumerator.Throw[int](errBoom), func(error) source { return e })
 	},
 	"Catch": func(t *rapid.T, es []int, some func([]int) source) source {
