@@ -47,8 +47,12 @@ func LimitPerKey(n int, key func(*http.Request) string) Option {
 }
 
 func limit(n int, key func(*http.Request) string) Option {
-	l := &limiter{n: n, key: key, open: map[string]int{}}
-	return func(c *config) { c.limits = append(c.limits, l) }
+	l := &limiter{n: n, open: map[string]int{}}
+	place := func(r *http.Request) func() (func(), error) {
+		k := key(r)
+		return func() (func(), error) { return l.admit(k) }
+	}
+	return func(c *config) { c.limits = append(c.limits, place) }
 }
 
 // Limited returns a handler that calls h if no limit is reached and the server is not shutting down.
@@ -75,7 +79,6 @@ func Limited(h http.Handler, limits ...Option) http.Handler {
 // limiter counts the streams that are open.
 type limiter struct {
 	n    int
-	key  func(*http.Request) string
 	mu   sync.Mutex
 	open map[string]int
 }
@@ -115,12 +118,12 @@ func (c *config) admit(r *http.Request) (leave func(), err error) {
 			f()
 		}
 	}
-	keys := make([]string, len(c.limits)) // made before anything is counted, since a function may panic
-	for i, l := range c.limits {
-		keys[i] = l.key(r)
+	enter := make([]func() (func(), error), len(c.limits)) // made before anything is counted, since a function may panic
+	for i, limit := range c.limits {
+		enter[i] = limit(r)
 	}
-	for i, l := range c.limits {
-		f, err := l.admit(keys[i])
+	for _, enter := range enter {
+		f, err := enter()
 		if err != nil {
 			return leave, refusal(err)
 		}

@@ -2,7 +2,6 @@ package httpadapter
 
 import (
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"strings"
@@ -29,10 +28,10 @@ type config struct {
 	maxDuration time.Duration
 
 	encode   func(*http.Request, http.Header) *coding // nil: the stream stays as it is
-	limits   []*limiter
+	limits   []func(*http.Request) (enter func() (leave func(), err error))
 	onEnd    []func(*http.Request, Outcome)
-	logger   *slog.Logger // nil for slog's default logger
-	trailers []string     // keys, in the order of the values that the consumer of withTrailers ends with
+	logger   ErrorLogger
+	trailers []string // keys, in the order of the values that the consumer of withTrailers ends with
 
 	// withTrailers adds the consumers of the trailers to that of the chunks; nil if there are none. It
 	// is a function of Trailer so that a program without trailers does not contain ZipWith.
@@ -43,7 +42,7 @@ type config struct {
 const longestBurst = 10 * time.Millisecond
 
 func newConfig(opts []Option) *config {
-	c := &config{timeout: 10 * time.Second, beatEvery: 15 * time.Second}
+	c := &config{timeout: 10 * time.Second, beatEvery: 15 * time.Second, logger: &serverLog{}}
 	for _, opt := range opts {
 		opt(c)
 	}
@@ -148,19 +147,6 @@ func OnEnd(f func(*http.Request, Outcome)) Option {
 	return func(c *config) { c.onEnd = append(c.onEnd, f) }
 }
 
-// Logger sets the logger of errors, which is slog's default logger by default. Logger panics if logger
-// is nil.
-func Logger(logger *slog.Logger) Option {
-	if logger == nil {
-		panic("httpadapter: Logger: logger must not be nil")
-	}
-	return func(c *config) { c.logger = logger }
-}
-
-// LoggerOf returns the logger that [Logger] sets in opts, or slog's default logger. It is for packages
-// that make handlers with [Handler] and log errors of their own.
-func LoggerOf(opts ...Option) *slog.Logger { return newConfig(opts).log() }
-
 func checkName(function, key string) {
 	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if key == "" || strings.Trim(key, token) != "" {
@@ -168,17 +154,20 @@ func checkName(function, key string) {
 	}
 }
 
+// defaultHeader is the header of streams of all contents.
+var defaultHeader = [][2]string{
+	{"Content-Type", "application/octet-stream"}, // net/http would guess it from the first chunk
+	{"X-Content-Type-Options", "nosniff"},        // a browser would hold back the first KiB to guess
+	{"Cache-Control", "no-store, no-transform"},  // a proxy might collect or compress the stream
+	{"X-Accel-Buffering", "no"},                  // nginx would collect the stream
+}
+
 // setHeader sets the headers of the options, and defaults for those that are not set.
 func (c *config) setHeader(h http.Header) {
 	for _, kv := range c.header {
 		h.Set(kv[0], kv[1])
 	}
-	for _, defaults := range [...][][2]string{c.content.header, {
-		{"Content-Type", "application/octet-stream"}, // net/http would guess it from the first chunk
-		{"X-Content-Type-Options", "nosniff"},        // a browser would hold back the first KiB to guess
-		{"Cache-Control", "no-store, no-transform"},  // a proxy might collect or compress the stream
-		{"X-Accel-Buffering", "no"},                  // nginx would collect the stream
-	}} {
+	for _, defaults := range [...][][2]string{c.content.header, defaultHeader} {
 		for _, kv := range defaults {
 			if _, set := h[kv[0]]; !set {
 				h.Set(kv[0], kv[1])

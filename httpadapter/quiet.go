@@ -46,7 +46,7 @@ type heardBody struct {
 	s *stream
 }
 
-func (b heardBody) Read(p []byte) (int, error) {
+func (b *heardBody) Read(p []byte) (int, error) {
 	b.s.reading()
 	defer b.s.hasRead()
 	return b.ReadCloser.Read(p)
@@ -55,7 +55,7 @@ func (b heardBody) Read(p []byte) (int, error) {
 // hear makes the request's body tell the stream when the source reads it.
 func (s *stream) hear() {
 	if len(s.limits) > 0 && s.r.ProtoMajor == 1 && s.r.Body != nil && s.r.Body != http.NoBody {
-		s.r.Body = heardBody{s.r.Body, s}
+		s.r.Body = &heardBody{s.r.Body, s}
 	}
 }
 

@@ -3,7 +3,6 @@ package httpadapter
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 
 	"github.com/halley-go/halley/enumerator"
@@ -178,17 +177,11 @@ func checkFlush(w http.ResponseWriter) error {
 	}
 }
 
-func (c *config) log() *slog.Logger {
-	if c.logger == nil {
-		return slog.Default()
-	}
-	return c.logger
-}
-
+// logError logs err, except an error that tells that the client has left or was refused.
 func (c *config) logError(r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ErrClientGone), errors.Is(err, ErrTooMany), errors.Is(err, ErrDraining):
 	default:
-		c.log().Log(r.Context(), levelOf(statusOf(err).Status), "httpadapter: stream failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		logError(c.logger, r, "httpadapter: stream failed", err)
 	}
 }

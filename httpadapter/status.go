@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 
@@ -54,9 +53,9 @@ func (e *StatusError) answer() string {
 // [StatusClientClosedRequest] for logs and metrics. The client counts as gone if err wraps
 // [ErrClientGone] or the context of r was canceled.
 //
-// Error logs err to slog's default logger, with the method and the path. A status of 500 or above is
-// logged as an error, others as information. It does not log a StatusError below 400, an error that wraps
-// [ErrClientGone], and context.Canceled after the client has left.
+// Error logs err, with the method and the path, to the ErrorLog of the http.Server, or to package log if the
+// server has none. It does not log a StatusError below 400, an error that wraps [ErrClientGone], and
+// context.Canceled after the client has left.
 //
 // In a function of parse.Action that has begun its response, Error only logs err.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
@@ -109,16 +108,8 @@ func statusOf(err error) *StatusError {
 	return &StatusError{Status: http.StatusInternalServerError}
 }
 
-func levelOf(status int) slog.Level {
-	if status >= 500 {
-		return slog.LevelError
-	}
-	return slog.LevelInfo
-}
-
 func logFailure(r *http.Request, status int, err error) {
-	if status < 400 || errors.Is(err, ErrClientGone) || hasLeft(r) && errors.Is(err, context.Canceled) {
-		return
+	if status >= 400 && !errors.Is(err, ErrClientGone) && !(hasLeft(r) && errors.Is(err, context.Canceled)) {
+		logError(&serverLog{}, r, "httpadapter: request failed", err)
 	}
-	slog.Log(r.Context(), levelOf(status), "httpadapter: request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
 }

@@ -84,7 +84,7 @@ func (s *stream) head() {
 		s.coding = s.encode(s.r, s.w.Header())
 	}
 	if s.coding != nil && s.r.Method != http.MethodHead {
-		s.encoder = s.coding.encoder(encoded{s})
+		s.encoder = s.coding.encoder(&encoded{s})
 	}
 	s.w.WriteHeader(http.StatusOK)
 }
@@ -131,7 +131,7 @@ func (s *stream) writePieces(chunk []byte) error {
 // encoded writes the bytes that an Encoder has made.
 type encoded struct{ *stream }
 
-func (e encoded) Write(p []byte) (int, error) {
+func (e *encoded) Write(p []byte) (int, error) {
 	if err := context.Cause(e.r.Context()); err != nil {
 		return 0, err
 	}
@@ -193,7 +193,7 @@ func (s *stream) warn() {
 	if _, before := warned.LoadOrStore(reflect.TypeOf(s.w), true); before {
 		return
 	}
-	s.log().WarnContext(s.r.Context(), "httpadapter: a ResponseWriter hides write deadlines: a client that stops reading is not noticed, "+
+	s.logger.WarnContext(s.r.Context(), "httpadapter: a ResponseWriter hides write deadlines: a client that stops reading is not noticed, "+
 		"and http.Server.WriteTimeout cuts streams; if it wraps another it needs a method Unwrap() http.ResponseWriter",
 		"type", fmt.Sprintf("%T", s.w), "method", s.r.Method, "path", s.r.URL.Path)
 }

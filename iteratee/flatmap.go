@@ -74,7 +74,7 @@ type node[E any] struct {
 
 // leaf is a run without the type of its result. step is its first answer.
 type leaf[E any] struct {
-	Sink[E]
+	sink   Sink[E]
 	step   Step
 	result func() (any, error)
 }
@@ -123,7 +123,7 @@ func (s *sequence[E]) Next(e E) Step {
 	if s.cont != nil {
 		return s.settle(s.offer(El(e)))
 	}
-	step := s.current.Next(e)
+	step := s.current.sink.Next(e)
 	if step.IsCont() {
 		return step
 	}
@@ -138,7 +138,7 @@ func (s *sequence[E]) Batch(es []E, ended *fast.Flag) (n int, step Step) {
 			continue
 		}
 		var m int
-		if m, step = fast.Offer[E, Step](s.current.Sink, es[n:], ended); !step.IsCont() {
+		if m, step = fast.Offer[E, Step](s.current.sink, es[n:], ended); !step.IsCont() {
 			step = s.settle(step)
 		}
 		n += m
@@ -172,7 +172,7 @@ func (s *sequence[E]) enter(n *node[E]) Step {
 		n = n.first
 	}
 	if s.cont = n.cont; s.cont != nil {
-		s.current = leaf[E]{Sink: Ended(StepCont, Empty[E]())}
+		s.current = leaf[E]{sink: Ended(StepCont, Empty[E]())}
 		return StepCont
 	}
 	s.current = n.leaf(s.ctx)
@@ -186,9 +186,9 @@ func (s *sequence[E]) offer(in Input[E]) (step Step) {
 	case s.cont != nil:
 		step = s.enter(s.cont(in))
 	case isEl:
-		step = s.current.Next(e)
+		step = s.current.sink.Next(e)
 	default:
-		step = s.current.EOF()
+		step = s.current.sink.EOF()
 	}
 	if !isEl && step.IsCont() {
 		return StepError(ErrDivergent)
@@ -210,11 +210,11 @@ func (s *sequence[E]) settle(step Step) Step {
 			continue
 		}
 		var v any
-		err := finish(s.current.Sink, step)
+		err := finish(s.current.sink, step)
 		if err == nil {
 			v, err = s.current.result()
 		}
-		s.pending = s.current.Rest().Then(s.pending)
+		s.pending = s.current.sink.Rest().Then(s.pending)
 		next := s.follow(v, err)
 		if next == nil {
 			s.value, s.end = v, StepDone

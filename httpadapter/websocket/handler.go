@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 
 	coder "github.com/coder/websocket"
@@ -32,9 +31,8 @@ type CloseError = coder.CloseError
 // pings. All four have ended when the handler returns. A panic of the Iteratee or of the Enumerator
 // reaches the handler's caller.
 //
-// Errors go to slog's default logger: at level Error if the client was sent code 1011, otherwise at
-// level Info. Errors that wrap httpadapter.ErrClientGone are not logged. Handler panics if accept is
-// nil.
+// Errors go to the [Logger]: as errors if the client was sent code 1011, and as information otherwise.
+// Errors that wrap httpadapter.ErrClientGone are not logged. Handler panics if accept is nil.
 //
 // Play calls it WebSocket.using and tryAccept.
 func Handler[In, Out, A any](format Format[In, Out], accept func(*http.Request) (iteratee.Iteratee[In, A], enumerator.Enumerator[Out], error), opts ...Option) http.Handler {
@@ -97,7 +95,7 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	}
 	conn, err := coder.Accept(w, r, &c.accept)
 	if err != nil { // Accept has answered the request
-		logFailure(r, slog.LevelInfo, err)
+		logFailure(r, c.logger.InfoContext, err)
 		return
 	}
 	conn.SetReadLimit(c.limit)
@@ -110,23 +108,26 @@ func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket
 	defer context.AfterFunc(httpadapter.Draining(r), func() { shutdown(httpadapter.ErrDraining) })()
 	err = s.run(request, sides(s))
 	if s.dropped > 1 {
-		logError(r, slog.LevelError, "messages dropped", fmt.Errorf("%d messages could not be encoded", s.dropped))
+		logError(r, c.logger.ErrorContext, "messages dropped", fmt.Errorf("%d messages could not be encoded", s.dropped))
 	}
 	if err != nil {
-		level := slog.LevelInfo
+		log := c.logger.InfoContext
 		if (ending{err: err}).closeError().Code == coder.StatusInternalError {
-			level = slog.LevelError // the client does not know the reason
+			log = c.logger.ErrorContext // the client does not know the reason
 		}
-		logFailure(r, level, err)
+		logFailure(r, log, err)
 	}
 }
 
-func logFailure(r *http.Request, level slog.Level, err error) {
+// logFunc is a method of an ErrorLogger.
+type logFunc func(ctx context.Context, msg string, args ...any)
+
+func logFailure(r *http.Request, log logFunc, err error) {
 	if !errors.Is(err, httpadapter.ErrClientGone) {
-		logError(r, level, "connection failed", err)
+		logError(r, log, "connection failed", err)
 	}
 }
 
-func logError(r *http.Request, level slog.Level, text string, err error) {
-	slog.Log(r.Context(), level, "httpadapter/websocket: "+text, "path", r.URL.Path, "error", err)
+func logError(r *http.Request, log logFunc, text string, err error) {
+	log(r.Context(), "httpadapter/websocket: "+text, "path", r.URL.Path, "error", err)
 }

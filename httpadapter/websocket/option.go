@@ -5,6 +5,7 @@ import (
 
 	coder "github.com/coder/websocket"
 
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/check"
 )
 
@@ -16,10 +17,11 @@ type config struct {
 	limit   int64
 	timeout time.Duration
 	ping    time.Duration
+	logger  httpadapter.ErrorLogger
 }
 
 func newConfig(opts []Option) config {
-	c := config{limit: 64 << 10, timeout: 10 * time.Second, ping: 30 * time.Second}
+	c := config{limit: 64 << 10, timeout: 10 * time.Second, ping: 30 * time.Second, logger: httpadapter.LoggerOf()}
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -68,4 +70,11 @@ func Timeout(d time.Duration) Option {
 func Ping(interval time.Duration) Option {
 	check.Positive("httpadapter/websocket: Ping: interval", interval)
 	return func(c *config) { c.ping = interval }
+}
+
+// Logger sets the logger of errors, which is that of [httpadapter.LoggerOf] by default. Logger panics if
+// logger is nil.
+func Logger(logger httpadapter.ErrorLogger) Option {
+	option := httpadapter.Logger(logger)
+	return func(c *config) { c.logger = httpadapter.LoggerOf(option) }
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -361,7 +360,7 @@ func outgoing[In, Out any](s *socket, format Format[In, Out]) iteratee.Iteratee[
 // can be such. serve logs the number.
 func (s *socket) drop(err error) {
 	if s.dropped++; s.dropped == 1 {
-		logError(s.request, slog.LevelError, "message dropped", err)
+		logError(s.request, s.logger.ErrorContext, "message dropped", err)
 	}
 }
 

@@ -1,7 +1,7 @@
 package probe
 
 import (
-	"log/slog"
+	"log"
 	"net"
 	"strings"
 	"sync"
@@ -41,18 +41,17 @@ func (p Pipes) Dial() net.Conn {
 	return client
 }
 
-// Logs captures the output of slog's default logger during the test. The function returns
-// the output so far.
+// Logs captures the output of package log during the test. The function returns the output so far.
 func Logs(t testing.TB) func() string {
 	var mu sync.Mutex
 	var b strings.Builder
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+	before := log.Writer()
+	log.SetOutput(writerFunc(func(p []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		return b.Write(p)
-	}), nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	}))
+	t.Cleanup(func() { log.SetOutput(before) })
 	return func() string {
 		mu.Lock()
 		defer mu.Unlock()

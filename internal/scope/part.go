@@ -104,7 +104,7 @@ type lazy struct {
 }
 
 type ended struct {
-	context.Context
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 }
 
@@ -137,18 +137,18 @@ func (l *lazy) release() {
 	}
 }
 
-func (l *lazy) Done() <-chan struct{} { return l.ownContext().Done() }
+func (l *lazy) Done() <-chan struct{} { return l.ownContext().ctx.Done() }
 
 func (l *lazy) Err() error {
 	if own := l.own.Load(); own != nil {
-		return own.Err()
+		return own.ctx.Err()
 	}
 	return l.Context.Err()
 }
 
 func (l *lazy) Value(key any) any {
 	if own := l.own.Load(); own != nil {
-		if v := own.Value(key); v != nil || own != released {
+		if v := own.ctx.Value(key); v != nil || own != released {
 			return v
 		}
 	}

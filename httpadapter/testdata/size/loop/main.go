@@ -1,9 +1,8 @@
-// Loop sends a line each second in a loop, with net/http and log/slog alone.
+// Loop sends a line each second in a loop, with net/http alone.
 package main
 
 import (
 	"log"
-	"log/slog"
 	"net/http"
 	"time"
 )
@@ -19,11 +18,11 @@ func main() {
 			}
 			_ = rc.SetWriteDeadline(time.Now().Add(10 * time.Second))
 			if _, err := w.Write([]byte("tick\n")); err != nil {
-				slog.Error("stream failed", "error", err)
+				log.Print("stream failed: ", err)
 				return
 			}
 			if err := rc.Flush(); err != nil {
-				slog.Error("stream failed", "error", err)
+				log.Print("stream failed: ", err)
 				return
 			}
 		}
