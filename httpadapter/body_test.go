@@ -23,7 +23,6 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/parse"
-	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -160,7 +159,6 @@ func counted(errs chan<- error, opts ...httpadapter.BodyOption) http.Handler {
 // Each fault goes to the wire by hand. The other client of the server is served all the
 // while, and no goroutine stays: see TestMain.
 func TestBodyFaults(t *testing.T) {
-	probe.Logs(t)
 	const head = "POST / HTTP/1.1\r\nHost: halley\r\n"
 	for name, c := range map[string]struct {
 		request string
@@ -218,7 +216,6 @@ func TestBodyFaults(t *testing.T) {
 }
 
 func TestAClientThatLeavesWithinTheBody(t *testing.T) {
-	probe.Logs(t)
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		errs := make(chan error, 1)
 		srv := start(t, proto, counted(errs))
@@ -261,7 +258,6 @@ func drip(size int, pause time.Duration) (*io.PipeReader, <-chan struct{}) {
 
 // A byte each second, for ever, is never late for ReadTimeout.
 func TestBodyTimeoutIsForAllReads(t *testing.T) {
-	probe.Logs(t)
 	for _, proto := range plain {
 		synctest.Test(t, func(t *testing.T) {
 			action := parse.Action(parse.Bytes(1000), func(w http.ResponseWriter, _ *http.Request, body []byte) error {
@@ -297,7 +293,6 @@ func TestBodyTimeoutIsForAllReads(t *testing.T) {
 }
 
 func TestReadTimeoutIsForOneRead(t *testing.T) {
-	probe.Logs(t)
 	for _, proto := range plain {
 		synctest.Test(t, func(t *testing.T) {
 			var seen atomic.Int32

@@ -15,7 +15,6 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
-	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -45,7 +44,6 @@ func TestManyResponsesOfOneHub(t *testing.T) {
 	)
 	srv := narrow(unstarted(t, live))
 	srv.Start()
-	probe.Logs(t) // the one that is too slow
 
 	var good []*listener
 	for range clients {

@@ -311,7 +311,6 @@ func TestNothingBeforeTheHeadLooksLikeACompleteStream(t *testing.T) {
 					if tt.recovers {
 						h = recovering(h, make(chan any, 1))
 					}
-					probe.Logs(t)
 					go tt.fail(src)
 					res, err := listen(t, h, nil).client(t, proto).Post("http://halley/", "", nil) // which is not tried again
 					if !tt.answer {

@@ -85,7 +85,7 @@ func TestDrainRefusesNewStreams(t *testing.T) {
 				t.Error("asked for a source")
 				return of(), nil
 			}).ServeHTTP(w, r)
-		}), func(s *http.Server) { srv = s; httpadapter.Drain(s) })
+		}), func(s *http.Server) { srv = s; s.ErrorLog = nil; httpadapter.Drain(s) })
 		go func() {
 			time.Sleep(time.Second)
 			go func() { down <- srv.Shutdown(context.Background()) }()

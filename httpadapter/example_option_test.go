@@ -123,6 +123,7 @@ func ExampleOnEnd() {
 	// 22
 }
 
+// Logger(slog.Default()) is shorter; this logger leaves out the time.
 func ExampleLogger() {
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		Level: slog.LevelError,
@@ -135,19 +136,24 @@ func ExampleLogger() {
 	}))
 	show(serveAll(failing(io.ErrUnexpectedEOF), httpadapter.Logger(logger)))
 	// Output:
-	// level=ERROR msg="httpadapter: stream failed" method=GET path=/ error="unexpected EOF"
+	// level=ERROR msg="httpadapter: stream failed" method=GET path=/ status=500 error="unexpected EOF"
 	// Internal Server Error
 }
 
-// A handler that is made of Handler logs where that does.
+// A package that wraps Handler logs to the same logger.
 func ExampleLoggerOf() {
 	logger := slog.New(slog.DiscardHandler)
 	opts := []httpadapter.Option{httpadapter.NDJSON(), httpadapter.Logger(logger)}
 	fmt.Println(httpadapter.LoggerOf(opts...) == logger)
-	fmt.Println(httpadapter.LoggerOf() == slog.Default())
+
+	log.SetOutput(os.Stdout) // the log of a server without an ErrorLog
+	log.SetFlags(0)
+	defer log.SetOutput(os.Stderr)
+	defer log.SetFlags(log.LstdFlags)
+	httpadapter.LoggerOf().ErrorContext(context.Background(), "upstream failed", "try", 2, "error", io.ErrUnexpectedEOF)
 	// Output:
 	// true
-	// true
+	// upstream failed try="2" error="unexpected EOF"
 }
 
 // One place for all, and the one stream that is open asks for another.

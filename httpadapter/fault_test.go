@@ -23,7 +23,6 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
-	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -259,7 +258,6 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.ClientGone)
 	})
 	t.Run("the source fails", func(t *testing.T) {
-		probe.Logs(t)
 		s := newScene(t, first.AndThen(failing(errBoom)))
 		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
 		assert.Equal(t, "first\n", string(body))

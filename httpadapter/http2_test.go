@@ -17,7 +17,6 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/parse"
-	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -37,7 +36,6 @@ func (zero) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // Some uploads have handlers that do not read them. What happens to another upload of the same connection?
 func TestSlowUploadsOfOneConnection(t *testing.T) {
-	probe.Logs(t)
 	for name, tt := range map[string]struct {
 		config *http.HTTP2Config
 		slow   int
@@ -89,7 +87,6 @@ func TestSlowUploadsOfOneConnection(t *testing.T) {
 
 // A slow link brings in a frame as slowly as its size says: a read waits for the whole of it.
 func TestUploadOverASlowLink(t *testing.T) {
-	probe.Logs(t)
 	for name, tt := range map[string]struct {
 		proto  string
 		config *http.HTTP2Config

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"reflect"
+
+	"github.com/halley-go/halley/internal/check"
 )
 
 // An ErrorLogger logs a message with pairs of keys and values. A *slog.Logger is an ErrorLogger. Its methods
@@ -20,9 +21,7 @@ type ErrorLogger interface {
 // net/http do, or to package log if the server has none. Logger(slog.Default()) logs them with their levels.
 // Logger panics if logger is nil.
 func Logger(logger ErrorLogger) Option {
-	if v := reflect.ValueOf(logger); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		panic("httpadapter: Logger: logger must not be nil")
-	}
+	check.NotNil("httpadapter: Logger: logger", logger)
 	return func(c *config) { c.logger = logger }
 }
 

@@ -1,12 +1,8 @@
 package httpadapter_test
 
 import (
-	"github.com/halley-go/halley/enumerator"
-	"github.com/halley-go/halley/internal/probe"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -112,7 +108,6 @@ func TestOptionsPanicOnMisuse(t *testing.T) {
 		"httpadapter: Heartbeat: chunk must not be empty":             func() { httpadapter.Heartbeat(time.Second, []byte{}) },
 		"httpadapter: MaxDuration: d must be positive, got 0s":        func() { httpadapter.MaxDuration(0) },
 		"httpadapter: OnEnd: f must not be nil":                       func() { httpadapter.OnEnd(nil) },
-		"httpadapter: Logger: logger must not be nil":                 func() { httpadapter.Logger(nil) },
 	} {
 		assert.PanicsWithValue(t, want, f)
 	}
@@ -144,21 +139,4 @@ func TestContent(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestLogger(t *testing.T) {
-	elsewhere := probe.Logs(t)
-	var text strings.Builder
-	l := slog.New(slog.NewTextHandler(&text, nil))
-	httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return of(), errBoom }, httpadapter.Logger(l)).
-		ServeHTTP(newRecorder(t), httptest.NewRequest("GET", "/", nil))
-	assert.Contains(t, text.String(), errBoom.Error())
-	assert.Empty(t, elsewhere())
-}
-
-func TestLoggerOf(t *testing.T) {
-	first, second := slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
-	assert.Same(t, slog.Default(), httpadapter.LoggerOf())
-	assert.Same(t, slog.Default(), httpadapter.LoggerOf(httpadapter.EventStream()))
-	assert.Same(t, second, httpadapter.LoggerOf(httpadapter.Logger(first), httpadapter.NDJSON(), httpadapter.Logger(second)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -522,6 +523,8 @@ func TestHandlerServesWhatTheSourceMakesOfTheRequest(t *testing.T) {
 }
 
 func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
+	var logged strings.Builder
+	logger := httpadapter.Logger(slog.New(slog.NewTextHandler(&logged, nil)))
 	for name, tt := range map[string]struct {
 		e     enumerator.Enumerator[[]byte]
 		err   error
@@ -532,14 +535,14 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 		"of the stream, halfway": {e: failing(errBoom, "a"), calls: []string{"head 200", "write a", "flush", "deadline past"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := probe.Logs(t)
+			logged.Reset()
 			w := newRecorder(t)
 			httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 				return tt.e, tt.err
-			}).ServeHTTP(w, httptest.NewRequest("PUT", "/some/path?secret=1", nil))
+			}, logger).ServeHTTP(w, httptest.NewRequest("PUT", "/some/path?secret=1", nil))
 			assert.Equal(t, tt.calls, w.calls())
-			assert.Regexp(t, `level=ERROR .*method=PUT path=/some/path error="boom: the password is 1234"`, logged())
-			assert.Equal(t, 1, strings.Count(logged(), "\n"))
+			assert.Regexp(t, `level=ERROR .*method=PUT path=/some/path status=500 error="boom: the password is 1234"`, logged.String())
+			assert.Equal(t, 1, strings.Count(logged.String(), "\n"))
 		})
 	}
 	t.Run("with a status of its own", func(t *testing.T) {
@@ -547,14 +550,14 @@ func TestHandlerLogsErrorsAndHidesThem(t *testing.T) {
 		for when, h := range map[string]http.Handler{
 			"of source": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 				return enumerator.Empty[[]byte](), fmt.Errorf("join: %w", notFound)
-			}),
-			"of the stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing(notFound), nil }),
+			}, logger),
+			"of the stream": httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return failing(notFound), nil }, logger),
 		} {
-			logged := probe.Logs(t)
+			logged.Reset()
 			w := newRecorder(t)
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			assert.Equal(t, []string{"head 404", "write Not Found: no such room\n"}, w.calls(), when)
-			assert.Regexp(t, `level=INFO .*error=".*the password is 1234"`, logged())
+			assert.Regexp(t, `level=INFO .*status=404 error=".*the password is 1234"`, logged.String())
 		}
 	})
 	t.Run("a writer that cannot flush", func(t *testing.T) {
@@ -627,5 +630,5 @@ func TestWhatIsNoStatusOfAnAnswerIsA500(t *testing.T) {
 		assert.Equal(t, 500, w.Code, status)
 		assert.Equal(t, "Internal Server Error\n", w.Body.String(), status)
 	}
-	assert.Contains(t, logged(), "level=ERROR")
+	assert.Equal(t, 9, strings.Count(logged(), `status="500" error=`), logged())
 }

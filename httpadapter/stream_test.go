@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,7 +19,6 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
-	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -480,18 +480,19 @@ type deaf struct{ flushOnly }
 
 func TestHiddenDeadlinesAreNamedOnceInTheLogAndAlwaysInTheOutcome(t *testing.T) {
 	httpadapter.ForgetWarnings()
-	logged := probe.Logs(t)
+	var logged strings.Builder
+	logger := httpadapter.Logger(slog.New(slog.NewTextHandler(&logged, nil)))
 	for range 3 {
 		var got httpadapter.Outcome
 		w := deaf{flushOnly{noUnwrap{httptest.NewRecorder()}}}
-		require.NoError(t, httpadapter.Serve(w, httptest.NewRequest("GET", "/some/path", nil), of("a"),
+		require.NoError(t, httpadapter.Serve(w, httptest.NewRequest("GET", "/some/path", nil), of("a"), logger,
 			httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { got = o })))
 		assert.True(t, got.NoDeadlines)
 	}
-	assert.Equal(t, 1, strings.Count(logged(), "level=WARN"), logged())
-	assert.Contains(t, logged(), "type=httpadapter_test.deaf")
-	assert.Contains(t, logged(), "Unwrap() http.ResponseWriter")
-	assert.Contains(t, logged(), "path=/some/path")
+	assert.Equal(t, 1, strings.Count(logged.String(), "level=WARN"), logged.String())
+	assert.Contains(t, logged.String(), "type=httpadapter_test.deaf")
+	assert.Contains(t, logged.String(), "Unwrap() http.ResponseWriter")
+	assert.Contains(t, logged.String(), "path=/some/path")
 }
 
 func TestHiddenFlushIsAnErrorInTheOutcome(t *testing.T) {

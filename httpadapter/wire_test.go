@@ -23,7 +23,6 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
-	"github.com/halley-go/halley/internal/probe"
 )
 
 // patience ends a test that would hang. Nothing waits for it otherwise.
@@ -217,7 +216,6 @@ func TestNoClientTakesACutStreamForTheWhole(t *testing.T) {
 			})
 		},
 	}
-	probe.Logs(t) // one of them is logged
 	for _, proto := range protocols {
 		for middleware, wrap := range middlewares {
 			for ending, tt := range endings {
@@ -310,7 +308,6 @@ func TestContentLengthOnTheWire(t *testing.T) {
 			assert.Equal(t, "abc", string(body))
 		}
 	})
-	probe.Logs(t)
 	for _, proto := range protocols {
 		for name, tt := range map[string]struct {
 			e     enumerator.Enumerator[[]byte]

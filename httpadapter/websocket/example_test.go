@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"time"
 
@@ -178,4 +181,29 @@ func ExamplePing() {
 	<-gone
 	fmt.Println("the source has been stopped")
 	// Output: the source has been stopped
+}
+
+// websocket.Logger(slog.Default()) is shorter; this logger leaves out the time.
+func ExampleLogger() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	h := websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
+		broken := enumerator.Generate(func(context.Context) (string, bool, error) { return "", false, io.ErrUnexpectedEOF })
+		return iteratee.Ignore[string](), broken, nil
+	}, websocket.Logger(logger))
+	returned := make(chan struct{})
+	talk(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(returned)
+		h.ServeHTTP(w, r)
+	}))
+	<-returned // the client is told before the log
+	// Unordered output:
+	// level=ERROR msg="httpadapter/websocket: connection failed" path=/ error="unexpected EOF"
+	// StatusInternalError
 }

@@ -72,9 +72,9 @@ func Ping(interval time.Duration) Option {
 	return func(c *config) { c.ping = interval }
 }
 
-// Logger sets the logger of errors, which is that of [httpadapter.LoggerOf] by default. Logger panics if
-// logger is nil.
+// Logger sets the logger of errors. By default errors go to the ErrorLog of the http.Server, or to package
+// log if the server has none. Logger panics if logger is nil.
 func Logger(logger httpadapter.ErrorLogger) Option {
-	option := httpadapter.Logger(logger)
-	return func(c *config) { c.logger = httpadapter.LoggerOf(option) }
+	check.NotNil("httpadapter/websocket: Logger: logger", logger)
+	return func(c *config) { c.logger = logger }
 }

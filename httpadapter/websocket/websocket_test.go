@@ -57,13 +57,17 @@ type testServer struct {
 }
 
 func serve(t *testing.T, h http.Handler) *testServer {
+	s := unstarted(t, h)
+	s.Start()
+	return s
+}
+
+func unstarted(t *testing.T, h http.Handler) *testServer {
 	s := &testServer{t: t, returned: make(chan any, 10)}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { s.returned <- recover() }()
 		h.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -256,41 +260,46 @@ func TestErrors(t *testing.T) {
 	failing := func(err error) enumerator.Enumerator[string] {
 		return enumerator.Generate(func(context.Context) (string, bool, error) { return "", false, err })
 	}
+	elsewhere := probe.Logs(t)
+	var logged strings.Builder
+	logger := websocket.Logger(slog.New(slog.NewTextHandler(&logged, nil)))
 	for name, c := range map[string]struct {
 		handler http.Handler
 		code    coder.StatusCode
 		reason  string
 		logged  string
 	}{
-		"the Iteratee fails":         {handler(fails(errBoom), silent[string]()), 1011, "", "level=ERROR"},
-		"the source fails":           {handler(iteratee.Ignore[string](), failing(errBoom)), 1011, "", "level=ERROR"},
-		"the Iteratee gives a code":  {handler(fails(fmt.Errorf("%w: %w", websocket.CloseError{Code: 4001, Reason: "log in"}, errBoom)), silent[string]()), 4001, "log in", "level=INFO"},
-		"the source gives a code":    {handler(iteratee.Ignore[string](), failing(websocket.CloseError{Code: 1008})), 1008, "", "level=INFO"},
-		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string]()), 1011, "", "level=ERROR"},
-		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string]()), 1011, "", "level=ERROR"},
-		"a reason that is not UTF-8": {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string]()), 1011, "", "level=ERROR"},
+		"the Iteratee fails":         {handler(fails(errBoom), silent[string](), logger), 1011, "", "level=ERROR"},
+		"the source fails":           {handler(iteratee.Ignore[string](), failing(errBoom), logger), 1011, "", "level=ERROR"},
+		"the Iteratee gives a code":  {handler(fails(fmt.Errorf("%w: %w", websocket.CloseError{Code: 4001, Reason: "log in"}, errBoom)), silent[string](), logger), 4001, "log in", "level=INFO"},
+		"the source gives a code":    {handler(iteratee.Ignore[string](), failing(websocket.CloseError{Code: 1008}), logger), 1008, "", "level=INFO"},
+		"a code that is not allowed": {handler(fails(websocket.CloseError{Code: 1006}), silent[string](), logger), 1011, "", "level=ERROR"},
+		"a reason that is too long":  {handler(fails(websocket.CloseError{Code: 4000, Reason: strings.Repeat("x", 124)}), silent[string](), logger), 1011, "", "level=ERROR"},
+		"a reason that is not UTF-8": {handler(fails(websocket.CloseError{Code: 4000, Reason: "\xff"}), silent[string](), logger), 1011, "", "level=ERROR"},
 		"the adapter fails": {websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.MapM(func(context.Context, string) (string, error) { return "", errBoom }), nil
-		}), 1011, "", "level=ERROR"},
+		}, logger), 1011, "", "level=ERROR"},
 		"the adapter has stopped": {websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 			return enumeratee.Take[string](0), nil
-		}), 1000, "", ""},
-		"the Iteratee has failed": {handler(iteratee.Error[string, int](errBoom, iteratee.Empty[string]()), silent[string]()), 1011, "", "level=ERROR"},
+		}, logger), 1000, "", ""},
+		"the Iteratee has failed": {handler(iteratee.Error[string, int](errBoom, iteratee.Empty[string]()), silent[string](), logger), 1011, "", "level=ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := probe.Logs(t)
+			logged.Reset()
 			s := serve(t, c.handler)
 			cl := s.dial()
 			cl.send(coder.MessageText, `"one"`)
 			cl.checkClosed(c.code, c.reason)
 			s.checkReturned()
 			if c.logged == "" {
-				assert.Empty(t, logged())
+				assert.Empty(t, logged.String())
 				return
 			}
-			assert.Contains(t, logged(), c.logged)
+			assert.Contains(t, logged.String(), c.logged)
+			assert.Equal(t, 1, strings.Count(logged.String(), "\n"), logged.String())
 		})
 	}
+	assert.Empty(t, elsewhere())
 }
 
 // panicking panics when it is encoded.
@@ -726,7 +735,9 @@ func frame(first byte, length int, payload string) string {
 }
 
 func TestClientsThatBreakTheProtocol(t *testing.T) {
-	logged := probe.Logs(t)
+	elsewhere := probe.Logs(t)
+	var logged strings.Builder
+	logger := websocket.Logger(slog.New(slog.NewTextHandler(&logged, nil)))
 	const fin, text, ping, closes = 0x80, 1, 9, 8
 	for name, send := range map[string]string{
 		"half a frame, then gone":     frame(fin|text, 10, "hello"),
@@ -748,7 +759,7 @@ func TestClientsThatBreakTheProtocol(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ends := make(chan result[[]string], 1)
-			s := serve(t, handler(telling(iteratee.Collect[string](), ends), silent[string]()))
+			s := serve(t, handler(telling(iteratee.Collect[string](), ends), silent[string](), logger))
 			conn := s.dialRaw()
 			_, err := io.WriteString(conn, send)
 			require.NoError(t, err)
@@ -757,19 +768,67 @@ func TestClientsThatBreakTheProtocol(t *testing.T) {
 			assert.Error(t, receive(t, ends, "the result").err)
 		})
 	}
-	assert.NotContains(t, logged(), "level=ERROR")
+	assert.NotContains(t, logged.String(), "level=ERROR")
+	assert.Equal(t, 1, strings.Count(logged.String(), "level=INFO"), logged.String())
+	assert.Contains(t, logged.String(), "message too big", "the huge frame")
+	assert.Empty(t, elsewhere())
 }
 
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte(frame(0x81, 5, "hello")))
 	f.Add([]byte(frame(1, 2, "he") + frame(0x89, 1, "x") + frame(0x80, 3, "llo")))
 	f.Add([]byte(frame(0x88, 2, "\x03\xe8")))
-	slog.SetDefault(slog.New(slog.DiscardHandler))
+	quiet := websocket.Logger(slog.New(slog.DiscardHandler))
 	f.Fuzz(func(t *testing.T, frames []byte) {
-		s := serve(t, handler(iteratee.Collect[string](), silent[string](), websocket.MaxMessage(100)))
+		s := serve(t, handler(iteratee.Collect[string](), silent[string](), websocket.MaxMessage(100), quiet))
 		conn := s.dialRaw()
 		_, _ = conn.Write(frames)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		s.checkReturned()
 	})
+}
+
+// By default errors go to the ErrorLog of the server, or to package log if it has none.
+func TestLogger(t *testing.T) {
+	failing := enumerator.Generate(func(context.Context) (string, bool, error) { return "", false, errBoom })
+	const lines = `httpadapter/websocket: message dropped path="/" error="httpadapter/websocket: text to send is not UTF-8"
+httpadapter/websocket: messages dropped path="/" error="2 messages could not be encoded"
+httpadapter/websocket: connection failed path="/" error="boom: the password is 1234"
+`
+	var own, text strings.Builder
+	logger := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	for name, c := range map[string]struct {
+		errorLog              *log.Logger
+		opts                  []websocket.Option
+		own, text, packageLog string
+	}{
+		"without an ErrorLog": {nil, nil, "", "", lines},
+		"with an ErrorLog":    {log.New(&own, "", 0), nil, lines, "", ""},
+		"with a Logger": {log.New(&own, "", 0), []websocket.Option{websocket.Logger(logger)}, "", `level=ERROR msg="httpadapter/websocket: message dropped" path=/ error="httpadapter/websocket: text to send is not UTF-8"
+level=ERROR msg="httpadapter/websocket: messages dropped" path=/ error="2 messages could not be encoded"
+level=ERROR msg="httpadapter/websocket: connection failed" path=/ error="boom: the password is 1234"
+`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			packageLog := probe.Logs(t)
+			own.Reset()
+			text.Reset()
+			s := unstarted(t, handler(iteratee.Ignore[string](), enumerator.Of("\xff", "\xfe").AndThen(failing), c.opts...))
+			s.Config.ErrorLog = c.errorLog
+			s.Start()
+			s.dial().checkClosed(1011, "")
+			s.checkReturned()
+			assert.Equal(t, c.own, own.String())
+			assert.Equal(t, c.text, text.String())
+			assert.Equal(t, c.packageLog, packageLog())
+		})
+	}
+	for _, logger := range []httpadapter.ErrorLogger{nil, (*slog.Logger)(nil)} {
+		assert.PanicsWithValue(t, "httpadapter/websocket: Logger: logger must not be nil", func() { websocket.Logger(logger) })
+	}
 }

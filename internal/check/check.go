@@ -4,6 +4,7 @@ package check
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -22,5 +23,12 @@ func Positive[N number](argument string, n N) {
 func NotNegative[N number](argument string, n N) {
 	if n < 0 {
 		panic(fmt.Sprintf("%s must not be negative, got %v", argument, n))
+	}
+}
+
+// NotNil panics if v is nil, or an interface with a nil pointer.
+func NotNil(argument string, v any) {
+	if v := reflect.ValueOf(v); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		panic(argument + " must not be nil")
 	}
 }

@@ -19,3 +19,12 @@ func TestNotNegative(t *testing.T) {
 	assert.NotPanics(t, func() { check.NotNegative("halley: f: n", int64(0)) })
 	assert.PanicsWithValue(t, "halley: f: n must not be negative, got -1", func() { check.NotNegative("halley: f: n", int64(-1)) })
 }
+
+func TestNotNil(t *testing.T) {
+	n := 1
+	var none *int
+	assert.NotPanics(t, func() { check.NotNil("halley: f: p", &n) })
+	assert.NotPanics(t, func() { check.NotNil("halley: f: p", n) })
+	assert.PanicsWithValue(t, "halley: f: p must not be nil", func() { check.NotNil("halley: f: p", nil) })
+	assert.PanicsWithValue(t, "halley: f: p must not be nil", func() { check.NotNil("halley: f: p", none) })
+}

@@ -41,17 +41,19 @@ func (p Pipes) Dial() net.Conn {
 	return client
 }
 
-// Logs captures the output of package log during the test. The function returns the output so far.
+// Logs captures the output of package log during the test, without dates. The function returns the output
+// so far.
 func Logs(t testing.TB) func() string {
 	var mu sync.Mutex
 	var b strings.Builder
-	before := log.Writer()
+	before, flags := log.Writer(), log.Flags()
+	log.SetFlags(0)
 	log.SetOutput(writerFunc(func(p []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		return b.Write(p)
 	}))
-	t.Cleanup(func() { log.SetOutput(before) })
+	t.Cleanup(func() { log.SetOutput(before); log.SetFlags(flags) })
 	return func() string {
 		mu.Lock()
 		defer mu.Unlock()
