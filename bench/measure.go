@@ -79,19 +79,19 @@ func once(c contender, units, round int) figures {
 // depths is the number of words in a line of the cache.
 const depths = 8
 
-// atDepth calls f with n more frames of three words on the stack. A large element is
-// copied up to twice as fast if its place in a line of the cache is good. With several
-// depths, no contender has luck with that.
+// atDepth calls f at the n-th of several depths of the stack. A copy of a large element takes up to twice as
+// long if it crosses a line of the cache or a page at a bad place. The depths are an odd number of words apart
+// and together as long as a page, so that no contender has luck with that.
+//
+//go:noinline
 func atDepth(n int, f func()) {
-	var descend func(int)
-	descend = func(n int) {
-		if n > 0 {
-			descend(n - 1)
-			return
-		}
+	var frame [65]int // 69 words with the rest of the frame
+	if n > 0 {
+		atDepth(n-1, f)
+	} else {
 		f()
 	}
-	descend(n)
+	runtime.KeepAlive(&frame)
 }
 
 // settle waits until the goroutines of a contender have ended, so that they do not disturb
