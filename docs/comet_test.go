@@ -299,7 +299,7 @@ func TestTransports(t *testing.T) {
 		var got []byte
 		for chunk, err := range enumerator.All(t.Context(), stream) {
 			require.NoError(t, err)
-			if got = chunk; strings.Contains(string(chunk), "foo") {
+			if got = chunk; strings.Contains(string(chunk), id) {
 				break
 			}
 		}

@@ -14,23 +14,27 @@ import (
 //
 // Play calls it Enumerator.generateM.
 func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enumerator[E] {
-	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		for {
-			e, ok, err := next(ctx)
-			if err != nil {
-				return iteratee.StepError(err)
-			}
-			if !ok {
-				return iteratee.StepCont
-			}
-			if step := sink.Next(e); !step.IsCont() {
-				return step
-			}
-			if step := iteratee.Cancelled(ctx); !step.IsCont() {
-				return step
-			}
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step { return generate(ctx, next, sink) })
+}
+
+// generate is not a closure, since Generate is inlined, and the compiler inlines nothing into the closures of
+// inlined functions.
+func generate[E any](ctx context.Context, next func(context.Context) (E, bool, error), sink iteratee.Sink[E]) iteratee.Step {
+	for {
+		e, ok, err := next(ctx)
+		if err != nil {
+			return iteratee.StepError(err)
 		}
-	})
+		if !ok {
+			return iteratee.StepCont
+		}
+		if step := sink.Next(e); !step.IsCont() {
+			return step
+		}
+		if step := iteratee.Cancelled(ctx); !step.IsCont() {
+			return step
+		}
+	}
 }
 
 // Unfold returns an Enumerator whose state is initial when a run starts. When an element is wanted, it
@@ -39,23 +43,26 @@ func Generate[E any](next func(context.Context) (e E, ok bool, err error)) Enume
 //
 // Play calls it Enumerator.unfold.
 func Unfold[S, E any](initial S, f func(S) (e E, next S, ok bool)) Enumerator[E] {
-	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := prompt.Ask(ctx)
-		defer ask.Forget()
-		for s := initial; ; {
-			e, next, ok := f(s)
-			if !ok {
-				return iteratee.StepCont
-			}
-			if step := sink.Next(e); !step.IsCont() {
-				return step
-			}
-			if step := ask.Cancelled(); !step.IsCont() {
-				return step
-			}
-			s = next
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step { return unfold(ctx, initial, f, sink) })
+}
+
+// unfold is not a closure, for the reason that generate gives.
+func unfold[S, E any](ctx context.Context, s S, f func(S) (e E, next S, ok bool), sink iteratee.Sink[E]) iteratee.Step {
+	ask := prompt.Ask(ctx)
+	defer ask.Forget()
+	for {
+		e, next, ok := f(s)
+		if !ok {
+			return iteratee.StepCont
 		}
-	})
+		if step := sink.Next(e); !step.IsCont() {
+			return step
+		}
+		if step := ask.Cancelled(); !step.IsCont() {
+			return step
+		}
+		s = next
+	}
 }
 
 // UnfoldM is [Unfold] with a function that takes the context of the run and can fail.

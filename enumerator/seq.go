@@ -11,19 +11,22 @@ import (
 // FromSeq returns an Enumerator of the elements of seq. It can be run as often as seq can be ranged
 // over.
 func FromSeq[E any](seq iter.Seq[E]) Enumerator[E] {
-	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
-		ask := prompt.Ask(ctx)
-		defer ask.Forget()
-		for e := range seq {
-			if step := sink.Next(e); !step.IsCont() {
-				return step
-			}
-			if step := ask.Cancelled(); !step.IsCont() {
-				return step
-			}
+	return New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step { return fromSeq(ctx, seq, sink) })
+}
+
+// fromSeq is not a closure, for the reason that generate gives.
+func fromSeq[E any](ctx context.Context, seq iter.Seq[E], sink iteratee.Sink[E]) iteratee.Step {
+	ask := prompt.Ask(ctx)
+	defer ask.Forget()
+	for e := range seq {
+		if step := sink.Next(e); !step.IsCont() {
+			return step
 		}
-		return iteratee.StepCont
-	})
+		if step := ask.Cancelled(); !step.IsCont() {
+			return step
+		}
+	}
+	return iteratee.StepCont
 }
 
 // FromSeq2 returns an Enumerator of the elements of seq up to the first error, which ends the run. The

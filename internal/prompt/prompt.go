@@ -37,11 +37,15 @@ func Ask(ctx context.Context) Asker {
 
 // Cancelled is like [iteratee.Cancelled], but may notice the end a moment later.
 func (a *Asker) Cancelled() iteratee.Step {
+	if a.flag != nil && !a.flag.Load() { // inlined into the loop
+		return iteratee.Step{}
+	}
+	return a.ask()
+}
+
+func (a *Asker) ask() iteratee.Step {
 	switch {
 	case a.flag != nil:
-		if !a.flag.Load() {
-			return iteratee.StepCont
-		}
 	case a.asked == asks:
 		a.setFlag()
 	default:

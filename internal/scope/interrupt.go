@@ -114,8 +114,8 @@ func (i *interruption[S]) Unwrap() []error {
 // at no cost.
 type driving Run
 
-func (d *driving) Done() <-chan struct{} { return d.Context.Done() }
-func (d *driving) Err() error            { return d.Context.Err() }
+func (d *driving) Done() <-chan struct{} { return d.parent.Done() }
+func (d *driving) Err() error            { return d.parent.Err() }
 func (d *driving) Value(key any) any {
 	switch key {
 	case runKey{}:
@@ -123,5 +123,5 @@ func (d *driving) Value(key any) any {
 	case lineKey{}:
 		return &d.line
 	}
-	return d.Context.Value(key)
+	return d.parent.Value(key)
 }

@@ -3,6 +3,7 @@ package scope
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/halley-go/halley/internal/stop"
 )
@@ -30,7 +31,7 @@ func Fail(ctx context.Context, err error) {
 		if !r.sub {
 			return
 		}
-		ctx = r.Context
+		ctx = r.parent
 	}
 }
 
@@ -79,12 +80,12 @@ type Part struct {
 // that tries another source after a failure makes a Part for each source. Otherwise the first failure could
 // end the context of the consumer. The caller must call End when the part is over.
 func NewPart(ctx, whole context.Context) *Part {
-	return &Part{lazy: lazy{Context: ctx}, whole: whole}
+	return &Part{lazy: lazy{parent: ctx}, whole: whole}
 }
 
 // PartOf returns the context for a part of a consumer. Other parts may want elements when this part is
 // done. So the source does not tell this part of bursts, and this part cannot interrupt the source.
-func PartOf(ctx context.Context) *Part { return &Part{lazy: lazy{Context: ctx}, masks: true} }
+func PartOf(ctx context.Context) *Part { return &Part{lazy: lazy{parent: ctx}, masks: true} }
 
 // End ends the context, because the part is over.
 func (p *Part) End() { p.release() }
@@ -99,8 +100,8 @@ func (p *Part) Value(key any) any {
 // lazy is a context that ends with its parent, or when end or release is called. It costs a pointer until
 // Done or end is called.
 type lazy struct {
-	context.Context
-	own atomic.Pointer[ended]
+	parent context.Context
+	own    atomic.Pointer[ended]
 }
 
 type ended struct {
@@ -112,7 +113,7 @@ func (l *lazy) ownContext() *ended {
 	if own := l.own.Load(); own != nil {
 		return own
 	}
-	ctx, cancel := context.WithCancelCause(l.Context)
+	ctx, cancel := context.WithCancelCause(l.parent)
 	own := &ended{ctx, cancel}
 	if !l.own.CompareAndSwap(nil, own) {
 		cancel(nil)
@@ -137,13 +138,15 @@ func (l *lazy) release() {
 	}
 }
 
+func (l *lazy) Deadline() (time.Time, bool) { return l.parent.Deadline() }
+
 func (l *lazy) Done() <-chan struct{} { return l.ownContext().ctx.Done() }
 
 func (l *lazy) Err() error {
 	if own := l.own.Load(); own != nil {
 		return own.ctx.Err()
 	}
-	return l.Context.Err()
+	return l.parent.Err()
 }
 
 func (l *lazy) Value(key any) any {
@@ -152,5 +155,5 @@ func (l *lazy) Value(key any) any {
 			return v
 		}
 	}
-	return l.Context.Value(key)
+	return l.parent.Value(key)
 }

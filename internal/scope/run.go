@@ -29,7 +29,7 @@ type Run struct {
 
 // New returns a Run whose context is made from ctx.
 func New(ctx context.Context) *Run {
-	r := &Run{lazy: lazy{Context: ctx}}
+	r := &Run{lazy: lazy{parent: ctx}}
 	r.line.run = r
 	return r
 }
@@ -110,7 +110,7 @@ func (r *Run) Go(ctx context.Context, f func(context.Context)) (cancel func()) {
 
 // count adds n to the number of goroutines of this run and of the runs around it.
 func (r *Run) count(n int) {
-	for ; r != nil; r = within(r.Context) {
+	for ; r != nil; r = within(r.parent) {
 		r.running.Add(n)
 	}
 }
@@ -121,7 +121,7 @@ func (r *Run) ending() context.Context {
 	defer r.mu.Unlock()
 	if r.ends == nil {
 		r.ends = context.Background()
-		if whole := within(r.Context); whole != nil {
+		if whole := within(r.parent); whole != nil {
 			r.ends = whole.ending()
 		}
 		r.ends, r.stop = context.WithCancel(r.ends)
