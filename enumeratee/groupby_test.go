@@ -293,7 +293,7 @@ func TestGroupByWithin(t *testing.T) {
 		"at EOF at once":                  {group(9), []int{1, 2, 3, 4}, 0, []seen[[]int]{{[]int{1, 3}, 4}, {[]int{2}, 4}}, 4},
 		"more keys than the limit":        {group(1), []int{1, 2, 3, 20}, 0, []seen[[]int]{{[]int{1}, 2}, {[]int{2}, 3}, {[]int{3}, 8}}, 20},
 		"elements of other keys go on":    {group(9), []int{0, 4, 4, 8, 8, 12, 30}, 0, []seen[[]int]{{[]int{1, 3, 5}, 13}, {[]int{2, 4, 6}, 17}}, 30},
-		"the time of the consumer counts": {group(9), []int{1, 2, 6, 30}, 20 * time.Second, []seen[[]int]{{[]int{1}, 6}, {[]int{2}, 26}, {[]int{3}, 46}}, 66},
+		"the time of the consumer counts": {group(9), []int{1, 2, 8, 30}, 20 * time.Second, []seen[[]int]{{[]int{1}, 6}, {[]int{2}, 26}, {[]int{3}, 46}}, 66},
 	})
 	stops := enumeratee.GroupByWithin(9, 5*time.Second, odd, perKey(enumeratee.Take[int](1)))
 	checkTimes(t, map[string]timing[int]{
