@@ -106,6 +106,16 @@ func (h *Hub[E]) Last(n int) Enumerator[Item[E]] { return h.items(h.lastN(n)) }
 // and the oldest element that is held. With the zero Position, From is the same as [Hub.Live].
 func (h *Hub[E]) From(p Position) Enumerator[Item[E]] { return h.items(h.from(p)) }
 
+// FromOrLast returns From(p), or Last(n) if p is the zero Position. It serves clients that come for the first time
+// and clients that come back. It panics if n is negative.
+func (h *Hub[E]) FromOrLast(p Position, n int) Enumerator[Item[E]] {
+	last := h.Last(n)
+	if p == (Position{}) {
+		return last
+	}
+	return h.From(p)
+}
+
 func (h *Hub[E]) items(start start) Enumerator[Item[E]] {
 	return New(func(ctx context.Context, sink iteratee.Sink[Item[E]]) iteratee.Step {
 		c := h.attach(start)
@@ -158,20 +168,55 @@ func (h *Hub[E]) wait(me *waiter, c *cursor) bool {
 	return me.wait()
 }
 
-// An Item is an element of a [Hub], or a notice that a run gets in place of elements.
+// An Item is an element of a [Hub], which is called a message here, or a notice in place of messages. At most one
+// of Gap, Reset, Bookmark and End is set. If one is set, the Item is a notice and Value is zero.
 type Item[E any] struct {
 	Value E
 
 	// Position is the Position with which [Hub.From] continues after this Item.
 	Position Position
 
-	// Gap is not zero if elements were dropped. Value is zero then.
+	// Event is the name of the source of the Item, if items.Join has merged several sources, or another name
+	// that a program gives to it. It is empty otherwise.
+	Event string
+
+	// Cursor is the text with which a client resumes after this Item, if that is not the text of Position.
+	// items.Join sets it.
+	Cursor string
+
+	// Gap is not zero if elements were dropped.
 	Gap Gap
 
-	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From]. Value is
-	// zero then. All elements that are held follow, so state built from earlier elements must be
-	// built anew.
+	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From]. All elements
+	// that are held follow, so state built from earlier elements must be built anew.
 	Reset bool
+
+	// Bookmark is true if the run is at Position and nothing is missing. A run of a [Hub] begins with a
+	// Bookmark, unless it begins with a Reset. Adapters that drop messages tell of their progress by Bookmarks.
+	Bookmark bool
+
+	// End is true if the source has ended for good. There is nothing to resume after it.
+	End bool
+}
+
+// IsMessage reports whether i holds a Value.
+func (i Item[E]) IsMessage() bool { return i.Gap.N == 0 && !i.Reset && !i.Bookmark && !i.End }
+
+// ID returns the text with which a client resumes after i: Cursor or, if that is empty, the text of Position.
+func (i Item[E]) ID() string {
+	if i.Cursor != "" {
+		return i.Cursor
+	}
+	return i.Position.String()
+}
+
+// A Source is a sequence of elements with Positions, such as a [Hub].
+type Source[E any] interface {
+	// From returns an Enumerator of the elements after the one at p, as [Hub.From] does.
+	From(p Position) Enumerator[Item[E]]
+
+	// Position returns the Position of the last element.
+	Position() Position
 }
 
 // A Gap is a sequence of N elements that were dropped. The first of them is at From.

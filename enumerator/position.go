@@ -11,11 +11,12 @@ import (
 // Epoch tells one hub from another. The zero Position means none. Positions can be compared with ==.
 //
 // The text of a Position is short, and needs no escaping in URLs, HTTP headers, JavaScript strings and
-// ids of server-sent events.
+// ids of server-sent events. The texts of the Positions of one epoch have the order of the Positions if they are
+// compared byte by byte.
 type Position struct{ Epoch, Seq uint64 }
 
-// String returns Epoch and Seq in base 36, with a hyphen between them, such as "1z141z3-2s". It returns
-// "" for the zero Position.
+// String returns Epoch and Seq in base 36, with a hyphen and the number of digits of Seq between them, such as
+// "1z141z3-22s". It returns "" for the zero Position.
 func (p Position) String() string {
 	text, _ := p.AppendText(nil)
 	return string(text)
@@ -26,8 +27,10 @@ func (p Position) AppendText(b []byte) ([]byte, error) {
 	if p == (Position{}) {
 		return b, nil
 	}
+	seq := strconv.AppendUint(make([]byte, 0, 13), p.Seq, 36)
 	b = append(strconv.AppendUint(b, p.Epoch, 36), '-')
-	return strconv.AppendUint(b, p.Seq, 36), nil
+	b = strconv.AppendInt(b, int64(len(seq)), 36)
+	return append(b, seq...), nil
 }
 
 // ParsePosition returns the Position whose String is s. It returns the zero Position if s is empty, and
@@ -35,7 +38,9 @@ func (p Position) AppendText(b []byte) ([]byte, error) {
 func ParsePosition(s string) (p Position, err error) {
 	epoch, seq, _ := strings.Cut(s, "-")
 	p.Epoch, _ = strconv.ParseUint(epoch, 36, 64)
-	p.Seq, _ = strconv.ParseUint(seq, 36, 64)
+	if seq != "" {
+		p.Seq, _ = strconv.ParseUint(seq[1:], 36, 64)
+	}
 	if p.String() != s {
 		return Position{}, fmt.Errorf("enumerator: ParsePosition: %.40q is not a position", s)
 	}
