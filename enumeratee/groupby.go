@@ -230,7 +230,14 @@ func (g *groups[K, From, To]) handOn(one *group[From], call func() iteratee.Step
 	if step := g.ended(); !step.IsCont() {
 		return step
 	}
+	returned := false
+	defer func() {
+		if !returned { // the consumer has panicked: the goroutines that wait for their turn must not call it
+			g.finish(iteratee.StepError(errPanicked), nil)
+		}
+	}()
 	step := call()
+	returned = true
 	if !step.IsCont() {
 		return g.finish(step, one)
 	}

@@ -376,3 +376,23 @@ func endsBehindABuffer(t *testing.T, adapter tee) {
 		})
 	}
 }
+
+// The goroutine of another key waits for its turn while the consumer is about to panic.
+func TestGroupByDoesNotCallAConsumerThatHasPanicked(t *testing.T) {
+	for by, adapter := range bothGroupBys(perKey(enumeratee.Debounce[int](time.Second))) {
+		t.Run(by, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				panics := enumeratee.Map(func(int) int {
+					calls++
+					time.Sleep(time.Hour)
+					panic("in a goroutine")
+				})
+				assert.PanicsWithValue(t, "in a goroutine", func() {
+					_, _ = enumerator.Run(t.Context(), enumerator.Of(10, 20, 30).AndThen(stuck(0)), enumeratee.Transform(enumeratee.Compose(adapter, panics), sum()))
+				})
+				assert.Equal(t, 1, calls)
+			})
+		})
+	}
+}

@@ -101,7 +101,7 @@ func TestTapOfARunThatIsInterrupted(t *testing.T) {
 		want   string
 	}{
 		"stops": {enumeratee.Compose(enumeratee.Debounce[int](time.Second), enumeratee.Take[int](1)), "end: <nil>"},
-		"fails": {enumeratee.Timeout[int](time.Second), "end: enumeratee: Timeout: no element came within 1s"},
+		"fails": {enumeratee.Timeout[int](time.Second), "end: enumeratee: timeout: no element came within 1s"},
 	} {
 		for _, transformed := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {

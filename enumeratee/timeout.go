@@ -10,7 +10,7 @@ import (
 )
 
 // ErrTimeout is the error of [Timeout] and [TimeoutFirst].
-var ErrTimeout = errors.New("enumeratee: Timeout: no element came")
+var ErrTimeout = errors.New("enumeratee: timeout: no element came")
 
 // Timeout returns the adapter that changes nothing, but ends the run with [ErrTimeout] if the source takes
 // longer than d to make an element or to end. The time that the consumer takes does not count.

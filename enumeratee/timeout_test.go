@@ -51,7 +51,7 @@ func TestTimeout(t *testing.T) {
 		"a source that waits is stopped": func(t *testing.T) {
 			passed := since()
 			_, err := enumerator.Run(t.Context(), enumerator.Through(stuck(3), five), iteratee.Collect[int]())
-			assert.EqualError(t, err, "enumeratee: Timeout: no element came within 5s")
+			assert.EqualError(t, err, "enumeratee: timeout: no element came within 5s")
 			assert.Equal(t, 5*time.Second, passed())
 		},
 		"not after the source has ended": func(t *testing.T) {

@@ -30,7 +30,7 @@ func TestTimeoutFirst(t *testing.T) {
 		"no first, and no end": func(t *testing.T) {
 			passed := since()
 			_, err := enumerator.Run(t.Context(), enumerator.Through(stuck(0), five), iteratee.Collect[int]())
-			assert.EqualError(t, err, "enumeratee: Timeout: no element came within 5s")
+			assert.EqualError(t, err, "enumeratee: timeout: no element came within 5s")
 			assert.Equal(t, 5*time.Second, passed())
 		},
 	})

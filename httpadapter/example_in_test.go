@@ -143,7 +143,7 @@ func ExampleResponse() {
 	lines := enumerator.Through(httpadapter.Response(res), text.Lines(80))
 	for line, err := range enumerator.All(context.Background(), lines) {
 		if err != nil {
-			log.Fatal(err) // a stream that was cut is no stream that has ended
+			log.Fatal(err) // a stream that was cut has failed
 		}
 		fmt.Printf("%s\n", line)
 	}
