@@ -141,6 +141,9 @@ type polling[E any] struct {
 }
 
 func (p *polling[E]) Next(item enumerator.Item[E]) iteratee.Step {
+	if item.Bookmark {
+		return iteratee.StepCont
+	}
 	if p.until == (enumerator.Position{}) {
 		p.until = p.hub.Position()
 	}
