@@ -216,6 +216,9 @@ var halley = (function () {
     let delay = 0; // ms that the server asks for before each attempt
     let due; // the earliest time of the next attempt
     let timer; // for silence, or for the next attempt
+    let leave = () => {}; // ends the sharing of the stream
+    let leading; // this stream has the connection of all tabs
+    let joined; // this stream has no connection, but takes the records of the stream that leads
 
     const isOver = () => /closed|ended|failed/.test(stream.state);
     const tell = (type, data, more) =>
@@ -223,11 +226,12 @@ var halley = (function () {
     const become = (state) => {
       if (stream.state === state) return;
       stream.state = state;
+      if (leading) post();
       tell("state", state);
     };
     const hangUp = () => {
       clearTimeout(timer);
-      current = 0;
+      current = timer = 0;
       if (disconnect) disconnect();
       disconnect = 0;
     };
@@ -242,7 +246,8 @@ var halley = (function () {
     // wake ends the wait for the next attempt. The page is shown or online again.
     const wake = () => {
       attempts = 0;
-      if (stream.state === "waiting") wait(Math.max(0, due - performance.now()));
+      if (joined) channel.postMessage({ ask: true, wake: true });
+      else if (stream.state === "waiting") wait(Math.max(0, due - performance.now()));
     };
     const back = (e) => {
       if (e.persisted && current) {
@@ -256,12 +261,14 @@ var halley = (function () {
     function start() {
       attempts = failures = 0;
       if (scope.addEventListener) comeBack.forEach((type) => addEventListener(type, back));
-      open();
+      if (options.share && scope.BroadcastChannel && scope.navigator && navigator.locks) share();
+      else open();
     }
 
     // stop ends the stream, until resume is called.
     function stop(state, status) {
       hangUp();
+      leave();
       if (scope.removeEventListener) comeBack.forEach((type) => removeEventListener(type, back));
       become(state);
       if (state === "failed") tell("error", undefined, { status: status || 0 });
@@ -305,7 +312,7 @@ var halley = (function () {
         });
       const watch = () => {
         clearTimeout(timer);
-        if (silence) timer = setTimeout(() => link.lost(), silence);
+        timer = silence && setTimeout(() => link.lost(), silence);
       };
       define("heard", () => {
         watch();
@@ -320,7 +327,13 @@ var halley = (function () {
           return watch();
         }
         news = news || record.event !== "bookmark" || record.id !== stream.lastEventId;
+        if (leading) post(record);
         deliver(record);
+        if (channel && !leading && !joined) {
+          if (seen.size > tooMany) seen.clear();
+          seen.add(stream.lastEventId);
+          meet();
+        }
       });
       define("retry", (ms) => (delay = ms));
       define("stop", stop);
@@ -350,6 +363,128 @@ var halley = (function () {
         link,
         options
       );
+    }
+
+    // The tabs of an origin share a stream. The stream of the tab that holds the lock leads: it has
+    // the connection, and posts each record to the channel, together with the positions before and
+    // after it. Another stream takes the record from the channel if it has the position before it.
+    // If it has another position, because it is new or because it is ahead of a new leader or behind
+    // it, it opens its own connection and keeps the records of the channel, until it meets the
+    // channel at a position that both have reached. So nothing is lost or repeated.
+    const tooMany = 10000; // records to keep
+    let channel;
+    let kept; // records of the channel
+    let counts; // the number of kept records up to each position of the channel
+    let tail; // the last position of the channel
+    let tailState; // the last state of the stream that leads
+    let seen; // the positions of this stream since it has its own connection
+    let patience; // the timer for a leader that does not answer
+
+    function share() {
+      const name = "halley:" + options.share;
+      const mine = (channel = new BroadcastChannel(name));
+      const aborter = new AbortController();
+      let release;
+      const request = (lockOptions) =>
+        navigator.locks
+          .request(name, lockOptions, () => {
+            if (channel !== mine) return;
+            lead();
+            return new Promise((resolve) => (release = resolve));
+          })
+          .catch(() => {
+            if (channel !== mine || !leading) return;
+            // Another tab has taken the lock, because this one was frozen.
+            hangUp();
+            leave();
+            share();
+          });
+      const ask = () => {
+        mine.postMessage({ ask: true });
+        if (silence)
+          patience = setTimeout(() => {
+            aborter.abort();
+            request({ steal: true });
+          }, silence * (1 + Math.random())); // not all tabs at once
+      };
+      mine.onmessage = (e) => {
+        if (channel !== mine) return;
+        const m = e.data;
+        if (m.ask) {
+          if (leading && m.wake) wake();
+          if (leading) post();
+        } else if (!leading) {
+          clearTimeout(patience);
+          if (silence) patience = setTimeout(ask, silence);
+          hear(m);
+        }
+      };
+      leave = () => {
+        clearTimeout(patience);
+        mine.close();
+        aborter.abort();
+        if (release) release();
+        leading = joined = channel = 0;
+      };
+      tail = counts = undefined;
+      seen = new Set();
+      request({ signal: aborter.signal });
+      ask();
+    }
+
+    function lead() {
+      clearTimeout(patience);
+      leading = true;
+      joined = false;
+      post();
+      openUnlessOpen();
+    }
+
+    function openUnlessOpen() {
+      if (current || timer) return;
+      open();
+      become("connecting");
+    }
+
+    // post tells the other tabs the state, the position and the record that follows.
+    function post(record) {
+      const after = stream.lastEventId;
+      channel.postMessage({ state: stream.state, after, id: (record && record.id) || after, record });
+    }
+
+    // hear takes a message of the stream that leads.
+    function hear(m) {
+      if (joined && m.after === stream.lastEventId) {
+        become(m.state);
+        if (joined && m.record) deliver(m.record);
+        return;
+      }
+      joined = false;
+      if (m.after !== tail || kept.length > tooMany) {
+        kept = [];
+        counts = new Map([[m.after, 0]]);
+      }
+      if (m.record) kept.push(m.record);
+      tail = m.id;
+      tailState = m.state;
+      counts.set(tail, kept.length);
+      meet();
+      if (joined || !channel) return;
+      if (seen.has(tail)) hangUp(); // and let the channel catch up
+      else openUnlessOpen();
+    }
+
+    // meet joins the channel if it has reached the position of this stream.
+    function meet() {
+      const count = counts && counts.get(stream.lastEventId);
+      if (count === undefined) return;
+      hangUp();
+      joined = true;
+      const rest = kept.slice(count);
+      tail = counts = undefined;
+      seen = new Set();
+      become(tailState);
+      rest.forEach((record) => joined && deliver(record));
     }
 
     const signal = options.signal;
