@@ -3,13 +3,9 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,25 +18,6 @@ import (
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
 )
-
-//go:generate go -C internal/minify run .
-//go:embed halley.min.js
-var script string
-
-// Script returns the handler that serves the script, for a script element of a page. The
-// response has a strong ETag, so that a browser can ask each time whether the script has
-// changed.
-func Script() http.Handler {
-	sum := sha256.Sum256([]byte(script))
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "public, no-cache")
-		w.Header().Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(script))
-	})
-}
 
 // Callback is the function that the scripts of a stream must call, for [comet.Messages] and
 // [comet.Heartbeat]. It is a property of the iframe that contains the stream, so one page can

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,43 +29,6 @@ type (
 	item  = enumerator.Item[any]
 	items = enumerator.Enumerator[item]
 )
-
-func TestScript(t *testing.T) {
-	get := func(method, match string) *http.Response {
-		r := httptest.NewRequest(method, "/halley.js", nil)
-		r.Header.Set("If-None-Match", match)
-		w := httptest.NewRecorder()
-		client.Script().ServeHTTP(w, r)
-		return w.Result()
-	}
-	file, err := os.ReadFile("halley.min.js")
-	require.NoError(t, err)
-	require.Less(t, len(file), 4096)
-
-	full := get(http.MethodGet, "")
-	body, err := io.ReadAll(full.Body)
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusOK, full.StatusCode)
-	assert.Equal(t, string(file), string(body))
-	assert.Equal(t, "text/javascript; charset=utf-8", full.Header.Get("Content-Type"))
-	assert.Equal(t, "nosniff", full.Header.Get("X-Content-Type-Options"))
-	assert.Equal(t, "public, no-cache", full.Header.Get("Cache-Control"))
-	etag := full.Header.Get("ETag")
-	assert.Regexp(t, `^"[\w-]{43}"$`, etag) // a strong ETag
-
-	for _, match := range []string{etag, `"other", ` + etag, "*"} {
-		same := get(http.MethodGet, match)
-		assert.Equal(t, http.StatusNotModified, same.StatusCode, match)
-		assert.Equal(t, etag, same.Header.Get("ETag"))
-		body, err := io.ReadAll(same.Body)
-		require.NoError(t, err)
-		assert.Empty(t, body)
-	}
-	assert.Equal(t, http.StatusOK, get(http.MethodGet, `"other"`).StatusCode)
-	head := get(http.MethodHead, "")
-	assert.EqualValues(t, len(file), head.ContentLength)
-	assert.Equal(t, etag, head.Header.Get("ETag"))
-}
 
 // at returns a Position of a hub that does not exist.
 func at(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }

@@ -65,6 +65,16 @@ func ExampleScript() {
 	mux.ServeHTTP(first, request)
 	request.Header.Set("If-None-Match", first.Header().Get("ETag"))
 	mux.ServeHTTP(second, request)
-	fmt.Println(first.Code, first.Body.Len() < 4096, second.Code, second.Body.Len())
-	// Output: 200 true 304 0
+	fmt.Println(first.Code, first.Header().Get("Content-Type"), second.Code, second.Body.Len())
+	// Output: 200 text/javascript; charset=utf-8 304 0
+}
+
+func ExampleModule() {
+	mux := http.NewServeMux()
+	mux.Handle("GET /halley.mjs", client.Module())
+	response := httptest.NewRecorder()
+	mux.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/halley.mjs", nil))
+	lines := strings.Split(strings.TrimSpace(response.Body.String()), "\n")
+	fmt.Println(lines[len(lines)-1])
+	// Output: export const connect = halley.connect;
 }

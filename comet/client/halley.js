@@ -1,28 +1,28 @@
 // Halley's client receives the messages of a server as they arrive. docs/comet.md says how to
-// use it. Pages load halley.min.js, which "go generate" makes of this file.
-(function () {
+// use it. "go generate" makes halley.min.js of this file. Script serves that as it is, and Module
+// adds an export to it.
+var halley = (function () {
   "use strict";
+
+  const scope = typeof self === "undefined" ? globalThis : self; // Node has no self
 
   // A transport opens a connection to url and returns the function that closes it. It
   // calls
-  //   link.heard()                    for every sign of life of the server,
-  //   link.receive(data, id, event)   for each record,
-  //   link.lost()                     when the connection has ended or failed,
-  //   link.next(count)                when an answer with count records is complete. The
-  //                                   next request follows at once, unless an empty answer
-  //                                   came too soon.
+  //   link.heard()           for every sign of life of the server,
+  //   link.receive(record)   for each record: its id, event, and data or text,
+  //   link.lost(delay)       when the connection has ended or failed. The next attempt follows
+  //                          after delay ms at the earliest,
+  //   link.next()            when an answer is complete. The next request follows at once,
+  //                          unless an answer without news came too soon,
+  //   link.stop(state)       when the server does not want the client back,
+  //   link.retry(ms)         when the server asks for a delay before each attempt.
   const transports = {
-    events(url, link, options) {
-      const source = new EventSource(url);
-      source.onopen = link.heard;
-      source.onerror = link.lost;
-      source.onmessage = (e) => link.receive(options.parse(e.data), e.lastEventId);
-      ["gap", "reset"].forEach((event) =>
-        source.addEventListener(event, (e) => link.receive(JSON.parse(e.data), e.lastEventId, event))
-      );
-      source.addEventListener("heartbeat", link.heard);
-      return () => source.close();
-    },
+    events: (url, link, options) =>
+      read(url, link, options, "text/event-stream", lines(/\r\n?|\n/, eventParser(link)), link.lost),
+
+    ndjson: (url, link, options) => read(url, link, options, "application/x-ndjson", lines("\n", recordParser(link)), link.lost),
+
+    poll: (url, link, options) => read(url, link, options, "application/x-ndjson", lines("\n", recordParser(link)), link.next),
 
     // The scripts of the stream call frameElement.halley, so each stream has its own function.
     // A frame fires no event when its stream is cut, but an outer frame around it fires load if
@@ -36,14 +36,13 @@
         inside.open();
         inside.write("<iframe>");
         const frame = inside.querySelector("iframe");
-        frame.halley = function () {
-          (arguments.length ? link.receive : link.heard).apply(null, arguments);
+        frame.halley = function (data, id, event) {
+          link.heard();
+          if (arguments.length) link.receive({ id, event, data });
         };
-        const anchor = document.createElement("a"); // resolves url against the base of this page
-        anchor.href = url;
-        frame.src = anchor.href;
+        frame.src = url;
         inside.close();
-        outer.onload = link.lost;
+        outer.onload = () => link.lost();
       };
       // The load event of the page waits for its frames, and this one may never finish.
       if (document.readyState === "complete") add();
@@ -54,114 +53,257 @@
       };
     },
 
-    ndjson(url, link) {
-      const aborter = new AbortController();
-      fetch(url, { signal: aborter.signal, cache: "no-store" }).then((response) => {
-        const reader = response.body.getReader();
-        const decoder = new TextDecoder();
-        let rest = "";
-        const read = () =>
-          reader.read().then((chunk) => {
-            if (chunk.done) return link.lost();
-            link.heard();
-            const lines = (rest + decoder.decode(chunk.value, { stream: true })).split("\n");
-            rest = lines.pop();
-            receiveLines(lines, link);
-            read(); // not returned, or each promise would keep the next one in memory
-          }, link.lost);
-        if (!response.ok || isPage(response.headers.get("Content-Type"))) return link.lost();
+    websocket(url, link) {
+      const socket = new WebSocket(url.replace("http", "ws"));
+      const parse = recordParser(link);
+      socket.onopen = link.heard;
+      socket.onmessage = (e) => {
         link.heard();
-        read();
-      }, link.lost);
-      return () => aborter.abort();
-    },
-
-    poll(url, link) {
-      const request = new XMLHttpRequest();
-      request.open("GET", url);
-      request.onreadystatechange = () => {
-        if (request.readyState < 4) link.heard();
+        parse(e.data);
       };
-      request.onloadend = () => {
-        if (request.status === 200 && !isPage(request.getResponseHeader("Content-Type")))
-          link.next(receiveLines(request.responseText.split("\n"), link));
-        else link.lost(); // also if the answer was cut
-      };
-      request.send();
-      return () => request.abort();
+      socket.onclose = () => link.lost();
+      return () => socket.close();
     },
   };
 
-  // isPage reports whether the response is a page instead of lines, such as a login page to which
-  // the request was redirected.
-  function isPage(contentType) {
-    return /html/i.test(contentType);
+  // read sends a request and calls take with the text of the answer, piece by piece, and end when
+  // the answer is complete.
+  function read(url, link, options, accept, take, end) {
+    const aborter = new AbortController();
+    const start = async () => {
+      const headers = new Headers(typeof options.headers === "function" ? await options.headers() : options.headers);
+      if (!headers.has("Accept")) headers.set("Accept", accept);
+      const response = await fetch(url, {
+        method: options.method,
+        body: options.body,
+        credentials: options.credentials,
+        headers,
+        signal: aborter.signal,
+        cache: "no-store",
+      });
+      const status = response.status;
+      if (status === 204) return link.stop("ended");
+      if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return link.stop("failed", status);
+      // A page in place of a stream may be a login page to which the request was redirected.
+      if (!response.ok || /html/i.test(response.headers.get("Content-Type"))) {
+        aborter.abort();
+        return link.lost(retryAfter(response.headers.get("Retry-After")), status);
+      }
+      const reader = response.body.getReader();
+      const decoder = new TextDecoder();
+      link.heard();
+      for (let chunk; !(chunk = await reader.read()).done; ) {
+        link.heard();
+        take(decoder.decode(chunk.value, { stream: true }));
+      }
+      end();
+    };
+    start().catch(() => link.lost());
+    return () => aborter.abort();
   }
 
-  // receiveLines returns the number of records. If a callback throws, the browser reports the
-  // error, as with the other transports, and the stream goes on.
-  function receiveLines(lines, link) {
-    return lines.filter((line) => {
-      try {
-        if (!line) return false;
-        const record = JSON.parse(line);
-        link.receive(record.data, record.id, record.event);
-      } catch (error) {
-        setTimeout(() => {
-          throw error;
-        });
+  // retryAfter returns the ms of a Retry-After header, which has a number of seconds or a date.
+  function retryAfter(value) {
+    return /^\d+$/.test(value) ? value * 1000 : Date.parse(value) - Date.now() || 0;
+  }
+
+  // lines returns a function that takes pieces of text, and calls take with each complete line. A
+  // line of many pieces is joined once, or long lines would take quadratic time.
+  function lines(end, take) {
+    let pieces = [];
+    let afterCR; // an LF now would belong to the previous line end
+    return (text) => {
+      if (!text) return;
+      if (afterCR && text[0] === "\n") text = text.slice(1);
+      afterCR = end !== "\n" && text.endsWith("\r");
+      const parts = text.split(end);
+      const rest = parts.pop();
+      if (parts.length) {
+        parts[0] = pieces.join("") + parts[0];
+        pieces = [];
+        parts.forEach(take);
       }
-      return true;
-    }).length;
+      pieces.push(rest);
+    };
+  }
+
+  // eventParser returns a function that takes the lines of an event stream. An event without data
+  // tells the position, like a bookmark.
+  function eventParser(link) {
+    let id = "";
+    let event = "";
+    let data = [];
+    return (line) => {
+      if (!line) {
+        const text = data.length ? data.join("\n") : undefined;
+        const record = { id, event: data.length ? event : "bookmark", text };
+        event = "";
+        data = [];
+        return link.receive(record);
+      }
+      const colon = (line + ":").indexOf(":");
+      const field = line.slice(0, colon);
+      const value = line.slice(colon + 1).replace(/^ /, "");
+      if (field === "data") data.push(value);
+      else if (field === "event") event = value;
+      else if (field === "id" && value.indexOf("\0") < 0) id = value;
+      else if (field === "retry" && /^\d+$/.test(value)) link.retry(+value);
+    };
+  }
+
+  // recordParser returns a function that takes records of JSON.
+  function recordParser(link) {
+    return (line) => {
+      if (line)
+        attempt(() => {
+          const record = JSON.parse(line);
+          link.receive({ id: record.id, event: record.event, data: record.data });
+        });
+    };
+  }
+
+  // attempt calls f. If f throws, the browser reports the error, and the stream goes on.
+  function attempt(f) {
+    try {
+      f();
+    } catch (error) {
+      setTimeout(() => {
+        throw error;
+      });
+    }
   }
 
   function connect(url, callback, options) {
     options = Object.assign(
       {
         transport: "auto",
-        heartbeat: 20000,
         minDelay: 500,
         maxDelay: 30000,
+        maxAttempts: Infinity,
         parse: JSON.parse,
       },
       options
     );
-    const name = options.transport !== "auto" ? options.transport : window.EventSource ? "events" : "iframe";
+    let name = options.transport;
+    if (name === "auto") name = scope.ReadableStream && scope.AbortController ? "events" : "iframe";
     if (!transports[name]) throw new TypeError("halley: unknown transport " + name);
+    const page = scope.document;
+    url = new URL(url, page ? page.baseURI : scope.location && location.href);
+    url.hash = "";
 
-    // A node is an event target in every browser.
-    const stream = document.createComment("");
+    // A node is an event target in every browser. A worker has no nodes.
+    const stream = page ? page.createComment("") : new EventTarget();
     stream.transport = name;
-    stream.lastEventId = options.lastEventId || "";
+    stream.lastEventId = options.lastEventId || (options.store && stored()) || "";
     stream.state = "connecting";
-    stream.close = () => {
-      hangUp();
-      become("closed");
+    stream.close = () => stop("closed");
+    stream.pause = () => {
+      if (!isOver()) stop("paused");
+    };
+    stream.resume = () => {
+      if (stream.state === "waiting") wake();
+      if (stream.state !== "paused" && stream.state !== "failed") return;
+      start();
+      become("connecting");
     };
 
     const stable = 10000; // ms after which a connection resets attempts
+    let silence = options.heartbeat === undefined ? 20000 : options.heartbeat; // ms, 0 without a limit
     let current; // the link of the current connection
     let disconnect; // closes the current connection
     let attempts = 0;
+    let failures = 0; // attempts in a row that did not open the stream
+    let delay = 0; // ms that the server asks for before each attempt
+    let due; // the earliest time of the next attempt
     let timer; // for silence, or for the next attempt
+    let leave = () => {}; // ends the sharing of the stream
+    let leading; // this stream has the connection of all tabs
+    let joined; // this stream has no connection, but takes the records of the stream that leads
 
-    const tell = (type, data) =>
-      stream.dispatchEvent(new MessageEvent(type, { data: data, lastEventId: stream.lastEventId }));
+    const isOver = () => /closed|ended|failed/.test(stream.state);
+    const tell = (type, data, more) =>
+      stream.dispatchEvent(Object.assign(new MessageEvent(type, { data: data, lastEventId: stream.lastEventId }), more));
     const become = (state) => {
       if (stream.state === state) return;
       stream.state = state;
+      if (leading) post();
       tell("state", state);
     };
     const hangUp = () => {
       clearTimeout(timer);
-      current = 0;
+      current = timer = 0;
       if (disconnect) disconnect();
       disconnect = 0;
     };
+    const wait = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        open();
+        become("connecting");
+      }, Math.min(ms, 2147483647)); // a longer timeout would end at once
+    };
+
+    // wake ends the wait for the next attempt. The page is shown or online again.
+    const wake = () => {
+      attempts = 0;
+      if (joined) channel.postMessage({ ask: true, wake: true });
+      else if (stream.state === "waiting") wait(Math.max(0, due - performance.now()));
+    };
+    const back = (e) => {
+      if (e.persisted && current) {
+        // The browser has kept the page without its connections.
+        hangUp();
+        open();
+      } else if (e.type !== "visibilitychange" || !page.hidden) wake();
+    };
+    const comeBack = ["online", "pageshow", "visibilitychange"];
+
+    function start() {
+      attempts = failures = 0;
+      if (scope.addEventListener) comeBack.forEach((type) => addEventListener(type, back));
+      if (options.share && scope.BroadcastChannel && scope.navigator && navigator.locks) share();
+      else open();
+    }
+
+    // stop ends the stream, until resume is called.
+    function stop(state, status) {
+      hangUp();
+      leave();
+      if (scope.removeEventListener) comeBack.forEach((type) => removeEventListener(type, back));
+      become(state);
+      if (state === "failed") tell("error", undefined, { status: status || 0 });
+    }
+
+    function stored() {
+      try {
+        return sessionStorage.getItem(options.store);
+      } catch (error) {} // it is forbidden, or this is a worker
+    }
+
+    // deliver hands a record to the page.
+    function deliver(record) {
+      const event = record.event;
+      const text = record.text;
+      if (record.id) {
+        stream.lastEventId = record.id;
+        try {
+          if (options.store) sessionStorage.setItem(options.store, record.id);
+        } catch (error) {}
+      }
+      if (event === "end") stop("ended");
+      else if (event !== "bookmark")
+        attempt(() => {
+          const parse = event === "gap" || event === "reset" ? JSON.parse : options.parse;
+          const data = text === undefined ? record.data : parse(text);
+          if (event && event !== "message") tell(event, data);
+          else callback(data, record.id);
+        });
+    }
 
     function open() {
       const start = performance.now();
       let opened;
+      let news; // the answer has a message, or moves the position
       const link = (current = {});
       // Calls for an earlier connection are ignored.
       const define = (name, f) =>
@@ -170,40 +312,51 @@
         });
       const watch = () => {
         clearTimeout(timer);
-        if (options.heartbeat) timer = setTimeout(link.lost, options.heartbeat);
+        timer = silence && setTimeout(() => link.lost(), silence);
       };
       define("heard", () => {
         watch();
         opened = true;
+        failures = 0;
         become("open");
       });
-      define("receive", (data, id, event) => {
-        link.heard();
-        if (current !== link) return;
-        if (id) stream.lastEventId = id;
-        if (event) tell(event, data);
-        else callback(data, id);
+      define("receive", (record) => {
+        if (record.event === "heartbeat") {
+          const interval = record.text || record.data; // ms between heartbeats
+          if (interval && options.heartbeat === undefined) silence = +interval && (interval * 4) / 3 + 1000;
+          return watch();
+        }
+        news = news || record.event !== "bookmark" || record.id !== stream.lastEventId;
+        if (leading) post(record);
+        deliver(record);
+        if (channel && !leading && !joined) {
+          if (seen.size > tooMany) seen.clear();
+          seen.add(stream.lastEventId);
+          meet();
+        }
       });
-      define("lost", () => {
+      define("retry", (ms) => (delay = ms));
+      define("stop", stop);
+      define("lost", (after, status) => {
         hangUp();
         if (opened && performance.now() - start > stable) attempts = 0;
+        if (!opened && ++failures >= options.maxAttempts) return stop("failed", status);
         const bound = Math.min(options.maxDelay, options.minDelay * Math.pow(2, attempts++));
-        timer = setTimeout(() => {
-          open();
-          become("connecting");
-        }, Math.random() * bound);
+        after = Math.max(delay, after || 0);
+        due = performance.now() + after;
+        wait(after + Math.random() * bound);
         become("waiting");
       });
-      define("next", (count) => {
-        if (!count && performance.now() - start < options.minDelay) return link.lost();
+      define("next", () => {
+        if (!news && performance.now() - start < options.minDelay) return link.lost();
         hangUp();
         attempts = 0;
         open();
       });
       watch();
       disconnect = transports[name](
-        url +
-          (url.indexOf("?") < 0 ? "?" : "&") +
+        url.href +
+          (url.search ? "&" : "?") +
           "transport=" +
           name +
           (stream.lastEventId && "&lastEventId=" + encodeURIComponent(stream.lastEventId)),
@@ -211,9 +364,135 @@
         options
       );
     }
-    open();
+
+    // The tabs of an origin share a stream. The stream of the tab that holds the lock leads: it has
+    // the connection, and posts each record to the channel, together with the positions before and
+    // after it. Another stream takes the record from the channel if it has the position before it.
+    // If it has another position, because it is new or because it is ahead of a new leader or behind
+    // it, it opens its own connection and keeps the records of the channel, until it meets the
+    // channel at a position that both have reached. So nothing is lost or repeated.
+    const tooMany = 10000; // records to keep
+    let channel;
+    let kept; // records of the channel
+    let counts; // the number of kept records up to each position of the channel
+    let tail; // the last position of the channel
+    let tailState; // the last state of the stream that leads
+    let seen; // the positions of this stream since it has its own connection
+    let patience; // the timer for a leader that does not answer
+
+    function share() {
+      const name = "halley:" + options.share;
+      const mine = (channel = new BroadcastChannel(name));
+      const aborter = new AbortController();
+      let release;
+      const request = (lockOptions) =>
+        navigator.locks
+          .request(name, lockOptions, () => {
+            if (channel !== mine) return;
+            lead();
+            return new Promise((resolve) => (release = resolve));
+          })
+          .catch(() => {
+            if (channel !== mine || !leading) return;
+            // Another tab has taken the lock, because this one was frozen.
+            hangUp();
+            leave();
+            share();
+          });
+      const ask = () => {
+        mine.postMessage({ ask: true });
+        if (silence)
+          patience = setTimeout(() => {
+            aborter.abort();
+            request({ steal: true });
+          }, silence * (1 + Math.random())); // not all tabs at once
+      };
+      mine.onmessage = (e) => {
+        if (channel !== mine) return;
+        const m = e.data;
+        if (m.ask) {
+          if (leading && m.wake) wake();
+          if (leading) post();
+        } else if (!leading) {
+          clearTimeout(patience);
+          if (silence) patience = setTimeout(ask, silence);
+          hear(m);
+        }
+      };
+      leave = () => {
+        clearTimeout(patience);
+        mine.close();
+        aborter.abort();
+        if (release) release();
+        leading = joined = channel = 0;
+      };
+      tail = counts = undefined;
+      seen = new Set();
+      request({ signal: aborter.signal });
+      ask();
+    }
+
+    function lead() {
+      clearTimeout(patience);
+      leading = true;
+      joined = false;
+      post();
+      openUnlessOpen();
+    }
+
+    function openUnlessOpen() {
+      if (current || timer) return;
+      open();
+      become("connecting");
+    }
+
+    // post tells the other tabs the state, the position and the record that follows.
+    function post(record) {
+      const after = stream.lastEventId;
+      channel.postMessage({ state: stream.state, after, id: (record && record.id) || after, record });
+    }
+
+    // hear takes a message of the stream that leads.
+    function hear(m) {
+      if (joined && m.after === stream.lastEventId) {
+        become(m.state);
+        if (joined && m.record) deliver(m.record);
+        return;
+      }
+      joined = false;
+      if (m.after !== tail || kept.length > tooMany) {
+        kept = [];
+        counts = new Map([[m.after, 0]]);
+      }
+      if (m.record) kept.push(m.record);
+      tail = m.id;
+      tailState = m.state;
+      counts.set(tail, kept.length);
+      meet();
+      if (joined || !channel) return;
+      if (seen.has(tail)) hangUp(); // and let the channel catch up
+      else openUnlessOpen();
+    }
+
+    // meet joins the channel if it has reached the position of this stream.
+    function meet() {
+      const count = counts && counts.get(stream.lastEventId);
+      if (count === undefined) return;
+      hangUp();
+      joined = true;
+      const rest = kept.slice(count);
+      tail = counts = undefined;
+      seen = new Set();
+      become(tailState);
+      rest.forEach((record) => joined && deliver(record));
+    }
+
+    const signal = options.signal;
+    if (signal) signal.addEventListener("abort", stream.close);
+    if (signal && signal.aborted) stream.close();
+    else start();
     return stream;
   }
 
-  window.halley = { connect: connect };
+  return { connect: connect };
 })();

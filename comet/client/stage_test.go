@@ -25,7 +25,7 @@ import (
 const html = `<!DOCTYPE html>
 <html lang="en"><head><title>a page</title><link rel="icon" href="data:,">
 <script nonce="page">
-	if (location.search === '?old') delete window.EventSource;
+	if (location.search === '?old') delete window.ReadableStream;
 	var streams = {}, violations = [];
 	document.addEventListener('securitypolicyviolation', function(e) { violations.push(e.violatedDirective); });
 	// connect opens a stream, and records its messages and events in streams[name].

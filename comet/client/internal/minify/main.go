@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// minify returns the minified script of file, for browsers of 2016. Syntax that cannot be
+// minify returns the minified script of file, for browsers of 2017. Syntax that cannot be
 // converted for them is an error.
 func minify(file string) ([]byte, error) {
 	source, err := os.ReadFile(file)
@@ -38,7 +38,7 @@ func minify(file string) ([]byte, error) {
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
 		Charset:           api.CharsetASCII,
-		Target:            api.ES2016,
+		Target:            api.ES2017,
 		Sourcefile:        file,
 	})
 	for _, m := range append(result.Errors, result.Warnings...) {

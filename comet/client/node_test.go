@@ -1,0 +1,33 @@
+package client_test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/probe"
+)
+
+// node returns a command that runs Node with args in the folder of the script's tests. Without
+// Node, node skips the test, or fails it if CI is true.
+func node(t testing.TB, args ...string) *exec.Cmd {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		if probe.Long() {
+			t.Fatal("no node, and CI must not skip this test")
+		}
+		t.Skip("no node")
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = "script_test"
+	cmd.Env = append(os.Environ(), "HALLEY_SCRIPT=halley.min.js")
+	return cmd
+}
+
+// The tests in script_test run the minified script against servers of their own.
+func TestScriptInNode(t *testing.T) {
+	output, err := node(t, "--test", "halley.test.mjs", "tabs.test.mjs").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+}

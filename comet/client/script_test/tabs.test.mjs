@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect, feed, numbers, replace, serve, until, write } from "./stage.mjs";
+
+// Each stream is a tab here: two streams of one page share a connection as two tabs do.
+let name = 0;
+const tab = (server, options) => connect(server.url, Object.assign({ share: "news" + name }, options));
+
+// locks is a lock manager like that of a browser.
+function locks(t) {
+  name++;
+  const queue = [];
+  let holder;
+  const grant = (waiter) => {
+    holder = waiter;
+    Promise.resolve()
+      .then(() => waiter.callback({}))
+      .then(waiter.resolve, waiter.reject)
+      .then(() => holder === waiter && next());
+  };
+  const next = () => {
+    holder = queue.shift();
+    if (holder) grant(holder);
+  };
+  const manager = {
+    request: (_, { signal, steal }, callback) =>
+      new Promise((resolve, reject) => {
+        const waiter = { callback, resolve, reject };
+        signal?.addEventListener("abort", () => {
+          const at = queue.indexOf(waiter);
+          if (at < 0) return;
+          queue.splice(at, 1);
+          reject(signal.reason);
+        });
+        if (steal) {
+          holder?.reject(new DOMException("stolen", "AbortError"));
+          manager.steals++;
+          grant(waiter);
+        } else if (holder) queue.push(waiter);
+        else grant(waiter);
+      }),
+    steals: 0,
+    waiting: () => queue.length,
+  };
+  replace(t, "navigator", { locks: manager });
+  return manager;
+}
+
+const open = (log) => until(() => log.stream.state === "open", () => log.stream.state);
+const received = (log, n) => until(() => log.got.length >= n, () => JSON.stringify([log.got.length, n, log.stream.state]));
+
+test("tabs share one connection, and nothing is lost or repeated when they close", async (t) => {
+  locks(t);
+  const server = await feed();
+  const tabs = [];
+  for (let i = 0; i < 6; i++) tabs.push(tab(server));
+  for (const log of tabs) await open(log);
+  await until(() => server.clients() === 1);
+  let count = 0;
+  const push = (n) => {
+    server.push(n);
+    count += n;
+  };
+  push(10);
+  while (tabs.length) {
+    push(3); // are on their way as the tab closes
+    tabs.shift().stream.close();
+    push(3);
+    for (const log of tabs) {
+      await received(log, count);
+      assert.deepEqual(log.got, numbers(1, count));
+      assert.deepEqual(log.ids, numbers(1, count).map(String));
+    }
+    await until(() => server.clients() === Math.min(tabs.length, 1));
+  }
+});
+
+test("a tab that is new, or resumes, gets the messages after its position", async (t) => {
+  locks(t);
+  const server = await feed();
+  const first = tab(server);
+  await open(first);
+  server.push(20);
+  await received(first, 20);
+  const behind = tab(server, { lastEventId: "5" });
+  const fresh = tab(server);
+  const there = tab(server, { lastEventId: "20" });
+  await received(behind, 15);
+  await open(fresh);
+  await open(there);
+  await until(() => server.clients() === 1);
+  server.push(5);
+  for (const [log, start] of [[first, 1], [behind, 6], [fresh, 21], [there, 21]]) {
+    await received(log, 26 - start);
+    assert.deepEqual(log.got, numbers(start, 25));
+  }
+  behind.stream.pause();
+  server.push(5);
+  await received(first, 30);
+  behind.stream.resume();
+  await received(behind, 25);
+  assert.deepEqual(behind.got, numbers(6, 30));
+  await until(() => server.clients() === 1);
+  assert.equal(server.requests.length, 4, "for first, behind twice, and fresh");
+  [first, behind, fresh, there].forEach((log) => log.stream.close());
+  await until(() => server.clients() === 0);
+});
+
+test("tabs join and leave while messages arrive", async (t) => {
+  locks(t);
+  const server = await feed();
+  const tabs = [];
+  let seed = 1;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  let count = 0;
+  for (let round = 0; round < 300; round++) {
+    const step = random(10);
+    if (step < 2 && tabs.length < 6) {
+      const start = random(count + 1) || count; // a position from which to resume
+      tabs.push({ start, log: tab(server, { lastEventId: String(start) }) });
+    } else if (step < 3 && tabs.length > 1) tabs.splice(random(tabs.length), 1)[0].log.stream.close();
+    else if (step < 4) server.cut();
+    else if (step < 5 && tabs.length) {
+      const { stream } = tabs[random(tabs.length)].log;
+      stream.pause();
+      setTimeout(stream.resume, random(5));
+    } else {
+      const n = random(5);
+      server.push(n);
+      count += n;
+    }
+    for (let turns = random(4); turns > 0; turns--) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  server.push();
+  count++;
+  for (const { start, log } of tabs) {
+    await received(log, count - start);
+    assert.deepEqual(log.got, numbers(start + 1, count));
+  }
+  await until(() => server.clients() === 1);
+  server.end();
+  for (const { log } of tabs) await until(() => log.stream.state === "ended");
+});
+
+test("a tab that holds the stream and answers no more loses it", async (t) => {
+  const manager = locks(t);
+  const server = await feed();
+  // The tab is frozen: it gets and sends nothing, but holds the lock.
+  let frozen;
+  let left = [];
+  const Channel = BroadcastChannel;
+  replace(
+    t,
+    "BroadcastChannel",
+    class {
+      constructor(name) {
+        const real = new Channel(name);
+        const mine = left.length === 0;
+        left.push(real);
+        this.close = () => real.close();
+        this.postMessage = (m) => mine && frozen || real.postMessage(m);
+        real.onmessage = (e) => mine && frozen || this.onmessage(e);
+      }
+    }
+  );
+  const holder = tab(server, { heartbeat: 0 });
+  await open(holder);
+  const others = [tab(server, { heartbeat: 50 }), tab(server, { heartbeat: 50 })];
+  for (const log of others) await open(log);
+  server.push(3);
+  for (const log of others) await received(log, 3);
+  frozen = true;
+  server.push(3);
+  for (const log of others) {
+    await received(log, 6);
+    assert.deepEqual(log.got, numbers(1, 6));
+  }
+  assert.ok(manager.steals >= 1);
+  frozen = false;
+  server.push(3);
+  for (const log of [holder, ...others]) {
+    await received(log, 9);
+    assert.deepEqual(log.got, numbers(1, 9));
+  }
+  [holder, ...others].forEach((log) => log.stream.close());
+  await until(() => server.clients() === 0);
+});
+
+test("tabs share states, notices and the end", async (t) => {
+  locks(t);
+  let current;
+  const server = await serve((request, response, n) => {
+    current = { request, response };
+    if (n === 0) write(request, response, { event: "bookmark", id: "1" });
+    else if (request.after === "2-new") write(request, response, { event: "end" });
+    else write(request, response, { event: "reset", id: "1-new" }, { id: "2-new", data: "kiki" });
+  });
+  const [first, second] = [tab(server), tab(server)];
+  await open(first);
+  await open(second);
+  const { request, response } = current;
+  write(request, response, { event: "gap", id: "4", data: { from: "2", count: 3 } }, { event: "prices", id: "5", data: 7 });
+  await until(() => second.told.length === 2);
+  response.destroy(); // the server starts again
+  await received(second, 1);
+  for (const log of [first, second]) {
+    assert.deepEqual(log.told, [
+      ["gap", { from: "2", count: 3 }, "4"],
+      ["prices", 7, "5"],
+      ["reset", null, "1-new"],
+    ]);
+    assert.deepEqual(log.got, ["kiki"]);
+    assert.deepEqual(log.states, ["open", "waiting", "connecting", "open"]);
+    assert.equal(log.stream.lastEventId, "2-new");
+  }
+  write(current.request, current.response, { event: "end" });
+  await until(() => second.stream.state === "ended");
+  assert.equal(first.stream.state, "ended");
+  assert.deepEqual(second.got, ["kiki"]);
+});
+
+test("each tab learns that the stream is refused", async (t) => {
+  locks(t);
+  const server = await serve((request, response) => {
+    response.writeHead(401);
+    response.end();
+  });
+  const tabs = [tab(server), tab(server), tab(server)];
+  for (const log of tabs) {
+    await until(() => log.stream.state === "failed");
+    assert.deepEqual(log.errors, [401]);
+  }
+});
+
+test("streams without ids are shared too", async (t) => {
+  locks(t);
+  let say;
+  const server = await serve((request, response) => {
+    say = (data) => write(request, response, { data });
+    write(request, response, { data: "first" });
+  });
+  const [first, second] = [tab(server), tab(server)];
+  await received(first, 1);
+  await open(second);
+  say("kiki");
+  await received(second, second.got[0] === "first" ? 2 : 1);
+  assert.deepEqual(first.got, ["first", "kiki"]);
+  assert.equal(second.got.at(-1), "kiki");
+  assert.equal(server.requests.length, 1);
+  [first, second].forEach((log) => log.stream.close());
+});
+
+test("without locks each tab has its own connection", async (t) => {
+  const server = await feed();
+  for (const navigator of [undefined, {}]) {
+    replace(t, "navigator", navigator);
+    const tabs = [tab(server), tab(server)];
+    await until(() => server.clients() === 2);
+    tabs.forEach((log) => log.stream.close());
+    await until(() => server.clients() === 0);
+  }
+});
