@@ -15,11 +15,13 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/browsertest"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 func TestChromium(t *testing.T) {
 	browser := browsertest.Start(t)
 	t.Run("CORS", func(t *testing.T) { testCORSInChromium(t, browser) })
+	t.Run("EventSource", func(t *testing.T) { testEventSource(t, browser) })
 }
 
 // visit opens an empty page of an origin of its own, and returns its origin and a function that runs a script in it. The
@@ -91,4 +93,59 @@ func testCORSInChromium(t *testing.T, browser context.Context) {
 	assert.Zero(t, runs.Load(), "the preflight request failed")
 	assert.Equal(t, "error", inOther(events))
 	assert.EqualValues(t, 1, runs.Load(), "the browser hides the response")
+}
+
+// An EventSource that was refused comes back by itself, and gets messages once there is room.
+func testEventSource(t *testing.T, browser context.Context) {
+	hello := of("data: hello\n\n").AndThen(enumerator.Never[[]byte]())
+	failure := &httpadapter.StatusError{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"0"}}}
+	for name, reason := range map[string]httpadapter.Reason{"a StatusError": httpadapter.Failed, "a Limit": httpadapter.Refused} {
+		t.Run(name, func(t *testing.T) {
+			if reason == httpadapter.Refused && !probe.Long() {
+				t.Skip("waits for up to 11 seconds, since that is the field retry")
+			}
+			limit := httpadapter.Limit(1)
+			holding, leave := context.WithCancel(t.Context())
+			var held atomic.Bool
+			begun, left := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(left)
+				_ = httpadapter.Serve(newRecorder(t), httptest.NewRequestWithContext(holding, "GET", "/", nil),
+					enumerator.Generate(func(ctx context.Context) ([]byte, bool, error) {
+						held.Store(true)
+						close(begun)
+						<-ctx.Done()
+						return nil, false, nil
+					}), limit)
+			}()
+			<-begun
+
+			ended := make(chan httpadapter.Outcome, 20)
+			opts := []httpadapter.Option{httpadapter.EventStream(), httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ended <- o })}
+			if reason == httpadapter.Refused {
+				opts = append(opts, limit)
+			}
+			server := httptest.NewServer(httpadapter.CORS{Origins: []string{"*"}}.Handler(httpadapter.Handler(
+				func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+					if held.Load() {
+						return hello, failure
+					}
+					return hello, nil
+				}, opts...)))
+			t.Cleanup(server.Close)
+			_, eval := visit(t, browser)
+			eval(fmt.Sprintf(`window.heard = []
+				window.stream = new EventSource(%q)
+				stream.onmessage = e => heard.push(e.data)
+				stream.onerror = () => heard.push(stream.readyState === EventSource.CONNECTING ? 'comes back' : 'closed')
+				''`, server.URL))
+			assert.Equal(t, reason, (<-ended).Reason)
+			leave()
+			<-left
+			held.Store(false)
+			got := eval(`new Promise(resolve => setInterval(() => heard.at(-1) === 'hello' && resolve(heard.join()), 10))`)
+			assert.Regexp(t, "^(comes back,)+hello$", got)
+			eval("stream.close(); ''")
+		})
+	}
 }
