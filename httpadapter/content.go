@@ -1,9 +1,15 @@
 package httpadapter
 
+import "net/http"
+
 // content is the part of a response that depends on the kind of its chunks.
 type content struct {
 	header [][2]string
 	beat   []byte
+
+	// comeBack answers a request in place of an error if clients would not come back after the error. It
+	// returns false if it has not answered. It may be nil.
+	comeBack func(http.ResponseWriter, *http.Request, *StatusError) bool
 }
 
 // EventStream is for streams of server-sent events. The content type is text/event-stream, and the
@@ -12,9 +18,17 @@ type content struct {
 // Each chunk must be one or more whole events, since a heartbeat can come between any two chunks; this
 // is not checked. The body of an upstream server comes in chunks that end anywhere: put
 // eventsource.WholeEvents after [Response].
+//
+// An EventSource comes back after a response that has ended, but never after an error. So an EventSource that
+// is refused for a [Limit] or by [Drain] gets an empty event stream with status 200 in place of the error. Its
+// field retry has the milliseconds of the Retry-After, plus a second or less at random, and a day at most. The
+// same is sent in place of a [StatusError] 429 or 503 with a Retry-After. The [Outcome] and the log are the same
+// as for other clients. A client counts as an EventSource if its method is GET and its Accept is text/event-stream and
+// nothing else. A client that can read statuses should accept another type too, such as text/plain for the error,
+// and gets the error.
 func EventStream() Option {
 	return func(c *config) {
-		c.content = content{[][2]string{{"Content-Type", "text/event-stream"}}, []byte(":\n")}
+		c.content = content{[][2]string{{"Content-Type", "text/event-stream"}}, []byte(":\n"), comeBack}
 	}
 }
 
@@ -27,7 +41,7 @@ func EventStream() Option {
 // ndjson.WholeLines after [Response].
 func NDJSON() Option {
 	return func(c *config) {
-		c.content = content{[][2]string{{"Content-Type", "application/x-ndjson"}}, []byte("\n")}
+		c.content = content{header: [][2]string{{"Content-Type", "application/x-ndjson"}}, beat: []byte("\n")}
 	}
 }
 
@@ -43,10 +57,10 @@ func NDJSON() Option {
 // set a Content-Security-Policy with frame-ancestors; browsers ignore X-Frame-Options then.
 func Comet() Option {
 	return func(c *config) {
-		c.content = content{[][2]string{
+		c.content = content{header: [][2]string{
 			{"Content-Type", "text/html; charset=utf-8"},
 			{"X-Frame-Options", "SAMEORIGIN"},
 			{"Content-Security-Policy", "frame-ancestors 'self'"},
-		}, []byte("\n")}
+		}, beat: []byte("\n")}
 	}
 }

@@ -19,8 +19,8 @@ var ErrDraining = errors.New("httpadapter: the server is shutting down")
 
 // Limit returns an Option that allows n open streams at once, counted over all handlers and calls of
 // [Serve] that are given this one value. So make it once, and not for each request. A further client
-// gets a 503 with a Retry-After of 1 to 10 seconds, at random, and its source is not run. HEAD does
-// not count.
+// gets a 503 with a Retry-After of 1 to 10 seconds, at random, and its source is not run; [EventStream]
+// answers an EventSource otherwise. HEAD does not count.
 //
 // A client that has left must not keep its place. On HTTP/1, net/http does not notice that it has left
 // while bytes of the client are unread: the rest of a body, or bytes that follow the request. The
@@ -57,8 +57,8 @@ func limit(n int, key func(*http.Request) string) Option {
 
 // Limited returns a handler that calls h if no limit is reached and the server is not shutting down.
 // Otherwise it answers as [Serve] does. So a WebSocket or an upload can take its place among the
-// streams, under the same values of [Limit] and [LimitPerKey]. Other options have no effect. h itself
-// must notice when its client has left. An upload notices it while it reads, and a WebSocket notices it
+// streams, under the same values of [Limit] and [LimitPerKey]. Of the other options only [EventStream] has
+// an effect, on the answer to an EventSource. h itself must notice when its client has left. An upload notices it while it reads, and a WebSocket notices it
 // by its pings. Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {

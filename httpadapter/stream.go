@@ -62,8 +62,16 @@ func (s *stream) ended(reason Reason, err error) (Reason, error) {
 // answer ends a stream that does not begin.
 func (s *stream) answer(reason Reason, err error) (Reason, error) {
 	s.leaveBody()
-	statusOf(err).write(s.w)
+	s.writeError(err)
 	return s.ended(reason, err)
+}
+
+// writeError answers with err in place of the stream.
+func (s *stream) writeError(err error) {
+	e := statusOf(err)
+	if s.content.comeBack == nil || !s.content.comeBack(s.w, s.r, e) {
+		e.write(s.w)
+	}
 }
 
 func (s *stream) report() {
@@ -259,7 +267,7 @@ func (s *stream) finish(trailers []string) error {
 // fail makes a response that no client takes for a complete stream. The timer must be stopped.
 func (s *stream) fail(err error) error {
 	if !s.sent {
-		statusOf(err).write(s.w)
+		s.writeError(err)
 		return nil
 	}
 	// net/http cannot write the end of the response then, and closes the connection for that

@@ -1,0 +1,50 @@
+package httpadapter
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// comeBack answers r with an empty event stream in place of e, if r comes from an EventSource and e tells
+// the client to come back later. An EventSource can do so only after a 200: any other status ends it for good.
+func comeBack(w http.ResponseWriter, r *http.Request, e *StatusError) bool {
+	if e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooManyRequests || !isEventSource(r) {
+		return false
+	}
+	wait, ok := retryAfter(e.Header)
+	if !ok {
+		return false
+	}
+	h := w.Header()
+	e.addHeader(h)
+	for _, kv := range defaultHeader {
+		h.Set(kv[0], kv[1])
+	}
+	h.Set("Content-Type", "text/event-stream")
+	h.Del("Content-Length")
+	wait += rand.N(time.Second) // so that not all clients come back together
+	fmt.Fprintf(w, "retry: %d\n\n", wait.Milliseconds())
+	return true
+}
+
+// isEventSource reports whether r is a request of an EventSource, which accepts events and nothing else.
+func isEventSource(r *http.Request) bool {
+	accept := r.Header["Accept"]
+	return r.Method == http.MethodGet && len(accept) == 1 && accept[0] == "text/event-stream"
+}
+
+// maxRetryAfter is the longest wait that fits into the milliseconds of all browsers.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter returns the time of a Retry-After, which is a number of seconds or a date.
+func retryAfter(h http.Header) (time.Duration, bool) {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter), true
+	}
+	at, err := http.ParseTime(value)
+	return min(max(time.Until(at), 0), maxRetryAfter), err == nil
+}
