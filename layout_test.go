@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/check":              {},
 	"httpadapter/compress":        {"httpadapter", "github.com/klauspost/compress/*"},
 	"enumerator/rx":               {"iteratee", "enumerator", "internal/guard", "github.com/reactivex/rxgo/v2", "github.com/cenkalti/backoff/v4"},
+	"comet/follow":                {"iteratee", "enumeratee", "enumeratee/ndjson", "enumerator", "enumerator/retry", "comet", "comet/eventsource", "httpadapter", "internal/check", "internal/whole", "github.com/cenkalti/backoff/v5"},
 	"comet/client":                {"enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "httpadapter"},
 	"iteratee/iterateetest":       {"iteratee", "internal/fast", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/fast", "internal/report"},
