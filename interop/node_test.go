@@ -1,0 +1,88 @@
+package interop_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/probe"
+)
+
+func TestNode(t *testing.T) {
+	for _, name := range []string{"eventsource", "eventsource-client", "fetch-event-source", "reconnecting-eventsource"} {
+		t.Run(name, func(t *testing.T) { exactlyOnce(t, node(name)) })
+	}
+}
+
+// node returns the reader whose driver has that name.
+func node(name string) reader {
+	return func(t *testing.T, url string) func() []string {
+		var out, errs output
+		cmd := driver(t, name, url)
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() {
+			_ = cmd.Wait() // it was killed when the test ended
+			if t.Failed() {
+				t.Logf("the driver said: %s", errs.lines())
+			}
+		})
+		return out.lines
+	}
+}
+
+// driver returns the command of the driver with that name, which ends with the test.
+func driver(t *testing.T, name string, args ...string) *exec.Cmd {
+	needModules(t)
+	return exec.CommandContext(t.Context(), "node", append([]string{"drivers/" + name + ".mjs"}, args...)...)
+}
+
+// needModules installs the packages of package.json if they are missing. Where that is not possible, it skips the
+// test, or fails it if CI is true.
+func needModules(t *testing.T) {
+	t.Helper()
+	switch err := modules(); {
+	case err != nil && probe.Long():
+		t.Fatalf("%v, and CI must not skip this test", err)
+	case err != nil:
+		t.Skip(err)
+	}
+}
+
+var modules = sync.OnceValue(func() error {
+	if _, err := exec.LookPath("node"); err != nil {
+		return err
+	}
+	if _, err := os.Stat("node_modules/.package-lock.json"); err == nil {
+		return nil
+	}
+	out, err := exec.Command("npm", "ci", "--ignore-scripts").CombinedOutput()
+	if err != nil {
+		return errors.Join(errors.New("npm ci has failed"), err, errors.New(string(out)))
+	}
+	return nil
+})
+
+// output is what a driver has written so far.
+type output struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.all.Write(b)
+}
+
+func (o *output) lines() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.FieldsFunc(o.all.String(), func(r rune) bool { return r == '\n' })
+}

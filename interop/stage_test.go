@@ -1,0 +1,191 @@
+package interop_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+)
+
+// A reader starts a client that reads the stream at url until the test ends. got returns the events that the
+// client has got, each as a line of its type and its data.
+type reader func(t *testing.T, url string) (got func() []string)
+
+// A source is the argument of [client.Handler].
+type source = func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[int]], error)
+
+// others serves a stream to a client that names no transport.
+func others(source source) http.Handler { return client.Handler(source, heartbeat) }
+
+var heartbeat = httpadapter.Heartbeat(10*time.Millisecond, nil)
+
+// A stage is a server of a hub of numbers, with a proxy before it for one client.
+type stage struct {
+	*testing.T
+	url    string // of the proxy
+	hub    atomic.Pointer[enumerator.Hub[int]]
+	server *httptest.Server
+	proxy  *httpadaptertest.Proxy
+	writes atomic.Int64 // of all responses
+
+	door   sync.RWMutex // is locked while clients must not come back
+	chance *rand.Rand   // if it is not nil, each connection is cut at a random byte
+	asked  int          // the number of requests for the stream
+	pushed int
+}
+
+func newStage(t *testing.T, handler func(source) http.Handler) *stage {
+	s := &stage{T: t}
+	s.hub.Store(enumerator.Broadcast[int](enumerator.Capacity(1 << 14)))
+	stream := handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[int]], error) {
+		return s.hub.Load().From(after), nil
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /stream", func(w http.ResponseWriter, r *http.Request) {
+		s.admit()
+		stream.ServeHTTP(&soon{ResponseWriter: w, writes: &s.writes}, r)
+	})
+	mux.Handle("GET /", http.FileServer(http.Dir(".")))
+	s.server = httpadaptertest.NewServer(t, mux)
+	s.proxy = httpadaptertest.NewProxy(t, s.server.URL)
+	s.url = s.proxy.URL + "/stream"
+	return s
+}
+
+// admit returns when a client may come in.
+func (s *stage) admit() {
+	s.door.Lock()
+	defer s.door.Unlock()
+	s.asked++
+	if s.chance != nil {
+		s.proxy.Cut(1 + s.chance.Int64N(1500))
+	}
+}
+
+// soon is the response of a stream that tells the client to come back soon after a cut.
+type soon struct {
+	http.ResponseWriter
+	writes *atomic.Int64
+	told   bool
+}
+
+func (w *soon) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *soon) Write(b []byte) (int, error) {
+	if w.writes.Add(1); !w.told {
+		w.told = true
+		if _, err := w.ResponseWriter.Write([]byte("retry: 20\n\n")); err != nil {
+			return 0, err
+		}
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// push pushes the next n numbers.
+func (s *stage) push(n int) {
+	for range n {
+		require.NoError(s, s.hub.Load().Push(s.Context(), s.pushed))
+		s.pushed++
+	}
+}
+
+// beat waits for heartbeats: no message is pushed meanwhile.
+func (s *stage) beat() {
+	s.Helper()
+	before := s.writes.Load()
+	s.eventually(func() bool { return s.writes.Load() >= before+5 })
+}
+
+// away cuts the connection after all bytes that were sent, and calls f before the client can come back.
+func (s *stage) away(f func()) {
+	s.Helper()
+	s.door.Lock()
+	defer s.door.Unlock()
+	s.server.CloseClientConnections()
+	s.eventually(func() bool { return s.hub.Load().Runs() == 0 })
+	f()
+}
+
+// storm pushes numbers while each connection is cut at a random byte, until n connections were cut.
+func (s *stage) storm(n int) {
+	s.Helper()
+	set := func(chance *rand.Rand, cut int64) (asked int) {
+		s.door.Lock()
+		defer s.door.Unlock()
+		s.chance = chance
+		s.proxy.Cut(cut)
+		return s.asked
+	}
+	seed := rand.Uint64()
+	s.Logf("the seed of the cuts is %d", seed)
+	before := set(rand.New(rand.NewPCG(seed, 0)), 100)
+	pace := time.NewTicker(2 * time.Millisecond)
+	defer pace.Stop()
+	s.eventually(func() bool {
+		for range 20 {
+			s.push(1)
+			<-pace.C
+		}
+		s.door.RLock()
+		defer s.door.RUnlock()
+		return s.asked >= before+n
+	})
+	set(nil, -1)
+}
+
+func (s *stage) eventually(condition func() bool) {
+	s.Helper()
+	require.Eventually(s, condition, 20*time.Second, 5*time.Millisecond)
+}
+
+// expect waits for the events want, and asserts that the client has got them and nothing else.
+func (s *stage) expect(got func() []string, want []string) {
+	s.Helper()
+	assert.Eventually(s, func() bool { return len(got()) >= len(want) }, 10*time.Second, 5*time.Millisecond)
+	require.Equal(s, want, got())
+}
+
+// messages returns the lines of the numbers from first to end-1.
+func messages(first, end int) (lines []string) {
+	for n := first; n < end; n++ {
+		lines = append(lines, fmt.Sprint("message ", n))
+	}
+	return lines
+}
+
+// exactlyOnce tests that a client gets each message once and in order.
+func exactlyOnce(t *testing.T, read reader) {
+	t.Parallel()
+	s := newStage(t, others)
+	got := read(t, s.url)
+	s.eventually(func() bool { return s.hub.Load().Runs() == 1 })
+	s.beat()
+	require.Empty(t, got(), "a heartbeat is no message")
+	s.away(func() { s.push(3) })
+	s.expect(got, messages(0, 3))
+	s.beat()
+	s.storm(10)
+	s.beat()
+	s.away(func() { s.push(10) })
+	s.expect(got, messages(0, s.pushed))
+
+	// The server has started again and has forgotten everything.
+	s.away(func() { s.hub.Store(enumerator.Broadcast[int]()) })
+	s.eventually(func() bool { return len(got()) > s.pushed })
+	last := s.pushed
+	s.push(2)
+	s.expect(got, slices.Concat(messages(0, last), []string{"reset null"}, messages(last, last+2)))
+}
