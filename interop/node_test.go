@@ -15,17 +15,25 @@ import (
 )
 
 func TestNode(t *testing.T) {
-	for _, name := range []string{"eventsource", "eventsource-client", "fetch-event-source", "reconnecting-eventsource"} {
-		t.Run(name, func(t *testing.T) { exactlyOnce(t, node(name)) })
+	for name, reader := range map[string]reader{
+		"eventsource":              {idAlone: true, parts: true},
+		"eventsource-client":       {parts: true},
+		"fetch-event-source":       {idAlone: true},
+		"reconnecting-eventsource": {idAlone: true, parts: true},
+	} {
+		reader.start = node(name)
+		t.Run(name, func(t *testing.T) { exactlyOnce(t, reader) })
 	}
 }
 
-// node returns the reader whose driver has that name.
-func node(name string) reader {
+// node returns the start of the driver with that name.
+func node(name string) start {
 	return func(t *testing.T, url string) func() []string {
 		var out, errs output
 		cmd := driver(t, name, url)
 		cmd.Stdout, cmd.Stderr = &out, &errs
+		_, err := cmd.StdinPipe()
+		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		t.Cleanup(func() {
 			_ = cmd.Wait() // it was killed when the test ended
@@ -40,7 +48,7 @@ func node(name string) reader {
 // driver returns the command of the driver with that name, which ends with the test.
 func driver(t *testing.T, name string, args ...string) *exec.Cmd {
 	needModules(t)
-	return exec.CommandContext(t.Context(), "node", append([]string{"drivers/" + name + ".mjs"}, args...)...)
+	return exec.CommandContext(t.Context(), "node", append([]string{"--import", "./drivers/start.mjs", "drivers/" + name + ".mjs"}, args...)...)
 }
 
 // needModules installs the packages of package.json if they are missing. Where that is not possible, it skips the
