@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"fmt"
+	"html/template"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -47,30 +48,34 @@ var heartbeat = httpadapter.Heartbeat(10*time.Millisecond, nil)
 // A stage is a server of a hub of numbers, with a proxy before it for one client.
 type stage struct {
 	*testing.T
-	url    string // of the proxy
-	hub    atomic.Pointer[enumerator.Hub[int]]
+	url    string // of the stream, through the proxy
 	server *httptest.Server
 	proxy  *httpadaptertest.Proxy
 	writes atomic.Int64 // of all responses
 
-	door   sync.RWMutex // is locked while clients must not come back
-	chance *rand.Rand   // if it is not nil, each connection is cut at a random byte
-	asked  int          // the number of requests for the stream
-	pushed int
+	state  sync.Mutex // guards hub and pushed
+	hub    *enumerator.Hub[int]
+	pushed int // the numbers up to pushed-1 were pushed, perhaps into an earlier hub
+
+	door   sync.Mutex // is locked while clients must not come in
+	chance *rand.Rand // if it is not nil, each connection is cut at a random byte
+	asked  int        // the number of requests for the stream
 }
 
 func newStage(t *testing.T, handler func(source) http.Handler) *stage {
 	s := &stage{T: t}
-	s.hub.Store(enumerator.Broadcast[int](enumerator.Capacity(1 << 14)))
+	s.restart(0)
 	stream := handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[int]], error) {
-		return s.hub.Load().From(after), nil
+		hub, _ := s.now()
+		return hub.From(after), nil
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /stream", func(w http.ResponseWriter, r *http.Request) {
 		s.admit()
 		stream.ServeHTTP(&soon{ResponseWriter: w, writes: &s.writes}, r)
 	})
-	mux.Handle("GET /", http.FileServer(http.Dir(".")))
+	mux.HandleFunc("GET /pages/{name}", func(w http.ResponseWriter, r *http.Request) { s.page(w, r.PathValue("name")) })
+	mux.Handle("GET /node_modules/", http.FileServer(http.Dir(".")))
 	s.server = httpadaptertest.NewServer(t, mux)
 	s.proxy = httpadaptertest.NewProxy(t, s.server.URL)
 	s.url = s.proxy.URL + "/stream"
@@ -106,10 +111,41 @@ func (w *soon) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+var pages = template.Must(template.ParseGlob("pages/*.html"))
+
+// page answers with a page that shows the numbers that were pushed so far, and reads the stream from there.
+func (s *stage) page(w http.ResponseWriter, name string) {
+	s.state.Lock()
+	data := struct {
+		Numbers  int
+		Position enumerator.Position
+	}{s.pushed, s.hub.Position()}
+	s.state.Unlock()
+	assert.NoError(s, pages.ExecuteTemplate(w, name, data))
+}
+
+// now returns the hub and the number of runs that it has.
+func (s *stage) now() (hub *enumerator.Hub[int], runs int) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return s.hub, s.hub.Runs()
+}
+
+// restart begins with a new hub, as a server does that has started again, into which the
+// next n numbers were pushed.
+func (s *stage) restart(n int) {
+	s.state.Lock()
+	s.hub = enumerator.Broadcast[int](enumerator.Capacity(1 << 14))
+	s.state.Unlock()
+	s.push(n)
+}
+
 // push pushes the next n numbers.
 func (s *stage) push(n int) {
+	s.state.Lock()
+	defer s.state.Unlock()
 	for range n {
-		require.NoError(s, s.hub.Load().Push(s.Context(), s.pushed))
+		require.NoError(s, s.hub.Push(s.Context(), s.pushed))
 		s.pushed++
 	}
 }
@@ -124,11 +160,11 @@ func (s *stage) beat() {
 // away waits for the client, cuts the connection after all bytes that were sent, and calls f before the client can come back.
 func (s *stage) away(f func()) {
 	s.Helper()
-	s.eventually(func() bool { return s.hub.Load().Runs() == 1 })
+	s.runs(1)
 	s.door.Lock()
 	defer s.door.Unlock()
 	s.server.CloseClientConnections()
-	s.eventually(func() bool { return s.hub.Load().Runs() == 0 })
+	s.runs(0)
 	f()
 }
 
@@ -152,11 +188,20 @@ func (s *stage) storm(n int) {
 			s.push(1)
 			<-pace.C
 		}
-		s.door.RLock()
-		defer s.door.RUnlock()
+		s.door.Lock()
+		defer s.door.Unlock()
 		return s.asked >= before+n
 	})
 	set(nil, -1)
+}
+
+// runs waits until the hub has n runs.
+func (s *stage) runs(n int) {
+	s.Helper()
+	s.eventually(func() bool {
+		_, runs := s.now()
+		return runs == n
+	})
 }
 
 func (s *stage) eventually(condition func() bool) {
@@ -184,6 +229,15 @@ func exactlyOnce(t *testing.T, read reader) {
 	t.Parallel()
 	s := newStage(t, others)
 	got := read.start(t, s.url)
+	s.disturb(read, got)
+
+	s.away(func() { s.restart(2) })
+	s.expect(got, slices.Concat(messages(0, s.pushed-2), []string{"reset null"}, messages(s.pushed-2, s.pushed)))
+}
+
+// disturb pushes numbers while it sends heartbeats and cuts connections: before the first message and later.
+func (s *stage) disturb(read reader, got func() []string) {
+	s.Helper()
 	s.beat()
 	if !read.idAlone {
 		s.push(1)
@@ -203,11 +257,4 @@ func exactlyOnce(t *testing.T, read reader) {
 	s.beat()
 	s.away(func() { s.push(10) })
 	s.expect(got, messages(0, s.pushed))
-
-	// The server has started again and has forgotten everything.
-	s.away(func() { s.hub.Store(enumerator.Broadcast[int]()) })
-	s.eventually(func() bool { return len(got()) > s.pushed })
-	last := s.pushed
-	s.push(2)
-	s.expect(got, slices.Concat(messages(0, last), []string{"reset null"}, messages(last, last+2)))
 }
