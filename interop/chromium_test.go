@@ -74,29 +74,28 @@ func upToDate(t *testing.T, library library) {
 	got := library.start(t, s.url)
 	s.disturb(library.reader, got)
 
-	s.away(func() { s.restart(2) })
+	s.away(func() {
+		s.restart(5)
+		s.push(2)
+	})
 	s.expect(got, messages(0, s.pushed))
 	s.push(2)
 	s.expect(got, messages(0, s.pushed))
 }
 
-func htmx(i enumerator.Item[int]) (eventsource.Event, error) {
-	if !i.IsMessage() {
-		return eventsource.Event{ID: i.ID(), Name: "reset"}, nil
-	}
-	return eventsource.Event{ID: i.ID(), Data: fmt.Sprintf("<li>%d</li>", i.Value)}, nil
-}
+var (
+	htmx = eventsource.WithNotices(func(n int) (eventsource.Event, error) {
+		return eventsource.Event{Data: fmt.Sprintf("<li>%d</li>", n)}, nil
+	}, eventsource.HTMX)
 
-func turbo(i enumerator.Item[int]) (eventsource.Event, error) {
-	if !i.IsMessage() {
-		return eventsource.Event{ID: i.ID(), Data: `<turbo-stream action="refresh"></turbo-stream>`}, nil
-	}
-	return eventsource.Event{ID: i.ID(), Data: fmt.Sprintf(`<turbo-stream action="append" target="list"><template><li>%d</li></template></turbo-stream>`, i.Value)}, nil
-}
+	turbo = eventsource.WithNotices(func(n int) (eventsource.Event, error) {
+		const html = `<turbo-stream action="append" target="list"><template><li>%d</li></template></turbo-stream>`
+		return eventsource.Event{Data: fmt.Sprintf(html, n)}, nil
+	}, eventsource.Turbo)
 
-func datastar(i enumerator.Item[int]) (eventsource.Event, error) {
-	if !i.IsMessage() {
-		return eventsource.Event{ID: i.ID(), Name: "datastar-execute-script", Data: "script location.reload()"}, nil
-	}
-	return eventsource.Event{ID: i.ID(), Name: "datastar-merge-fragments", Data: fmt.Sprintf("selector #list\nmergeMode append\nfragments <li>%d</li>", i.Value)}, nil
-}
+	// npm has only a beta of Datastar 1. It has other names for its events.
+	datastar = eventsource.WithNotices(func(n int) (eventsource.Event, error) {
+		const data = "selector #list\nmergeMode append\nfragments <li>%d</li>"
+		return eventsource.Event{Name: "datastar-merge-fragments", Data: fmt.Sprintf(data, n)}, nil
+	}, eventsource.Refresh(eventsource.Event{Name: "datastar-execute-script", Data: "script location.reload()"}))
+)
