@@ -29,18 +29,11 @@ func TestNode(t *testing.T) {
 // node returns the start of the driver with that name.
 func node(name string) start {
 	return func(t *testing.T, url string) func() []string {
-		var out, errs output
+		var out output
 		cmd := driver(t, name, url)
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		_, err := cmd.StdinPipe()
-		require.NoError(t, err)
+		cmd.Stdout = &out
 		require.NoError(t, cmd.Start())
-		t.Cleanup(func() {
-			_ = cmd.Wait() // it was killed when the test ended
-			if t.Failed() {
-				t.Logf("the driver said: %s", errs.lines())
-			}
-		})
+		t.Cleanup(func() { _ = cmd.Wait() }) // it was killed when the test ended
 		return out.lines
 	}
 }
@@ -48,7 +41,11 @@ func node(name string) start {
 // driver returns the command of the driver with that name, which ends with the test.
 func driver(t *testing.T, name string, args ...string) *exec.Cmd {
 	needModules(t)
-	return exec.CommandContext(t.Context(), "node", append([]string{"--import", "./drivers/start.mjs", "drivers/" + name + ".mjs"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{"--import", "./drivers/start.mjs", "drivers/" + name + ".mjs"}, args...)...)
+	cmd.Stderr = t.Output()
+	_, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	return cmd
 }
 
 // needModules installs the packages of package.json if they are missing. Where that is not possible, it skips the
