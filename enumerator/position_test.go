@@ -15,10 +15,12 @@ import (
 func TestPosition(t *testing.T) {
 	for text, p := range map[string]enumerator.Position{
 		"":                            {},
-		"1-0":                         {Epoch: 1},
-		"0-1":                         {Seq: 1},
-		"2s-zz":                       {Epoch: 100, Seq: 1295},
-		"3w5e11264sgsf-3w5e11264sgsf": {Epoch: math.MaxUint64, Seq: math.MaxUint64},
+		"1-10":                         {Epoch: 1},
+		"0-11":                         {Seq: 1},
+		"1z-1z":                        {Epoch: 71, Seq: 35},
+		"1z-210":                       {Epoch: 71, Seq: 36},
+		"2s-2zz":                       {Epoch: 100, Seq: 1295},
+		"3w5e11264sgsf-d3w5e11264sgsf": {Epoch: math.MaxUint64, Seq: math.MaxUint64},
 	} {
 		assert.Equal(t, text, p.String())
 		got, err := enumerator.ParsePosition(text)
@@ -31,8 +33,9 @@ func TestPosition(t *testing.T) {
 		require.NoError(t, json.Unmarshal(quoted, &got))
 		assert.Equal(t, p, got)
 	}
-	for _, text := range []string{"-", "0-0", "1", "1-", "-1", "1-2-3", "01-2", "1-02", "A-1", "+1-1", "1--1", " 1-1", "1_0-1", "1-1\n", "é-1",
-		"3w5e11264sgsg-1", "1-3w5e11264sgsg"} {
+	for _, text := range []string{"-", "0-10", "1", "1-", "-11", "-", "1-11-11", "01-12", "1-202", "A-11", "+1-11", "1-1+1", "1--1", " 1-11",
+		"1_0-11", "1-11\n", "é-11", "3w5e11264sgsg-11", "1-d3w5e11264sgsg", "1-e03w5e11264sgsf", "1-1", "1-0", "1-21", "1-111", "1-é1",
+		"1-1é", "1-00", "11-1-1", "1-A0000000000", "1-1A"} {
 		p, err := enumerator.ParsePosition(text)
 		assert.ErrorContains(t, err, "is not a position", text)
 		assert.Zero(t, p)
@@ -41,7 +44,7 @@ func TestPosition(t *testing.T) {
 }
 
 func FuzzParsePosition(f *testing.F) {
-	for _, s := range []string{"", "1-0", "zz-2s", "0-0", "-"} {
+	for _, s := range []string{"", "1-10", "zz-22s", "0-10", "-", "1-", "1-1", "1-2", "1-é", "1-d3w5e11264sgsf"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
