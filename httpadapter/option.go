@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/halley-go/halley/internal/check"
@@ -174,8 +173,7 @@ func OnEnd(f func(*http.Request, Outcome)) Option {
 }
 
 func checkName(function, key string) {
-	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	if key == "" || strings.Trim(key, token) != "" {
+	if !check.IsToken(key) {
 		panic(fmt.Sprintf("httpadapter: %s: key must be the name of a header, got %q", function, key))
 	}
 }

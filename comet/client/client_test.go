@@ -198,7 +198,8 @@ func TestHandlerHeartbeat(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := httptest.NewRequest(http.MethodGet, "/?transport="+transport, nil)
 					w := httptest.NewRecorder()
-					client.Handler(always(silence), append(o.opts, httpadapter.Logger(slog.New(slog.DiscardHandler)))...).ServeHTTP(w, r)
+					handler := client.Handler(always(silence), append(o.opts, httpadapter.Logger(slog.New(slog.DiscardHandler)))...)
+					assert.PanicsWithValue(t, http.ErrAbortHandler, func() { handler.ServeHTTP(w, r) })
 					want := ""
 					if c.interval != "" {
 						want = fmt.Sprintf(c.interval, o.every)

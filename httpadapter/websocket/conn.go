@@ -23,6 +23,7 @@ type steadyConn struct {
 	timeout time.Duration
 	step    time.Duration // the time that the system may take to report room
 	sent    atomic.Int64  // the number of bytes sent
+	ended   atomic.Bool   // a read has failed
 }
 
 func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
@@ -37,6 +38,17 @@ func newSteadyConn(conn net.Conn, timeout time.Duration) *steadyConn {
 		}
 	}
 	return c
+}
+
+// Read reads into p. It returns an error only without bytes, so ended is false while a message that is complete
+// is read.
+func (c *steadyConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		return n, nil // the next call returns the error
+	}
+	c.ended.Store(err != nil)
+	return n, err
 }
 
 // Write writes p. The library calls it with at most a piece, from one goroutine at a time.
@@ -56,11 +68,19 @@ func (c *steadyConn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// A hijacker gives the library a steadyConn.
+// A hijacker gives the library a steadyConn, and accepts the subprotocol.
 type hijacker struct {
 	http.ResponseWriter
-	timeout time.Duration
-	conn    *steadyConn
+	timeout     time.Duration
+	subprotocol string
+	conn        *steadyConn
+}
+
+func (h *hijacker) WriteHeader(status int) {
+	if status == http.StatusSwitchingProtocols && h.subprotocol != "" {
+		h.Header().Set(protocolHeader, h.subprotocol)
+	}
+	h.ResponseWriter.WriteHeader(status)
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {

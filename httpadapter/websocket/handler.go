@@ -23,9 +23,11 @@ type CloseError = coder.CloseError
 // documentation describes how the connection ends. The result of the Iteratee is dropped;
 // iteratee.MapM can process it.
 //
-// If accept returns an error, httpadapter.Error answers the request. A request that does not ask for
-// a WebSocket gets a 426, and a request from a page of another origin a 403: see [Origins]. accept is
-// called before that check, so it should not change anything.
+// If accept returns an error, httpadapter.Error answers the request. A page does not learn the status of that
+// answer. If the error is or wraps a [CloseError], the connection is opened and then closed with that code and
+// reason, which the page learns. A request that does not ask for a WebSocket gets a 426, and a request from a
+// page of another origin a 403: see [Origins]. accept is called before that check, so it should not change
+// anything.
 //
 // The Iteratee and the Enumerator run in a goroutine each. A third goroutine reads, and a fourth one
 // pings. All four have ended when the handler returns. A panic of the Iteratee or of the Enumerator
@@ -41,9 +43,10 @@ func Handler[In, Out, A any](format Format[In, Out], accept func(*http.Request) 
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = c.negotiate(r)
 		consumer, source, err := accept(r)
 		if err != nil {
-			httpadapter.Error(w, r, err)
+			c.refuse(w, r, err)
 			return
 		}
 		c.serve(w, r, func(s *socket) []side {
@@ -73,9 +76,10 @@ func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (en
 	}
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = c.negotiate(r)
 		adapter, err := accept(r)
 		if err != nil {
-			httpadapter.Error(w, r, err)
+			c.refuse(w, r, err)
 			return
 		}
 		c.serve(w, r, func(s *socket) []side {
@@ -87,9 +91,18 @@ func Adapter[In, Out any](format Format[In, Out], accept func(*http.Request) (en
 	})
 }
 
+// refuse answers a request for which accept has returned err.
+func (c config) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if _, ok := errors.AsType[CloseError](err); !ok {
+		httpadapter.Error(w, r, err)
+		return
+	}
+	c.serve(w, r, func(*socket) []side { return []side{func(context.Context) error { return err }} })
+}
+
 // serve opens the connection, runs its sides and closes it.
 func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
-	h := &hijacker{ResponseWriter: w, timeout: c.timeout}
+	h := &hijacker{ResponseWriter: w, timeout: c.timeout, subprotocol: Subprotocol(r)}
 	if canHijack(w) {
 		w = h
 	}

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -259,6 +260,9 @@ func (s *socket) next() (m message, err error) {
 		return m, err
 	}
 	data, err := io.ReadAll(parts{r, s})
+	if err == nil && s.wire.ended.Load() {
+		err = io.ErrUnexpectedEOF // the library takes a compressed message for complete if the connection ends in its last frame
+	}
 	return message{kind, data}, err
 }
 
@@ -278,7 +282,14 @@ func (p parts) Read(b []byte) (int, error) {
 // ended reports whether err, from a read, means that the client sends nothing more, and not that the
 // connection is lost. All messages from the client have been received then.
 func ended(err error) bool {
-	return coder.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, coder.ErrMessageTooBig)
+	return coder.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, coder.ErrMessageTooBig) || malformed(err)
+}
+
+// malformed reports whether err, from a read, means that a compressed message cannot be decompressed.
+func malformed(err error) bool {
+	_, ok := errors.AsType[flate.CorruptInputError](err)
+	return ok
 }
 
 // closed reports whether err, from a read, means that the client has closed the stream.
@@ -335,6 +346,8 @@ func (s *socket) end(ctx context.Context) iteratee.Step {
 		return iteratee.StepCont
 	case errors.Is(err, coder.ErrMessageTooBig):
 		return iteratee.StepError(err)
+	case malformed(err):
+		return iteratee.StepError(fmt.Errorf("%w: %w", CloseError{Code: coder.StatusInvalidFramePayloadData, Reason: "malformed compression"}, err))
 	default:
 		return iteratee.StepError(fmt.Errorf("%w: %w", httpadapter.ErrClientGone, err))
 	}

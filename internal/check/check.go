@@ -5,6 +5,7 @@ package check
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -31,4 +32,10 @@ func NotNil(argument string, v any) {
 	if v := reflect.ValueOf(v); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic(argument + " must not be nil")
 	}
+}
+
+// IsToken reports whether s is a token of HTTP, such as the name of a header.
+func IsToken(s string) bool {
+	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return s != "" && strings.Trim(s, token) == ""
 }

@@ -28,3 +28,12 @@ func TestNotNil(t *testing.T) {
 	assert.PanicsWithValue(t, "halley: f: p must not be nil", func() { check.NotNil("halley: f: p", nil) })
 	assert.PanicsWithValue(t, "halley: f: p must not be nil", func() { check.NotNil("halley: f: p", none) })
 }
+
+func TestIsToken(t *testing.T) {
+	for s, want := range map[string]bool{
+		"graphql-transport-ws": true, "v1.example.com": true, "a": true, "": false, " a": false, "a b": false,
+		"a,b": false, "a\r\nSet-Cookie: b": false, "ä": false, "\"a\"": false,
+	} {
+		assert.Equal(t, want, check.IsToken(s), "%q", s)
+	}
+}
