@@ -2,7 +2,7 @@ package interop_test
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -61,15 +61,15 @@ func needModules(t *testing.T) {
 }
 
 var modules = sync.OnceValue(func() error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return err
+	if err := exec.Command("node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)").Run(); err != nil {
+		return fmt.Errorf("the clients of npm need node 20 or newer: %w", err)
 	}
 	if _, err := os.Stat("node_modules/.package-lock.json"); err == nil {
 		return nil
 	}
 	out, err := exec.Command("npm", "ci", "--ignore-scripts").CombinedOutput()
 	if err != nil {
-		return errors.Join(errors.New("npm ci has failed"), err, errors.New(string(out)))
+		return fmt.Errorf("npm ci has failed: %w: %s", err, out)
 	}
 	return nil
 })

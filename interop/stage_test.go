@@ -204,15 +204,18 @@ func (s *stage) runs(n int) {
 	})
 }
 
+// patience is how long a test waits for something that takes a moment on a machine that is not busy.
+const patience = time.Minute
+
 func (s *stage) eventually(condition func() bool) {
 	s.Helper()
-	require.Eventually(s, condition, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(s, condition, patience, 5*time.Millisecond)
 }
 
 // expect waits until the client has got the events want, and nothing else.
 func (s *stage) expect(got func() []string, want []string) {
 	s.Helper()
-	require.EventuallyWithT(s, func(c *assert.CollectT) { assert.Equal(c, want, got()) }, 20*time.Second, 5*time.Millisecond)
+	require.EventuallyWithT(s, func(c *assert.CollectT) { assert.Equal(c, want, got()) }, patience, 5*time.Millisecond)
 }
 
 // messages returns the lines of the numbers from first to end-1.
