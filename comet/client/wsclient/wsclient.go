@@ -16,6 +16,8 @@ import (
 	coder "github.com/coder/websocket"
 
 	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/internal/progress"
+	"github.com/halley-go/halley/comet/internal/unsent"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
@@ -29,8 +31,8 @@ import (
 //
 // Each [comet.Record] is a text message with the JSON of the Record. The first message is a heartbeat with the time
 // between heartbeats in milliseconds. When the client has been sent nothing for that time, which is 15 s, it gets
-// another heartbeat, or a Bookmark if the source has moved on without messages. The first Bookmark of a source is
-// sent at once. A message that cannot be encoded is logged, and the client gets a gap in its place.
+// another heartbeat, or a Bookmark if the source has moved on without messages. As in client.Handler, not all of
+// several Bookmarks in a row are sent, and a message that cannot be encoded is logged and becomes a gap.
 //
 // When the source sends EOF or has run out, the client gets a Record with the Event End and close code 1000. It gets
 // code 1001 if the server shuts down, and 1011 if the source fails. Then it connects again, with the ID of the last Record
@@ -50,12 +52,15 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 	if next == nil {
 		panic("comet/client/wsclient: Handler: next must not be nil")
 	}
+	encode := comet.Recover(enumeratee.MapM(encodeItem[E]), unsent.Report[E](httpadapter.LoggerOf()))
 	sockets := websocket.Handler(websocket.Mixed(), func(r *http.Request) (iteratee.Iteratee[websocket.Message, struct{}], enumerator.Enumerator[websocket.Message], error) {
 		items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
 		if err != nil && r.URL.Query().Get("transport") == "websocket" {
 			items, err = enumerator.Empty[enumerator.Item[E]](), refusal(err)
 		}
-		return nothing, enumerator.Through(items, messages[E]()), err
+		var progress progress.Tracker[E]
+		records := enumerator.Through(progress.Items(items), encode)
+		return nothing, enumerator.Through(records, enumeratee.Async(withHeartbeats(progress.Untold))), err
 	}, opts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if wantsWebSocket(r) {
@@ -101,72 +106,54 @@ var nothing = iteratee.ForEach(func(context.Context, websocket.Message) error {
 	return websocket.CloseError{Code: coder.StatusPolicyViolation, Reason: "expected no messages"}
 })
 
-// encoded is a Record with its JSON.
-type encoded struct {
-	comet.Record
-	text []byte
+func encodeItem[E any](_ context.Context, item enumerator.Item[E]) (websocket.Message, error) {
+	return encode(comet.RecordOf(item))
 }
 
-// messages returns the adapter that makes the messages of a connection.
-func messages[E any]() enumeratee.Enumeratee[enumerator.Item[E], websocket.Message] {
-	encode := enumeratee.MapM(func(_ context.Context, item enumerator.Item[E]) (encoded, error) {
-		r := comet.RecordOf(item)
-		text, err := json.Marshal(r)
-		return encoded{r, text}, err
-	})
-	report := func(ctx context.Context, err error, item enumerator.Item[E]) error {
-		httpadapter.LoggerOf().ErrorContext(ctx, "comet/client/wsclient: cannot encode a message; clients get a gap in its place",
-			"position", item.Position.String(), "error", err)
-		return nil
-	}
-	return enumeratee.Compose(comet.Recover(encode, report), enumeratee.Async(send))
+func encode(r comet.Record) (websocket.Message, error) {
+	text, err := json.Marshal(r)
+	return websocket.Message{Data: text}, err
 }
 
 // heartbeat is the longest time without a message to the client.
 const heartbeat = 15 * time.Second
 
-// send hands on the records, the heartbeats and the End. It holds back all Bookmarks except the first until a heartbeat
-// is due, since a source that drops many messages may send many of them.
-func send(ctx context.Context, in <-chan encoded, out iteratee.Outlet[websocket.Message]) iteratee.Step {
-	timer := time.NewTimer(heartbeat)
-	defer timer.Stop()
-	var last encoded // the last record from in
-	var held bool    // last has not been handed on
-	step := out.Next(message(comet.Record{Event: comet.Beat, Data: heartbeat.Milliseconds()}))
-	for step.IsCont() {
-		select {
-		case <-ctx.Done():
-			return iteratee.Cancelled(ctx)
-		case r, ok := <-in:
-			if !ok {
-				return out.Next(message(comet.Record{Event: comet.End, ID: last.ID}))
-			}
-			held = r.Event == comet.Bookmark && last.text != nil
-			last = r
-			if held {
-				continue
-			}
-			step = out.Next(websocket.Message{Data: r.text})
-			if r.Event == comet.End {
+// withHeartbeats returns the loop that hands on the messages and the heartbeats. untold returns the Bookmark of a
+// heartbeat.
+func withHeartbeats[E any](untold func() (enumerator.Item[E], bool)) func(context.Context, <-chan websocket.Message, iteratee.Outlet[websocket.Message]) iteratee.Step {
+	return func(ctx context.Context, in <-chan websocket.Message, out iteratee.Outlet[websocket.Message]) iteratee.Step {
+		timer := time.NewTimer(heartbeat)
+		defer timer.Stop()
+		m := message(comet.Record{Event: comet.Beat, Data: heartbeat.Milliseconds()})
+		for {
+			if step := out.Next(m); !step.IsCont() {
 				return step
 			}
-		case <-timer.C:
-			if held {
-				step = out.Next(websocket.Message{Data: last.text})
-			} else {
-				step = out.Next(message(comet.Record{Event: comet.Beat}))
+			timer.Reset(heartbeat)
+			var ok bool
+			select {
+			case <-ctx.Done():
+				return iteratee.Cancelled(ctx)
+			case m, ok = <-in:
+				if !ok {
+					return iteratee.StepCont
+				}
+			case <-timer.C:
+				r := comet.Record{Event: comet.Beat}
+				if bookmark, ok := untold(); ok {
+					r = comet.RecordOf(bookmark)
+				}
+				m = message(r)
 			}
-			held = false
 		}
-		timer.Reset(heartbeat)
 	}
-	return step
 }
 
+// message returns the message of a notice.
 func message(r comet.Record) websocket.Message {
-	text, err := json.Marshal(r)
+	m, err := encode(r)
 	if err != nil {
-		panic(err) // it holds a number at most
+		panic(err) // its data is a number at most
 	}
-	return websocket.Message{Data: text}
+	return m
 }

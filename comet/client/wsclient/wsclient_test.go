@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,7 +132,6 @@ const (
 )
 
 func TestRecords(t *testing.T) {
-	forever := enumerator.Never[item]()
 	eof := enumerator.New(func(_ context.Context, sink iteratee.Sink[item]) iteratee.Step { return sink.EOF() })
 	broken := enumerator.Generate(func(context.Context) (item, bool, error) { return item{}, false, errors.New("boom") })
 	for name, c := range map[string]struct {
@@ -148,13 +148,12 @@ func TestRecords(t *testing.T) {
 			[]string{`{"event":"reset","id":"1z-11","data":null}`, `{"event":"gap","id":"1z-14","data":{"from":"1z-12","count":3}}`, `{"event":"end","id":"1z-14","data":null}`, "1000"},
 		},
 		"the first Bookmark, at once": {list(item{Bookmark: true, Position: at(1)}).AndThen(list(item{Value: 1, Position: at(2)})), []string{`{"event":"bookmark","id":"1z-11","data":null}`, `{"id":"1z-12","data":1}`, `{"event":"end","id":"1z-12","data":null}`, "1000"}},
-		"later Bookmarks, not at once": {
+		"Bookmarks in a row, of which some are held back": {
 			list(item{Value: 1, Position: at(1)}, item{Bookmark: true, Position: at(2)}, item{Bookmark: true, Position: at(3)}, item{Value: 2, Position: at(4)}, item{Bookmark: true, Position: at(5)}),
 			[]string{`{"id":"1z-11","data":1}`, `{"id":"1z-14","data":2}`, `{"event":"end","id":"1z-15","data":null}`, "1000"},
 		},
-		"an End":            {list(item{Value: 1, Position: at(1)}, item{End: true, Position: at(2)}), []string{`{"id":"1z-11","data":1}`, `{"event":"end","id":"1z-12","data":null}`, "1000"}},
-		"an End, then more": {list(item{End: true, Position: at(2)}).AndThen(forever), []string{`{"event":"end","id":"1z-12","data":null}`, "1000"}},
-		"a failure":         {list(item{Value: 1, Position: at(1)}).AndThen(broken), []string{`{"id":"1z-11","data":1}`, "1011"}},
+		"an End":    {list(item{Value: 1, Position: at(1)}, item{End: true, Position: at(2)}), []string{`{"id":"1z-11","data":1}`, `{"event":"end","id":"1z-12","data":null}`, "1000"}},
+		"a failure": {list(item{Value: 1, Position: at(1)}).AndThen(broken), []string{`{"id":"1z-11","data":1}`, "1011"}},
 		"an unencodable message": {
 			list(item{Value: math.NaN(), Position: at(1)}, item{Value: func() {}, Position: at(2)}, item{Value: 3, Position: at(3)}),
 			[]string{`{"event":"gap","id":"1z-11","data":{"from":"1z-11","count":1}}`, `{"event":"gap","id":"1z-12","data":{"from":"1z-12","count":1}}`, `{"id":"1z-13","data":3}`, `{"event":"end","id":"1z-13","data":null}`, "1000"},
@@ -302,7 +301,7 @@ func TestHeartbeats(t *testing.T) {
 		}{
 			{40, []item{{Value: 1, Position: at(1)}}},
 			{60, []item{{Bookmark: true, Position: at(2)}, {Bookmark: true, Position: at(3)}}},
-			{90, []item{{Bookmark: true, Position: at(4)}, {Value: 5, Position: at(5)}}},
+			{92, []item{{Bookmark: true, Position: at(4)}, {Value: 5, Position: at(5)}}},
 			{110, nil},
 		} {
 			time.Sleep(step.at*time.Second - time.Since(begin))
@@ -320,10 +319,12 @@ func TestHeartbeats(t *testing.T) {
 			"30 " + beat,
 			`40 {"id":"1z-11","data":1}`,
 			"55 " + beat,
-			`70 {"event":"bookmark","id":"1z-13","data":null}`,
-			"85 " + beat,
-			`90 {"id":"1z-15","data":5}`,
-			"105 " + beat,
+			`60 {"event":"bookmark","id":"1z-12","data":null}`,
+			`75 {"event":"bookmark","id":"1z-13","data":null}`, // it was held back
+			"90 " + beat,
+			`92 {"event":"bookmark","id":"1z-14","data":null}`,
+			`92 {"id":"1z-15","data":5}`,
+			"107 " + beat,
 			`110 {"event":"end","id":"1z-15","data":null}`,
 			"110 1000",
 		}, got)
@@ -343,17 +344,24 @@ func TestClientsThatLeave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			logged := probe.Logs(t)
-			large := strings.Repeat("x", 1<<20)
-			source := enumerator.Repeat(func() item { return item{Value: large, Position: at(1)} })
-			if c.silent {
-				source = enumerator.Never[item]()
+			inner := enumerator.Never[item]()
+			if !c.silent {
+				large := strings.Repeat("x", 1<<20)
+				inner = enumerator.Repeat(func() item { return item{Value: large, Position: at(1)} })
 			}
-			stopped := make(chan struct{})
-			source = enumerator.OnDoneEnumerating(source, func() error { close(stopped); return nil })
+			running := make(chan struct{})
+			var ended atomic.Bool
+			source := enumerator.New(func(ctx context.Context, sink iteratee.Sink[item]) iteratee.Step {
+				close(running)
+				defer ended.Store(true)
+				return inner.Into(ctx, sink)
+			})
 			s := serve(t, of(source), websocket.Timeout(100*time.Millisecond), websocket.Ping(20*time.Millisecond))
-			c.leave(dial(t, s.URL, ""))
+			cl := dial(t, s.URL, "")
+			<-running
+			c.leave(cl)
 			s.checkReturned()
-			<-stopped
+			assert.True(t, ended.Load())
 			assert.Empty(t, logged())
 		})
 	}
