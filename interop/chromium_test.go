@@ -22,16 +22,16 @@ func TestChromium(t *testing.T) {
 	browser := browsertest.Start(t)
 	t.Run("pages", func(t *testing.T) { // ends when all of them have ended
 		for name, reader := range map[string]reader{
-			"eventsource": {idAlone: true, parts: true},
-			"sse.js":      {idAlone: true, parts: true},
+			"eventsource": {bareID: true, cutAnywhere: true},
+			"sse.js":      {bareID: true, cutAnywhere: true},
 		} {
 			reader.start = page(browser, name, `got`)
 			t.Run(name, func(t *testing.T) { exactlyOnce(t, reader) })
 		}
 		for name, library := range map[string]library{
-			"htmx":     {htmx, reader{idAlone: true, parts: true}},
-			"turbo":    {turbo, reader{idAlone: true, parts: true}},
-			"datastar": {datastar, reader{idAlone: true}},
+			"htmx":     {htmx, reader{bareID: true, cutAnywhere: true}},
+			"turbo":    {turbo, reader{bareID: true, cutAnywhere: true}},
+			"datastar": {datastar, reader{bareID: true}},
 		} {
 			library.start = page(browser, name, `[...document.querySelectorAll('#list li')].map(li => 'message ' + li.textContent)`)
 			t.Run(name, func(t *testing.T) { upToDate(t, library) })
@@ -40,7 +40,7 @@ func TestChromium(t *testing.T) {
 }
 
 // page returns the start of a page. got is an expression of the events that it has got.
-func page(browser context.Context, name, got string) start {
+func page(browser context.Context, name, got string) starter {
 	return func(t *testing.T, url string) func() []string {
 		tab, cancel := chromedp.NewContext(browser)
 		t.Cleanup(cancel)

@@ -16,9 +16,9 @@ import (
 
 func TestGo(t *testing.T) {
 	for name, reader := range map[string]reader{
-		"launchdarkly": {start: startLaunchdarkly, idAlone: true, parts: true},
-		"r3labs":       {start: startR3labs, idAlone: true},
-		"tmaxmax":      {start: startTmaxmax, idAlone: true, parts: true},
+		"launchdarkly": {start: startLaunchdarkly, bareID: true, cutAnywhere: true},
+		"r3labs":       {start: startR3labs, bareID: true},
+		"tmaxmax":      {start: startTmaxmax, bareID: true, cutAnywhere: true},
 	} {
 		t.Run(name, func(t *testing.T) { exactlyOnce(t, reader) })
 	}

@@ -16,10 +16,10 @@ import (
 
 func TestNode(t *testing.T) {
 	for name, reader := range map[string]reader{
-		"eventsource":              {idAlone: true, parts: true},
-		"eventsource-client":       {parts: true},
-		"fetch-event-source":       {idAlone: true},
-		"reconnecting-eventsource": {idAlone: true, parts: true},
+		"eventsource":              {bareID: true, cutAnywhere: true},
+		"eventsource-client":       {cutAnywhere: true},
+		"fetch-event-source":       {bareID: true},
+		"reconnecting-eventsource": {bareID: true, cutAnywhere: true},
 	} {
 		reader.start = node(name)
 		t.Run(name, func(t *testing.T) { exactlyOnce(t, reader) })
@@ -27,7 +27,7 @@ func TestNode(t *testing.T) {
 }
 
 // node returns the start of the driver with that name.
-func node(name string) start {
+func node(name string) starter {
 	return func(t *testing.T, url string) func() []string {
 		var out output
 		cmd := driver(t, name, url)

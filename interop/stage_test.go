@@ -21,26 +21,27 @@ import (
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
 )
 
-// A reader is a program that others wrote.
+// A reader is a client that others wrote.
 type reader struct {
-	start start
+	start starter
 
-	// idAlone is true if the reader heeds an event that has an id and no data. Others cannot resume after a cut
-	// before the first message.
-	idAlone bool
+	// bareID is true if the client heeds an event that has an id and no data. Other clients cannot resume after a
+	// cut before the first message.
+	bareID bool
 
-	// parts is true if a cut in the middle of an event does no harm. Others lose that event, or get half of it.
-	parts bool
+	// cutAnywhere is true if a cut in the middle of an event does no harm. Other clients lose that event, or get
+	// half of it.
+	cutAnywhere bool
 }
 
-// A start starts a client that reads the stream at url until the test ends. got returns the events that the
+// A starter starts a client that reads the stream at url until the test ends. got returns the events that the
 // client has got, each as a line of its type and its data.
-type start func(t *testing.T, url string) (got func() []string)
+type starter func(t *testing.T, url string) (got func() []string)
 
 // A source is the argument of [client.Handler].
 type source = func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[int]], error)
 
-// others serves a stream to a client that names no transport.
+// others returns the handler of a stream for clients that do not use our script.
 func others(source source) http.Handler { return client.Handler(source, heartbeat) }
 
 var heartbeat = httpadapter.Heartbeat(10*time.Millisecond, nil)
@@ -61,6 +62,8 @@ type stage struct {
 	chance *rand.Rand // if it is not nil, each connection is cut at a random byte
 	asked  int        // the number of requests for the stream
 }
+
+const capacity = 1 << 14 // of a hub
 
 func newStage(t *testing.T, handler func(source) http.Handler) *stage {
 	s := &stage{T: t}
@@ -136,7 +139,7 @@ func (s *stage) now() (hub *enumerator.Hub[int], runs int) {
 func (s *stage) restart(lost int) {
 	s.state.Lock()
 	defer s.state.Unlock()
-	s.hub = enumerator.Broadcast[int](enumerator.Capacity(1 << 14))
+	s.hub = enumerator.Broadcast[int](enumerator.Capacity(capacity))
 	s.pushed += lost
 }
 
@@ -145,7 +148,7 @@ func (s *stage) push(n int) {
 	s.state.Lock()
 	defer s.state.Unlock()
 	for range n {
-		require.NoError(s, s.hub.Push(s.Context(), s.pushed))
+		assert.NoError(s, s.hub.Push(s.Context(), s.pushed))
 		s.pushed++
 	}
 }
@@ -168,31 +171,36 @@ func (s *stage) away(f func()) {
 	f()
 }
 
-// storm pushes numbers while each connection is cut at a random byte, until n connections were cut.
+// storm pushes numbers while each connection is cut at a random byte, until the client has come back n times.
 func (s *stage) storm(n int) {
 	s.Helper()
-	set := func(chance *rand.Rand, cut int64) (asked int) {
-		s.door.Lock()
-		defer s.door.Unlock()
-		s.chance = chance
-		s.proxy.Cut(cut)
-		return s.asked
-	}
 	seed := rand.Uint64()
 	s.Logf("the seed of the cuts is %d", seed)
-	before := set(rand.New(rand.NewPCG(seed, 0)), 100)
+	enough := n + s.weather(rand.New(rand.NewPCG(seed, 0)), 100)
 	pace := time.NewTicker(2 * time.Millisecond)
 	defer pace.Stop()
-	s.eventually(func() bool {
-		for range 20 {
-			s.push(1)
-			<-pace.C
-		}
-		s.door.Lock()
-		defer s.door.Unlock()
-		return s.asked >= before+n
-	})
-	set(nil, -1)
+	for s.requests() < enough {
+		s.push(1)
+		require.Less(s, s.pushed, capacity, "the client does not come back")
+		<-pace.C
+	}
+	s.weather(nil, -1)
+}
+
+// weather sets the chance of cuts on later connections, and cuts the one that is open after so many bytes, if
+// bytes is not negative. It returns the number of requests so far.
+func (s *stage) weather(chance *rand.Rand, bytes int64) int {
+	s.door.Lock()
+	defer s.door.Unlock()
+	s.chance = chance
+	s.proxy.Cut(bytes)
+	return s.asked
+}
+
+func (s *stage) requests() int {
+	s.door.Lock()
+	defer s.door.Unlock()
+	return s.asked
 }
 
 // runs waits until the hub has n runs.
@@ -215,7 +223,9 @@ func (s *stage) eventually(condition func() bool) {
 // expect waits until the client has got the events want, and nothing else.
 func (s *stage) expect(got func() []string, want []string) {
 	s.Helper()
-	require.EventuallyWithT(s, func(c *assert.CollectT) { assert.Equal(c, want, got()) }, patience, 5*time.Millisecond)
+	if !assert.Eventually(s, func() bool { return slices.Equal(want, got()) }, patience, 5*time.Millisecond) {
+		require.Equal(s, want, got())
+	}
 }
 
 // messages returns the lines of the numbers from first to end-1.
@@ -245,14 +255,14 @@ func exactlyOnce(t *testing.T, read reader) {
 func (s *stage) disturb(read reader, got func() []string) {
 	s.Helper()
 	s.beat()
-	if !read.idAlone {
+	if !read.bareID {
 		s.push(1)
 		s.expect(got, messages(0, 1))
 	}
 	s.away(func() { s.push(3) })
 	s.expect(got, messages(0, s.pushed))
 	s.beat()
-	if read.parts {
+	if read.cutAnywhere {
 		s.storm(10)
 	} else {
 		for range 10 {
