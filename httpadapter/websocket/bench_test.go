@@ -20,7 +20,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// prices returns text of n bytes like that of an application. It becomes about four times smaller.
+// prices returns text of n bytes like that of an application. It becomes about six times smaller.
 func prices(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	var text []byte
