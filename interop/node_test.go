@@ -24,6 +24,13 @@ func TestNode(t *testing.T) {
 		reader.start = node(name)
 		t.Run(name, func(t *testing.T) { exactlyOnce(t, reader) })
 	}
+	// A client that does not heed a bare id can ask for the events of our script, which tell it the id with data.
+	t.Run("eventsource-client like the script", func(t *testing.T) {
+		start := func(t *testing.T, url string) func() []string {
+			return node("eventsource-client")(t, url+"?transport=events")
+		}
+		exactlyOnce(t, reader{start: start, bareID: true, cutAnywhere: true})
+	})
 }
 
 // node returns the start of the driver with that name.
