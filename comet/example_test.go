@@ -128,9 +128,9 @@ func ExampleWithPosition() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
-	// 58 bytes: <script>parent.cometMessage(null,'1z-7','reset');</script>
-	// 52 bytes: <script>parent.cometMessage('kiki','1z-8');</script>
-	// 77 bytes: <script>parent.cometMessage({"from":"1z-9","count":3},'1z-b','gap');</script>
+	// 59 bytes: <script>parent.cometMessage(null,'1z-17','reset');</script>
+	// 53 bytes: <script>parent.cometMessage('kiki','1z-18');</script>
+	// 79 bytes: <script>parent.cometMessage({"from":"1z-19","count":3},'1z-1b','gap');</script>
 }
 
 func ExampleRecordOf() {
@@ -138,17 +138,17 @@ func ExampleRecordOf() {
 	line, err := json.Marshal(comet.RecordOf(item))
 	fmt.Printf("%s %v\n", line, err)
 	// Output:
-	// {"id":"1z-8","data":"kiki"} <nil>
+	// {"id":"1z-18","data":"kiki"} <nil>
 }
 
 func ExampleCursor() {
-	r := httptest.NewRequest("GET", "/stream?lastEventId=1z-8", nil)
+	r := httptest.NewRequest("GET", "/stream?lastEventId=1z-18", nil)
 	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
-	r.Header.Set("Last-Event-ID", "1z-b") // the browser has connected again
+	r.Header.Set("Last-Event-ID", "1z-1b") // the browser has connected again
 	fmt.Println(comet.Cursor(r.Header, r.URL.Query()))
 	// Output:
-	// 1z-8
-	// 1z-b
+	// 1z-18
+	// 1z-1b
 }
 
 func ExampleLongPoll() {
@@ -235,8 +235,8 @@ func ExampleRecover() {
 		enumerator.Item[float64]{Value: 2.5, Position: at(10)},
 	)
 	// Output:
-	// 45 bytes: <script>parent.measured(1.5,'1z-8');</script>
-	// 1z-9 comet: Messages: json: unsupported value: NaN
-	// 73 bytes: <script>parent.measured({"from":"1z-9","count":1},'1z-9','gap');</script>
-	// 45 bytes: <script>parent.measured(2.5,'1z-a');</script>
+	// 46 bytes: <script>parent.measured(1.5,'1z-18');</script>
+	// 1z-19 comet: Messages: json: unsupported value: NaN
+	// 75 bytes: <script>parent.measured({"from":"1z-19","count":1},'1z-19','gap');</script>
+	// 46 bytes: <script>parent.measured(2.5,'1z-1a');</script>
 }

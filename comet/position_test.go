@@ -31,10 +31,10 @@ var items = []item{
 
 func TestWithPosition(t *testing.T) {
 	assert.Equal(t, []string{
-		`<script>f(null,'1z-z','reset');</script>`,
-		`<script>f('it\'s \u003c\/script\u003e','1z-10');</script>`,
-		`<script>f({"from":"1z-11","count":1000},'1z-ss','gap');</script>`,
-		`<script>f('','1z-st');</script>`,
+		`<script>f(null,'1z-1z','reset');</script>`,
+		`<script>f('it\'s \u003c\/script\u003e','1z-210');</script>`,
+		`<script>f({"from":"1z-211","count":1000},'1z-2ss','gap');</script>`,
+		`<script>f('','1z-2st');</script>`,
 	}, asStrings(chunksOf(t, comet.Messages("f", comet.WithPosition(comet.AppendString), comet.Preamble("")), items...)))
 	assert.Equal(t, []string{`<script>f("a",'');</script>`}, asStrings(
 		chunksOf(t, comet.Messages("f", comet.WithPosition(comet.AppendJSON[string]), comet.Preamble("")), item{Value: "a"})))
@@ -61,10 +61,10 @@ func TestRecordOf(t *testing.T) {
 		lines = append(lines, string(line))
 	}
 	assert.Equal(t, []string{
-		`{"event":"reset","id":"1z-z","data":null}`,
-		`{"id":"1z-10","data":"it's \u003c/script\u003e"}`,
-		`{"event":"gap","id":"1z-ss","data":{"from":"1z-11","count":1000}}`,
-		`{"id":"1z-st","data":""}`,
+		`{"event":"reset","id":"1z-1z","data":null}`,
+		`{"id":"1z-210","data":"it's \u003c/script\u003e"}`,
+		`{"event":"gap","id":"1z-2ss","data":{"from":"1z-211","count":1000}}`,
+		`{"id":"1z-2st","data":""}`,
 	}, lines)
 }
 
@@ -75,10 +75,10 @@ func TestCursor(t *testing.T) {
 
 	assert.Equal(t, enumerator.Position{}, comet.Cursor(http.Header{}, url.Values{}))
 	assert.Equal(t, enumerator.Position{}, comet.Cursor(header(""), query("")))
-	assert.Equal(t, at(36), comet.Cursor(header("1z-10"), url.Values{}))
-	assert.Equal(t, at(36), comet.Cursor(http.Header{}, query("1z-10")))
-	assert.Equal(t, at(36), comet.Cursor(header("1z-10"), query("1z-z")), "the header is newer than the URL")
-	for _, id := range []string{"1", "-", "1z-", "-10", "1Z-10", "1z-10 ", "null", "undefined", "1z-10-1", "\x00"} {
+	assert.Equal(t, at(36), comet.Cursor(header("1z-210"), url.Values{}))
+	assert.Equal(t, at(36), comet.Cursor(http.Header{}, query("1z-210")))
+	assert.Equal(t, at(36), comet.Cursor(header("1z-210"), query("1z-1z")), "the header is newer than the URL")
+	for _, id := range []string{"1", "-", "1z-", "-10", "1Z-10", "1z-210 ", "null", "undefined", "1z-210-1", "\x00"} {
 		assert.Equal(t, foreign, comet.Cursor(header(id), url.Values{}), id)
 	}
 	hub := enumerator.Broadcast[string]()

@@ -95,12 +95,12 @@ func ask(t *testing.T, h http.Handler, url string, header ...string) (*http.Resp
 
 func TestHandler(t *testing.T) {
 	handler := client.Handler(always(three))
-	events := "event: reset\nid: 1z-z\ndata: null\n\n" +
-		"id: 1z-10\ndata: \"it's </script>\"\n\n" +
-		"event: gap\nid: 1z-ss\ndata: {\"from\":\"1z-11\",\"count\":1000}\n\n"
-	lines := `{"event":"reset","id":"1z-z","data":null}` + "\n" +
-		`{"id":"1z-10","data":"it's </script>"}` + "\n" +
-		`{"event":"gap","id":"1z-ss","data":{"from":"1z-11","count":1000}}` + "\n"
+	events := "event: reset\nid: 1z-1z\ndata: null\n\n" +
+		"id: 1z-210\ndata: \"it's </script>\"\n\n" +
+		"event: gap\nid: 1z-2ss\ndata: {\"from\":\"1z-211\",\"count\":1000}\n\n"
+	lines := `{"event":"reset","id":"1z-1z","data":null}` + "\n" +
+		`{"id":"1z-210","data":"it's </script>"}` + "\n" +
+		`{"event":"gap","id":"1z-2ss","data":{"from":"1z-211","count":1000}}` + "\n"
 	for url, want := range map[string][2]string{
 		"/":                  {"text/event-stream", events},
 		"/?transport=events": {"text/event-stream", events},
@@ -133,9 +133,9 @@ func TestIframe(t *testing.T) {
 			return `<script nonce="` + nonce + `">document.currentScript.remove();frameElement.halley(` + arguments + `);</script>`
 		}
 		assert.Equal(t, strings.Repeat(" ", 5120)+"<html><body>"+script("")+
-			script(`null,'1z-z','reset'`)+
-			script(`"it's \u003c/script\u003e",'1z-10'`)+
-			script(`{"from":"1z-11","count":1000},'1z-ss','gap'`), body)
+			script(`null,'1z-1z','reset'`)+
+			script(`"it's \u003c/script\u003e",'1z-210'`)+
+			script(`{"from":"1z-211","count":1000},'1z-2ss','gap'`), body)
 	}
 	assert.Len(t, nonces, 2, "a nonce is for one response")
 }
@@ -177,8 +177,8 @@ func TestHandlerSource(t *testing.T) {
 		return items{}, nil
 	})
 	ask(t, handler, "/")
-	ask(t, handler, "/?lastEventId=1z-10")
-	ask(t, handler, "/?lastEventId=1z-10", "Last-Event-ID", "1z-z")
+	ask(t, handler, "/?lastEventId=1z-210")
+	ask(t, handler, "/?lastEventId=1z-210", "Last-Event-ID", "1z-1z")
 	assert.Equal(t, []enumerator.Position{{}, at(36), at(35)}, asked)
 
 	broken := errors.New("broken")

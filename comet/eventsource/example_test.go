@@ -126,12 +126,12 @@ func ExampleWithPosition() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
-	// id: 1z-8
+	// id: 1z-18
 	// data: kiki
 	//
 	// event: gap
-	// id: 1z-b
-	// data: {"from":"1z-9","count":3}
+	// id: 1z-1b
+	// data: {"from":"1z-19","count":3}
 }
 
 // The events of FromString and FromJSON can be changed before they are sent.

@@ -17,10 +17,10 @@ func TestWithPosition(t *testing.T) {
 		{Gap: enumerator.Gap{From: at(37), N: 1000}, Position: at(1036)},
 		{Value: "", Position: at(1037)},
 	}
-	assert.Equal(t, "event: reset\nid: 1z-z\ndata: null\n\n"+
-		"id: 1z-10\ndata: a\ndata: b\n\n"+
-		"event: gap\nid: 1z-ss\ndata: {\"from\":\"1z-11\",\"count\":1000}\n\n"+
-		"id: 1z-st\ndata: \n\n",
+	assert.Equal(t, "event: reset\nid: 1z-1z\ndata: null\n\n"+
+		"id: 1z-210\ndata: a\ndata: b\n\n"+
+		"event: gap\nid: 1z-2ss\ndata: {\"from\":\"1z-211\",\"count\":1000}\n\n"+
+		"id: 1z-2st\ndata: \n\n",
 		textOf(t, eventsource.Messages(eventsource.WithPosition(eventsource.FromString)), items...))
 
 	named := func(name string) (eventsource.Event, error) {
@@ -30,7 +30,7 @@ func TestWithPosition(t *testing.T) {
 		return eventsource.Event{Name: name, ID: "mine"}, nil
 	}
 	encode := eventsource.Messages(eventsource.WithPosition(named))
-	assert.Equal(t, "event: x\nid: 1z-1\ndata: \n\n", textOf(t, encode, enumerator.Item[string]{Value: "x", Position: at(1)}))
+	assert.Equal(t, "event: x\nid: 1z-11\ndata: \n\n", textOf(t, encode, enumerator.Item[string]{Value: "x", Position: at(1)}))
 	for name, want := range map[string]string{
 		"gap": "a message must not have the name gap", "reset": "a message must not have the name reset", "": "broken",
 	} {
