@@ -59,7 +59,9 @@ func (c *cutConn) Write(p []byte) (int, error) {
 }
 
 // atOnce is the pace of tests with sockets.
-var atOnce = follow.Retry(retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} }))
+var atOnce = follow.Retry(retry.Pace(zeroBackOff))
+
+func zeroBackOff() backoff.BackOff { return &backoff.ZeroBackOff{} }
 
 // Each of 10,000 messages arrives once and in order, although each connection is cut after some bytes, also within
 // the head of a response. A burst of messages is pushed when all before have arrived.

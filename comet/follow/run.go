@@ -39,6 +39,7 @@ type run struct {
 	retry   time.Duration // of the stream
 	atOnce  bool          // the stream has set retry to 0
 	ended   bool          // the stream has ended in good order
+	silent  bool          // the last attempt has failed because the server was silent
 
 	// These fields belong to the last attempt.
 
@@ -132,6 +133,9 @@ func (r *run) do(ctx context.Context) (*http.Response, error) {
 	case r.resetID:
 		request.Header.Del("Last-Event-ID")
 	}
+	if r.silent {
+		r.client.CloseIdleConnections() // one of HTTP/2 can be dead, and would serve this request too
+	}
 	r.timer.Reset(r.silence)
 	defer r.timer.Stop()
 	return r.client.Do(request)
@@ -203,9 +207,7 @@ func (r *run) track(e eventsource.Event) eventsource.Event {
 // failure returns the error of an attempt that has failed with err. It tells package retry whether and when to
 // try again.
 func (r *run) failure(err error) error {
-	if errors.Is(err, errSilent) {
-		r.client.CloseIdleConnections() // so that the next attempt does not use a dead connection of HTTP/2
-	}
+	r.silent = errors.Is(err, errSilent)
 	if errors.Is(err, bufio.ErrTooLong) || errors.As(err, new(*ndjson.Error)) {
 		return backoff.Permanent(err)
 	}
