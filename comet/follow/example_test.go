@@ -11,12 +11,63 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/comet/follow"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/retry"
 	"github.com/halley-go/halley/httpadapter"
 )
+
+// snippet: prices
+
+// A Price is a message of the other service.
+type Price struct {
+	Symbol string
+	Cents  int
+}
+
+// watch prints prices after the one whose id is stored, and returns the id to store.
+func watch(ctx context.Context, url, stored string) (string, error) {
+	for item, err := range enumerator.All(ctx, follow.Items[Price](follow.Get(url), follow.After(stored))) {
+		switch {
+		case err != nil:
+			return stored, err
+		case item.Gap.N > 0 || item.Reset:
+			fmt.Println("prices are missing: get all of them anew")
+		case item.IsMessage():
+			fmt.Println(item.Value.Symbol, item.Value.Cents)
+		}
+		stored = item.ID() // after the item was handled, so that none is lost
+	}
+	return stored, nil
+}
+
+// end snippet
+
+func Example() {
+	prices := enumerator.Broadcast[Price]()
+	begin := prices.Position().String()
+	server := httptest.NewServer(client.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[Price]], error) {
+		return prices.From(after), nil
+	}))
+	defer server.Close()
+	for i, symbol := range []string{"AAA", "BBB", "CCC"} {
+		if err := prices.Push(context.Background(), Price{symbol, 100 + i}); err != nil {
+			panic(err)
+		}
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second/4) // the program is restarted
+	defer cancel()
+	stored, err := watch(ctx, server.URL, begin)
+	fmt.Println(stored == prices.Position().String(), err)
+	// Output:
+	// AAA 100
+	// BBB 101
+	// CCC 102
+	// true context deadline exceeded
+}
 
 // numbers is a server that ends each response after two events, and resumes. After the fifth event the stream ends in
 // good order.
