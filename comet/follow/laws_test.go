@@ -56,8 +56,8 @@ func resuming(n, each int, query string) http.RoundTripper {
 func TestLaws(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, transport := range []string{"events", "ndjson"} {
-			for _, n := range []int{1, 2, 5, 18} {
-				for _, each := range []int{1, 3, 100} {
+			for _, n := range []int{1, 5} {
+				for _, each := range []int{1, 3, 9} {
 					var want []enumerator.Item[int]
 					for i, value := 0, 1; i < n; i, value = i+1, value*10+1 {
 						want = append(want, enumerator.Item[int]{Value: value, Cursor: strings.Repeat("1", i+1)})

@@ -86,8 +86,9 @@ func (r *run) open(ctx context.Context) (none enumerator.Enumerator[eventsource.
 		return none, err
 	}
 	if response.StatusCode == http.StatusNoContent {
+		response.Body.Close()
 		r.ended = true
-		return none, response.Body.Close()
+		return none, nil
 	}
 	r.retryAfter = retryAfter(response.Header)
 	response.Body = &timedBody{response.Body, r}
