@@ -234,6 +234,8 @@ func TestRequests(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"question", "question", "question", "question"}, bodies)
 		assert.Equal(t, []string{"0", "0", "1", ""}, s.lastIDs)
+		assert.Equal(t, "0", same.Header.Get("Last-Event-ID"), "the request of the program does not change")
+		assert.Empty(t, same.Header.Get("Cache-Control"))
 
 		s = newScript(gone)
 		_, err = run(t.Context(), t, s, follow.Items[int](get(), s.client(), follow.After("x")))
