@@ -208,7 +208,9 @@ func (r *run) track(e eventsource.Event) eventsource.Event {
 // failure returns the error of an attempt that has failed with err. It tells package retry whether and when to
 // try again.
 func (r *run) failure(err error) error {
-	r.silent = errors.Is(err, errSilent)
+	if r.silent = errors.Is(err, errSilent); r.silent {
+		err = errSilent // net/http wraps it or not, depending on where it waited
+	}
 	if errors.Is(err, bufio.ErrTooLong) || errors.As(err, new(*ndjson.Error)) {
 		return backoff.Permanent(err)
 	}
