@@ -1,7 +1,5 @@
 package httpadapter
 
-import "net/http"
-
 // content is the part of a response that depends on the kind of its chunks.
 type content struct {
 	header [][2]string
@@ -9,7 +7,7 @@ type content struct {
 
 	// comeBack answers a request in place of an error if clients would not come back after the error. It
 	// returns false if it has not answered. It may be nil.
-	comeBack func(http.ResponseWriter, *http.Request, *StatusError) bool
+	comeBack func(*stream, *StatusError) bool
 }
 
 // EventStream is for streams of server-sent events. The content type is text/event-stream, and the
