@@ -82,7 +82,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		}
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
-			return enumerator.Through(items, comet.Recover(encode, report)), err
+			return enumerator.Through(counted(r, items), comet.Recover(encode, report)), err
 		}, append(options, opts...)...).ServeHTTP(w, r)
 	})
 }
