@@ -15,13 +15,13 @@ func comeBack(s *stream, e *StatusError) bool {
 	if e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooManyRequests || !isEventSource(s.r) {
 		return false
 	}
-	wait, ok := retryAfter(e.Header)
-	if !ok {
-		return false
-	}
 	h := s.w.Header()
 	for key, values := range e.Header {
 		h[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+	}
+	wait, ok := retryAfter(h)
+	if !ok {
+		return false
 	}
 	for _, kv := range defaultHeader {
 		h.Set(kv[0], kv[1])
@@ -39,7 +39,7 @@ func isEventSource(r *http.Request) bool {
 	return r.Method == http.MethodGet && len(accept) == 1 && accept[0] == "text/event-stream"
 }
 
-// maxRetryAfter is the longest wait that fits into the milliseconds of all browsers.
+// maxRetryAfter bounds the time of a Retry-After. Browsers hold it as milliseconds of 32 bits.
 const maxRetryAfter = 24 * time.Hour
 
 // retryAfter returns the time of a Retry-After, which is a number of seconds or a date.
