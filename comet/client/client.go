@@ -83,7 +83,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 			if name != "poll" {
 				items = progress.Items(items)
 			}
-			return enumerator.Through(items, encode), err
+			return enumerator.Through(counted(r, items), encode), err
 		}, options...).ServeHTTP(w, r)
 	})
 }
