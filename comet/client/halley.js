@@ -324,9 +324,10 @@ var halley = (function () {
         if (record.event === "heartbeat") {
           const interval = record.text || record.data; // ms between heartbeats
           if (interval && options.heartbeat === undefined) silence = +interval && (interval * 4) / 3 + 1000;
-          return watch();
+          watch();
+          record.event = "bookmark";
         }
-        news = news || record.event !== "bookmark" || record.id !== stream.lastEventId;
+        news = news || record.event !== "bookmark" || (record.id && record.id !== stream.lastEventId);
         if (leading) post(record);
         deliver(record);
         if (channel && !leading && !joined) {
