@@ -319,6 +319,7 @@ var halley = (function () {
         opened = true;
         failures = 0;
         become("open");
+        if (leading) post();
       });
       define("receive", (record) => {
         if (record.event === "heartbeat") {
@@ -328,7 +329,7 @@ var halley = (function () {
           record.event = "bookmark";
         }
         news = news || record.event !== "bookmark" || (record.id && record.id !== stream.lastEventId);
-        if (leading) post(record);
+        if (leading) post({ record });
         deliver(record);
         if (channel && !leading && !joined) {
           if (seen.size > tooMany) seen.clear();
@@ -395,28 +396,32 @@ var halley = (function () {
           })
           .catch(() => {
             if (channel !== mine || !leading) return;
-            // Another tab has taken the lock, because this one was frozen.
+            // Another tab has taken the lock, because this one was silent.
             hangUp();
             leave();
             share();
           });
       const ask = () => {
         mine.postMessage({ ask: true });
-        if (silence)
-          patience = setTimeout(() => {
-            aborter.abort();
-            request({ steal: true });
-          }, silence * (1 + Math.random())); // not all tabs at once
+        const steal = () => {
+          aborter.abort();
+          request({ steal: true });
+        };
+        patience = silence && setTimeout(steal, silence * (1 + Math.random())); // not all tabs at once
       };
       mine.onmessage = (e) => {
         if (channel !== mine) return;
         const m = e.data;
         if (m.ask) {
           if (leading && m.wake) wake();
-          if (leading) post();
+          if (leading) post({ answer: true });
         } else if (!leading) {
-          clearTimeout(patience);
-          if (silence) patience = setTimeout(ask, silence);
+          if (options.heartbeat === undefined) silence = m.silence;
+          // A tab that is frozen may answer, but its connection is silent.
+          if (!m.answer || m.state !== "open") {
+            clearTimeout(patience);
+            patience = silence && setTimeout(ask, silence);
+          }
           hear(m);
         }
       };
@@ -447,10 +452,11 @@ var halley = (function () {
       become("connecting");
     }
 
-    // post tells the other tabs the state, the position and the record that follows.
-    function post(record) {
+    // post tells the other tabs the state and the position, and more: the record that follows.
+    function post(more) {
       const after = stream.lastEventId;
-      channel.postMessage({ state: stream.state, after, id: (record && record.id) || after, record });
+      const id = (more && more.record && more.record.id) || after;
+      channel.postMessage(Object.assign({ state: stream.state, silence, after, id }, more));
     }
 
     // hear takes a message of the stream that leads.
