@@ -10,8 +10,7 @@ var halley = (function () {
   // calls
   //   link.heard()           for every sign of life of the server,
   //   link.receive(record)   for each record: its id, event, and data or text,
-  //   link.lost(delay)       when the connection has ended or failed. The next attempt follows
-  //                          after delay ms at the earliest,
+  //   link.lost()            when the connection has ended or failed,
   //   link.next()            when an answer is complete. The next request follows at once,
   //                          unless an answer without news came too soon,
   //   link.stop(state)       when the server does not want the client back,
@@ -61,7 +60,7 @@ var halley = (function () {
         link.heard();
         parse(e.data);
       };
-      socket.onclose = () => link.lost();
+      socket.onclose = (e) => refuse(link, e.code > 4000 ? e.code - 4000 : 0); // package wsclient adds 4000
       return () => socket.close();
     },
   };
@@ -81,14 +80,10 @@ var halley = (function () {
         signal: aborter.signal,
         cache: "no-store",
       });
-      const status = response.status;
-      if (status === 204) return link.stop("ended");
-      if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return link.stop("failed", status);
       // A page in place of a stream may be a login page to which the request was redirected.
-      if (!response.ok || /html/i.test(response.headers.get("Content-Type"))) {
-        aborter.abort();
-        return link.lost(retryAfter(response.headers.get("Retry-After")), status);
-      }
+      const status = response.status;
+      if (status !== 200 || /html/i.test(response.headers.get("Content-Type")))
+        return refuse(link, status, retryAfter(response.headers.get("Retry-After")));
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
       link.heard();
@@ -100,6 +95,14 @@ var halley = (function () {
     };
     start().catch(() => link.lost());
     return () => aborter.abort();
+  }
+
+  // refuse takes the status of an answer without a stream. The next attempt follows after delay ms
+  // at the earliest.
+  function refuse(link, status, delay) {
+    if (status === 204) link.stop("ended");
+    else if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) link.stop("failed", status);
+    else link.lost(delay, status);
   }
 
   // retryAfter returns the ms of a Retry-After header, which has a number of seconds or a date.

@@ -513,7 +513,7 @@ test("websocket", async (t) => {
   sockets[0].say({ id: "2", data: "kiki" });
   sockets[0].say({ event: "heartbeat", id: "", data: null });
   assert.deepEqual(log.got, ["kiki"]);
-  sockets[0].onclose();
+  sockets[0].onclose({ code: 1006 });
   assert.ok(sockets[0].closed);
   await until(() => sockets.length === 2);
   assert.equal(sockets[1].url, "wss://host/stream?a=b&transport=websocket&lastEventId=2");
@@ -528,4 +528,21 @@ test("websocket", async (t) => {
   assert.equal(sockets[2].url, "ws://host/stream?transport=websocket");
   plain.stream.close();
   assert.ok(sockets[2].closed);
+
+  for (const [code, state] of [
+    [1000, "waiting"],
+    [1008, "waiting"],
+    [1011, "waiting"],
+    [4000, "waiting"],
+    [4401, "failed"],
+    [4410, "failed"],
+    [4429, "waiting"],
+    [4503, "waiting"],
+  ]) {
+    const log = connect("http://host/stream", { transport: "websocket" });
+    sockets.at(-1).onclose({ code });
+    assert.equal(log.stream.state, state);
+    assert.deepEqual(log.errors, state === "failed" ? [code - 4000] : []);
+    log.stream.close();
+  }
 });
