@@ -13,12 +13,12 @@ import (
 // Recover returns an adapter that does the same as encode, but continues after an Item on which
 // encode fails, such as one whose value cannot be marshalled. It calls f with the error and the
 // Item, restarts encode, and hands it a Gap in place of the Item: a Gap of one element with the
-// same Position. So only that message is lost, and clients do not ask for it again. For messages
+// same Position, Event and Cursor. So only that message is lost, and clients do not ask for it again. For messages
 // without a Position, use [enumeratee.Recover], which drops a message that fails.
 //
 // f can report the failure. If several runs of a hub use the adapter, each of them calls f with
 // the same Item. An error of f ends the run. A panic of encode counts as an error, with the stack in its text. The run ends if
-// encode fails on a Gap, on a Reset or at EOF, if the consumer fails, or if the context ends.
+// encode fails on an Item that is not a message or at EOF, if the consumer fails, or if the context ends.
 //
 // encode must make the chunks of an Item as soon as it is handed the Item, as all adapters of
 // this package, eventsource and ndjson do. A chunk that it sends when it is attached, such as
@@ -100,7 +100,7 @@ func (r *recovering[E, To]) Next(item enumerator.Item[E]) iteratee.Step {
 	if step.IsCont() {
 		return step
 	}
-	if step.Err() != nil && r.consumer.Err() == nil && item.Gap.N == 0 && !item.Reset {
+	if step.Err() != nil && r.consumer.Err() == nil && item.IsMessage() {
 		step = r.sendGap(step.Err(), item)
 	}
 	if !step.IsCont() {
@@ -123,7 +123,10 @@ func (r *recovering[E, To]) sendGap(failure error, item enumerator.Item[E]) iter
 		return step
 	}
 	r.replaced = iteratee.El(item)
-	return r.offer(enumerator.Item[E]{Position: item.Position, Gap: enumerator.Gap{From: item.Position, N: 1}})
+	return r.offer(enumerator.Item[E]{
+		Position: item.Position, Event: item.Event, Cursor: item.Cursor,
+		Gap: enumerator.Gap{From: item.Position, N: 1},
+	})
 }
 
 // offer hands item to encode. It returns a panic of encode as an error, and does not recover

@@ -56,31 +56,31 @@ func TestRecover(t *testing.T) {
 	}{
 		"iframe": {comet.Messages("f", comet.WithPosition(comet.AppendJSON[difficult]), comet.Preamble("<html>")), []string{
 			"<html>",
-			`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`,
-			`<script>f("a",'1z-2');</script>`,
-			`<script>f({"from":"1z-3","count":1},'1z-3','gap');</script>`,
-			`<script>f({"from":"1z-4","count":1},'1z-4','gap');</script>`,
-			`<script>f("b",'1z-5');</script>`,
-			`<script>f({"from":"1z-6","count":1},'1z-6','gap');</script>`,
-			`<script>f(null,'1z-7','reset');</script>`,
+			`<script>f({"from":"1z-11","count":1},'1z-11','gap');</script>`,
+			`<script>f("a",'1z-12');</script>`,
+			`<script>f({"from":"1z-13","count":1},'1z-13','gap');</script>`,
+			`<script>f({"from":"1z-14","count":1},'1z-14','gap');</script>`,
+			`<script>f("b",'1z-15');</script>`,
+			`<script>f({"from":"1z-16","count":1},'1z-16','gap');</script>`,
+			`<script>f(null,'1z-17','reset');</script>`,
 		}},
 		"events": {eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), []string{
-			"event: gap\nid: 1z-1\ndata: {\"from\":\"1z-1\",\"count\":1}\n\n",
-			"id: 1z-2\ndata: \"a\"\n\n",
-			"event: gap\nid: 1z-3\ndata: {\"from\":\"1z-3\",\"count\":1}\n\n",
-			"event: gap\nid: 1z-4\ndata: {\"from\":\"1z-4\",\"count\":1}\n\n",
-			"id: 1z-5\ndata: \"b\"\n\n",
-			"event: gap\nid: 1z-6\ndata: {\"from\":\"1z-6\",\"count\":1}\n\n",
-			"event: reset\nid: 1z-7\ndata: null\n\n",
+			"event: gap\nid: 1z-11\ndata: {\"from\":\"1z-11\",\"count\":1}\n\n",
+			"id: 1z-12\ndata: \"a\"\n\n",
+			"event: gap\nid: 1z-13\ndata: {\"from\":\"1z-13\",\"count\":1}\n\n",
+			"event: gap\nid: 1z-14\ndata: {\"from\":\"1z-14\",\"count\":1}\n\n",
+			"id: 1z-15\ndata: \"b\"\n\n",
+			"event: gap\nid: 1z-16\ndata: {\"from\":\"1z-16\",\"count\":1}\n\n",
+			"event: reset\nid: 1z-17\ndata: null\n\n",
 		}},
 		"lines": {enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]()), []string{
-			`{"event":"gap","id":"1z-1","data":{"from":"1z-1","count":1}}` + "\n",
-			`{"id":"1z-2","data":"a"}` + "\n",
-			`{"event":"gap","id":"1z-3","data":{"from":"1z-3","count":1}}` + "\n",
-			`{"event":"gap","id":"1z-4","data":{"from":"1z-4","count":1}}` + "\n",
-			`{"id":"1z-5","data":"b"}` + "\n",
-			`{"event":"gap","id":"1z-6","data":{"from":"1z-6","count":1}}` + "\n",
-			`{"event":"reset","id":"1z-7","data":null}` + "\n",
+			`{"event":"gap","id":"1z-11","data":{"from":"1z-11","count":1}}` + "\n",
+			`{"id":"1z-12","data":"a"}` + "\n",
+			`{"event":"gap","id":"1z-13","data":{"from":"1z-13","count":1}}` + "\n",
+			`{"event":"gap","id":"1z-14","data":{"from":"1z-14","count":1}}` + "\n",
+			`{"id":"1z-15","data":"b"}` + "\n",
+			`{"event":"gap","id":"1z-16","data":{"from":"1z-16","count":1}}` + "\n",
+			`{"event":"reset","id":"1z-17","data":null}` + "\n",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,15 +105,31 @@ func TestRecover(t *testing.T) {
 // Recover treats a message that WithPosition or Messages refuses like a failure of an encoder.
 func TestRecoverFromRefusals(t *testing.T) {
 	leaves := func(dst []byte, s string) ([]byte, error) { return append(dst, s...), nil }
-	assert.Equal(t, []string{`<script>f({"from":"1z-1","count":1},'1z-1','gap');</script>`, `<script>f(1,'1z-2');</script>`}, asStrings(
+	assert.Equal(t, []string{`<script>f({"from":"1z-11","count":1},'1z-11','gap');</script>`, `<script>f(1,'1z-12');</script>`}, asStrings(
 		chunksOf(t, comet.Recover(comet.Messages("f", comet.WithPosition(leaves), comet.Preamble("")),
 			func(context.Context, error, item) error { return nil }), item{Value: "</script>", Position: at(1)}, item{Value: "1", Position: at(2)})))
 
 	named := func(name string) (eventsource.Event, error) { return eventsource.Event{Name: name, NoData: true}, nil }
-	gap := "event: gap\nid: 1z-1\ndata: {\"from\":\"1z-1\",\"count\":1}\n\n"
-	assert.Equal(t, []string{gap, gap, "event: ok\nid: 1z-1\n\n"}, asStrings(
+	gap := "event: gap\nid: 1z-11\ndata: {\"from\":\"1z-11\",\"count\":1}\n\n"
+	assert.Equal(t, []string{gap, gap, "event: ok\nid: 1z-11\n\n"}, asStrings(
 		chunksOf(t, comet.Recover(eventsource.Messages(eventsource.WithPosition(named)),
 			func(context.Context, error, item) error { return nil }), item{Value: "a\nb", Position: at(1)}, item{Value: "gap", Position: at(1)}, item{Value: "ok", Position: at(1)})))
+}
+
+// A gap has the name of the source and the cursor of the message, and bookmarks and ends pass.
+func TestRecoverWithSeveralSources(t *testing.T) {
+	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
+	assert.Equal(t, []string{
+		`{"event":"bookmark","id":"a:1z-11,b:","data":null}` + "\n",
+		`{"event":"gap","id":"a:1z-12,b:","data":{"from":"1z-12","count":1,"source":"a"}}` + "\n",
+		`{"event":"a","id":"a:1z-13,b:","data":"ok"}` + "\n",
+		`{"event":"end","id":"a:1z-13,b:","data":null}` + "\n",
+	}, asStrings(chunksOf(t, comet.Recover(records, ignoring),
+		difficultItem{Bookmark: true, Position: at(1), Cursor: "a:1z-11,b:"},
+		difficultItem{Value: difficult{"fails"}, Position: at(2), Event: "a", Cursor: "a:1z-12,b:"},
+		difficultItem{Value: difficult{"ok"}, Position: at(3), Event: "a", Cursor: "a:1z-13,b:"},
+		difficultItem{End: true, Position: at(3), Cursor: "a:1z-13,b:"},
+	)))
 }
 
 func TestRecoverGivesUp(t *testing.T) {
@@ -136,6 +152,9 @@ func TestRecoverGivesUp(t *testing.T) {
 	noNotices := enumeratee.MapM(func(_ context.Context, i difficultItem) ([]byte, error) { return nil, i.Lost() })
 	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Reset: true}), enumerator.ErrLost)
 	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Gap: enumerator.Gap{N: 1}}), enumerator.ErrLost)
+	onlyValues := enumeratee.MapM(func(_ context.Context, i difficultItem) ([]byte, error) { return nil, errBroken })
+	assert.ErrorIs(t, run(comet.Recover(onlyValues, none), difficultItem{Bookmark: true}), errBroken)
+	assert.ErrorIs(t, run(comet.Recover(onlyValues, none), difficultItem{End: true}), errBroken)
 	failing := enumeratee.MapM(func(context.Context, difficultItem) ([]byte, error) { return nil, errBroken })
 	assert.ErrorIs(t, run(comet.Recover(failing, ignoring), difficultItems("a")...), errBroken, "on the gap")
 	assert.PanicsWithValue(t, "comet: Recover: f must not be nil", func() { comet.Recover[difficult](records, nil) })

@@ -267,13 +267,13 @@ func Example_recover() {
 	)
 	show(enumerator.Through(items, encode))
 	// Output:
-	// id: 1z-8
+	// id: 1z-18
 	// data: 1.5
 	// NaN is not sent: comet/eventsource: Messages: json: unsupported value: NaN
 	// event: gap
-	// id: 1z-9
-	// data: {"from":"1z-9","count":1}
-	// id: 1z-a
+	// id: 1z-19
+	// data: {"from":"1z-19","count":1}
+	// id: 1z-1a
 	// data: 2.5
 }
 

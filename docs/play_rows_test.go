@@ -173,10 +173,10 @@ func TestPlayBroadcast(t *testing.T) {
 		require.NoError(t, hub.Push(t.Context(), e))
 	}
 	hub.End()
-	assert.Empty(t, collect(t, hub.Live()))
+	assert.Empty(t, collect(t, enumerator.Values(hub.Live(), nil)))
 	assert.Equal(t, []int{3, 4, 9}, collect(t, enumerator.Values(hub.Last(2), nil).AndThen(enumerator.Of(9))))
 	hub.EndWithError(errBoom) // the first end counts
-	assert.Empty(t, collect(t, hub.Live()))
+	assert.Empty(t, collect(t, enumerator.Values(hub.Live(), nil)))
 
 	// A run falls behind. By default it loses elements and is told so. Under Block, a push waits for it.
 	for policy, want := range map[enumerator.Policy]error{enumerator.DropOldest: enumerator.ErrLost, enumerator.Block: nil} {
@@ -217,9 +217,9 @@ func TestPlayCloseShared(t *testing.T) {
 		var running sync.WaitGroup
 		for range 3 {
 			running.Go(func() {
-				items, err := enumerator.Run(t.Context(), shared.Live(), iteratee.Collect[enumerator.Item[time.Time]]())
+				times, err := enumerator.Run(t.Context(), enumerator.Values(shared.Live(), nil), iteratee.Collect[time.Time]())
 				assert.NoError(t, err)
-				assert.Len(t, items, 2)
+				assert.Len(t, times, 2)
 			})
 		}
 		begin := time.Now()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -30,11 +31,15 @@ import (
 // The Enumerators of a Hub differ in their first element. [Hub.Live] begins with the first element that is
 // pushed after the run has begun. [Hub.Last] begins with elements that are held, for a run that comes late.
 // [Hub.From] continues where an earlier run has ended, for a client that comes back: it begins with the
-// element after a Position, or with a Reset if the hub no longer knows which elements came after it. No
-// element is lost or repeated between the elements that are held and the new ones.
+// element after a Position. [Hub.FromOrLast] serves both kinds of clients. No element is lost or repeated
+// between the elements that are held and the new ones.
+//
+// Each run gets a notice before its first element. It is a Bookmark with the Position where the run begins, so
+// a client can come back to this place even if it has got no element yet. It is a Reset if the hub no longer
+// knows which elements came after the Position given to From. [Values] leaves out these notices.
 //
 // When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
-// begins later gets the end too.
+// begins later gets its first notice and the end.
 type Hub[E any] struct {
 	ring[E]
 	waiters waiters
@@ -106,12 +111,12 @@ func (h *Hub[E]) Last(n int) Enumerator[Item[E]] { return h.items(h.lastN(n)) }
 // and the oldest element that is held. With the zero Position, From is the same as [Hub.Live].
 func (h *Hub[E]) From(p Position) Enumerator[Item[E]] { return h.items(h.from(p)) }
 
-// FromOrLast returns From(p), or Last(n) if p is the zero Position. It serves clients that come for the first time
-// and clients that come back. It panics if n is negative.
+// FromOrLast returns From(p), or Last(n) if p is the zero Position. It serves clients that come back and clients
+// that come for the first time. It panics if n is negative.
 func (h *Hub[E]) FromOrLast(p Position, n int) Enumerator[Item[E]] {
-	last := h.Last(n)
+	check.NotNegative("enumerator: FromOrLast: n", n)
 	if p == (Position{}) {
-		return last
+		return h.Last(n)
 	}
 	return h.From(p)
 }
@@ -168,16 +173,16 @@ func (h *Hub[E]) wait(me *waiter, c *cursor) bool {
 	return me.wait()
 }
 
-// An Item is an element of a [Hub], which is called a message here, or a notice in place of messages. At most one
-// of Gap, Reset, Bookmark and End is set. If one is set, the Item is a notice and Value is zero.
+// An Item is a message, which is an element of a [Hub], or a notice about messages. At most one of Gap, Reset,
+// Bookmark and End is set. If one of them is set, the Item is a notice and Value is zero.
 type Item[E any] struct {
 	Value E
 
 	// Position is the Position with which [Hub.From] continues after this Item.
 	Position Position
 
-	// Event is the name of the source of the Item, if items.Join has merged several sources, or another name
-	// that a program gives to it. It is empty otherwise.
+	// Event is the name that a program gives to the Item. If items.Join has merged several sources, Event is
+	// the name of the source of the Item.
 	Event string
 
 	// Cursor is the text with which a client resumes after this Item, if that is not the text of Position.
@@ -191,15 +196,16 @@ type Item[E any] struct {
 	// that are held follow, so state built from earlier elements must be built anew.
 	Reset bool
 
-	// Bookmark is true if the run is at Position and nothing is missing. A run of a [Hub] begins with a
-	// Bookmark, unless it begins with a Reset. Adapters that drop messages tell of their progress by Bookmarks.
+	// Bookmark is true if the Item says only that the run is at Position: no message up to Position is still to
+	// come. A run of a [Hub] begins with a Bookmark, unless it begins with a Reset. An adapter that drops
+	// messages sends Bookmarks, so that clients know how far the run is.
 	Bookmark bool
 
 	// End is true if the source has ended for good. There is nothing to resume after it.
 	End bool
 }
 
-// IsMessage reports whether i holds a Value.
+// IsMessage reports whether i is a message, and not a notice.
 func (i Item[E]) IsMessage() bool { return i.Gap.N == 0 && !i.Reset && !i.Bookmark && !i.End }
 
 // ID returns the text with which a client resumes after i: Cursor or, if that is empty, the text of Position.
@@ -228,8 +234,8 @@ type Gap struct {
 // ErrLost is the error of a run of [Values] that has lost elements.
 var ErrLost = errors.New("enumerator: elements were lost")
 
-// Lost returns nil if i holds a Value. For a Gap or a Reset it returns an error that wraps [ErrLost] and
-// says which elements were lost.
+// Lost returns an error if i is a Gap or a Reset. The error wraps [ErrLost] and says which elements were lost.
+// Otherwise Lost returns nil.
 func (i Item[E]) Lost() error {
 	switch {
 	case i.Gap.N > 0:
@@ -243,7 +249,8 @@ func (i Item[E]) Lost() error {
 func (i Item[E]) slow() error { return fmt.Errorf("%w: %w", ErrSlow, i.Lost()) }
 
 // Values returns an Enumerator of the Values of items. It calls lost with each Item that is a Gap or a
-// Reset. An error of lost ends the run. If lost is nil, the error of [Item.Lost] ends the run.
+// Reset. An error of lost ends the run. If lost is nil, the error of [Item.Lost] ends the run. Bookmarks and Ends
+// are left out.
 func Values[E any](items Enumerator[Item[E]], lost func(Item[E]) error) Enumerator[E] {
 	if lost == nil {
 		lost = Item[E].Lost
@@ -259,11 +266,13 @@ type valuesOf[E any] struct {
 }
 
 func (v *valuesOf[E]) Next(i Item[E]) iteratee.Step {
-	if i.Gap.N == 0 && !i.Reset {
+	switch {
+	case i.IsMessage():
 		return v.sink.Next(i.Value)
-	}
-	if err := v.lost(i); err != nil {
-		return iteratee.StepError(err)
+	case i.Gap.N > 0 || i.Reset:
+		if err := v.lost(i); err != nil {
+			return iteratee.StepError(err)
+		}
 	}
 	return iteratee.StepCont
 }

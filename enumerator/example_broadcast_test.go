@@ -89,7 +89,10 @@ func ExampleHub_From() {
 			return
 		}
 		list(enumerator.Map(hub.From(p), func(item enumerator.Item[string]) string {
-			if item.Reset {
+			switch {
+			case item.Bookmark:
+				return "resume"
+			case item.Reset:
 				return "reload"
 			}
 			return item.Value
@@ -104,10 +107,10 @@ func ExampleHub_From() {
 	hub.End()
 	client(then)
 	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // before a, which is no longer held
-	client("2s-1")                                                    // from another hub
+	client("2s-11")                                                   // from another hub
 	client("nonsense")
 	// Output:
-	// [b c d] <nil>
+	// [resume b c d] <nil>
 	// [reload b c d] <nil>
 	// [reload b c d] <nil>
 	// enumerator: ParsePosition: "nonsense" is not a position
@@ -122,10 +125,57 @@ func ExampleHub_Position() {
 	_ = hub.Push(context.Background(), "after")
 	hub.End()
 
-	for item := range enumerator.All(context.Background(), hub.From(seen)) {
-		fmt.Println(item.Value)
+	list(enumerator.Values(hub.From(seen), nil))
+	// Output: [after] <nil>
+}
+
+// A client that comes for the first time gets the last two messages. A client that comes back gets the messages
+// that it has missed.
+func ExampleHub_FromOrLast() {
+	hub := enumerator.Broadcast[string]()
+	push := func(s string) { _ = hub.Push(context.Background(), s) }
+	client := func(lastEventID string) {
+		p, _ := enumerator.ParsePosition(lastEventID)
+		list(enumerator.Values(hub.FromOrLast(p, 2), nil))
 	}
-	// Output: after
+
+	push("a")
+	then := hub.Position().String()
+	push("b")
+	push("c")
+	push("d")
+	hub.End()
+	client("")
+	client(then)
+	// Output:
+	// [c d] <nil>
+	// [b c d] <nil>
+}
+
+// A client stores the ID of each Item, and sends the last one when it comes back.
+func ExampleItem_ID() {
+	p := enumerator.Position{Epoch: 71, Seq: 8}
+	for _, item := range []enumerator.Item[string]{
+		{Position: p, Bookmark: true},
+		{Position: p, Cursor: "news:1z-18,prices:8c-19", Event: "news", Value: "rain"},
+	} {
+		fmt.Printf("%s %q\n", item.ID(), item.Value)
+	}
+	// Output:
+	// 1z-18 ""
+	// news:1z-18,prices:8c-19 "rain"
+}
+
+func ExampleItem_IsMessage() {
+	hub := enumerator.Broadcast[string]()
+	_ = hub.Push(context.Background(), "rain")
+	hub.End()
+	for item := range enumerator.All(context.Background(), hub.Last(1)) {
+		fmt.Printf("%d %v %q\n", item.Position.Seq, item.IsMessage(), item.Value)
+	}
+	// Output:
+	// 0 false ""
+	// 1 true "rain"
 }
 
 // A run that is too slow learns which elements it has lost.
@@ -199,7 +249,7 @@ func ExamplePosition() {
 	text := p.String()
 	parsed, err := enumerator.ParsePosition(text)
 	fmt.Println(text, parsed == p, err)
-	// Output: zik0zj-2s true <nil>
+	// Output: zik0zj-22s true <nil>
 }
 
 func ExampleParsePosition() {
@@ -244,7 +294,7 @@ func ExampleCapacityFunc() {
 // hold returns the elements that hub holds.
 func hold(hub *enumerator.Hub[string]) (held []string) {
 	for item, err := range enumerator.All(context.Background(), hub.Last(100)) {
-		if err == nil {
+		if err == nil && item.IsMessage() {
 			held = append(held, item.Value)
 		}
 		if item.Position == hub.Position() {
@@ -256,7 +306,7 @@ func hold(hub *enumerator.Hub[string]) (held []string) {
 
 func ExampleShared_Runs() {
 	shared := enumerator.Share(enumerator.Of(1))
-	_, err := enumerator.Run(context.Background(), shared.Live(), iteratee.ForEach(func(context.Context, enumerator.Item[int]) error {
+	_, err := enumerator.Run(context.Background(), enumerator.Values(shared.Live(), nil), iteratee.ForEach(func(context.Context, int) error {
 		fmt.Println(shared.Runs())
 		return nil
 	}))
@@ -278,11 +328,12 @@ func ExampleItem_Lost() {
 	hub := enumerator.Broadcast[int](enumerator.Capacity(2))
 	_ = hub.Push(context.Background(), 1)
 	_, _ = enumerator.Run(context.Background(), hub.Last(1), iteratee.ForEach(func(ctx context.Context, i enumerator.Item[int]) error {
-		if i.Lost() != nil {
+		switch {
+		case i.Lost() != nil:
 			fmt.Println(i.Gap.N, "lost")
-			return nil
+		case i.IsMessage():
+			fmt.Println(i.Value)
 		}
-		fmt.Println(i.Value)
 		if i.Value == 1 {
 			for e := 2; e <= 5; e++ {
 				_ = hub.Push(ctx, e)

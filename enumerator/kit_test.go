@@ -233,6 +233,9 @@ var gives = map[string]func(t *rapid.T, es []int, some func(es []int) source) so
 		hub := ended(es)
 		return values(hub.From(enumerator.Position{Epoch: hub.Position().Epoch}))
 	},
+	"FromOrLast": func(_ *rapid.T, es []int, _ func([]int) source) source {
+		return values(ended(es).FromOrLast(enumerator.Position{}, len(es)))
+	},
 	"Values": func(_ *rapid.T, es []int, some func([]int) source) source {
 		return values(enumerator.Map(some(es), func(e int) item { return item{Value: e} }))
 	},
@@ -444,7 +447,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // these return an Enumerator beside another value
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From"})) // these three of Hub or Shared
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From"})) // the last three are of Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

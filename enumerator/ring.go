@@ -51,7 +51,8 @@ type entry[E any] struct {
 // that the run has got or knows to be lost. It belongs to one goroutine.
 type cursor struct {
 	index, seq uint64
-	reset      bool // the next item is a Reset
+	reset      bool // the first item is a Reset and not a Bookmark
+	begun      bool // the run has got its first item
 }
 
 // start returns the cursor of a new run. It is called with the lock.
@@ -270,9 +271,9 @@ func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(len(
 // read returns the item at c, if there is one. If there will be no more items, it returns the ending.
 // It does not wait.
 func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
-	if c.reset {
-		c.reset = false
-		return Item[E]{Position: r.position(c.seq), Reset: true}, true, nil
+	if !c.begun {
+		c.begun = true
+		return Item[E]{Position: r.position(c.seq), Reset: c.reset, Bookmark: !c.reset}, true, nil
 	}
 	for {
 		end, last := r.end.Load(), r.last.Load() // loaded before the slot, which therefore reflects all pushes up to last

@@ -77,15 +77,15 @@ func TestShareFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := enumerator.Share((&ticking{}).Enumerator())
 		release := shared.Hold()
-		got, err := seen(t.Context(), shared.Live(), 2)
+		got, err := seen(t.Context(), shared.Live(), 3)
 		require.NoError(t, err)
 		time.Sleep(3 * time.Second)
-		more, err := seen(t.Context(), shared.From(got[1].Position), 4)
+		more, err := seen(t.Context(), shared.From(got[2].Position), 5)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"1", "2", "3", "4", "5", "6"}, shown(append(got, more...)), "Hold has kept the source")
+		assert.Equal(t, []string{"at 0", "1", "2", "at 2", "3", "4", "5", "6"}, shown(append(got, more...)), "Hold has kept the source")
 		require.NoError(t, release())
 		require.NoError(t, release())
-		more, err = seen(t.Context(), shared.From(got[1].Position), 2)
+		more, err = seen(t.Context(), shared.From(got[2].Position), 2)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"reset 0", "1"}, shown(more), "each run of the source has an epoch of its own")
 	})
@@ -115,7 +115,7 @@ func TestShareHold(t *testing.T) {
 		shared := enumerator.Share(source.Enumerator())
 		first, second := shared.Hold(), shared.Hold()
 		assert.Zero(t, source.starts.Load(), "Hold does not start the source")
-		_, err := seen(t.Context(), shared.Live(), 1)
+		_, err := seen(t.Context(), values(shared.Live()), 1)
 		require.NoError(t, err)
 		require.NoError(t, first())
 		assert.Zero(t, source.stops.Load(), "the second Hold keeps the source")
@@ -229,7 +229,7 @@ func TestShareAbandoned(t *testing.T) {
 	}
 	t.Run("a source that fails when it is stopped", func(t *testing.T) {
 		shared := enumerator.Share(enumerator.OnDoneEnumerating(probe.Naturals(), func() error { return errBoom }))
-		_, err := seen(t.Context(), shared.Live(), 1)
+		_, err := seen(t.Context(), values(shared.Live()), 1)
 		assert.ErrorIs(t, err, errBoom)
 		_, err = enumerator.Run(t.Context(), shared.Live(), iteratee.ForEach(func(context.Context, item) error { return errCut }))
 		assert.ErrorIs(t, err, errCut, "the first error counts")
@@ -258,7 +258,7 @@ func TestShareAbandoned(t *testing.T) {
 			}
 			return enumerator.Of(1), nil
 		}))
-		_, err := seen(context.WithValue(t.Context(), key{}, 1), shared.Live(), 1)
+		_, err := seen(context.WithValue(t.Context(), key{}, 1), values(shared.Live()), 1)
 		assert.NoError(t, err)
 	})
 }
@@ -274,10 +274,10 @@ func TestShareComesAndGoes(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for n := 1; n < 50; n++ {
-				got, err := seen(t.Context(), shared.Live(), n)
+				got, err := seen(t.Context(), values(shared.Live()), n)
 				assert.NoError(t, err)
 				for i := range got {
-					assert.Equal(t, got[0].Value+i, got[i].Value)
+					assert.Equal(t, got[0]+i, got[i])
 				}
 			}
 		})

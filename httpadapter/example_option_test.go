@@ -95,6 +95,29 @@ func ExampleHeartbeat() {
 	// data: at last
 }
 
+// Each heartbeat has a number.
+func ExampleHeartbeatFunc() {
+	n := 0
+	count := func() []byte {
+		n++
+		return fmt.Appendf(nil, ": %d\n\n", n)
+	}
+	slow := after(2500*time.Millisecond, nil, "data: at last\n\n")
+	show(serveAll(slow, httpadapter.EventStream(), httpadapter.HeartbeatFunc(time.Second, count)))
+	// Output:
+	// : 1
+	//
+	// : 2
+	//
+	// data: at last
+}
+
+func ExampleHeartbeatOf() {
+	opts := []httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(30*time.Second, nil)}
+	fmt.Println(httpadapter.HeartbeatOf(opts...))
+	// Output: 30s
+}
+
 // A stream that would not end, and ends as if its source had run out.
 func ExampleMaxDuration() {
 	ticks := enumerator.Interval(time.Hour)

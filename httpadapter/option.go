@@ -23,7 +23,7 @@ type config struct {
 	flushInterval time.Duration
 	corks         bool // flush each chunk, or each burst
 
-	beat        []byte
+	beat        func() []byte // nil: no heartbeats
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
@@ -46,8 +46,8 @@ func newConfig(opts []Option) *config {
 	for _, opt := range opts {
 		opt(c)
 	}
-	if c.beat == nil {
-		c.beat = c.content.beat
+	if c.beat == nil && c.content.beat != nil {
+		c.beat = always(c.content.beat)
 	}
 	switch {
 	case c.flushSize == 0 && c.flushInterval == 0:
@@ -124,9 +124,35 @@ func Heartbeat(every time.Duration, chunk []byte) Option {
 	return func(c *config) {
 		c.beatEvery = every
 		if chunk != nil {
-			c.beat = chunk
+			c.beat = always(chunk)
 		}
 	}
+}
+
+func always(chunk []byte) func() []byte { return func() []byte { return chunk } }
+
+// HeartbeatFunc is [Heartbeat] with a function that returns the chunk of each heartbeat. If the chunk is empty,
+// nothing is sent. An option Heartbeat with a nil chunk after this one changes the time and keeps f.
+//
+// Each stream calls f in a goroutine of its own, and never while it writes a chunk of the source. f must not wait for
+// the source. If f panics, the stream fails at its next chunk, and the panic reaches the caller of Serve.
+// HeartbeatFunc panics if every is negative or f is nil.
+func HeartbeatFunc(every time.Duration, f func() []byte) Option {
+	check.NotNegative("httpadapter: HeartbeatFunc: every", every)
+	if f == nil {
+		panic("httpadapter: HeartbeatFunc: f must not be nil")
+	}
+	return func(c *config) { c.beatEvery, c.beat = every, f }
+}
+
+// HeartbeatOf returns the time between heartbeats that opts set, which is 0 if there are none. It is for packages
+// that tell this time to their clients.
+func HeartbeatOf(opts ...Option) time.Duration {
+	c := newConfig(opts)
+	if c.beat == nil {
+		return 0
+	}
+	return c.beatEvery
 }
 
 // MaxDuration ends each stream as if its source had run out, after d or up to a fifth less, at random.

@@ -106,8 +106,12 @@ func TestOptionsPanicOnMisuse(t *testing.T) {
 		"httpadapter: FlushSize: n must be positive, got -1":          func() { httpadapter.FlushSize(-1) },
 		"httpadapter: Heartbeat: every must not be negative, got -1s": func() { httpadapter.Heartbeat(-time.Second, nil) },
 		"httpadapter: Heartbeat: chunk must not be empty":             func() { httpadapter.Heartbeat(time.Second, []byte{}) },
-		"httpadapter: MaxDuration: d must be positive, got 0s":        func() { httpadapter.MaxDuration(0) },
-		"httpadapter: OnEnd: f must not be nil":                       func() { httpadapter.OnEnd(nil) },
+		"httpadapter: HeartbeatFunc: every must not be negative, got -1s": func() {
+			httpadapter.HeartbeatFunc(-time.Second, func() []byte { return nil })
+		},
+		"httpadapter: HeartbeatFunc: f must not be nil":        func() { httpadapter.HeartbeatFunc(time.Second, nil) },
+		"httpadapter: MaxDuration: d must be positive, got 0s": func() { httpadapter.MaxDuration(0) },
+		"httpadapter: OnEnd: f must not be nil":                func() { httpadapter.OnEnd(nil) },
 	} {
 		assert.PanicsWithValue(t, want, f)
 	}

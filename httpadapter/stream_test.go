@@ -295,6 +295,86 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+func TestHeartbeatFunc(t *testing.T) {
+	const s = time.Second
+	for name, tt := range map[string]struct {
+		opts   func(httpadapter.Option) []httpadapter.Option
+		chunks []string
+		want   []string
+	}{
+		"a chunk each": {
+			func(f httpadapter.Option) []httpadapter.Option { return []httpadapter.Option{f, httpadapter.NDJSON()} },
+			[]string{"1", "2"},
+			[]string{"0s head 200", "0s write a", "0s flush", "2s write 1", "2s flush", "4s write 2", "4s flush", "5s write b", "5s flush"},
+		},
+		"an empty chunk": {
+			func(f httpadapter.Option) []httpadapter.Option { return []httpadapter.Option{f} },
+			[]string{"", "2"},
+			[]string{"0s head 200", "0s write a", "0s flush", "2s flush", "4s write 2", "4s flush", "5s write b", "5s flush"},
+		},
+		"another interval": {
+			func(f httpadapter.Option) []httpadapter.Option {
+				return []httpadapter.Option{f, httpadapter.Heartbeat(3*s, nil)}
+			},
+			[]string{"1"},
+			[]string{"0s head 200", "0s write a", "0s flush", "3s write 1", "3s flush", "5s write b", "5s flush"},
+		},
+		"replaced": {
+			func(f httpadapter.Option) []httpadapter.Option {
+				return []httpadapter.Option{f, httpadapter.Heartbeat(3*s, []byte("-"))}
+			},
+			nil,
+			[]string{"0s head 200", "0s write a", "0s flush", "3s write -", "3s flush", "5s write b", "5s flush"},
+		},
+		"turned off": {
+			func(f httpadapter.Option) []httpadapter.Option {
+				return []httpadapter.Option{f, httpadapter.Heartbeat(0, nil)}
+			},
+			nil,
+			[]string{"0s head 200", "0s write a", "0s flush", "5s write b", "5s flush"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, chunks := newRecorder(t), tt.chunks
+				beat := httpadapter.HeartbeatFunc(2*s, func() []byte {
+					chunk := chunks[0]
+					chunks = chunks[1:]
+					return []byte(chunk)
+				})
+				require.NoError(t, w.serve(t.Context(), script(0*s, "a", 5*s, "b"), tt.opts(beat)...))
+				assert.Equal(t, tt.want, w.timed())
+				assert.Empty(t, chunks)
+				time.Sleep(time.Hour) // a call that comes late would panic
+			})
+		})
+	}
+}
+
+// A panic of the function ends the stream and reaches the caller.
+func TestHeartbeatFuncThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, src := newRecorder(t), newTap()
+		beat := httpadapter.HeartbeatFunc(time.Second, func() []byte { panic("the function") })
+		assert.PanicsWithValue(t, "the function", func() { _ = w.serve(t.Context(), src.enumerator(), beat) })
+		assert.EqualValues(t, 1, src.closed.Load())
+		assert.Equal(t, []string{"head 200", "flush", "deadline past"}, w.calls())
+	})
+}
+
+func TestHeartbeatOf(t *testing.T) {
+	for want, opts := range map[time.Duration][]httpadapter.Option{
+		0:                {},
+		15 * time.Second: {httpadapter.EventStream()},
+		time.Second:      {httpadapter.Heartbeat(time.Second, nil), httpadapter.NDJSON()},
+		time.Minute:      {httpadapter.Heartbeat(time.Second, nil), httpadapter.HeartbeatFunc(time.Minute, func() []byte { return nil })},
+	} {
+		assert.Equal(t, want, httpadapter.HeartbeatOf(opts...))
+	}
+	assert.Zero(t, httpadapter.HeartbeatOf(httpadapter.Comet(), httpadapter.Heartbeat(0, nil)))
+	assert.Zero(t, httpadapter.HeartbeatOf(httpadapter.Heartbeat(time.Second, nil)), "bytes have no heartbeat")
+}
+
 // The source waits for ever; the heartbeat finds out that the client has gone.
 // It would be taken for a part of the content, and the end of that would find no room.
 func TestNoHeartbeatInAStreamWithALength(t *testing.T) {

@@ -81,7 +81,10 @@ func (s *stream) sendDue() {
 	case !s.sent, s.waiting > 0 && now >= s.flushAt:
 		_ = s.send(nil, true)
 	case s.beats() && now >= s.last+s.beatEvery:
-		_ = s.send(s.beat, true)
+		s.err = errPanicked
+		chunk := s.beat()
+		s.err = nil
+		_ = s.send(chunk, true)
 	case s.maxQuiet > 0 && now >= s.quietUntil(now):
 		s.maxQuiet = 0
 		s.cancel(errQuiet)
@@ -120,4 +123,4 @@ func (s *stream) due() time.Duration {
 }
 
 // beats reports whether there are heartbeats. A stream with a length has no room for them.
-func (s *stream) beats() bool { return s.beatEvery > 0 && len(s.beat) > 0 && s.length < 0 }
+func (s *stream) beats() bool { return s.beatEvery > 0 && s.beat != nil && s.length < 0 }

@@ -3,16 +3,20 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/eventsource"
+	"github.com/halley-go/halley/comet/internal/progress"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // Callback is the function that the scripts of a stream must call, for [comet.Messages] and
@@ -21,21 +25,31 @@ import (
 const Callback = "frameElement.halley"
 
 // Handler returns the http.Handler of a stream for the script. The script asks for a transport in
-// the query parameter transport: events, iframe, ndjson or poll. Without the parameter the
-// transport is events, so an EventSource can read the stream without the script. Any other value is
-// answered with 400.
+// the query parameter transport: events, iframe, ndjson or poll. Without the parameter, the stream consists of
+// server-sent events for any EventSource. Any other value is answered with 400. docs/comet.md has a table of the bytes
+// that each transport carries.
 //
 // source returns the Items for one client, after the Position after, such as hub.From(after). The
-// Position comes from [comet.Cursor], and is the zero Position for a new client. Each message is
+// Position comes from [comet.Cursor], and is the zero Position for a new client. If the Items come from several
+// sources, source ignores it and resumes at the text that [comet.CursorText] returns. Each message is
 // sent as JSON, so the page gets the same value over each transport. An answer to poll must end
 // soon. So if clients use that transport, source must return a [comet.LongPoll] for it. An error of
-// source is answered as in [httpadapter.Handler].
+// source is answered as in [httpadapter.Handler]. For a transport of the script, the response begins before the first
+// Item, so an error of the Enumerator breaks the connection.
+//
+// When the Items have run out or have sent EOF, Handler sends a [comet.End], after which the script does not connect
+// again. It does not when anything else ends the stream, such as an error or [httpadapter.MaxDuration], and not for poll, for which
+// [comet.LongPoll] does so.
 //
 // A message that cannot be encoded, or that panics while it is encoded, is skipped, and clients
 // get a gap in its place. Handler logs the error to the [httpadapter.Logger], once for each
 // Position.
 //
-// Every 15 s Handler sends a heartbeat that the script can hear. The page in an iframe runs only
+// Every 15 s Handler sends a heartbeat that the script can hear, and others get a comment. The first record of a
+// stream for the script tells the time between heartbeats. If there are only Bookmarks, Handler sends one for each 64 of
+// them, or after a second without an Item. The heartbeat carries the newest one.
+//
+// The page in an iframe runs only
 // the scripts of the stream, and removes each one as it runs. opts are applied after the
 // options of the transport; [httpadapter.Heartbeat] with a nil chunk changes the time between
 // heartbeats. Handler panics if source is nil.
@@ -51,17 +65,43 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		}
 		return nil
 	}
+	every := httpadapter.HeartbeatOf(append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, nil)}, opts...)...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		encode, options, ok := transport[E](r.URL.Query().Get("transport"))
+		name := r.URL.Query().Get("transport")
+		t, ok := transportOf[E](name, every)
 		if !ok {
 			http.Error(w, "transport must be events, iframe, ndjson or poll", http.StatusBadRequest)
 			return
 		}
+		var progress progress.Tracker[E]
+		options := append(t.options, httpadapter.HeartbeatFunc(heartbeat, func() []byte {
+			if bookmark, ok := progress.Untold(); ok {
+				return chunkOf(t.encode, bookmark)
+			}
+			return t.beat
+		}))
+		options = append(options, opts...)
+		encode := comet.Recover(t.encode, report)
+		if t.first != nil {
+			encode = enumeratee.Compose(encode, enumeratee.Heading(t.first))
+		}
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
-			return enumerator.Through(items, comet.Recover(encode, report)), err
-		}, append(options, opts...)...).ServeHTTP(w, r)
+			if name != "poll" {
+				items = progress.Items(items)
+			}
+			return enumerator.Through(items, encode), err
+		}, options...).ServeHTTP(w, r)
 	})
+}
+
+// chunkOf returns what encode makes of e.
+func chunkOf[E any](encode enumeratee.Enumeratee[E, []byte], e E) []byte {
+	chunks, err := enumerator.Run(context.Background(), enumerator.Through(enumerator.Of(e), encode), iteratee.Collect[[]byte]())
+	if err != nil {
+		panic(err) // neither a Bookmark nor an interval can fail
+	}
+	return slices.Concat(chunks...)
 }
 
 // reports remembers the messages that have been reported, so that each one is reported once and
@@ -93,27 +133,51 @@ func (r *reports) isNew(p enumerator.Position) bool {
 // heartbeat is the time between two heartbeats. The script waits a little longer.
 const heartbeat = 15 * time.Second
 
-// transport returns the encoder and the options of the transport with that name.
-func transport[E any](name string) (encode enumeratee.Enumeratee[enumerator.Item[E], []byte], opts []httpadapter.Option, ok bool) {
+// A transport is a way to send Items.
+type transport[E any] struct {
+	first   []byte // the first chunk, or nil
+	encode  enumeratee.Enumeratee[enumerator.Item[E], []byte]
+	beat    []byte // a heartbeat without a Position
+	options []httpadapter.Option
+}
+
+// transportOf returns the transport with that name, for one response. Its first chunk tells the time between heartbeats.
+func transportOf[E any](name string, every time.Duration) (t transport[E], ok bool) {
+	interval := comet.Record{Event: comet.Beat, Data: every.Milliseconds()}
 	switch name {
-	case "", "events":
-		encode = eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[E]))
-		opts = []httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, []byte(eventsource.HeartbeatEvent))}
+	case "":
+		t.encode = eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[E]))
+		t.beat = []byte(eventsource.Heartbeat)
+		t.options = []httpadapter.Option{httpadapter.EventStream()}
+	case "events":
+		t.first = chunkOf(eventsource.Messages(eventsource.FromRecord), interval)
+		t.encode = eventsource.Messages(eventsource.WithNotices(eventsource.FromJSON[E], eventsource.FromRecord))
+		t.beat = []byte(eventsource.HeartbeatEvent)
+		t.options = []httpadapter.Option{httpadapter.EventStream()}
 	case "iframe":
 		nonce := rand.Text()
 		script := []comet.Option{comet.RemoveScripts(), comet.Nonce(nonce)}
-		beat := comet.Heartbeat(Callback, script...)
-		encode = comet.Messages(Callback, comet.WithPosition(comet.AppendJSON[E]),
-			append(script, comet.Preamble(comet.DefaultPreamble+string(beat)))...) // the beat tells the page at once that the stream is open
-		opts = []httpadapter.Option{
-			httpadapter.Comet(), httpadapter.Heartbeat(heartbeat, beat),
+		t.first = chunkOf(comet.Messages(Callback, appendBeat, script...), interval)
+		t.encode = comet.Messages(Callback, comet.WithPosition(comet.AppendJSON[E]), append(script, comet.Preamble(""))...)
+		t.beat = comet.Heartbeat(Callback, script...)
+		t.options = []httpadapter.Option{
+			httpadapter.Comet(),
 			httpadapter.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; frame-ancestors 'self'"),
 		}
 	case "ndjson", "poll":
-		encode = enumeratee.Compose(enumeratee.Map(comet.RecordOf[E]), ndjson.Encode[comet.Record]())
-		opts = []httpadapter.Option{httpadapter.NDJSON()}
+		if name == "ndjson" {
+			t.first = chunkOf(ndjson.Encode[comet.Record](), interval)
+		}
+		t.encode = enumeratee.Compose(enumeratee.Map(comet.RecordOf[E]), ndjson.Encode[comet.Record]())
+		t.beat = []byte("\n")
+		t.options = []httpadapter.Option{httpadapter.NDJSON()}
 	default:
-		return encode, nil, false
+		return t, false
 	}
-	return encode, opts, true
+	return t, true
+}
+
+// appendBeat appends the arguments of the call that tells the time between heartbeats.
+func appendBeat(dst []byte, beat comet.Record) ([]byte, error) {
+	return fmt.Appendf(dst, "%v,'','%s'", beat.Data, beat.Event), nil
 }

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -31,6 +32,17 @@ type (
 // at returns a Position of a hub that does not exist.
 func at(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
 
+// sent has an Item of each kind. The named ones are of a source beside others.
+var sent = enumerator.Of(
+	item{Bookmark: true, Position: at(34)},
+	item{Reset: true, Position: at(35)},
+	item{Value: "it's </script>", Position: at(36)},
+	item{Gap: enumerator.Gap{From: at(37), N: 1000}, Position: at(1036)},
+	item{Value: 1, Position: at(1), Event: "a", Cursor: "a:1z-11,b:"},
+	item{Gap: enumerator.Gap{From: at(2), N: 3}, Position: at(4), Event: "a", Cursor: "a:1z-14,b:"},
+	item{Reset: true, Position: at(5), Event: "a", Cursor: "a:1z-15,b:"},
+)
+
 var three = enumerator.Of(
 	item{Reset: true, Position: at(35)},
 	item{Value: "it's </script>", Position: at(36)},
@@ -54,19 +66,29 @@ func ask(t *testing.T, h http.Handler, url string, header ...string) (*http.Resp
 	return w.Result(), w.Body.String()
 }
 
+// Each transport carries exactly these bytes.
 func TestHandler(t *testing.T) {
-	handler := client.Handler(always(three))
-	events := "event: reset\nid: 1z-z\ndata: null\n\n" +
-		"id: 1z-10\ndata: \"it's </script>\"\n\n" +
-		"event: gap\nid: 1z-ss\ndata: {\"from\":\"1z-11\",\"count\":1000}\n\n"
-	lines := `{"event":"reset","id":"1z-z","data":null}` + "\n" +
-		`{"id":"1z-10","data":"it's </script>"}` + "\n" +
-		`{"event":"gap","id":"1z-ss","data":{"from":"1z-11","count":1000}}` + "\n"
+	handler := client.Handler(always(sent))
+	events := "event: reset\nid: 1z-1z\ndata: null\n\n" +
+		"id: 1z-210\ndata: \"it's </script>\"\n\n" +
+		"event: gap\nid: 1z-2ss\ndata: {\"from\":\"1z-211\",\"count\":1000}\n\n" +
+		"event: a\nid: a:1z-11,b:\ndata: 1\n\n" +
+		"event: gap\nid: a:1z-14,b:\ndata: {\"from\":\"1z-12\",\"count\":3,\"source\":\"a\"}\n\n" +
+		"event: reset\nid: a:1z-15,b:\ndata: {\"source\":\"a\"}\n\n" +
+		"event: end\nid: a:1z-15,b:\ndata: null\n\n"
+	lines := `{"event":"bookmark","id":"1z-1y","data":null}` + "\n" +
+		`{"event":"reset","id":"1z-1z","data":null}` + "\n" +
+		`{"id":"1z-210","data":"it's </script>"}` + "\n" +
+		`{"event":"gap","id":"1z-2ss","data":{"from":"1z-211","count":1000}}` + "\n" +
+		`{"event":"a","id":"a:1z-11,b:","data":1}` + "\n" +
+		`{"event":"gap","id":"a:1z-14,b:","data":{"from":"1z-12","count":3,"source":"a"}}` + "\n" +
+		`{"event":"reset","id":"a:1z-15,b:","data":{"source":"a"}}` + "\n"
 	for url, want := range map[string][2]string{
-		"/":                  {"text/event-stream", events},
-		"/?transport=events": {"text/event-stream", events},
-		"/?transport=ndjson": {"application/x-ndjson", lines},
-		"/?transport=poll":   {"application/x-ndjson", lines},
+		"/":                  {"text/event-stream", "id: 1z-1y\n\n" + events},
+		"/?transport=events": {"text/event-stream", "event: heartbeat\ndata: 15000\n\nevent: bookmark\nid: 1z-1y\ndata: null\n\n" + events},
+		"/?transport=ndjson": {"application/x-ndjson", `{"event":"heartbeat","id":"","data":15000}` + "\n" + lines +
+			`{"event":"end","id":"a:1z-15,b:","data":null}` + "\n"},
+		"/?transport=poll": {"application/x-ndjson", lines},
 	} {
 		res, body := ask(t, handler, url)
 		assert.Equal(t, http.StatusOK, res.StatusCode)
@@ -80,7 +102,7 @@ func TestHandler(t *testing.T) {
 }
 
 func TestIframe(t *testing.T) {
-	handler := client.Handler(always(three))
+	handler := client.Handler(always(sent))
 	nonces := map[string]bool{}
 	for range 2 {
 		res, body := ask(t, handler, "/?transport=iframe")
@@ -93,41 +115,68 @@ func TestIframe(t *testing.T) {
 		script := func(arguments string) string {
 			return `<script nonce="` + nonce + `">document.currentScript.remove();frameElement.halley(` + arguments + `);</script>`
 		}
-		assert.Equal(t, strings.Repeat(" ", 5120)+"<html><body>"+script("")+
-			script(`null,'1z-z','reset'`)+
-			script(`"it's \u003c/script\u003e",'1z-10'`)+
-			script(`{"from":"1z-11","count":1000},'1z-ss','gap'`), body)
+		page, padded := strings.CutPrefix(body, strings.Repeat(" ", 5120))
+		assert.True(t, padded)
+		assert.Equal(t, "<html><body>"+script(`15000,'','heartbeat'`)+
+			script(`null,'1z-1y','bookmark'`)+
+			script(`null,'1z-1z','reset'`)+
+			script(`"it's \u003c/script\u003e",'1z-210'`)+
+			script(`{"from":"1z-211","count":1000},'1z-2ss','gap'`)+
+			script(`1,'a:1z-11,b:','a'`)+
+			script(`{"from":"1z-12","count":3,"source":"a"},'a:1z-14,b:','gap'`)+
+			script(`{"source":"a"},'a:1z-15,b:','reset'`)+
+			script(`null,'a:1z-15,b:','end'`), page)
 	}
 	assert.Len(t, nonces, 2, "a nonce is for one response")
 }
 
-// Handler sends a heartbeat that the script can hear, as often as the options say.
+// A heartbeat is one that the client can hear, comes as often as the options say, and carries the Position to which the
+// stream has moved on.
 func TestHandlerHeartbeat(t *testing.T) {
-	silence := enumerator.New(func(context.Context, iteratee.Sink[item]) iteratee.Step {
+	silence := enumerator.New(func(_ context.Context, sink iteratee.Sink[item]) iteratee.Step {
+		sink.Next(item{Bookmark: true, Position: at(1)})
+		sink.Next(item{Bookmark: true, Position: at(2)})
+		sink.Next(item{Bookmark: true, Position: at(3)})
 		time.Sleep(32 * time.Second)
-		return iteratee.StepCont
+		return iteratee.StepError(errors.New("broken"))
 	})
-	for transport, beat := range map[string]string{
-		"events": "event: heartbeat\ndata:\n\n",
-		"iframe": "remove();frameElement.halley();</script>",
-		"ndjson": "\n",
+	for transport, c := range map[string]struct{ interval, bookmark, beat string }{
+		"":       {"", "id: %s\n\n", ":\n"},
+		"events": {"event: heartbeat\ndata: %d\n\n", "event: bookmark\nid: %s\ndata: null\n\n", "event: heartbeat\ndata:\n\n"},
+		"iframe": {"halley(%d,'','heartbeat');</script>", "halley(null,'%s','bookmark');</script>", "halley();</script>"},
+		"ndjson": {`{"event":"heartbeat","id":"","data":%d}` + "\n", `{"event":"bookmark","id":"%s","data":null}` + "\n", "\n"},
 	} {
-		beats := func(t *testing.T, opts ...httpadapter.Option) (n int) {
-			synctest.Test(t, func(t *testing.T) {
-				_, body := ask(t, client.Handler(always(silence), opts...), "/?transport="+transport)
-				n = strings.Count(body, beat)
+		for _, o := range []struct {
+			opts  []httpadapter.Option
+			every int
+			beats int // after the one that is a bookmark
+		}{
+			{nil, 15000, 1},
+			{[]httpadapter.Option{httpadapter.Heartbeat(5*time.Second, nil)}, 5000, 5},
+			{[]httpadapter.Option{httpadapter.Heartbeat(0, nil)}, 0, -1},
+		} {
+			t.Run(fmt.Sprint(transport, o.every), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := httptest.NewRequest(http.MethodGet, "/?transport="+transport, nil)
+					w := httptest.NewRecorder()
+					handler := client.Handler(always(silence), append(o.opts, httpadapter.Logger(slog.New(slog.DiscardHandler)))...)
+					assert.PanicsWithValue(t, http.ErrAbortHandler, func() { handler.ServeHTTP(w, r) })
+					want := ""
+					if c.interval != "" {
+						want = fmt.Sprintf(c.interval, o.every)
+					}
+					want += fmt.Sprintf(c.bookmark, at(1))
+					if o.beats >= 0 {
+						want += fmt.Sprintf(c.bookmark, at(3)) + strings.Repeat(c.beat, o.beats)
+					}
+					body := w.Body.String()
+					if transport == "iframe" {
+						body = withoutScriptTags(body)
+					}
+					assert.Equal(t, want, body)
+				})
 			})
-			return n
 		}
-		t.Run(transport, func(t *testing.T) {
-			first := 0
-			if transport == "iframe" {
-				first = 1 // the call that tells the page that the stream is open
-			}
-			assert.Equal(t, first+2, beats(t), "after 15 s and 30 s")
-			assert.Equal(t, first+6, beats(t, httpadapter.Heartbeat(5*time.Second, nil)))
-			assert.Equal(t, first, beats(t, httpadapter.Heartbeat(0, nil)))
-		})
 	}
 }
 
@@ -138,13 +187,13 @@ func TestHandlerSource(t *testing.T) {
 		return items{}, nil
 	})
 	ask(t, handler, "/")
-	ask(t, handler, "/?lastEventId=1z-10")
-	ask(t, handler, "/?lastEventId=1z-10", "Last-Event-ID", "1z-z")
+	ask(t, handler, "/?lastEventId=1z-210")
+	ask(t, handler, "/?lastEventId=1z-210", "Last-Event-ID", "1z-1z")
 	assert.Equal(t, []enumerator.Position{{}, at(36), at(35)}, asked)
 
 	broken := errors.New("broken")
 	var log strings.Builder
-	handler = client.Handler(func(*http.Request, enumerator.Position) (items, error) { return three, broken },
+	handler = client.Handler(func(*http.Request, enumerator.Position) (items, error) { return sent, broken },
 		httpadapter.Logger(slog.New(slog.NewTextHandler(&log, nil))))
 	res, body := ask(t, handler, "/?transport=iframe")
 	assert.Equal(t, http.StatusInternalServerError, res.StatusCode)

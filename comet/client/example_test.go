@@ -22,7 +22,7 @@ func messages(r *http.Request, after enumerator.Position) (enumerator.Enumerator
 	if r.URL.Query().Get("transport") == "poll" { // needed only if pages ask for it
 		return comet.LongPoll(news, after, 25*time.Second), nil
 	}
-	return news.From(after), nil
+	return news.FromOrLast(after, 20), nil // a client that comes back, or a new one
 }
 
 func newMux() *http.ServeMux {
@@ -41,7 +41,7 @@ func ExampleHandler() {
 			panic(err)
 		}
 	}
-	news.End()
+	news.End() // the last event is an end, whose data is null
 
 	response := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodGet, "/messages?lastEventId="+before.String(), nil)
@@ -55,6 +55,7 @@ func ExampleHandler() {
 	// data: "kiki"
 	// data: "foo"
 	// data: "bar"
+	// data: null
 }
 
 func ExampleScript() {

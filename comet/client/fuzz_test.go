@@ -26,12 +26,12 @@ type answer struct {
 
 // received is what a page gets of an answer, without gaps and resets.
 type received struct {
-	Records []record `json:"records"`
+	Records []delivery `json:"records"`
 	Ended   bool     `json:"ended"`
 	Cursor  string   `json:"cursor"`
 }
 
-type record struct {
+type delivery struct {
 	Event string `json:"event"`
 	ID    string `json:"id"`
 	Data  any    `json:"data"`
@@ -47,10 +47,10 @@ func (r *received) add(event, id string, data any) bool {
 		r.Ended = true
 		return false
 	case "", "message":
-		r.Records = append(r.Records, record{"", id, data})
+		r.Records = append(r.Records, delivery{"", id, data})
 	case "gap", "reset", "bookmark", "heartbeat", "state":
 	default:
-		r.Records = append(r.Records, record{event, r.Cursor, data})
+		r.Records = append(r.Records, delivery{event, r.Cursor, data})
 	}
 	return true
 }
@@ -99,7 +99,7 @@ func FuzzScriptReadsAsGo(f *testing.F) {
 		require.NoError(t, questions.Encode(a))
 		var got received
 		require.NoError(t, answers.Decode(&got))
-		got.Records = slices.DeleteFunc(got.Records, func(r record) bool { return r.Event == "gap" || r.Event == "reset" })
+		got.Records = slices.DeleteFunc(got.Records, func(r delivery) bool { return r.Event == "gap" || r.Event == "reset" })
 		assert.ElementsMatch(t, want.Records, got.Records)
 		assert.Equal(t, want.Ended, got.Ended)
 		assert.Equal(t, want.Cursor, got.Cursor)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -126,12 +127,89 @@ func ExampleWithPosition() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
-	// id: 1z-8
+	// id: 1z-18
 	// data: kiki
 	//
 	// event: gap
-	// id: 1z-b
-	// data: {"from":"1z-9","count":3}
+	// id: 1z-1b
+	// data: {"from":"1z-19","count":3}
+}
+
+func ExampleWithNotices() {
+	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
+	// The page loads itself again when messages are missing.
+	reload := eventsource.Refresh(eventsource.Event{Name: "reload"})
+	show(eventsource.Messages(eventsource.WithNotices(eventsource.FromString, reload)),
+		enumerator.Item[string]{Bookmark: true, Position: at(7)},
+		enumerator.Item[string]{Value: "kiki", Position: at(8)},
+		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
+	)
+	// Output:
+	// id: 1z-17
+	//
+	// id: 1z-18
+	// data: kiki
+	//
+	// event: reload
+	// id: 1z-1b
+	// data:
+}
+
+// showNotice prints the event in place of a gap.
+func showNotice(notice func(comet.Record) (eventsource.Event, error)) {
+	gap := comet.Record{Event: comet.Gap, ID: "1z-1b", Data: comet.Missed{From: enumerator.Position{Epoch: 71, Seq: 9}, Count: 3}}
+	e, err := notice(gap)
+	if err != nil {
+		log.Fatal(err)
+	}
+	show(eventsource.Encode(), e)
+}
+
+func ExampleRefresh() {
+	showNotice(eventsource.Refresh(eventsource.Event{Name: "reload"}))
+	// Output:
+	// event: reload
+	// data:
+}
+
+func ExampleTurbo() {
+	showNotice(eventsource.Turbo)
+	// Output: data: <turbo-stream action="refresh"></turbo-stream>
+}
+
+func ExampleHTMX() {
+	showNotice(eventsource.HTMX)
+	// Output: data: <script>location.reload()</script>
+}
+
+func ExampleDatastar() {
+	showNotice(eventsource.Datastar)
+	// Output:
+	// event: datastar-patch-elements
+	// data: selector body
+	// data: mode append
+	// data: elements <script>location.reload()</script>
+}
+
+func ExampleFromNotice() {
+	e, err := eventsource.FromNotice(comet.Record{Event: comet.Bookmark, ID: "1z-18"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	show(eventsource.Encode(), e)
+	// Output: id: 1z-18
+}
+
+func ExampleFromRecord() {
+	e, err := eventsource.FromRecord(comet.Record{Event: comet.Bookmark, ID: "1z-18"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	show(eventsource.Encode(), e)
+	// Output:
+	// event: bookmark
+	// id: 1z-18
+	// data: null
 }
 
 // The events of FromString and FromJSON can be changed before they are sent.
