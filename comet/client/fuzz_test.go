@@ -27,8 +27,8 @@ type answer struct {
 // received is what a page gets of an answer, without gaps and resets.
 type received struct {
 	Records []delivery `json:"records"`
-	Ended   bool     `json:"ended"`
-	Cursor  string   `json:"cursor"`
+	Ended   bool       `json:"ended"`
+	Cursor  string     `json:"cursor"`
 }
 
 type delivery struct {
