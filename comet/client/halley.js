@@ -177,19 +177,12 @@ var halley = (function () {
   }
 
   function connect(url, callback, options) {
-    options = Object.assign(
-      {
-        transport: "auto",
-        minDelay: 500,
-        maxDelay: 30000,
-        maxAttempts: Infinity,
-        parse: JSON.parse,
-      },
-      options
-    );
+    options = Object.assign({}, options);
     let name = options.transport;
-    if (name === "auto") name = scope.ReadableStream && scope.AbortController ? "events" : "iframe";
+    if (!name || name === "auto") name = scope.ReadableStream && scope.AbortController ? "events" : "iframe";
     if (!transports[name]) throw new TypeError("halley: unknown transport " + name);
+    const defaults = { minDelay: 500, maxDelay: 30000, maxAttempts: Infinity, parse: JSON.parse };
+    for (const key in defaults) if (options[key] === undefined) options[key] = defaults[key];
     const page = scope.document;
     url = new URL(url, page ? page.baseURI : scope.location && location.href);
     url.hash = "";
@@ -211,7 +204,9 @@ var halley = (function () {
     };
 
     const stable = 10000; // ms after which a connection resets attempts
-    let silence = options.heartbeat === undefined ? 20000 : options.heartbeat; // ms, 0 without a limit
+    let silence = options.heartbeat; // ms, 0 without a limit
+    // The server will tell its interval, except to a poll, which may be held back until it is complete.
+    if (silence === undefined) silence = name === "poll" ? 60000 : 20000;
     let current; // the link of the current connection
     let disconnect; // closes the current connection
     let attempts = 0;
@@ -253,17 +248,26 @@ var halley = (function () {
       else if (stream.state === "waiting") wait(Math.max(0, due - performance.now()));
     };
     const back = (e) => {
-      if (e.persisted && current) {
-        // The browser has kept the page without its connections.
+      if (e.type === "pagehide") {
+        // The browser may keep the page for later, but not its connection and its lock.
         hangUp();
-        open();
+        leave();
+      } else if (e.persisted) {
+        begin();
+        become("connecting");
       } else if (e.type !== "visibilitychange" || !page.hidden) wake();
     };
-    const comeBack = ["online", "pageshow", "visibilitychange"];
+    const pageEvents = ["online", "pagehide", "pageshow", "visibilitychange"];
 
     function start() {
       attempts = failures = 0;
-      if (scope.addEventListener) comeBack.forEach((type) => addEventListener(type, back));
+      if (scope.addEventListener) pageEvents.forEach((type) => addEventListener(type, back));
+      begin();
+    }
+
+    function begin() {
+      hangUp();
+      leave();
       if (options.share && scope.BroadcastChannel && scope.navigator && navigator.locks) share();
       else open();
     }
@@ -272,7 +276,7 @@ var halley = (function () {
     function stop(state, status) {
       hangUp();
       leave();
-      if (scope.removeEventListener) comeBack.forEach((type) => removeEventListener(type, back));
+      if (scope.removeEventListener) pageEvents.forEach((type) => removeEventListener(type, back));
       become(state);
       if (state === "failed") tell("error", undefined, { status: status || 0 });
     }
@@ -359,15 +363,13 @@ var halley = (function () {
         open();
       });
       watch();
-      disconnect = transports[name](
-        url.href +
-          (url.search ? "&" : "?") +
-          "transport=" +
-          name +
-          (stream.lastEventId && "&lastEventId=" + encodeURIComponent(stream.lastEventId)),
-        link,
-        options
-      );
+      const target = new URL(url.href);
+      target.search +=
+        (url.search && "&") +
+        "transport=" +
+        name +
+        (stream.lastEventId && "&lastEventId=" + encodeURIComponent(stream.lastEventId));
+      disconnect = transports[name](target.href, link, options);
     }
 
     // The tabs of an origin share a stream. The stream of the tab that holds the lock leads: it has
@@ -398,11 +400,13 @@ var halley = (function () {
             return new Promise((resolve) => (release = resolve));
           })
           .catch(() => {
-            if (channel !== mine || !leading) return;
-            // Another tab has taken the lock, because this one was silent.
-            hangUp();
-            leave();
-            share();
+            if (channel !== mine) return;
+            if (leading) begin(); // another tab has taken the lock, because this one was silent
+            else if (!aborter.signal.aborted) {
+              // The page must not have locks.
+              leave();
+              openUnlessOpen();
+            }
           });
       const ask = () => {
         mine.postMessage({ ask: true });
