@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/comet"
@@ -268,6 +269,12 @@ func dashboard(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[en
 var dashboardHandler = client.Handler(dashboard)
 
 // end snippet
+
+func TestDashboard(t *testing.T) {
+	w := httptest.NewRecorder()
+	dashboardHandler.ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
+	assert.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
+}
 
 func Example_join() {
 	cursor := items.Cursor(map[string]enumerator.Position{"news": hub.Position(), "prices": prices.Position()})
