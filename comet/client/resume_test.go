@@ -14,7 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
+	itemsof "github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
@@ -205,24 +208,13 @@ func TestCutBeforeTheFirstMessage(t *testing.T) {
 	})
 }
 
-// filtered is a source of the strings in a hub, whose other elements are dropped and become Bookmarks.
-type filtered struct{ *enumerator.Hub[any] }
-
-func (f filtered) From(p enumerator.Position) items {
-	return enumerator.Map(f.Hub.From(p), func(i item) item {
-		if _, ok := i.Value.(string); i.IsMessage() && !ok {
-			return item{Position: i.Position, Bookmark: true}
-		}
-		return i
-	})
-}
-
 // A client of a filtered stream comes back after many elements that were not for it, of which the hub holds only the
 // last ones. It has missed nothing, and so it gets no Reset.
 func TestFilteredStream(t *testing.T) {
 	onEach(t, func(t *testing.T, connect func(http.Handler) *reader) {
 		hub := enumerator.Broadcast[any](enumerator.Capacity(100), enumerator.WhenFull(enumerator.Block))
-		c := connect(handlerOf(filtered{hub}, time.Second))
+		strings := itemsof.Via(hub, itemsof.Filter(func(e any) bool { _, ok := e.(string); return ok }))
+		c := connect(handlerOf(strings, time.Second))
 		c.connect()
 		c.position(func(id string) bool { return id != "" })
 		if c.transport == "poll" {
@@ -247,5 +239,45 @@ func TestFilteredStream(t *testing.T) {
 		require.NoError(t, hub.Push(t.Context(), "two"))
 		c.connect()
 		assert.Equal(t, []any{"", "two"}, c.message())
+	})
+}
+
+// A client of two hubs over one connection resumes both, and each message says its hub.
+func TestTwoHubs(t *testing.T) {
+	onEach(t, func(t *testing.T, connect func(http.Handler) *reader) {
+		a, b := enumerator.Broadcast[any](enumerator.Capacity(2)), enumerator.Broadcast[any]()
+		hubs := map[string]enumerator.Source[any]{"a": a, "b": b}
+		c := connect(client.Handler(func(r *http.Request, _ enumerator.Position) (items, error) {
+			return itemsof.Join(comet.CursorText(r.Header, r.URL.Query()), hubs), nil
+		}))
+		if c.transport == "poll" {
+			t.Skip("an answer to a poll would not end")
+		}
+		c.connect()
+		c.position(func(id string) bool { return id == "a:"+a.Position().String()+",b:"+b.Position().String() })
+		got := map[string][]any{}
+		for round := range 3 {
+			c.cut()
+			eventually(t, func() bool { return a.Runs() == 0 && b.Runs() == 0 })
+			push(t, a, 2*round, 2*round+1)
+			push(t, b, 2*round, 2*round+2)
+			c.connect()
+			push(t, a, 2*round+1, 2*round+2)
+			for range 4 {
+				m := c.message()
+				got[m[0].(string)] = append(got[m[0].(string)], m[1])
+			}
+		}
+		all := []any{0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+		assert.Equal(t, map[string][]any{"a": all, "b": all}, got)
+
+		// One hub has forgotten the position, and says so.
+		c.cut()
+		eventually(t, func() bool { return a.Runs() == 0 && b.Runs() == 0 })
+		push(t, a, 6, 10)
+		c.connect()
+		assert.Equal(t, []any{"reset", map[string]any{"source": "a"}}, c.message())
+		assert.Equal(t, []any{"a", 8.0}, c.message())
+		assert.Equal(t, []any{"a", 9.0}, c.message())
 	})
 }
