@@ -4,6 +4,7 @@ import { after } from "node:test";
 import { load } from "./load.mjs";
 
 const script = await load();
+const later = setTimeout; // tests replace it
 const streams = [];
 after(() => streams.forEach((log) => log.stream.close()));
 
@@ -65,8 +66,9 @@ export function write(request, response, ...records) {
   }
 }
 
-// A feed is a server of numbered messages that resumes: the message n has the id n.
-export async function feed() {
+// A feed is a server of numbered messages that resumes: the message n has the id n. delay returns
+// the ms after which a new client gets each of its messages.
+export async function feed(delay = () => 0) {
   const clients = new Set();
   let count = 0;
   let ended = false;
@@ -78,13 +80,18 @@ export async function feed() {
       write(request, response, { event: "end" });
       return response.end();
     }
-    clients.add({ request, response });
-    response.on("close", () => clients.forEach((c) => c.response === response && clients.delete(c)));
+    const client = { request, response, delay: delay() };
+    clients.add(client);
+    response.on("close", () => clients.delete(client));
   });
   server.push = (n = 1) => {
     while (n-- > 0) {
       count++;
-      for (const { request, response } of clients) write(request, response, { id: String(count), data: count });
+      for (const { request, response, delay } of clients) {
+        const record = { id: String(count), data: count };
+        if (delay) setTimeout(() => write(request, response, record), delay);
+        else write(request, response, record);
+      }
     }
   };
   server.end = () => {
@@ -100,9 +107,9 @@ export async function feed() {
 
 // until waits until condition is true.
 export async function until(condition, what) {
-  for (const end = Date.now() + 20000; !condition(); ) {
+  for (const end = Date.now() + 60000; !condition(); ) {
     if (Date.now() > end) throw new Error("not true: " + (what ? what() : condition));
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => later(resolve, 1));
   }
 }
 
