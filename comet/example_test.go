@@ -128,9 +128,9 @@ func ExampleWithPosition() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
-	// 58 bytes: <script>parent.cometMessage(null,'1z-17','reset');</script>
-	// 52 bytes: <script>parent.cometMessage('kiki','1z-18');</script>
-	// 77 bytes: <script>parent.cometMessage({"from":"1z-19","count":3},'1z-1b','gap');</script>
+	// 59 bytes: <script>parent.cometMessage(null,'1z-17','reset');</script>
+	// 53 bytes: <script>parent.cometMessage('kiki','1z-18');</script>
+	// 79 bytes: <script>parent.cometMessage({"from":"1z-19","count":3},'1z-1b','gap');</script>
 }
 
 func ExampleRecordOf() {
@@ -151,6 +151,21 @@ func ExampleCursor() {
 	// 1z-1b
 }
 
+// A client of several sources has read one of them up to 1z-18, and the other up to 5k-12.
+func ExampleCursorText() {
+	r := httptest.NewRequest("GET", "/stream?lastEventId=orders:1z-18,prices:5k-12", nil)
+	fmt.Println(comet.CursorText(r.Header, r.URL.Query()))
+	// Output: orders:1z-18,prices:5k-12
+}
+
+func ExampleCheckName() {
+	fmt.Println(comet.CheckName("order"))
+	fmt.Println(comet.CheckName("gap"))
+	// Output:
+	// <nil>
+	// comet: a message must not have the name gap, which has a meaning of its own
+}
+
 func ExampleLongPoll() {
 	ctx := context.Background()
 	hub := enumerator.Broadcast[string]()
@@ -160,7 +175,7 @@ func ExampleLongPoll() {
 			if err != nil {
 				log.Fatal(err)
 			}
-			fmt.Printf("%q reset: %v\n", item.Value, item.Reset)
+			fmt.Printf("%q bookmark: %v\n", item.Value, item.Bookmark)
 			next = item.Position
 		}
 		fmt.Println("-- answered")
@@ -175,10 +190,10 @@ func ExampleLongPoll() {
 	position = poll(position)
 	poll(position)
 	// Output:
-	// "" reset: true
+	// "" bookmark: true
 	// -- answered
-	// "kiki" reset: false
-	// "foo" reset: false
+	// "kiki" bookmark: false
+	// "foo" bookmark: false
 	// -- answered
 	// -- answered
 }
@@ -235,8 +250,8 @@ func ExampleRecover() {
 		enumerator.Item[float64]{Value: 2.5, Position: at(10)},
 	)
 	// Output:
-	// 45 bytes: <script>parent.measured(1.5,'1z-18');</script>
+	// 46 bytes: <script>parent.measured(1.5,'1z-18');</script>
 	// 1z-19 comet: Messages: json: unsupported value: NaN
-	// 73 bytes: <script>parent.measured({"from":"1z-19","count":1},'1z-19','gap');</script>
-	// 45 bytes: <script>parent.measured(2.5,'1z-1a');</script>
+	// 75 bytes: <script>parent.measured({"from":"1z-19","count":1},'1z-19','gap');</script>
+	// 46 bytes: <script>parent.measured(2.5,'1z-1a');</script>
 }

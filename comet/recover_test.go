@@ -116,6 +116,22 @@ func TestRecoverFromRefusals(t *testing.T) {
 			func(context.Context, error, item) error { return nil }), item{Value: "a\nb", Position: at(1)}, item{Value: "gap", Position: at(1)}, item{Value: "ok", Position: at(1)})))
 }
 
+// A gap has the name of the source and the cursor of the message, and bookmarks and ends pass.
+func TestRecoverWithSeveralSources(t *testing.T) {
+	records := enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]())
+	assert.Equal(t, []string{
+		`{"event":"bookmark","id":"a:1z-11,b:","data":null}` + "\n",
+		`{"event":"gap","id":"a:1z-12,b:","data":{"from":"1z-12","count":1,"source":"a"}}` + "\n",
+		`{"event":"a","id":"a:1z-13,b:","data":"ok"}` + "\n",
+		`{"event":"end","id":"a:1z-13,b:","data":null}` + "\n",
+	}, asStrings(chunksOf(t, comet.Recover(records, ignoring),
+		difficultItem{Bookmark: true, Position: at(1), Cursor: "a:1z-11,b:"},
+		difficultItem{Value: difficult{"fails"}, Position: at(2), Event: "a", Cursor: "a:1z-12,b:"},
+		difficultItem{Value: difficult{"ok"}, Position: at(3), Event: "a", Cursor: "a:1z-13,b:"},
+		difficultItem{End: true, Position: at(3), Cursor: "a:1z-13,b:"},
+	)))
+}
+
 func TestRecoverGivesUp(t *testing.T) {
 	run := func(encode enumeratee.Enumeratee[difficultItem, []byte], items ...difficultItem) error {
 		_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.FromSlice(items), encode), iteratee.Ignore[[]byte]())
@@ -136,6 +152,9 @@ func TestRecoverGivesUp(t *testing.T) {
 	noNotices := enumeratee.MapM(func(_ context.Context, i difficultItem) ([]byte, error) { return nil, i.Lost() })
 	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Reset: true}), enumerator.ErrLost)
 	assert.ErrorIs(t, run(comet.Recover(noNotices, none), difficultItem{Gap: enumerator.Gap{N: 1}}), enumerator.ErrLost)
+	onlyValues := enumeratee.MapM(func(_ context.Context, i difficultItem) ([]byte, error) { return nil, errBroken })
+	assert.ErrorIs(t, run(comet.Recover(onlyValues, none), difficultItem{Bookmark: true}), errBroken)
+	assert.ErrorIs(t, run(comet.Recover(onlyValues, none), difficultItem{End: true}), errBroken)
 	failing := enumeratee.MapM(func(context.Context, difficultItem) ([]byte, error) { return nil, errBroken })
 	assert.ErrorIs(t, run(comet.Recover(failing, ignoring), difficultItems("a")...), errBroken, "on the gap")
 	assert.PanicsWithValue(t, "comet: Recover: f must not be nil", func() { comet.Recover[difficult](records, nil) })

@@ -249,6 +249,17 @@ var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.
 
 // end snippet
 
+// snippet: notices
+
+// fragments sends HTML that Turbo puts into the page. If messages are missing, Turbo refreshes the page.
+func fragments(r request) (chunks, error) {
+	items := hub.From(comet.Cursor(r.Header, r.URL.Query()))
+	events := eventsource.WithNotices(eventsource.FromString, eventsource.Turbo)
+	return enumerator.Through(items, eventsource.Messages(events)), nil
+}
+
+// end snippet
+
 func Example_recover() {
 	// snippet: recover
 
@@ -290,6 +301,7 @@ func TestTransports(t *testing.T) {
 	}{
 		{iframe, "<script>document.currentScript.remove();parent.cometMessage('foo','" + id + "');</script>"},
 		{events, "id: " + id + "\ndata: foo\n\n"},
+		{fragments, "id: " + id + "\ndata: foo\n\n"},
 		{lines, `{"id":"` + id + `","data":"foo"}` + "\n"},
 		{poll, `{"id":"` + id + `","data":"foo"}` + "\n"},
 	} {

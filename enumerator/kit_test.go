@@ -447,7 +447,7 @@ func TestTheConsumerOfJoinedKeepsTheLaws(t *testing.T) {
 func TestNoEnumeratorIsForgotten(t *testing.T) {
 	notFirst := []string{"Joined", "RunPartial"} // these return an Enumerator beside another value
 	assert.ElementsMatch(t, append(probe.FunctionsReturning(t, "Enumerator"), notFirst...), slices.Concat(slices.Collect(maps.Keys(gives)),
-		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From"})) // the last three are of Shared
+		[]string{"FromReader", "FromReaderReuse", "FromReadCloser", "FromFile", "FromFileReuse", "FromScanner", "FromWriter", "Repeat", "RepeatM", "Interval", "Timer", "Never", "Live", "Last", "From", "FromOrLast"})) // the last three are of Shared
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Enumeratee"), []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"})
 	assert.ElementsMatch(t, probe.FunctionsReturning(t, "Iteratee"), []string{"Apply", "Joined"})
 }

@@ -18,7 +18,8 @@ type Position struct{ Epoch, Seq uint64 }
 // String returns Epoch and Seq in base 36, with a hyphen and the number of digits of Seq between them, such as
 // "1z141z3-22s". It returns "" for the zero Position.
 func (p Position) String() string {
-	text, _ := p.AppendText(nil)
+	const longest = 28 // "3w5e11264sgsf-d3w5e11264sgsf"
+	text, _ := p.AppendText(make([]byte, 0, longest))
 	return string(text)
 }
 

@@ -86,6 +86,16 @@ func (s *Shared[E]) From(p Position) Enumerator[Item[E]] {
 	return s.items(func(h *Hub[E]) start { return h.from(p) })
 }
 
+// FromOrLast returns From(p), or Last(n) if p is the zero Position, like [Hub.FromOrLast]. It panics if n is
+// negative.
+func (s *Shared[E]) FromOrLast(p Position, n int) Enumerator[Item[E]] {
+	check.NotNegative("enumerator: FromOrLast: n", n)
+	if p == (Position{}) {
+		return s.Last(n)
+	}
+	return s.From(p)
+}
+
 // Hold keeps the source running after the last run has left, until release is called. It does not
 // start the source. If release finds no attached run and no other Hold, it stops the source and waits
 // for it. It returns the error, or panics with the panic, with which the source has ended since the

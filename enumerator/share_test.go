@@ -64,11 +64,15 @@ func TestShareRunsTheSourceOnce(t *testing.T) {
 		run(0, shared.Live(), 1, 2, 3)
 		run(3*half, shared.Live(), 2, 3, 4, 5)
 		run(5*half, shared.Last(9), 1, 2, 3)
+		run(5*half, shared.FromOrLast(enumerator.Position{}, 9), 1, 2, 3)
 		run(5*half, shared.Last(1), 2, 3)
 		run(20*half, shared.Live(), 1, 2) // the other runs have left
 		wg.Wait()
 		assert.EqualValues(t, 2, source.starts.Load())
 		assert.EqualValues(t, 2, source.stops.Load(), "the source stops before the last run is over")
+	})
+	assert.PanicsWithValue(t, "enumerator: FromOrLast: n must not be negative, got -1", func() {
+		enumerator.Share(silent()).FromOrLast(enumerator.Position{Epoch: 1}, -1)
 	})
 	assert.PanicsWithValue(t, "enumerator: Last: n must not be negative, got -1", func() { enumerator.Share(silent()).Last(-1) })
 }
@@ -85,7 +89,7 @@ func TestShareFrom(t *testing.T) {
 		assert.Equal(t, []string{"at 0", "1", "2", "at 2", "3", "4", "5", "6"}, shown(append(got, more...)), "Hold has kept the source")
 		require.NoError(t, release())
 		require.NoError(t, release())
-		more, err = seen(t.Context(), shared.From(got[2].Position), 2)
+		more, err = seen(t.Context(), shared.FromOrLast(got[2].Position, 0), 2)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"reset 0", "1"}, shown(more), "each run of the source has an epoch of its own")
 	})

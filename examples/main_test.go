@@ -241,6 +241,9 @@ func TestOutlivesServerTimeouts(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, res.StatusCode)
 	}
 	require.NoError(t, socket.Write(ctx, websocket.MessageText, []byte(`{"name":"","text":""}`)))
+	_, bookmark, err := socket.Read(ctx)
+	require.NoError(t, err)
+	assert.Contains(t, string(bookmark), `"event":"bookmark"`)
 	_, answer, err := socket.Read(ctx)
 	require.NoError(t, err)
 	assert.Contains(t, string(answer), "1 to 30 characters")

@@ -52,7 +52,7 @@ func TestABurstIsFlushedOnceHoweverTheSourceIsWrapped(t *testing.T) {
 				}
 				hub.End()
 				w := newRecorder(t)
-				require.NoError(t, w.serve(t.Context(), enumerator.Map(wrap(hub, start), func(enumerator.Item[int]) []byte { return []byte("x") })))
+				require.NoError(t, w.serve(t.Context(), enumerator.Map(enumerator.Values(wrap(hub, start), nil), func(int) []byte { return []byte("x") })))
 				count := map[string]int{}
 				for _, call := range w.calls() {
 					count[call]++

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/comet/internal/progress"
+	"github.com/halley-go/halley/comet/internal/unsent"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
@@ -57,14 +58,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 	if source == nil {
 		panic("comet/client: Handler: source must not be nil")
 	}
-	var unsent reports
-	report := func(ctx context.Context, err error, item enumerator.Item[E]) error {
-		if unsent.isNew(item.Position) {
-			httpadapter.LoggerOf(opts...).ErrorContext(ctx, "comet/client: cannot encode a message; clients get a gap in its place",
-				"position", item.Position.String(), "error", err)
-		}
-		return nil
-	}
+	report := unsent.Report[E](httpadapter.LoggerOf(opts...))
 	every := httpadapter.HeartbeatOf(append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, nil)}, opts...)...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.URL.Query().Get("transport")
@@ -102,32 +96,6 @@ func chunkOf[E any](encode enumeratee.Enumeratee[E, []byte], e E) []byte {
 		panic(err) // neither a Bookmark nor an interval can fail
 	}
 	return slices.Concat(chunks...)
-}
-
-// reports remembers the messages that have been reported, so that each one is reported once and
-// not for each client.
-type reports struct {
-	mu   sync.Mutex
-	done map[enumerator.Position]bool
-}
-
-// maxReports is the number of reports that are remembered. After that, a message may be reported
-// again.
-const maxReports = 1024
-
-// isNew reports whether p is new, and remembers p. The zero Position, which many messages can
-// have, is always new.
-func (r *reports) isNew(p enumerator.Position) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.done[p] {
-		return false
-	}
-	if r.done == nil || len(r.done) == maxReports {
-		r.done = map[enumerator.Position]bool{}
-	}
-	r.done[p] = p != enumerator.Position{}
-	return true
 }
 
 // heartbeat is the time between two heartbeats. The script waits a little longer.

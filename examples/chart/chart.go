@@ -58,10 +58,7 @@ func next(last point, now time.Time) point {
 // stream returns the points for one visitor. A new visitor gets the last minute first, and one
 // that reconnects the points that it missed.
 func stream(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[point]], error) {
-	if after == (enumerator.Position{}) {
-		return points.Last(240), nil
-	}
-	return points.From(after), nil
+	return points.FromOrLast(after, 240), nil
 }
 
 // Handler serves the page, the script of package client, and the stream.

@@ -44,7 +44,8 @@ func TestStream(t *testing.T) {
 	take := func(after enumerator.Position, n int) []enumerator.Item[point] {
 		e, err := stream(nil, after)
 		require.NoError(t, err)
-		items, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Take[enumerator.Item[point]](n)), iteratee.Collect[enumerator.Item[point]]())
+		items, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Compose(
+			enumeratee.Filter(func(i enumerator.Item[point]) bool { return !i.Bookmark }), enumeratee.Take[enumerator.Item[point]](n))), iteratee.Collect[enumerator.Item[point]]())
 		require.NoError(t, err)
 		return items
 	}

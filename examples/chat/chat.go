@@ -115,10 +115,7 @@ func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
 // Messages returns the messages of the Room after a Position. The zero Position is for a client
 // that has just joined: the messages that the Room holds come first.
 func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[Message]] {
-	if after == (enumerator.Position{}) {
-		return r.hub.Last(100)
-	}
-	return r.hub.From(after)
+	return r.hub.FromOrLast(after, 100)
 }
 
 // end snippet

@@ -22,7 +22,8 @@ import (
 // messages returns the first n messages of room after a Position.
 func messages(t *testing.T, room *Room, after enumerator.Position, n int) []enumerator.Item[Message] {
 	t.Helper()
-	items, err := enumerator.Run(t.Context(), enumerator.Through(room.Messages(after), enumeratee.Take[enumerator.Item[Message]](n)),
+	items, err := enumerator.Run(t.Context(), enumerator.Through(room.Messages(after), enumeratee.Compose(
+		enumeratee.Filter(func(i enumerator.Item[Message]) bool { return !i.Bookmark }), enumeratee.Take[enumerator.Item[Message]](n))),
 		iteratee.Collect[enumerator.Item[Message]]())
 	require.NoError(t, err)
 	return items

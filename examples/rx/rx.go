@@ -53,7 +53,7 @@ type point struct {
 
 func stream() enumerator.Enumerator[[]byte] {
 	market := enumerator.Share(trades)
-	prices := enumerator.Map(market.Live(), func(trade enumerator.Item[float64]) float64 { return trade.Value })
+	prices := enumerator.Values(market.Live(), nil)
 	line := func(name string, chain func(rxgo.Observable) rxgo.Observable) enumerator.Enumerator[point] {
 		return enumerator.Map(rx.Lift[float64](prices, chain), func(price float64) point { return point{name, price} })
 	}

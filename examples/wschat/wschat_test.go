@@ -137,7 +137,7 @@ func TestGoesOnWhereItWas(t *testing.T) {
 
 	assert.Equal(t, "kiki: three", dial(t, s, "?lastEventId="+at).record().message())
 
-	for _, unknown := range []string{"1z-1", "%00"} { // as after a restart of the server
+	for _, unknown := range []string{"1z-11", "%00"} { // as after a restart of the server
 		c := dial(t, s, "?lastEventId="+unknown)
 		assert.Equal(t, "reset", c.record().Event)
 		messages, _ := c.records(3)

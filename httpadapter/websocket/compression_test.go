@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	coder "github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
@@ -226,6 +227,36 @@ func TestHostileCompression(t *testing.T) {
 			assert.LessOrEqual(t, received.Load(), int64(1))
 		})
 	}
+}
+
+// A client that reads slowly and steadily gets a compressed message of any size, and answers pings meanwhile.
+func TestALargeCompressedMessageToASlowReader(t *testing.T) {
+	large := string(prices(12 << 20))
+	h := handler(iteratee.Ignore[string](), sends(large, "next"), websocket.Compression(), websocket.Ping(time.Second), websocket.Timeout(2*time.Second))
+	inBubble(t, h, func(t *testing.T, p pipes, returned <-chan time.Duration) {
+		slow := &pacedConn{system(p.Dial(), 64<<10), pace{64 << 10, time.Second}, 0}
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return slow, nil }}
+		conn, _, err := coder.Dial(t.Context(), "ws://halley/", &coder.DialOptions{HTTPClient: &http.Client{Transport: transport}, CompressionMode: coder.CompressionNoContextTakeover})
+		require.NoError(t, err)
+		conn.SetReadLimit(-1)
+		for _, want := range []string{large, "next"} {
+			_, message, err := conn.Read(t.Context())
+			require.NoError(t, err)
+			assert.True(t, want == string(message))
+		}
+		assert.Less(t, slow.total, 4<<20)
+		assert.Empty(t, returned)
+		_ = conn.Close(1000, "")
+		<-returned
+	})
+}
+
+// A client that does not read a compressed message is gone after Timeout.
+func TestACompressedMessageToAClientThatDoesNotRead(t *testing.T) {
+	s := serve(t, handler(iteratee.Ignore[string](), sends(string(prices(32<<20))), websocket.Compression(), websocket.Ping(never), websocket.Timeout(100*time.Millisecond)))
+	_, conn := s.open(deflateOffer)
+	s.checkReturned()
+	conn.Close()
 }
 
 func FuzzCompressedFrames(f *testing.F) {

@@ -14,6 +14,7 @@
 //	either fails with another error, or panics  close code 1011, the other is stopped
 //	a message has the wrong kind                close code 1003, the Iteratee's run fails
 //	a message cannot be decoded                 close code 1007, the Iteratee's run fails
+//	a message cannot be decompressed            close code 1007, the Iteratee's run fails
 //	a message is too large                      close code 1009, the Iteratee's run fails
 //	the server shuts down                       close code 1001, both are stopped
 //	the request's context ends                  close code 1001, both are stopped

@@ -144,6 +144,66 @@ func ExampleBytes() {
 	// StatusNormalClosure
 }
 
+func ExampleSubprotocols() {
+	srv := httptest.NewServer(websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
+		return enumeratee.PassAlong[string](), nil
+	}, websocket.Subprotocols("v2.example.com", "v1.example.com")))
+	defer srv.Close()
+	for _, offer := range [][]string{{"v1.example.com", "v2.example.com"}, {"v1.example.com"}, {"v3.example.com"}} {
+		conn, _, err := coder.Dial(context.Background(), srv.URL, &coder.DialOptions{Subprotocols: offer})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%q\n", conn.Subprotocol())
+		conn.CloseNow()
+	}
+	// Output:
+	// "v2.example.com"
+	// "v1.example.com"
+	// ""
+}
+
+// A server of graphql-transport-ws refuses clients that do not offer this subprotocol.
+func ExampleSubprotocol() {
+	// snippet: subprotocol
+	h := websocket.Adapter(websocket.Text(), func(r *http.Request) (a enumeratee.Enumeratee[string, string], err error) {
+		if websocket.Subprotocol(r) == "" {
+			return a, websocket.CloseError{Code: 4406, Reason: "Subprotocol not acceptable"}
+		}
+		return enumeratee.PassAlong[string](), nil
+	}, websocket.Subprotocols("graphql-transport-ws"), websocket.Compression())
+	// end snippet
+
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	conn, _, err := coder.Dial(context.Background(), srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.CloseNow()
+	_, _, err = conn.Read(context.Background())
+	fmt.Println(err)
+	// Output: failed to get reader: received close frame: status = StatusCode(4406) and reason = "Subprotocol not acceptable"
+}
+
+func ExampleCompression() {
+	srv := httptest.NewServer(websocket.Handler(websocket.Text(), func(*http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[string], error) {
+		return iteratee.Ignore[string](), enumerator.Of(strings.Repeat("tick tock ", 1000)), nil
+	}, websocket.Compression()))
+	defer srv.Close()
+	conn, answer, err := coder.Dial(context.Background(), srv.URL, &coder.DialOptions{CompressionMode: coder.CompressionNoContextTakeover})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.CloseNow()
+	fmt.Println(answer.Header.Get("Sec-WebSocket-Extensions"))
+	_, message, err := conn.Read(context.Background())
+	fmt.Println(len(message), err)
+	// Output:
+	// permessage-deflate; client_no_context_takeover; server_no_context_takeover
+	// 10000 <nil>
+}
+
 func ExampleOrigins() {
 	srv := httptest.NewServer(websocket.Adapter(websocket.Text(), func(*http.Request) (enumeratee.Enumeratee[string, string], error) {
 		return enumeratee.PassAlong[string](), nil

@@ -27,15 +27,20 @@ import (
 // open sends a handshake with the headers, and returns the head of the answer and the connection.
 func (s *testServer) open(headers ...string) (*http.Response, net.Conn) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	require.NoError(s.t, err)
-	s.t.Cleanup(func() { conn.Close() })
+	return open(s.t, s.Listener.Addr().String(), headers...)
+}
+
+func open(t testing.TB, addr string, headers ...string) (*http.Response, net.Conn) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
 	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: halley\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"+strings.Join(append(headers, "\r\n"), "\r\n"))
-	require.NoError(s.t, err)
-	buffered := bufio.NewReader(conn)
+	require.NoError(t, err)
+	buffered := bufio.NewReaderSize(conn, 16)
 	response, err := http.ReadResponse(buffered, nil)
-	require.NoError(s.t, err)
+	require.NoError(t, err)
 	return response, bufferedConn{conn, buffered}
 }
 

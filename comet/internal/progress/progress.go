@@ -55,8 +55,8 @@ func (t *Tracker[E]) tell() {
 	t.untold, t.held, t.at = enumerator.Item[E]{}, 0, time.Now()
 }
 
-// holds reports whether item is held back. If it is not, the caller must hand it on after that: a heartbeat that was
-// sent between the two could move the client back.
+// holds reports whether item is held back. If not, the caller hands it on after holds has forgotten the Bookmark
+// before it. In the other order a heartbeat between the two could move the client back.
 func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

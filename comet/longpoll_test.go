@@ -1,0 +1,285 @@
+package comet_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func TestLongPoll(t *testing.T) {
+	const wait = 25 * time.Second
+	push := func(hub *enumerator.Hub[string], values ...string) {
+		for _, value := range values {
+			require.NoError(t, hub.Push(context.Background(), value))
+		}
+	}
+	poll := func(hub *enumerator.Hub[string], after enumerator.Position) (got []item, took time.Duration) {
+		start := time.Now()
+		got, err := enumerator.Run(context.Background(), comet.LongPoll(hub, after, wait), iteratee.Collect[item]())
+		require.NoError(t, err)
+		return got, time.Since(start)
+	}
+	values := func(items []item) (vs []string) {
+		for _, i := range items {
+			vs = append(vs, i.Value)
+		}
+		return vs
+	}
+
+	t.Run("a new client", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			for range 2 {
+				got, took := poll(hub, enumerator.Position{})
+				assert.Equal(t, []item{{Position: hub.Position(), Bookmark: true}}, got)
+				assert.Zero(t, took)
+				push(hub, "a", "b")
+			}
+		})
+	})
+	t.Run("elements are held", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			start := hub.Position()
+			push(hub, "a", "b", "c")
+			got, took := poll(hub, start)
+			assert.Equal(t, []string{"a", "b", "c"}, values(got))
+			assert.Zero(t, took)
+			got, took = poll(hub, got[1].Position)
+			assert.Equal(t, []string{"c"}, values(got))
+			assert.Zero(t, took)
+		})
+	})
+	t.Run("no element arrives", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			push(hub, "a")
+			got, took := poll(hub, hub.Position())
+			assert.Empty(t, got)
+			assert.Equal(t, wait, took)
+			assert.Zero(t, hub.Runs())
+		})
+	})
+	t.Run("an element arrives", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			go func() {
+				time.Sleep(time.Second)
+				push(hub, "a")
+				time.Sleep(time.Second)
+				push(hub, "b")
+			}()
+			got, took := poll(hub, hub.Position())
+			assert.Equal(t, []string{"a"}, values(got))
+			assert.Equal(t, time.Second, took)
+			got, took = poll(hub, got[0].Position)
+			assert.Equal(t, []string{"b"}, values(got))
+			assert.Equal(t, time.Second, took)
+		})
+	})
+	t.Run("a flood", func(t *testing.T) { // the answer ends nevertheless
+		hub := enumerator.Broadcast[string]()
+		start := hub.Position()
+		push(hub, "a", "b")
+		var got []string
+		for i, err := range enumerator.All(t.Context(), comet.LongPoll(hub, start, wait)) {
+			require.NoError(t, err)
+			got = append(got, i.Value)
+			push(hub, "more")
+		}
+		assert.Equal(t, []string{"a", "b"}, got)
+	})
+	t.Run("a foreign position", func(t *testing.T) {
+		hub := enumerator.Broadcast[string](enumerator.Capacity(2))
+		push(hub, "a", "b", "c")
+		got, _ := poll(hub, at(1))
+		assert.True(t, got[0].Reset)
+		assert.Equal(t, []string{"", "b", "c"}, values(got))
+		empty := enumerator.Broadcast[string]()
+		got, took := poll(empty, at(1))
+		assert.Equal(t, []item{{Position: empty.Position(), Reset: true}}, got)
+		assert.Less(t, took, wait)
+	})
+	t.Run("the hub has ended", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			start := hub.Position()
+			push(hub, "a")
+			hub.End()
+			got, _ := poll(hub, start)
+			assert.Equal(t, []string{"a"}, values(got))
+			for range 2 {
+				var took time.Duration
+				got, took = poll(hub, got[0].Position)
+				assert.Equal(t, []item{{Position: hub.Position(), End: true}}, got)
+				assert.Zero(t, took)
+			}
+			got, _ = poll(hub, enumerator.Position{})
+			assert.Equal(t, []item{{Position: hub.Position(), Bookmark: true}}, got, "a new client asks again")
+			cut := enumerator.Broadcast[string]()
+			cut.EOFAndEnd()
+			both, err := enumerator.Run(t.Context(), comet.LongPoll(cut, cut.Position(), wait).AndThen(enumerator.Of(item{Value: "z"})), iteratee.Collect[item]())
+			require.NoError(t, err)
+			assert.Equal(t, []item{{Position: cut.Position(), End: true}}, both, "no source follows an EOF")
+
+			failing := enumerator.Broadcast[string]()
+			failing.EndWithError(errBroken)
+			_, err = enumerator.Run(t.Context(), comet.LongPoll(failing, failing.Position(), wait), iteratee.Ignore[item]())
+			assert.ErrorIs(t, err, errBroken)
+		})
+	})
+	t.Run("the client leaves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			go func() { time.Sleep(time.Second); cancel(errBroken) }()
+			_, err := enumerator.Run(ctx, comet.LongPoll(hub, hub.Position(), wait), iteratee.Ignore[item]())
+			assert.ErrorIs(t, err, errBroken)
+		})
+	})
+	t.Run("the consumer ends", func(t *testing.T) {
+		hub := enumerator.Broadcast[string]()
+		start := hub.Position()
+		push(hub, "a", "b")
+		first, err := enumerator.Run(t.Context(), comet.LongPoll(hub, start, wait).AndThen(comet.LongPoll(hub, start, wait)), iteratee.Head[item]())
+		require.NoError(t, err)
+		assert.Equal(t, "a", first.Value)
+		both, err := enumerator.Run(t.Context(), comet.LongPoll(hub, start, wait).AndThen(enumerator.Of(item{Value: "z"})), iteratee.Collect[item]())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a", "b", "z"}, values(both), "the consumer stays open for the next source")
+	})
+	assert.PanicsWithValue(t, "comet: LongPoll: wait must be positive, got 0s",
+		func() { comet.LongPoll(enumerator.Broadcast[int](), enumerator.Position{}, 0) })
+}
+
+// filtered is a Source that has dropped all elements but those that begin with a capital, and tells its progress by
+// Bookmarks.
+type filtered struct{ *enumerator.Hub[string] }
+
+func (f filtered) From(p enumerator.Position) enumerator.Enumerator[item] {
+	return enumerator.Map(f.Hub.From(p), func(i item) item {
+		if i.IsMessage() && i.Value > "Z" {
+			i = item{Position: i.Position, Bookmark: true}
+		}
+		return i
+	})
+}
+
+// script is a Source of fixed Items. It then does what end does.
+type script struct {
+	position enumerator.Position
+	items    []item
+	end      func(context.Context) iteratee.Step
+}
+
+func (s script) Position() enumerator.Position { return s.position }
+
+func (s script) From(enumerator.Position) enumerator.Enumerator[item] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[item]) iteratee.Step {
+		for _, i := range s.items {
+			if step := sink.Next(i); !step.IsCont() {
+				return step
+			}
+		}
+		return s.end(ctx)
+	})
+}
+
+func TestLongPollOfAnySource(t *testing.T) {
+	const wait = 25 * time.Second
+	poll := func(t *testing.T, source enumerator.Source[string], after enumerator.Position) (got []item, took time.Duration) {
+		start := time.Now()
+		got, err := enumerator.Run(t.Context(), comet.LongPoll(source, after, wait), iteratee.Collect[item]())
+		require.NoError(t, err)
+		return got, time.Since(start)
+	}
+	bookmark := func(n uint64) item { return item{Position: at(n), Bookmark: true} }
+	message := func(n uint64) item { return item{Position: at(n), Value: "A"} }
+	end := func(n uint64) item { return item{Position: at(n), End: true} }
+	waits := func(ctx context.Context) iteratee.Step { <-ctx.Done(); return iteratee.Cancelled(ctx) }
+	hides := func(ctx context.Context) iteratee.Step { <-ctx.Done(); return iteratee.StepCont }
+	ends := func(context.Context) iteratee.Step { return iteratee.StepCont }
+	for name, c := range map[string]struct {
+		source script
+		want   []item
+		took   time.Duration
+	}{
+		"nothing":                    {script{at(1), []item{bookmark(1)}, waits}, nil, wait},
+		"nothing, without Bookmarks": {script{at(1), nil, waits}, nil, wait},
+		"only Bookmarks":             {script{at(3), []item{bookmark(1), bookmark(2), bookmark(3)}, waits}, []item{bookmark(3)}, wait},
+		"an interruption is hidden":  {script{at(2), []item{bookmark(1), bookmark(2)}, hides}, []item{bookmark(2)}, wait},
+		"Bookmarks, then a message":  {script{at(3), []item{bookmark(1), bookmark(2), message(3), message(4)}, waits}, []item{message(3)}, 0},
+		"a message, then Bookmarks":  {script{at(4), []item{message(2), bookmark(3), bookmark(4), message(5)}, waits}, []item{message(2), bookmark(4)}, 0},
+		"a message, then silence":    {script{at(4), []item{message(2), bookmark(3)}, waits}, []item{message(2), bookmark(3)}, wait},
+		"a Gap":                      {script{at(3), []item{{Position: at(3), Gap: enumerator.Gap{From: at(2), N: 2}}}, waits}, []item{{Position: at(3), Gap: enumerator.Gap{From: at(2), N: 2}}}, 0},
+		"a Reset":                    {script{at(3), []item{{Position: at(3), Reset: true}}, waits}, []item{{Position: at(3), Reset: true}}, 0},
+		"the end":                    {script{at(1), []item{bookmark(1)}, ends}, []item{end(1)}, 0},
+		"the end, without Items":     {script{at(1), nil, ends}, []item{end(1)}, 0},
+		"the end after Bookmarks":    {script{at(3), []item{bookmark(1), bookmark(3)}, ends}, []item{end(3)}, 0},
+		"the end after a message":    {script{at(9), []item{message(2)}, ends}, []item{message(2), end(2)}, 0},
+		"an End of the source":       {script{at(9), []item{message(2), end(2), message(3)}, ends}, []item{message(2), end(2)}, 0},
+		"the source is only an End":  {script{at(9), []item{end(2)}, waits}, []item{end(2)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got, took := poll(t, c.source, at(1))
+				assert.Equal(t, c.want, got)
+				assert.Equal(t, c.took, took)
+			})
+		})
+	}
+
+	t.Run("filtered", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string](enumerator.Capacity(3))
+			source := filtered{hub}
+			after := hub.Position()
+			for range 10 { // more elements than the hub holds, but no Reset
+				for range 3 {
+					require.NoError(t, hub.Push(t.Context(), "a"))
+				}
+				got, took := poll(t, source, after)
+				assert.Equal(t, []item{{Position: hub.Position(), Bookmark: true}}, got)
+				assert.Equal(t, wait, took)
+				after = got[0].Position
+			}
+			require.NoError(t, hub.Push(t.Context(), "A"))
+			got, _ := poll(t, source, after)
+			assert.Equal(t, []item{{Position: hub.Position(), Value: "A"}}, got)
+		})
+	})
+}
+
+// Nothing is lost or repeated between polls.
+func TestLongPollsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := enumerator.Broadcast[int](enumerator.Capacity(1000))
+		cursor := hub.Position()
+		go func() {
+			for n := range 500 {
+				time.Sleep(time.Duration(n%7) * time.Second)
+				assert.NoError(t, hub.Push(t.Context(), n))
+			}
+		}()
+		numbers := enumeratee.Map(func(i enumerator.Item[int]) int { cursor = i.Position; return i.Value })
+		var got []int
+		for len(got) < 500 {
+			answer, err := enumerator.Run(t.Context(), enumerator.Through(comet.LongPoll(hub, cursor, 5*time.Second), numbers), iteratee.Collect[int]())
+			require.NoError(t, err)
+			got = append(got, answer...)
+			time.Sleep(3 * time.Second)
+		}
+		for n, v := range got {
+			require.Equal(t, n, v)
+		}
+	})
+}

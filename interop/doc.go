@@ -1,0 +1,6 @@
+// Package interop tests Halley's streams with clients that others wrote: in node, in Chromium and in Go.
+//
+// Each test reads a stream of a hub through a proxy that cuts connections at random bytes. The client must get
+// each message once and in order. The clients of npm are in package.json, and their drivers in the folder
+// drivers: a driver prints each event that it gets as a line.
+package interop

@@ -1,0 +1,26 @@
+module github.com/halley-go/halley/interop
+
+go 1.26.0
+
+ignore ./node_modules
+
+replace github.com/halley-go/halley => ../
+
+require (
+	github.com/chromedp/chromedp v0.23.0
+	github.com/halley-go/halley v0.0.0-00010101000000-000000000000
+	github.com/launchdarkly/eventsource v1.11.0
+	github.com/r3labs/sse/v2 v2.10.0
+	github.com/stretchr/testify v1.12.1
+	github.com/tmaxmax/go-sse v0.12.0
+	gopkg.in/cenkalti/backoff.v1 v1.1.0
+)
+
+require (
+	github.com/chromedp/cdproto v0.159.0 // indirect
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
