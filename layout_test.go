@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
+	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator"},
 	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text", "internal/whole", "internal/check"},
 	"enumerator/retry":            {"iteratee", "enumerator", "internal/scope", "github.com/cenkalti/backoff/v5", "internal/check"},
 }

@@ -1,0 +1,59 @@
+package items
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+)
+
+// held is the number of encoded messages that Encode holds.
+const held = 256
+
+// Encode returns the adapter that hands on f of the Value of each message, and calls f once for each Position,
+// however many runs use the adapter. It is for hubs with many readers: make one adapter and use it in all runs.
+// The adapter holds the last 256 chunks. A message is encoded again for a run that is further behind. Messages with
+// the zero Position are encoded for each run.
+//
+// A message must have the same Value in all runs that use the adapter, because the runs share the chunk. So adapters
+// that depend on the client must come behind Encode, or have an Encode of their own. No one may change a chunk.
+//
+// An error of f ends each run that reads the message. comet.Recover hands a gap on in its place. A panic of f
+// reaches each of these runs. The leftovers are those of [enumeratee.Map].
+func Encode[E any](f func(E) ([]byte, error)) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[[]byte]] {
+	var chunks cache
+	return enumeratee.MapM(func(_ context.Context, item enumerator.Item[E]) (enumerator.Item[[]byte], error) {
+		if !item.IsMessage() {
+			return with[[]byte](item, nil), nil
+		}
+		chunk, err := chunks.get(item.Position, func() ([]byte, error) { return f(item.Value) })
+		return with(item, chunk), err
+	})
+}
+
+// cache holds the chunks of the last Positions. Several runs use it at once. The chunk of a Position is in the slot
+// of its Seq.
+type cache [held]atomic.Pointer[encoded]
+
+type encoded struct {
+	position enumerator.Position
+	chunk    func() ([]byte, error)
+}
+
+func (c *cache) get(p enumerator.Position, encode func() ([]byte, error)) ([]byte, error) {
+	if p == (enumerator.Position{}) {
+		return encode()
+	}
+	slot := &c[p.Seq%held]
+	for old := slot.Load(); ; old = slot.Load() {
+		if old != nil && old.position == p {
+			return old.chunk()
+		}
+		made := &encoded{p, sync.OnceValues(encode)}
+		if slot.CompareAndSwap(old, made) {
+			return made.chunk()
+		}
+	}
+}

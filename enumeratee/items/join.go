@@ -1,0 +1,101 @@
+package items
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Join returns an Enumerator of the Items of all sources, as they come. sources has their names. The Event of a
+// message, a gap or a reset is the name of its source. The Cursor of each Item has the places of all sources after the
+// Item, so a client that comes back with it resumes each source.
+//
+// cursor is the Cursor of the last Item that the client has got. A source without a part in cursor begins with the
+// elements that come after the run has begun. If cursor is not a cursor, each source begins with a Reset. Parts of
+// other names are ignored.
+//
+// The run begins with one Bookmark, which has the places where the sources begin. If a source cannot continue
+// there, its Reset follows. Later Bookmarks of the sources are handed on. A Cursor has at most
+// the length of the names, escaped as in URLs, and 30 bytes for each source.
+//
+// Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
+// fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
+// [enumerator.Interleave]. Nothing is left over. Join panics if a source has the name of a notice: gap, reset, bookmark,
+// heartbeat or end.
+//
+// ReactiveX calls it merge.
+func Join[E any](cursor string, sources map[string]enumerator.Source[E]) enumerator.Enumerator[enumerator.Item[E]] {
+	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end"} {
+		if _, ok := sources[reserved]; ok {
+			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q of a notice", reserved))
+		}
+	}
+	sources = maps.Clone(sources)
+	names := slices.Sorted(maps.Keys(sources))
+	given, err := ParseCursor(cursor)
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+		j := &joining[E]{Sink: sink}
+		var runs []enumerator.Enumerator[joined[E]]
+		for n, name := range names {
+			p := given[name]
+			switch {
+			case err != nil:
+				p = enumerator.Position{Seq: 1} // no hub has the epoch 0
+			case p == enumerator.Position{}:
+				p = sources[name].Position()
+			}
+			j.parts = append(j.parts, part{name, url.QueryEscape(name), p})
+			runs = append(runs, enumerator.Map(sources[name].From(p), func(item enumerator.Item[E]) joined[E] { return joined[E]{n, item} }))
+		}
+		if step := sink.Next(enumerator.Item[E]{Cursor: j.cursor(), Bookmark: true}); !step.IsCont() {
+			return step
+		}
+		return enumerator.Interleave(runs...).Into(ctx, j)
+	})
+}
+
+// joined is an Item of the source with number n.
+type joined[E any] struct {
+	n    int
+	item enumerator.Item[E]
+}
+
+// part is the place of one source.
+type part struct {
+	name, escaped string
+	at            enumerator.Position
+}
+
+// joining is the Sink of all sources.
+type joining[E any] struct {
+	iteratee.Sink[enumerator.Item[E]]
+	parts []part
+}
+
+func (j *joining[E]) Next(next joined[E]) iteratee.Step {
+	item, from := next.item, &j.parts[next.n]
+	if item.End || item.Bookmark && item.Position == from.at {
+		return iteratee.StepCont
+	}
+	from.at = item.Position
+	item.Cursor = j.cursor()
+	if !item.Bookmark {
+		item.Event = from.name
+	}
+	return j.Sink.Next(item)
+}
+
+func (j *joining[E]) Rest() iteratee.Input[joined[E]] { return iteratee.Empty[joined[E]]() }
+
+func (j *joining[E]) cursor() string {
+	var text []byte
+	for _, p := range j.parts {
+		text = appendPart(text, p.escaped, p.at)
+	}
+	return string(text)
+}
