@@ -270,14 +270,14 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, chromedp.Do(late.ctx, chromedp.Navigate(address)))
 	answer := strings.Join(model.Answer(question), "")
 	for _, tab := range []*tab{page, late} {
-		tab.until(t, "document.getElementById('state').textContent === 'complete'")
+		tab.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
 		assert.Equal(t, answer, tab.text(t, "answer"))
 		tab.until(t, "document.title.startsWith('Tokens')")
 	}
 	server.checkOpen(t, 0)
 
 	reload()
-	page.until(t, "document.getElementById('state').textContent === 'complete'")
+	page.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
 	assert.Equal(t, answer, page.text(t, "answer"))
 	_, err = chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
@@ -336,6 +336,57 @@ func TestJob(t *testing.T) {
 	_, err = chromedp.Run(two.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
 	two.until(t, "document.getElementById('job').textContent.includes('Start another')")
+}
+
+// Tabs share one connection. When the tab that has it is closed, another takes over, and loses and repeats nothing.
+func TestDashboard(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	join := func() *tab {
+		tab := open(t, browser, server, "dashboard")
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#log"))))
+		tab.until(t, "points.load.length > 4 && points.temperature.length > 4")
+		return tab
+	}
+	tells := func(tab *tab, text string) {
+		t.Helper()
+		tab.until(t, "stream.state === 'open' && document.getElementById('tab').textContent === '"+text+"'")
+	}
+	const has, other = "This tab has the connection.", "Another tab has the connection."
+	one := join()
+	tells(one, has)
+	two, three := join(), join()
+	tells(two, other)
+	tells(three, other)
+	server.checkOpen(t, 1)
+
+	one.close()
+	tells(two, has)
+	tells(three, other)
+	server.checkOpen(t, 1)
+	two.checkConsole(t)
+	three.checkConsole(t)
+	server.CloseClientConnections()
+	tells(two, has)
+	late := join()
+	tells(late, other)
+	server.checkOpen(t, 1)
+
+	// A tab that has joined late got all from the server.
+	times := func(tab *tab) string {
+		shown, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](`JSON.stringify([points.load.map(p => p.at), [...log.children].map(li => li.textContent)])`))
+		require.NoError(t, err)
+		return shown
+	}
+	for _, tab := range []*tab{two, three} {
+		require.Eventually(t, func() bool { return times(tab) == times(late) }, waitAtMost, time.Millisecond)
+		tab.until(t, "points.load.every((p, i) => !i || points.load[i-1].at < p.at)")
+		tab.until(t, "document.querySelector('polyline').points.length === points.load.length")
+	}
+	for _, tab := range []*tab{two, three, late} {
+		tab.close()
+	}
+	server.checkOpen(t, 0)
 }
 
 // The streams of a killed browser end.

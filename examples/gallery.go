@@ -18,6 +18,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/tokens"
@@ -82,6 +83,11 @@ func examples(ctx context.Context) []example {
 			"job", "A job with progress",
 			"A job that runs on the server, whether or not a page is open. All pages that watch it show the same, also after a reload.",
 			job.Handler(ctx), job.Source,
+		},
+		{
+			"dashboard", "A dashboard",
+			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
+			dashboard.Handler(), dashboard.Source,
 		},
 		{
 			"rx", "Live prices with RxGo",
