@@ -1,7 +1,5 @@
 package httpadapter
 
-import "net/http"
-
 // content is the part of a response that depends on the kind of its chunks.
 type content struct {
 	header [][2]string
@@ -9,7 +7,7 @@ type content struct {
 
 	// comeBack answers a request in place of an error if clients would not come back after the error. It
 	// returns false if it has not answered. It may be nil.
-	comeBack func(http.ResponseWriter, *http.Request, *StatusError) bool
+	comeBack func(*stream, *StatusError) bool
 }
 
 // EventStream is for streams of server-sent events. The content type is text/event-stream, and the
@@ -21,11 +19,12 @@ type content struct {
 //
 // An EventSource comes back after a response that has ended, but never after an error. So an EventSource that
 // is refused for a [Limit] or by [Drain] gets an empty event stream with status 200 in place of the error. Its
-// field retry has the milliseconds of the Retry-After, plus a second or less at random, and a day at most. The
-// same is sent in place of a [StatusError] 429 or 503 with a Retry-After. The [Outcome] and the log are the same
-// as for other clients. A client counts as an EventSource if its method is GET and its Accept is text/event-stream and
-// nothing else. A client that can read statuses should accept another type too, such as text/plain for the error,
-// and gets the error.
+// field retry has the milliseconds of the Retry-After, a day at most, plus up to a second at random. The same
+// is sent in place of a [StatusError] 429 or 503 with a Retry-After. The [Outcome] and the log are the same as
+// for other clients.
+//
+// A client counts as an EventSource if its method is GET and its Accept is text/event-stream and nothing else.
+// A client that can read statuses should accept another type too, such as text/plain. It gets the error.
 func EventStream() Option {
 	return func(c *config) {
 		c.content = content{[][2]string{{"Content-Type", "text/event-stream"}}, []byte(":\n"), comeBack}

@@ -9,8 +9,8 @@ import (
 // Drain makes srv.Shutdown end the streams of [Serve] and [Handler] as if their sources had run out.
 // Everything that the sources hold open is closed, and each client receives a complete response. So
 // Shutdown, which waits for handlers, returns soon. Its context limits how long it waits for a slow
-// client. A client that asks for a stream meanwhile is answered as one over a [Limit]. Shutdown waits for the end of a
-// stream that has a Content-Length.
+// client. A client that asks for a stream meanwhile is answered as one over a [Limit]. Shutdown waits for
+// the end of a stream that has a Content-Length.
 //
 // Call Drain before srv starts. Drain sets srv.BaseContext to a function that calls the previous
 // one.

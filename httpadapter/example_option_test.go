@@ -354,3 +354,53 @@ func ExampleServe_broadcast() {
 	show(live)
 	// Output: data: news
 }
+
+// Started tells the streams from the requests that were answered or refused.
+func ExampleOnStart() {
+	var open int
+	count := httpadapter.Options(
+		httpadapter.OnStart(func(*http.Request) { open++ }),
+		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) {
+			if o.Started {
+				open--
+			}
+		}),
+	)
+	source := enumerator.Defer(func(context.Context) (enumerator.Enumerator[[]byte], error) {
+		return of(fmt.Sprintf("%d open\n", open)), nil
+	})
+	show(serveAll(source, count))
+	fmt.Println(open)
+	// Output:
+	// 1 open
+	// 0
+}
+
+// These options are for all streams of a program.
+func ExampleOptions() {
+	common := httpadapter.Options(httpadapter.EventStream(), httpadapter.Heartbeat(10*time.Second, nil), httpadapter.MaxDuration(time.Hour))
+	show(serveAll(of("data: hello\n\n"), common, httpadapter.Limit(100)), "Content-Type")
+	// Output:
+	// text/event-stream
+	// data: hello
+}
+
+// A message has two chunks, so Outcome.Chunks does not tell the number of messages.
+func ExampleCountsOf() {
+	source := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[[]byte], error) {
+		counts := httpadapter.CountsOf(ctx)
+		return enumerator.Through(of("a", "b"), enumeratee.MapConcat(func(message []byte) [][]byte {
+			if counts != nil { // somebody wants to know
+				counts.Messages++
+			}
+			return [][]byte{message, []byte("\n")}
+		})), nil
+	})
+	show(serveAll(source, httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) {
+		fmt.Println(o.Messages, "messages in", o.Chunks, "chunks")
+	})))
+	// Output:
+	// 2 messages in 4 chunks
+	// a
+	// b
+}

@@ -58,8 +58,8 @@ func limit(n int, key func(*http.Request) string) Option {
 // Limited returns a handler that calls h if no limit is reached and the server is not shutting down.
 // Otherwise it answers as [Serve] does. So a WebSocket or an upload can take its place among the
 // streams, under the same values of [Limit] and [LimitPerKey]. Of the other options only [EventStream] has
-// an effect, on the answer to an EventSource. h itself must notice when its client has left. An upload notices it while it reads, and a WebSocket notices it
-// by its pings. Limited panics if h is nil.
+// an effect, on the answer to an EventSource. h itself must notice when its client has left. An upload
+// notices it while it reads, and a WebSocket notices it by its pings. Limited panics if h is nil.
 func Limited(h http.Handler, limits ...Option) http.Handler {
 	if h == nil {
 		panic("httpadapter: Limited: h must not be nil")

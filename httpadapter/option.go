@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -28,7 +29,9 @@ type config struct {
 
 	encode   func(*http.Request, http.Header) *coding // nil: the stream stays as it is
 	limits   []func(*http.Request) (enter func() (leave func(), err error))
-	onEnd    []func(*http.Request, Outcome)
+	onStart  func(*stream)                                  // nil: there is no OnStart
+	onEnd    func(*stream)                                  // nil: there is no OnEnd
+	counting func(context.Context, *stream) context.Context // adds the Counts to the context of a run; set by OnEnd
 	logger   ErrorLogger
 	trailers []string // keys, in the order of the values that the consumer of withTrailers ends with
 
@@ -162,6 +165,28 @@ func MaxDuration(d time.Duration) Option {
 	return func(c *config) { c.maxDuration = d }
 }
 
+// OnStart calls f when a stream starts: when no [Limit] is reached and the function of [Handler] has returned the
+// source, and before the source is run. f is not called for other requests, such as HEAD. It is called in the
+// goroutine of the handler, and the stream waits for it. If several of these options are given, all functions
+// are called. OnStart panics if f is nil.
+//
+// Each call is followed by one of the function of [OnEnd], whose [Outcome] has Started. So both together can
+// count the streams that are open.
+func OnStart(f func(*http.Request)) Option {
+	if f == nil {
+		panic("httpadapter: OnStart: f must not be nil")
+	}
+	return func(c *config) {
+		before := c.onStart
+		c.onStart = func(s *stream) {
+			if before != nil {
+				before(s)
+			}
+			f(s.r)
+		}
+	}
+}
+
 // OnEnd calls f at the end of each stream, even if the source was not run. It is for metrics and access
 // logs. f is called in the goroutine of the handler, when everything else has returned. If several of
 // these options are given, all functions are called. OnEnd panics if f is nil.
@@ -169,7 +194,27 @@ func OnEnd(f func(*http.Request, Outcome)) Option {
 	if f == nil {
 		panic("httpadapter: OnEnd: f must not be nil")
 	}
-	return func(c *config) { c.onEnd = append(c.onEnd, f) }
+	return func(c *config) {
+		before := c.onEnd
+		c.onEnd = func(s *stream) {
+			if before != nil {
+				before(s)
+			} else {
+				s.outcome.Duration = s.now()
+			}
+			f(s.r, s.outcome)
+		}
+		c.counting = withCounts
+	}
+}
+
+// Options returns an Option that has the effect of all opts, in their order. So a package can offer several as one.
+func Options(opts ...Option) Option {
+	return func(c *config) {
+		for _, opt := range opts {
+			opt(c)
+		}
+	}
 }
 
 func checkName(function, key string) {

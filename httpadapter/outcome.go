@@ -14,14 +14,40 @@ var ErrClientGone = errors.New("httpadapter: client has gone")
 type Outcome struct {
 	Reason   Reason
 	Err      error // the error that Serve returns; nil for a panic
+	Started  bool  // the source was run, and OnStart was called
 	Chunks   int   // the number of chunks of the source, without empty ones and heartbeats
 	Bytes    int64 // in these chunks, before they were encoded
 	Duration time.Duration
+	Counts   // those of CountsOf
 
 	// NoDeadlines reports that the ResponseWriter, or one that it wraps, hides the write deadlines
 	// of net/http. Then a client that stops reading is not noticed, and http.Server.WriteTimeout
 	// cuts the stream if it is set.
 	NoDeadlines bool
+}
+
+// Counts tell of the messages in the chunks of a stream. The handlers of comet/client count them. Other sources
+// can count by [CountsOf].
+type Counts struct {
+	Messages int    // the number of messages for the client
+	Lost     uint64 // the number of messages that were dropped before the client could get them
+	Resets   int    // how often the client was told to load its state anew
+	Resumed  bool   // the client has come back, and has told where it was
+}
+
+type countsKey struct{}
+
+// withCounts returns the context of the run of s in which CountsOf finds the Counts.
+func withCounts(ctx context.Context, s *stream) context.Context {
+	return context.WithValue(ctx, countsKey{}, &s.outcome.Counts)
+}
+
+// CountsOf returns the Counts in the [Outcome] of the stream whose run has the context ctx. It returns nil if there
+// is nobody to count for: the stream has no [OnEnd], or ctx is not the context of a run of [Serve] or [Handler].
+// The run itself may change the Counts, from one goroutine at a time, until it ends.
+func CountsOf(ctx context.Context) *Counts {
+	counts, _ := ctx.Value(countsKey{}).(*Counts)
+	return counts
 }
 
 // A Reason is the reason why a stream has ended, as a short text that can be the label of a metric.

@@ -4,29 +4,32 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
 
-// comeBack answers r with an empty event stream in place of e, if r comes from an EventSource and e tells
+// comeBack answers with an empty event stream in place of e, if the request comes from an EventSource and e tells
 // the client to come back later. An EventSource can do so only after a 200: any other status ends it for good.
-func comeBack(w http.ResponseWriter, r *http.Request, e *StatusError) bool {
-	if e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooManyRequests || !isEventSource(r) {
+func comeBack(s *stream, e *StatusError) bool {
+	if e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooManyRequests || !isEventSource(s.r) {
 		return false
 	}
-	wait, ok := retryAfter(e.Header)
+	h := s.w.Header()
+	for key, values := range e.Header {
+		h[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+	}
+	wait, ok := retryAfter(h)
 	if !ok {
 		return false
 	}
-	h := w.Header()
-	e.addHeader(h)
 	for _, kv := range defaultHeader {
 		h.Set(kv[0], kv[1])
 	}
 	h.Set("Content-Type", "text/event-stream")
 	h.Del("Content-Length")
 	wait += rand.N(time.Second) // so that not all clients come back together
-	fmt.Fprintf(w, "retry: %d\n\n", wait.Milliseconds())
+	fmt.Fprintf(s.w, "retry: %d\n\n", wait.Milliseconds())
 	return true
 }
 
@@ -36,7 +39,7 @@ func isEventSource(r *http.Request) bool {
 	return r.Method == http.MethodGet && len(accept) == 1 && accept[0] == "text/event-stream"
 }
 
-// maxRetryAfter is the longest wait that fits into the milliseconds of all browsers.
+// maxRetryAfter bounds the time of a Retry-After. Browsers hold it as milliseconds of 32 bits.
 const maxRetryAfter = 24 * time.Hour
 
 // retryAfter returns the time of a Retry-After, which is a number of seconds or a date.

@@ -134,7 +134,7 @@ func TestEventSourcesComeBackAfterErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				failure := &httpadapter.StatusError{Status: c.status, Header: http.Header{"Retry-After": {c.retryAfter}, "x-why": {"busy"}}}
+				failure := &httpadapter.StatusError{Status: c.status, Header: http.Header{"retry-after": {c.retryAfter}, "x-why": {"busy"}}}
 				for _, h := range []http.Handler{
 					httpadapter.Handler(func(*http.Request) (e enumerator.Enumerator[[]byte], _ error) { return e, failure }, httpadapter.EventStream()),
 					serveAll(failing(failure), httpadapter.EventStream()),

@@ -86,19 +86,15 @@ func hasLeft(r *http.Request) bool { return context.Cause(r.Context()) == contex
 
 func (e *StatusError) write(w http.ResponseWriter) {
 	h := w.Header()
-	e.addHeader(h)
+	for key, values := range e.Header {
+		h[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+	}
 	switch e.Status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
 		h.Del("Content-Length") // as http.Error does
 		w.WriteHeader(e.Status)
 	default:
 		http.Error(w, e.answer(), e.Status)
-	}
-}
-
-func (e *StatusError) addHeader(h http.Header) {
-	for key, values := range e.Header {
-		h[http.CanonicalHeaderKey(key)] = slices.Clone(values)
 	}
 }
 

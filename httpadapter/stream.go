@@ -69,15 +69,14 @@ func (s *stream) answer(reason Reason, err error) (Reason, error) {
 // writeError answers with err in place of the stream.
 func (s *stream) writeError(err error) {
 	e := statusOf(err)
-	if s.content.comeBack == nil || !s.content.comeBack(s.w, s.r, e) {
+	if s.content.comeBack == nil || !s.content.comeBack(s, e) {
 		e.write(s.w)
 	}
 }
 
 func (s *stream) report() {
-	s.outcome.Duration = s.now()
-	for _, f := range s.onEnd {
-		f(s.r, s.outcome)
+	if s.onEnd != nil {
+		s.onEnd(s)
 	}
 }
 
@@ -92,6 +91,10 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 		s.extend()
 		s.head() // net/http flushes it: HTTP/2 reports an error for a Flush after the end
 		return EndOfSource, nil
+	}
+	s.outcome.Started = true
+	if s.onStart != nil {
+		s.onStart(s)
 	}
 	// Without full duplex, net/http discards the rest of the request's body when the head leaves,
 	// while the source may be reading it.
@@ -116,6 +119,9 @@ func (s *stream) run(e enumerator.Enumerator[[]byte]) (Reason, error) {
 // saves half a KiB for each stream.
 func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 	ctx := s.r.Context()
+	if s.counting != nil {
+		ctx = s.counting(ctx, s)
+	}
 	if s.maxQuiet > 0 {
 		return context.WithCancelCause(context.WithValue(ctx, streamKey{}, s))
 	}

@@ -427,7 +427,7 @@ func TestMaxDuration(t *testing.T) {
 				assert.LessOrEqual(t, took, time.Minute)
 				assert.EqualValues(t, 1, src.closed.Load())
 				assert.Equal(t, []string{"head 200", "flush"}, w.calls())
-				assert.Equal(t, httpadapter.Outcome{Reason: httpadapter.Expired, Duration: took}, got)
+				assert.Equal(t, httpadapter.Outcome{Reason: httpadapter.Expired, Started: true, Duration: took}, got)
 				seen[took] = true
 			})
 		}
@@ -515,11 +515,11 @@ func TestOutcome(t *testing.T) {
 		bad  bool // the writer
 		want httpadapter.Outcome
 	}{
-		"end":         {e: script(0*time.Second, "ab", time.Second, "", 2*time.Second, "c"), want: httpadapter.Outcome{Reason: httpadapter.EndOfSource, Chunks: 2, Bytes: 3, Duration: 2 * time.Second}},
-		"heartbeats":  {e: script(time.Minute, "ab"), opts: []httpadapter.Option{httpadapter.EventStream()}, want: httpadapter.Outcome{Reason: httpadapter.EndOfSource, Chunks: 1, Bytes: 2, Duration: time.Minute}},
-		"error":       {e: failing(errBoom, "a"), want: httpadapter.Outcome{Reason: httpadapter.Failed, Err: errBoom, Chunks: 1, Bytes: 1}},
-		"early error": {e: failing(errBoom), want: httpadapter.Outcome{Reason: httpadapter.Failed, Err: errBoom}},
-		"client gone": {e: of("a", "b"), bad: true, want: httpadapter.Outcome{Reason: httpadapter.ClientGone, Err: errPipe, Chunks: 1, Bytes: 1}},
+		"end":         {e: script(0*time.Second, "ab", time.Second, "", 2*time.Second, "c"), want: httpadapter.Outcome{Started: true, Reason: httpadapter.EndOfSource, Chunks: 2, Bytes: 3, Duration: 2 * time.Second}},
+		"heartbeats":  {e: script(time.Minute, "ab"), opts: []httpadapter.Option{httpadapter.EventStream()}, want: httpadapter.Outcome{Started: true, Reason: httpadapter.EndOfSource, Chunks: 1, Bytes: 2, Duration: time.Minute}},
+		"error":       {e: failing(errBoom, "a"), want: httpadapter.Outcome{Started: true, Reason: httpadapter.Failed, Err: errBoom, Chunks: 1, Bytes: 1}},
+		"early error": {e: failing(errBoom), want: httpadapter.Outcome{Started: true, Reason: httpadapter.Failed, Err: errBoom}},
+		"client gone": {e: of("a", "b"), bad: true, want: httpadapter.Outcome{Started: true, Reason: httpadapter.ClientGone, Err: errPipe, Chunks: 1, Bytes: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -550,7 +550,7 @@ func TestOutcome(t *testing.T) {
 			assert.PanicsWithValue(t, "ouch", func() {
 				_ = w.serve(t.Context(), src.enumerator(), httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { got = o }))
 			})
-			assert.Equal(t, httpadapter.Outcome{Reason: httpadapter.Panicked, Chunks: 1, Bytes: 1}, got)
+			assert.Equal(t, httpadapter.Outcome{Started: true, Reason: httpadapter.Panicked, Chunks: 1, Bytes: 1}, got)
 		})
 	})
 }

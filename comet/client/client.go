@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/halley-go/halley/comet"
@@ -84,7 +83,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 			if name != "poll" {
 				items = progress.Items(items)
 			}
-			return enumerator.Through(items, encode), err
+			return enumerator.Through(counted(r, items), encode), err
 		}, options...).ServeHTTP(w, r)
 	})
 }

@@ -2,11 +2,14 @@ package client_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
@@ -247,5 +252,75 @@ func TestFilteredStream(t *testing.T) {
 		require.NoError(t, hub.Push(t.Context(), "two"))
 		c.connect()
 		assert.Equal(t, []any{"", "two"}, c.message())
+	})
+}
+
+// joined returns the handler of the stream of several hubs. Each message has the name of its hub, and the cursor has the
+// positions of all of them.
+func joined(hubs map[string]*enumerator.Hub[any]) http.Handler {
+	return client.Handler(func(r *http.Request, _ enumerator.Position) (items, error) {
+		given := map[string]enumerator.Position{}
+		for part := range strings.SplitSeq(comet.CursorText(r.Header, r.URL.Query()), ",") {
+			name, position, _ := strings.Cut(part, ":")
+			given[name], _ = enumerator.ParsePosition(position)
+		}
+		at := map[string]enumerator.Position{}
+		var sources []items
+		for name, hub := range hubs {
+			at[name] = cmp.Or(given[name], hub.Position())
+			sources = append(sources, enumerator.Map(hub.From(at[name]), func(i item) item {
+				i.Event = name
+				return i
+			}))
+		}
+		return enumerator.Map(enumerator.Interleave(sources...), func(i item) item {
+			at[i.Event] = i.Position
+			if i.Bookmark {
+				i.Event = ""
+			}
+			var parts []string
+			for _, name := range slices.Sorted(maps.Keys(at)) {
+				parts = append(parts, name+":"+at[name].String())
+			}
+			i.Cursor = strings.Join(parts, ",")
+			return i
+		}), nil
+	})
+}
+
+// A client of two hubs over one connection resumes both, and each message says its hub.
+func TestTwoHubs(t *testing.T) {
+	onEach(t, func(t *testing.T, connect func(http.Handler) *reader) {
+		a, b := enumerator.Broadcast[any](enumerator.Capacity(2)), enumerator.Broadcast[any]()
+		c := connect(joined(map[string]*enumerator.Hub[any]{"a": a, "b": b}))
+		if c.transport == "poll" {
+			t.Skip("an answer to a poll would not end")
+		}
+		c.connect()
+		c.position(func(id string) bool { return id == "a:"+a.Position().String()+",b:"+b.Position().String() })
+		got := map[string][]any{}
+		for round := range 3 {
+			c.cut()
+			eventually(t, func() bool { return a.Runs() == 0 && b.Runs() == 0 })
+			push(t, a, 2*round, 2*round+1)
+			push(t, b, 2*round, 2*round+2)
+			c.connect()
+			push(t, a, 2*round+1, 2*round+2)
+			for range 4 {
+				m := c.message()
+				got[m[0].(string)] = append(got[m[0].(string)], m[1])
+			}
+		}
+		all := []any{0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+		assert.Equal(t, map[string][]any{"a": all, "b": all}, got)
+
+		// One hub has forgotten the position, and says so.
+		c.cut()
+		eventually(t, func() bool { return a.Runs() == 0 && b.Runs() == 0 })
+		push(t, a, 6, 10)
+		c.connect()
+		assert.Equal(t, []any{"reset", map[string]any{"source": "a"}}, c.message())
+		assert.Equal(t, []any{"a", 8.0}, c.message())
+		assert.Equal(t, []any{"a", 9.0}, c.message())
 	})
 }

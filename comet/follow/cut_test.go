@@ -22,6 +22,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/retry"
+	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -59,12 +60,17 @@ func (c *cutConn) Write(p []byte) (int, error) {
 }
 
 // atOnce is the pace of tests with sockets.
-var atOnce = follow.Retry(retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} }))
+var atOnce = follow.Retry(retry.Pace(zeroBackOff))
 
-// Each of 10,000 messages arrives once and in order, although each connection is cut after some bytes, also within
+func zeroBackOff() backoff.BackOff { return &backoff.ZeroBackOff{} }
+
+// Each message arrives once and in order, although each connection is cut after some bytes, also within
 // the head of a response. A burst of messages is pushed when all before have arrived.
 func TestNothingIsLostOrRepeated(t *testing.T) {
-	const messages = 10_000
+	messages := 2000
+	if probe.Long() {
+		messages = 10_000
+	}
 	for name, c := range map[string]struct {
 		query string
 		http2 bool
@@ -133,7 +139,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 			}))
 			require.NoError(t, err)
 			assert.Equal(t, messages, want)
-			assert.Greater(t, cuts.Load(), int64(5))
+			assert.Greater(t, cuts.Load(), int64(messages/4000))
 			t.Logf("%d cuts", cuts.Load())
 		})
 	}

@@ -234,6 +234,8 @@ func TestRequests(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"question", "question", "question", "question"}, bodies)
 		assert.Equal(t, []string{"0", "0", "1", ""}, s.lastIDs)
+		assert.Equal(t, "0", same.Header.Get("Last-Event-ID"), "the request of the program does not change")
+		assert.Empty(t, same.Header.Get("Cache-Control"))
 
 		s = newScript(gone)
 		_, err = run(t.Context(), t, s, follow.Items[int](get(), s.client(), follow.After("x")))
@@ -311,4 +313,30 @@ func TestTheConsumerEndsTheRun(t *testing.T) {
 		assert.Zero(t, time.Since(s.begin))
 		assert.Len(t, s.starts, 3)
 	})
+}
+
+// A consumer that has a goroutine of its own can be done or fail while the run connects, reads or waits.
+func TestTheConsumerInterruptsTheRun(t *testing.T) {
+	first := events("data: a\n\n", errCut)
+	for name, answers := range map[string][]answer{
+		"connecting": {first, {wait: ever}},
+		"reading":    {events("data: a\n\n", ever)},
+		"waiting":    {first, {status: 503, header: "Retry-After: 3600\n"}},
+	} {
+		for _, want := range []error{nil, errBoom} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newScript(answers...)
+					source := enumerator.Through(follow.Events(get(), s.client(), atOnce), enumeratee.Buffer[eventsource.Event](1))
+					_, err := enumerator.Run(t.Context(), source, iteratee.FoldUntil(0, func(context.Context, int, eventsource.Event) (int, bool, error) {
+						time.Sleep(30 * time.Second)
+						return 0, true, want
+					}))
+					assert.Equal(t, want, err)
+					assert.Equal(t, 30*time.Second, time.Since(s.begin))
+					assert.Zero(t, s.open)
+				})
+			})
+		}
+	}
 }

@@ -39,6 +39,7 @@ type run struct {
 	retry   time.Duration // of the stream
 	atOnce  bool          // the stream has set retry to 0
 	ended   bool          // the stream has ended in good order
+	silent  bool          // the last attempt has failed because the server was silent
 
 	// These fields belong to the last attempt.
 
@@ -85,8 +86,9 @@ func (r *run) open(ctx context.Context) (none enumerator.Enumerator[eventsource.
 		return none, err
 	}
 	if response.StatusCode == http.StatusNoContent {
+		response.Body.Close()
 		r.ended = true
-		return none, response.Body.Close()
+		return none, nil
 	}
 	r.retryAfter = retryAfter(response.Header)
 	response.Body = &timedBody{response.Body, r}
@@ -131,6 +133,9 @@ func (r *run) do(ctx context.Context) (*http.Response, error) {
 		request.Header.Set("Last-Event-ID", r.id)
 	case r.resetID:
 		request.Header.Del("Last-Event-ID")
+	}
+	if r.silent {
+		r.client.CloseIdleConnections() // one of HTTP/2 can be dead, and would serve this request too
 	}
 	r.timer.Reset(r.silence)
 	defer r.timer.Stop()
@@ -203,8 +208,8 @@ func (r *run) track(e eventsource.Event) eventsource.Event {
 // failure returns the error of an attempt that has failed with err. It tells package retry whether and when to
 // try again.
 func (r *run) failure(err error) error {
-	if errors.Is(err, errSilent) {
-		r.client.CloseIdleConnections() // so that the next attempt does not use a dead connection of HTTP/2
+	if r.silent = errors.Is(err, errSilent); r.silent {
+		err = errSilent // net/http wraps it or not, depending on where it waited
 	}
 	if errors.Is(err, bufio.ErrTooLong) || errors.As(err, new(*ndjson.Error)) {
 		return backoff.Permanent(err)

@@ -124,8 +124,7 @@ func TestSilence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				script := newScript(c.answer, gone)
-				zero := follow.Retry(retry.Pace(func() backoff.BackOff { return &backoff.ZeroBackOff{} }))
-				_, err := run(t.Context(), t, script, follow.Items[int](get(), append(c.opts, script.client(), zero)...))
+				_, err := run(t.Context(), t, script, follow.Items[int](get(), append(c.opts, script.client(), atOnce)...))
 				require.NoError(t, err)
 				assert.Equal(t, c.want, script.starts[1])
 			})

@@ -68,9 +68,7 @@ func join(room *chat.Room, poster string, after enumerator.Position) (iteratee.I
 		}),
 		iteratee.ToChan(answers),
 	)
-	messages := enumerator.Through(room.Messages(after), enumeratee.FilterMap(func(item enumerator.Item[chat.Message]) (comet.Record, bool) {
-		return comet.RecordOf(item), !item.Bookmark
-	}))
+	messages := enumerator.Through(room.Messages(after), enumeratee.Map(comet.RecordOf[chat.Message]))
 	return in, enumerator.Interleave(messages, enumerator.FromChan(answers))
 }
 
