@@ -72,6 +72,7 @@ func (b *board) stream(cursor string) enumerator.Enumerator[enumerator.Item[any]
 		"temperature": items.Any(recent[point]{b.temperature, 240}),
 		"log":         items.Any(items.Via(recent[line]{b.log, 500}, items.Filter(isProblem))),
 	})
+	// The machine works while it has a run. The page gets none of its elements.
 	working := enumeratee.FilterMap(func(enumerator.Item[time.Time]) (none enumerator.Item[any], ok bool) { return none, false })
 	return enumerator.Interleave(messages, enumerator.Through(b.machine.Live(), working))
 }

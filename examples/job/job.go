@@ -34,8 +34,6 @@ const (
 	perPicture  = 100 * time.Millisecond
 )
 
-// snippet: job
-
 // A state is the state of a job.
 type state struct {
 	Done      int  `json:"done"` // pictures
@@ -57,10 +55,6 @@ func develop(ctx context.Context, hub *enumerator.Hub[state], pictures int) {
 		_ = hub.Push(context.WithoutCancel(ctx), now)
 	}
 }
-
-// end snippet
-
-// snippet: handler
 
 // Handler serves the page, the script of package client, and jobs. The jobs that run end with ctx.
 func Handler(ctx context.Context) http.Handler {
@@ -103,8 +97,6 @@ func Handler(ctx context.Context) http.Handler {
 	mux.Handle("POST /job/cancel", action(cancel))
 	return mux
 }
-
-// end snippet
 
 // action returns the handler of a form. Forms of other sites cannot post to it.
 func action(f func(http.ResponseWriter, *http.Request, url.Values) error) http.Handler {

@@ -74,8 +74,6 @@ func answer(ctx context.Context, hub *enumerator.Hub[message], question string) 
 
 // end snippet
 
-// snippet: handler
-
 // Handler serves the page, the script of package client, and answers. Answers that are not complete end with ctx.
 func Handler(ctx context.Context) http.Handler {
 	answers := background.New[message](ctx, enumerator.Capacity(maxTokens+1)) // all of an answer
@@ -113,5 +111,3 @@ func Handler(ctx context.Context) http.Handler {
 		parse.Action(parse.Form(16<<10), ask, httpadapter.BodyTimeout(10*time.Second))))
 	return mux
 }
-
-// end snippet
