@@ -336,9 +336,9 @@ func testPoll(t *testing.T, browser context.Context) {
 	assert.Equal(t, []string{"open"}, eval[[]string](p, "streams.poll.states"))
 	push(t, hub, 0, 3)
 	hub.End()
-	p.until("streams.poll.stream.state === 'waiting'")
+	p.until("streams.poll.stream.state === 'ended'")
 	assert.Equal(t, numbers(3), p.got("poll"))
-	p.until("streams.poll.states.length > 10")
+	assert.Equal(t, []string{"open", "ended"}, eval[[]string](p, "streams.poll.states"))
 }
 
 func testThrow(t *testing.T, browser context.Context) {

@@ -9,8 +9,8 @@
 //	  const stream = halley.connect("/messages", (data, id) => { show(data) })
 //	</script>
 //
-// The script connects again when the stream ends or falls silent, and resumes after the last
-// message that it received. It uses a hidden iframe in browsers without EventSource. docs/comet.md
-// describes its options and events. The source of the script is halley.js. go generate makes
-// halley.min.js from it, and [Script] serves halley.min.js.
+// [Module] serves the script as a module. The script connects again when the connection is lost or
+// falls silent, and resumes after the last record that it received. It uses a hidden iframe in old
+// browsers. docs/comet.md describes its options and events, and halley.d.ts its types. The source of
+// the script is halley.js. go generate makes halley.min.js from it.
 package client

@@ -10,8 +10,7 @@ var halley = (function () {
   // calls
   //   link.heard()           for every sign of life of the server,
   //   link.receive(record)   for each record: its id, event, and data or text,
-  //   link.lost(delay)       when the connection has ended or failed. The next attempt follows
-  //                          after delay ms at the earliest,
+  //   link.lost()            when the connection has ended or failed,
   //   link.next()            when an answer is complete. The next request follows at once,
   //                          unless an answer without news came too soon,
   //   link.stop(state)       when the server does not want the client back,
@@ -61,7 +60,7 @@ var halley = (function () {
         link.heard();
         parse(e.data);
       };
-      socket.onclose = () => link.lost();
+      socket.onclose = (e) => refuse(link, e.code > 4000 ? e.code - 4000 : 0); // package wsclient adds 4000
       return () => socket.close();
     },
   };
@@ -81,14 +80,10 @@ var halley = (function () {
         signal: aborter.signal,
         cache: "no-store",
       });
-      const status = response.status;
-      if (status === 204) return link.stop("ended");
-      if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return link.stop("failed", status);
       // A page in place of a stream may be a login page to which the request was redirected.
-      if (!response.ok || /html/i.test(response.headers.get("Content-Type"))) {
-        aborter.abort();
-        return link.lost(retryAfter(response.headers.get("Retry-After")), status);
-      }
+      const status = response.status;
+      if (status !== 200 || /html/i.test(response.headers.get("Content-Type")))
+        return refuse(link, status, retryAfter(response.headers.get("Retry-After")));
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
       link.heard();
@@ -100,6 +95,14 @@ var halley = (function () {
     };
     start().catch(() => link.lost());
     return () => aborter.abort();
+  }
+
+  // refuse takes the status of an answer without a stream. The next attempt follows after delay ms
+  // at the earliest.
+  function refuse(link, status, delay) {
+    if (status === 204) link.stop("ended");
+    else if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) link.stop("failed", status);
+    else link.lost(delay, status);
   }
 
   // retryAfter returns the ms of a Retry-After header, which has a number of seconds or a date.
@@ -174,19 +177,12 @@ var halley = (function () {
   }
 
   function connect(url, callback, options) {
-    options = Object.assign(
-      {
-        transport: "auto",
-        minDelay: 500,
-        maxDelay: 30000,
-        maxAttempts: Infinity,
-        parse: JSON.parse,
-      },
-      options
-    );
+    options = Object.assign({}, options);
     let name = options.transport;
-    if (name === "auto") name = scope.ReadableStream && scope.AbortController ? "events" : "iframe";
+    if (!name || name === "auto") name = scope.ReadableStream && scope.AbortController ? "events" : "iframe";
     if (!transports[name]) throw new TypeError("halley: unknown transport " + name);
+    const defaults = { minDelay: 500, maxDelay: 30000, maxAttempts: Infinity, parse: JSON.parse };
+    for (const key in defaults) if (options[key] === undefined) options[key] = defaults[key];
     const page = scope.document;
     url = new URL(url, page ? page.baseURI : scope.location && location.href);
     url.hash = "";
@@ -208,7 +204,9 @@ var halley = (function () {
     };
 
     const stable = 10000; // ms after which a connection resets attempts
-    let silence = options.heartbeat === undefined ? 20000 : options.heartbeat; // ms, 0 without a limit
+    let silence = options.heartbeat; // ms, 0 without a limit
+    // The server will tell its interval, except to a poll, which may be held back until it is complete.
+    if (silence === undefined) silence = name === "poll" ? 60000 : 20000;
     let current; // the link of the current connection
     let disconnect; // closes the current connection
     let attempts = 0;
@@ -250,17 +248,26 @@ var halley = (function () {
       else if (stream.state === "waiting") wait(Math.max(0, due - performance.now()));
     };
     const back = (e) => {
-      if (e.persisted && current) {
-        // The browser has kept the page without its connections.
+      if (e.type === "pagehide") {
+        // The browser may keep the page for later, but not its connection and its lock.
         hangUp();
-        open();
+        leave();
+      } else if (e.persisted) {
+        begin();
+        become("connecting");
       } else if (e.type !== "visibilitychange" || !page.hidden) wake();
     };
-    const comeBack = ["online", "pageshow", "visibilitychange"];
+    const pageEvents = ["online", "pagehide", "pageshow", "visibilitychange"];
 
     function start() {
       attempts = failures = 0;
-      if (scope.addEventListener) comeBack.forEach((type) => addEventListener(type, back));
+      if (scope.addEventListener) pageEvents.forEach((type) => addEventListener(type, back));
+      begin();
+    }
+
+    function begin() {
+      hangUp();
+      leave();
       if (options.share && scope.BroadcastChannel && scope.navigator && navigator.locks) share();
       else open();
     }
@@ -269,7 +276,7 @@ var halley = (function () {
     function stop(state, status) {
       hangUp();
       leave();
-      if (scope.removeEventListener) comeBack.forEach((type) => removeEventListener(type, back));
+      if (scope.removeEventListener) pageEvents.forEach((type) => removeEventListener(type, back));
       become(state);
       if (state === "failed") tell("error", undefined, { status: status || 0 });
     }
@@ -319,15 +326,17 @@ var halley = (function () {
         opened = true;
         failures = 0;
         become("open");
+        if (leading) post();
       });
       define("receive", (record) => {
         if (record.event === "heartbeat") {
           const interval = record.text || record.data; // ms between heartbeats
           if (interval && options.heartbeat === undefined) silence = +interval && (interval * 4) / 3 + 1000;
-          return watch();
+          watch();
+          record.event = "bookmark";
         }
-        news = news || record.event !== "bookmark" || record.id !== stream.lastEventId;
-        if (leading) post(record);
+        news = news || record.event !== "bookmark" || (record.id && record.id !== stream.lastEventId);
+        if (leading) post({ record });
         deliver(record);
         if (channel && !leading && !joined) {
           if (seen.size > tooMany) seen.clear();
@@ -354,15 +363,13 @@ var halley = (function () {
         open();
       });
       watch();
-      disconnect = transports[name](
-        url.href +
-          (url.search ? "&" : "?") +
-          "transport=" +
-          name +
-          (stream.lastEventId && "&lastEventId=" + encodeURIComponent(stream.lastEventId)),
-        link,
-        options
-      );
+      const target = new URL(url.href);
+      target.search +=
+        (url.search && "&") +
+        "transport=" +
+        name +
+        (stream.lastEventId && "&lastEventId=" + encodeURIComponent(stream.lastEventId));
+      disconnect = transports[name](target.href, link, options);
     }
 
     // The tabs of an origin share a stream. The stream of the tab that holds the lock leads: it has
@@ -393,29 +400,35 @@ var halley = (function () {
             return new Promise((resolve) => (release = resolve));
           })
           .catch(() => {
-            if (channel !== mine || !leading) return;
-            // Another tab has taken the lock, because this one was frozen.
-            hangUp();
-            leave();
-            share();
+            if (channel !== mine) return;
+            if (leading) begin(); // another tab has taken the lock, because this one was silent
+            else if (!aborter.signal.aborted) {
+              // The page must not have locks.
+              leave();
+              openUnlessOpen();
+            }
           });
       const ask = () => {
         mine.postMessage({ ask: true });
-        if (silence)
-          patience = setTimeout(() => {
-            aborter.abort();
-            request({ steal: true });
-          }, silence * (1 + Math.random())); // not all tabs at once
+        const steal = () => {
+          aborter.abort();
+          request({ steal: true });
+        };
+        patience = silence && setTimeout(steal, silence * (1 + Math.random())); // not all tabs at once
       };
       mine.onmessage = (e) => {
         if (channel !== mine) return;
         const m = e.data;
         if (m.ask) {
           if (leading && m.wake) wake();
-          if (leading) post();
+          if (leading) post({ answer: true });
         } else if (!leading) {
-          clearTimeout(patience);
-          if (silence) patience = setTimeout(ask, silence);
+          if (options.heartbeat === undefined) silence = m.silence;
+          // A tab that is frozen may answer, but its connection is silent.
+          if (!m.answer || m.state !== "open") {
+            clearTimeout(patience);
+            patience = silence && setTimeout(ask, silence);
+          }
           hear(m);
         }
       };
@@ -446,10 +459,11 @@ var halley = (function () {
       become("connecting");
     }
 
-    // post tells the other tabs the state, the position and the record that follows.
-    function post(record) {
+    // post tells the other tabs the state and the position, and more: the record that follows.
+    function post(more) {
       const after = stream.lastEventId;
-      channel.postMessage({ state: stream.state, after, id: (record && record.id) || after, record });
+      const id = (more && more.record && more.record.id) || after;
+      channel.postMessage(Object.assign({ state: stream.state, silence, after, id }, more));
     }
 
     // hear takes a message of the stream that leads.

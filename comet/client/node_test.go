@@ -28,6 +28,26 @@ func node(t testing.TB, args ...string) *exec.Cmd {
 
 // The tests in script_test run the minified script against servers of their own.
 func TestScriptInNode(t *testing.T) {
+	t.Parallel()
 	output, err := node(t, "--test", "halley.test.mjs", "tabs.test.mjs").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+}
+
+// tsc checks the types of halley.d.ts and their use in types.ts.
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	program, args := "tsc", []string{}
+	if _, err := exec.LookPath(program); err != nil {
+		if program, err = exec.LookPath("npm"); err != nil || !probe.Long() {
+			t.Skip("no tsc")
+		}
+		args = []string{"exec", "--yes", "--package=typescript@5.9.3", "--", "tsc"}
+		if output, err := exec.CommandContext(t.Context(), program, append(args, "--version")...).CombinedOutput(); err != nil {
+			t.Skipf("npm has no tsc: %s", output)
+		}
+	}
+	tsc := exec.CommandContext(t.Context(), program, append(args, "--noEmit", "--strict", "--lib", "es2017,dom", "types.ts")...)
+	tsc.Dir = "script_test"
+	output, err := tsc.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 }

@@ -196,6 +196,34 @@ test("retry of an event stream is the least delay", async (t) => {
   log.stream.close();
 });
 
+test("options that are undefined have their defaults", async (t) => {
+  const delays = delaysOf(t);
+  const server = await serve((request, response) => {
+    response.writeHead(503);
+    response.end();
+  });
+  const log = connect(server.url, { minDelay: undefined, maxDelay: undefined, maxAttempts: undefined, transport: undefined });
+  await until(() => delays.length >= 8);
+  assert.deepEqual(delays.slice(0, 8), [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+  assert.equal(log.stream.transport, "events");
+  log.stream.close();
+});
+
+test("a poll without news is no failure, unless the answer comes at once", async (t) => {
+  let delay = 30;
+  const server = await serve((request, response) => {
+    write(request, response, { event: "bookmark", id: "1" });
+    setTimeout(() => response.end(), delay);
+  });
+  const log = connect(server.url, { transport: "poll", minDelay: 20 });
+  await until(() => server.requests.length > 3);
+  assert.deepEqual(log.states, ["open"]);
+  delay = 0;
+  await until(() => log.states.length > 5);
+  assert.deepEqual(log.states.slice(0, 4), ["open", "waiting", "connecting", "open"]);
+  log.stream.close();
+});
+
 test("maxAttempts", async () => {
   let up = false;
   const server = await serve((request, response) => {
@@ -259,7 +287,7 @@ test("credentials and the base of a relative URL", async (t) => {
     asked.push([url, init.credentials, init.cache]);
     return new Response(null, { status: 204 });
   });
-  for (const url of ["stream", "?x=y", "//other/stream#part"]) {
+  for (const url of ["stream", "?x=y", "//other/stream#part", "/stream?#"]) {
     const log = connect(url, { credentials: "include" });
     await until(() => log.stream.state === "ended");
   }
@@ -267,6 +295,7 @@ test("credentials and the base of a relative URL", async (t) => {
     ["http://host/some/stream?transport=events", "include", "no-store"],
     ["http://host/some/page?x=y&transport=events", "include", "no-store"],
     ["http://other/stream?transport=events", "include", "no-store"],
+    ["http://host/stream?transport=events", "include", "no-store"],
   ]);
   assert.throws(() => connect("http://["), TypeError);
   assert.throws(() => connect("/", { transport: "pigeon" }), /unknown transport pigeon/);
@@ -296,7 +325,7 @@ test("close while the headers are made", async () => {
 });
 
 test("lines", async (t) => {
-  const long = "x".repeat(1 << 20);
+  const long = "x".repeat(1 << 14);
   for (const [name, text, got, ids] of [
     ["line ends", "data: 1\n\ndata: 2\r\rdata: 3\r\n\r\ndata: 4\r\n\n", ["1", "2", "3", "4"], ["", "", "", ""]],
     ["data of many lines", "data: a\ndata:b\ndata\ndata:  c\n\n", ["a\nb\n\n c"], [""]],
@@ -403,12 +432,20 @@ test("coming back", async (t) => {
     assert.equal(window.listeners(), 0);
   }
 
-  // The browser has kept the page, and its connection is gone.
+  // The browser keeps the page, but not its connection.
+  let gone;
   const log = connect(server.url);
   await until(() => log.stream.state === "open");
   const before = server.requests.length;
+  server.requests[before - 1].socket.on("close", () => (gone = true));
+  window.dispatch("pagehide", { persisted: true });
+  await until(() => gone);
   window.dispatch("pageshow", { persisted: true });
-  await until(() => server.requests.length === before + 1);
+  await until(() => log.states.length === 3);
+  assert.deepEqual(log.states, ["open", "connecting", "open"]);
+  assert.equal(server.requests.length, before + 1);
+  window.dispatch("pageshow", { persisted: true });
+  await until(() => server.requests.length === before + 2);
   log.stream.close();
 
   // A server that says when to come back is asked no sooner.
@@ -513,7 +550,7 @@ test("websocket", async (t) => {
   sockets[0].say({ id: "2", data: "kiki" });
   sockets[0].say({ event: "heartbeat", id: "", data: null });
   assert.deepEqual(log.got, ["kiki"]);
-  sockets[0].onclose();
+  sockets[0].onclose({ code: 1006 });
   assert.ok(sockets[0].closed);
   await until(() => sockets.length === 2);
   assert.equal(sockets[1].url, "wss://host/stream?a=b&transport=websocket&lastEventId=2");
@@ -528,4 +565,21 @@ test("websocket", async (t) => {
   assert.equal(sockets[2].url, "ws://host/stream?transport=websocket");
   plain.stream.close();
   assert.ok(sockets[2].closed);
+
+  for (const [code, state] of [
+    [1000, "waiting"],
+    [1008, "waiting"],
+    [1011, "waiting"],
+    [4000, "waiting"],
+    [4401, "failed"],
+    [4410, "failed"],
+    [4429, "waiting"],
+    [4503, "waiting"],
+  ]) {
+    const log = connect("http://host/stream", { transport: "websocket" });
+    sockets.at(-1).onclose({ code });
+    assert.equal(log.stream.state, state);
+    assert.deepEqual(log.errors, state === "failed" ? [code - 4000] : []);
+    log.stream.close();
+  }
 });

@@ -1,12 +1,9 @@
 // The stage of the tests: the script as it is served, and servers that say what a test wants.
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after } from "node:test";
+import { load } from "./load.mjs";
 
-const file = new URL("../" + (process.env.HALLEY_SCRIPT || "halley.js"), import.meta.url);
-const text = readFileSync(file, "utf8") + "\nexport const connect = halley.connect;\n"; // as Module does
-const script = await import("data:text/javascript;base64," + Buffer.from(text).toString("base64"));
-
+const script = await load();
 const streams = [];
 after(() => streams.forEach((log) => log.stream.close()));
 

@@ -252,7 +252,8 @@ test("streams without ids are shared too", async (t) => {
 
 test("without locks each tab has its own connection", async (t) => {
   const server = await feed();
-  for (const navigator of [undefined, {}]) {
+  const forbidden = { request: () => Promise.reject(new DOMException("forbidden", "SecurityError")) };
+  for (const navigator of [undefined, {}, { locks: forbidden }]) {
     replace(t, "navigator", navigator);
     const tabs = [tab(server), tab(server)];
     await until(() => server.clients() === 2);

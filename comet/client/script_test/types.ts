@@ -1,0 +1,54 @@
+// TestTypes checks this file with tsc.
+import { connect, type Gap, type State, type Stream } from "../halley";
+
+interface Price {
+  symbol: string;
+  price: number;
+}
+
+const stream: Stream = connect<Price>(
+  new URL("https://host/prices"),
+  (message, id) => {
+    const price: number = message.price;
+    const text: string = id + price;
+    void text;
+  },
+  {
+    transport: "ndjson",
+    headers: async () => ({ Authorization: "Bearer token" }),
+    credentials: "include",
+    method: "POST",
+    body: "{}",
+    signal: new AbortController().signal,
+    parse: (text) => ({ symbol: text, price: 1 }),
+    share: "prices",
+    store: "prices",
+  }
+);
+stream.addEventListener("state", (e) => {
+  const state: State = e.data;
+  void state;
+});
+stream.addEventListener("gap", (e) => {
+  const gap: Gap = e.data;
+  void gap;
+});
+stream.addEventListener("error", (e) => {
+  if (e.status === 401) stream.resume();
+});
+stream.addEventListener("trade", (e: MessageEvent<Price>) => {
+  const price: number = e.data.price;
+  void price;
+});
+connect("/words", (word: string) => word.length, { parse: String, headers: { "X-Key": "k" } });
+connect("/unknown", (message) => {
+  // @ts-expect-error: the type of the message is not known
+  void message.length;
+});
+
+// @ts-expect-error: not a transport
+connect("/", () => {}, { transport: "pigeon" });
+// @ts-expect-error: not a state
+void (stream.state === "asleep");
+// @ts-expect-error: only the script sets it
+stream.lastEventId = "1";
