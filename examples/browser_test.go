@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/examples/tokens/model"
 	"github.com/halley-go/halley/internal/browsertest"
 )
 
@@ -230,6 +231,159 @@ func TestChat(t *testing.T) {
 	}
 	require.EqualValues(t, len(tabs), server.open.Load())
 	for _, tab := range tabs {
+		tab.close()
+	}
+	server.checkOpen(t, 0)
+}
+
+// An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same.
+func TestTokens(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	page := open(t, browser, server, "tokens")
+	require.NoError(t, chromedp.Do(page.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+	page.until(t, "getComputedStyle(document.getElementById('answer'), '::before').content.includes('Ask a question')")
+	question := "</div><img src=x onerror=\"document.title = 'broken'\"> why?"
+	require.NoError(t, chromedp.Do(page.ctx,
+		chromedp.SetValue(chromedp.CSS("[name=question]"), question),
+		chromedp.Click(chromedp.CSS("form button")),
+	))
+	length := "document.getElementById('answer').textContent.length"
+	reload := func() {
+		_, err := chromedp.Run(page.ctx, chromedp.Evaluate[chromedp.Void]("window.old = true; location.reload()"))
+		require.NoError(t, err)
+		page.until(t, "!window.old && document.readyState === 'complete'")
+	}
+	for n := range 4 {
+		page.until(t, fmt.Sprintf("%s > %d", length, 100*(n+1)))
+		before := len([]rune(page.text(t, "answer")))
+		if n%2 == 0 {
+			server.CloseClientConnections()
+		} else {
+			reload()
+			page.until(t, fmt.Sprintf("%s >= %d", length, before)) // the page has kept the text
+		}
+	}
+	late := open(t, browser, server, "tokens")
+	address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(late.ctx, chromedp.Navigate(address)))
+	answer := strings.Join(model.Answer(question), "")
+	for _, tab := range []*tab{page, late} {
+		tab.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
+		assert.Equal(t, answer, tab.text(t, "answer"))
+		tab.until(t, "document.title.startsWith('Tokens')")
+	}
+	server.checkOpen(t, 0)
+
+	reload()
+	page.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
+	assert.Equal(t, answer, page.text(t, "answer"))
+	_, err = chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
+	require.NoError(t, err)
+	late.until(t, "document.getElementById('problem').textContent.includes('Ask again')")
+	assert.Empty(t, late.text(t, "answer"))
+	server.checkOpen(t, 0)
+}
+
+// Two tabs show the same job, also after a reload and after a cut. When the job is over they do not connect again.
+func TestJob(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	one := open(t, browser, server, "job")
+	require.NoError(t, chromedp.Do(one.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
+	assert.Contains(t, one.text(t, "job"), "No job yet")
+	start := func(pictures string) {
+		require.NoError(t, chromedp.Do(one.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=pictures]"), pictures),
+			chromedp.Click(chromedp.CSS("form button")),
+		))
+		one.until(t, "!!stream && document.getElementById('job').textContent.includes(' of "+pictures+" ')")
+	}
+	start("30")
+	two := open(t, browser, server, "job")
+	follow := func() {
+		address, err := chromedp.Run(one.ctx, chromedp.Evaluate[string]("location.href"))
+		require.NoError(t, err)
+		require.NoError(t, chromedp.Do(two.ctx, chromedp.Navigate(address)))
+	}
+	follow()
+	bar := "document.getElementById('bar').value"
+	two.until(t, bar+" > 0.1")
+	_, err := chromedp.Run(one.ctx, chromedp.Evaluate[chromedp.Void]("window.old = true; location.reload()"))
+	require.NoError(t, err)
+	one.until(t, "!window.old && document.readyState === 'complete' && "+bar+" > 0.1")
+	server.CloseClientConnections()
+	for _, tab := range []*tab{one, two} {
+		tab.until(t, "stream.state === 'ended'")
+		assert.Equal(t, "Done: 30 of 30 pictures.", tab.text(t, "job"))
+		tab.until(t, bar+" === 1 && document.getElementById('cancel').disabled")
+	}
+	server.checkOpen(t, 0)
+
+	start("500")
+	follow()
+	two.until(t, "!!stream && stream.state === 'open' && !document.getElementById('cancel').disabled")
+	require.NoError(t, chromedp.Do(two.ctx, chromedp.Click(chromedp.CSS("#cancel"))))
+	for _, tab := range []*tab{one, two} {
+		tab.until(t, "stream.state === 'ended'")
+		assert.Regexp(t, `^Cancelled after \d+ of 500 pictures\.$`, tab.text(t, "job"))
+		tab.until(t, "document.getElementById('cancel').disabled")
+	}
+	assert.Equal(t, one.text(t, "job"), two.text(t, "job"))
+	server.checkOpen(t, 0)
+
+	_, err = chromedp.Run(two.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
+	require.NoError(t, err)
+	two.until(t, "document.getElementById('job').textContent.includes('Start another')")
+}
+
+// Tabs share one connection. When the tab that has it is closed, another takes over, and loses and repeats nothing.
+func TestDashboard(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	join := func() *tab {
+		tab := open(t, browser, server, "dashboard")
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#log"))))
+		tab.until(t, "points.load.length > 4 && points.temperature.length > 4")
+		return tab
+	}
+	tells := func(tab *tab, text string) {
+		t.Helper()
+		tab.until(t, "stream.state === 'open' && document.getElementById('tab').textContent === '"+text+"'")
+	}
+	const has, other = "This tab has the connection.", "Another tab has the connection."
+	one := join()
+	tells(one, has)
+	two, three := join(), join()
+	tells(two, other)
+	tells(three, other)
+	server.checkOpen(t, 1)
+
+	one.close()
+	tells(two, has)
+	tells(three, other)
+	server.checkOpen(t, 1)
+	two.checkConsole(t)
+	three.checkConsole(t)
+	server.CloseClientConnections()
+	tells(two, has)
+	late := join()
+	tells(late, other)
+	server.checkOpen(t, 1)
+
+	// A tab that has joined late got all from the server.
+	times := func(tab *tab) string {
+		shown, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](`JSON.stringify([points.load.map(p => p.at), [...log.children].map(li => li.textContent)])`))
+		require.NoError(t, err)
+		return shown
+	}
+	for _, tab := range []*tab{two, three} {
+		require.Eventually(t, func() bool { return times(tab) == times(late) }, waitAtMost, time.Millisecond)
+		tab.until(t, "points.load.every((p, i) => !i || points.load[i-1].at < p.at)")
+		tab.until(t, "document.querySelector('polyline').points.length === points.load.length")
+	}
+	for _, tab := range []*tab{two, three, late} {
 		tab.close()
 	}
 	server.checkOpen(t, 0)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"go/scanner"
 	"go/token"
@@ -17,7 +18,10 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/dashboard"
+	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
+	"github.com/halley-go/halley/examples/tokens"
 	"github.com/halley-go/halley/examples/upload"
 	"github.com/halley-go/halley/examples/wschat"
 )
@@ -31,8 +35,8 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples. Both chats share one room.
-func examples() []example {
+// examples returns all examples. Both chats share one room. The work that they do apart from requests ends with ctx.
+func examples(ctx context.Context) []example {
 	room := chat.NewRoom()
 	return []example{
 		{
@@ -71,6 +75,21 @@ func examples() []example {
 			wschat.Handler(room), wschat.Source,
 		},
 		{
+			"tokens", "Tokens of a model",
+			"A made-up language model answers. The answer survives a reload, a lost connection, and cuts between the server and the model.",
+			tokens.Handler(ctx), tokens.Source,
+		},
+		{
+			"job", "A job with progress",
+			"A job that runs on the server, whether or not a page is open. All pages that watch it show the same, also after a reload.",
+			job.Handler(ctx), job.Source,
+		},
+		{
+			"dashboard", "A dashboard",
+			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
+			dashboard.Handler(), dashboard.Source,
+		},
+		{
 			"rx", "Live prices with RxGo",
 			"A simulated market, and two lines that RxGo operators compute from its trades: the settled price, and the average of each second.",
 			rx.Handler(), rx.Source,
@@ -89,9 +108,9 @@ var files embed.FS
 var pages = template.Must(template.ParseFS(files, "*.html"))
 
 // gallery serves the index, the examples and their source. All links are relative, so it
-// also works behind a proxy that adds a prefix.
-func gallery() http.Handler {
-	examples := examples()
+// also works behind a proxy that adds a prefix. The work that examples do apart from requests ends with ctx.
+func gallery(ctx context.Context) http.Handler {
+	examples := examples(ctx)
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page("index.html", examples))
 	mux.Handle("GET /style.css", asset("style.css"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"html"
 	"io"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var inMemory = sync.OnceValue(gallery)
+var inMemory = sync.OnceValue(func() http.Handler { return gallery(context.Background()) })
 
 // request returns the response of a gallery in memory. It does not return for a stream
 // without an end.
@@ -37,7 +38,7 @@ func body(t *testing.T, target string) string {
 
 func TestIndex(t *testing.T) {
 	index := body(t, "/")
-	for _, e := range examples() {
+	for _, e := range examples(t.Context()) {
 		assert.Contains(t, index, `<a href="`+e.Path+`">`+e.Title+`</a>`)
 		assert.Contains(t, index, html.EscapeString(e.About))
 		assert.Contains(t, index, `<a href="source/`+e.Path+`">`)
@@ -47,7 +48,7 @@ func TestIndex(t *testing.T) {
 
 // A source page shows the files unchanged.
 func TestSource(t *testing.T) {
-	for _, e := range examples() {
+	for _, e := range examples(t.Context()) {
 		t.Run(e.Path, func(t *testing.T) {
 			page := body(t, "/source/"+e.Path)
 			var shown []string
@@ -74,7 +75,7 @@ func TestSource(t *testing.T) {
 // Every link of every page works, even below a prefix.
 func TestLinks(t *testing.T) {
 	const prefix = "/some/prefix"
-	proxy := http.StripPrefix(prefix, gallery())
+	proxy := http.StripPrefix(prefix, gallery(t.Context()))
 	link := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
 	seen := map[string]bool{}
 	todo := []string{prefix + "/"}
@@ -100,7 +101,7 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range examples() {
+	for _, e := range examples(t.Context()) {
 		assert.True(t, seen[prefix+"/"+e.Path], e.Path)
 		assert.True(t, seen[prefix+"/source/"+e.Path], e.Path)
 	}
@@ -114,6 +115,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx/", "/rx/x", "/rx/stream/", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x",
+		"/tokens/", "/tokens/x", "/tokens/stream?id=x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
 		"/index.html", "/gallery.go",
 	} {
 		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)
@@ -125,6 +127,7 @@ func TestMethods(t *testing.T) {
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
 		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload", "/rx", "/rx/stream",
 		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
+		"/tokens", "/tokens/halley.js", "/job", "/job/halley.js", "/dashboard", "/dashboard/halley.js", "/dashboard/stream",
 	} {
 		head := request(http.MethodHead, target)
 		assert.Equal(t, http.StatusOK, head.StatusCode, target)

@@ -86,7 +86,7 @@ func run(ctx context.Context, addr string, hosts []string, out io.Writer) error 
 		host, _, _ := net.SplitHostPort(addr)
 		hosts = append(hosts, host)
 	}
-	handler := protect(gallery(), hosts...)
+	handler := protect(gallery(ctx), hosts...)
 
 	// Shutdown does not wait for the handlers of WebSockets, so count all handlers.
 	var running sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,11 +54,23 @@ func routes() []route {
 		{http.MethodGet, "/wschat/socket", 50},
 		{http.MethodGet, "/rx", 0},
 		{http.MethodGet, "/rx/stream", 20},
+		{http.MethodGet, "/tokens", 0},
+		{http.MethodGet, "/tokens/halley.js", 0},
+		{http.MethodPost, "/tokens/answers", 0},
+		{http.MethodGet, "/tokens/stream?id=" + anID, 50},
+		{http.MethodGet, "/job", 0},
+		{http.MethodGet, "/job/halley.js", 0},
+		{http.MethodPost, "/job/start", 0},
+		{http.MethodPost, "/job/cancel", 0},
+		{http.MethodGet, "/job/stream?id=" + anID, 50},
+		{http.MethodGet, "/dashboard", 0},
+		{http.MethodGet, "/dashboard/halley.js", 0},
+		{http.MethodGet, "/dashboard/stream", 50},
 		{http.MethodGet, "/upload", 0},
 		{http.MethodPost, "/upload/file", 20},
 		{http.MethodGet, "/upload/stream?id=1", 20},
 	}
-	for _, e := range examples() {
+	for _, e := range examples(context.Background()) {
 		all = append(all, route{http.MethodGet, "/source/" + e.Path, 0})
 	}
 	return all
@@ -65,10 +78,45 @@ func routes() []route {
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "QUERY"}
 
+// anID stands for the id of an answer or a job in paths and bodies, and is as long as one. ask replaces it.
+const anID = "AN-ID-OF-A-RUN-OF-EXAMPLES"
+
+var started = struct {
+	sync.Mutex
+	ids map[[2]string]string // by address and example
+}{ids: map[[2]string]string{}}
+
+// start returns the id of the answer or the job that it starts at addr for the example of path, once.
+func start(t *testing.T, addr, path string) string {
+	t.Helper()
+	started.Lock()
+	defer started.Unlock()
+	r := route{http.MethodPost, "/job/start", 0}
+	if strings.HasPrefix(path, "/tokens/") {
+		r.path = "/tokens/answers"
+	}
+	key := [2]string{addr, r.path}
+	if started.ids[key] == "" {
+		lines, body := r.proper()
+		res := ask(t, plain, addr, r, append(lines, "Host: "+addr), body)
+		defer res.Body.Close()
+		id, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusCreated, res.StatusCode, "%s", id)
+		require.Len(t, string(id), len(anID))
+		started.ids[key] = string(id)
+	}
+	return started.ids[key]
+}
+
 // ask sends a request over a new connection and returns the response. The head of the request
 // has the given lines. body may be the beginning of a body.
 func ask(t *testing.T, dialer *net.Dialer, addr string, r route, lines []string, body string) *http.Response {
 	t.Helper()
+	if strings.Contains(r.path+body, anID) {
+		id := start(t, addr, r.path)
+		r.path, body = strings.Replace(r.path, anID, id, 1), strings.Replace(body, anID, id, 1)
+	}
 	conn, err := dialer.Dial("tcp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
@@ -98,13 +146,30 @@ func (r route) proper() (lines []string, body string) {
 	case "/wschat/socket":
 		return upgrade, ""
 	case "/chat/messages":
-		body = url.Values{"name": {"kiki"}, "text": {"foo"}}.Encode()
-		return []string{"Content-Type: application/x-www-form-urlencoded", fmt.Sprint("Content-Length: ", len(body))}, body
+		return form("name", "kiki", "text", "foo")
+	case "/tokens/answers":
+		return form("question", strings.Repeat("a ", 240)) // the answer repeats it
+	case "/job/start":
+		return form("pictures", "500")
+	case "/job/cancel":
+		return form("id", anID)
 	case "/upload/file":
 		body = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nfoo\r\n--XX--\r\n"
 		return []string{"Content-Type: multipart/form-data; boundary=XX", fmt.Sprint("Content-Length: ", len(body))}, body
 	}
 	return nil, ""
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// form returns the header lines and the body of a request with a form of names and values.
+func form(pairs ...string) (lines []string, body string) {
+	values := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		values.Set(pairs[i], pairs[i+1])
+	}
+	body = values.Encode()
+	return []string{"Content-Type: " + formType, fmt.Sprint("Content-Length: ", len(body))}, body
 }
 
 func TestRoutes(t *testing.T) {
@@ -115,6 +180,8 @@ func TestRoutes(t *testing.T) {
 		res := ask(t, plain, addr, r, append(lines, "Host: "+addr), body)
 		want := http.StatusOK
 		switch {
+		case r.path == "/tokens/answers" || r.path == "/job/start":
+			want = http.StatusCreated
 		case r.method == http.MethodPost:
 			want = http.StatusNoContent
 		case r.path == "/wschat/socket":
@@ -124,7 +191,7 @@ func TestRoutes(t *testing.T) {
 		res.Body.Close()
 		seen[r.path] = true
 	}
-	for _, e := range examples() {
+	for _, e := range examples(t.Context()) {
 		assert.True(t, seen["/"+e.Path], e.Path)
 	}
 }
@@ -280,7 +347,7 @@ func TestBodies(t *testing.T) {
 				res.Body.Close()
 			}
 		}
-		for path, contentType := range map[string]string{"/chat/messages": "application/x-www-form-urlencoded", "/upload/file": "multipart/form-data; boundary=XX"} {
+		for path, contentType := range map[string]string{"/chat/messages": formType, "/tokens/answers": formType, "/job/start": formType, "/job/cancel": formType, "/upload/file": "multipart/form-data; boundary=XX"} {
 			if framing == "Transfer-Encoding: chunked" {
 				continue // the body is not too large yet
 			}
@@ -302,7 +369,7 @@ func (*unread) Close() error                 { return nil }
 
 // The handlers do not read bodies that they do not use.
 func TestHandlersDoNotReadBodies(t *testing.T) {
-	handler := gallery()
+	handler := gallery(t.Context())
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, r := range routes() {
@@ -310,7 +377,7 @@ func TestHandlersDoNotReadBodies(t *testing.T) {
 			if method == r.method && method == http.MethodPost {
 				continue
 			}
-			for _, contentType := range []string{"multipart/form-data; boundary=XX", "application/x-www-form-urlencoded"} {
+			for _, contentType := range []string{"multipart/form-data; boundary=XX", formType} {
 				body := &unread{}
 				req := httptest.NewRequestWithContext(gone, method, r.path, body)
 				req.Header.Set("Content-Type", contentType)

@@ -122,7 +122,7 @@ func (s *testServer) checkOpen(t *testing.T, want int64) {
 
 func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	s := &testServer{}
-	handler := protect(gallery())
+	handler := protect(gallery(t.Context()))
 	s.Server = httptest.NewUnstartedServer(nil)
 	s.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") || r.URL.Path == "/upload/file" {

@@ -1,0 +1,131 @@
+// Package dashboard shows several sources in one page, over one connection for all tabs of the browser.
+//
+// Each source is a hub. items.Join merges them into one stream with one cursor, so a page that lost its connection
+// misses nothing of any source. Log lines that the page does not show are not sent.
+package dashboard
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/visitor"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// Source is this file and the page.
+//
+//go:embed dashboard.go dashboard.html
+var Source embed.FS
+
+// A point is a measurement of a made-up machine.
+type point struct {
+	At    int64   `json:"at"` // in ms since 1970
+	Value float64 `json:"value"`
+}
+
+// A line is a line of the log of the machine.
+type line struct {
+	At    int64  `json:"at"`
+	Level string `json:"level"`
+	Text  string `json:"text"`
+}
+
+func isProblem(l line) bool { return l.Level != "info" }
+
+// A board is the dashboard of a machine.
+type board struct {
+	load, temperature *enumerator.Hub[point]
+	log               *enumerator.Hub[line]
+	machine           *enumerator.Shared[time.Time]
+}
+
+func newBoard() *board {
+	b := &board{
+		load:        enumerator.Broadcast[point](enumerator.Capacity(1000)),
+		temperature: enumerator.Broadcast[point](enumerator.Capacity(1000)),
+		log:         enumerator.Broadcast[line](enumerator.Capacity(1000)),
+	}
+	b.machine = enumerator.Share(
+		enumerator.Through(enumerator.Interval(250*time.Millisecond), enumeratee.MapM(b.work)),
+		enumerator.WhenFull(enumerator.DropOldest),
+	)
+	return b
+}
+
+// snippet: stream
+
+// stream returns all messages after cursor. The event of each message is the name of its source. The machine works
+// while at least one page watches it.
+func (b *board) stream(cursor string) enumerator.Enumerator[enumerator.Item[any]] {
+	messages := items.Join(cursor, map[string]enumerator.Source[any]{
+		"load":        items.Any(recent[point]{b.load, 240}),
+		"temperature": items.Any(recent[point]{b.temperature, 240}),
+		"log":         items.Any(items.Via(recent[line]{b.log, 500}, items.Filter(isProblem))),
+	})
+	// The machine works while it has a run. The page gets none of its elements.
+	working := enumeratee.FilterMap(func(enumerator.Item[time.Time]) (none enumerator.Item[any], ok bool) { return none, false })
+	return enumerator.Interleave(messages, enumerator.Through(b.machine.Live(), working))
+}
+
+// recent is a hub whose new clients begin with the last n elements.
+type recent[E any] struct {
+	*enumerator.Hub[E]
+	n uint64
+}
+
+// Position returns the Position where a new client begins.
+func (r recent[E]) Position() enumerator.Position {
+	p := r.Hub.Position()
+	p.Seq -= min(p.Seq, r.n)
+	return p
+}
+
+// end snippet
+
+// Handler serves the page, the script of package client, and the stream.
+func Handler() http.Handler {
+	board := newBoard()
+	stream := func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
+		return board.stream(comet.CursorText(r.Header, r.URL.Query())), nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /dashboard", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "dashboard.html")
+	})
+	mux.Handle("GET /dashboard/halley.js", client.Script())
+	mux.Handle("GET /dashboard/stream", client.Handler(stream,
+		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
+		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
+	))
+	return mux
+}
+
+// work does what the machine does at now.
+func (b *board) work(ctx context.Context, now time.Time) (time.Time, error) {
+	at, phase := now.UnixMilli(), float64(now.UnixMilli())/1000
+	load := min(max(0.5+0.3*math.Sin(phase/7)+0.08*rand.NormFloat64(), 0), 1)
+	if err := b.load.Push(ctx, point{at, load}); err != nil {
+		return now, err
+	}
+	if err := b.temperature.Push(ctx, point{at, 48 + 14*math.Sin(phase/7-0.8) + 0.3*rand.NormFloat64()}); err != nil {
+		return now, err
+	}
+	level, text := "info", fmt.Sprintf("Answered in %d ms.", 1+rand.IntN(20))
+	switch rand.IntN(20) {
+	case 0:
+		level, text = "error", fmt.Sprintf("No answer from disk %d.", 1+rand.IntN(4))
+	case 1, 2:
+		level, text = "warning", fmt.Sprintf("Answered in %d ms, which is slow.", 300+rand.IntN(700))
+	}
+	return now, b.log.Push(ctx, line{at, level, text})
+}
