@@ -66,9 +66,8 @@ export function write(request, response, ...records) {
   }
 }
 
-// A feed is a server of numbered messages that resumes: the message n has the id n. delay returns
-// the ms after which a new client gets each of its messages.
-export async function feed(delay = () => 0) {
+// A feed is a server of numbered messages that resumes: the message n has the id n.
+export async function feed() {
   const clients = new Set();
   let count = 0;
   let ended = false;
@@ -80,18 +79,14 @@ export async function feed(delay = () => 0) {
       write(request, response, { event: "end" });
       return response.end();
     }
-    const client = { request, response, delay: delay() };
+    const client = { request, response };
     clients.add(client);
     response.on("close", () => clients.delete(client));
   });
   server.push = (n = 1) => {
     while (n-- > 0) {
       count++;
-      for (const { request, response, delay } of clients) {
-        const record = { id: String(count), data: count };
-        if (delay) setTimeout(() => write(request, response, record), delay);
-        else write(request, response, record);
-      }
+      for (const { request, response } of clients) write(request, response, { id: String(count), data: count });
     }
   };
   server.end = () => {
