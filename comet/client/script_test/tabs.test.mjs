@@ -171,7 +171,7 @@ async function joinAndLeave(t, delay) {
 }
 
 // The second tab hears of each message of the first one when ten more have been said.
-test("a tab that is ahead of the channel gives its connection back while messages arrive", async (t) => {
+test("a new tab whose channel is late gives its connection back while messages arrive", async (t) => {
   locks(t);
   slow(t, () => 0);
   const Slow = BroadcastChannel;
