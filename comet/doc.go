@@ -10,7 +10,7 @@
 // enumerator.Through, and serve the chunks with package httpadapter. [NewSocket] is an
 // Enumerator for programs that send messages by calling methods. Package comet/eventsource does
 // the same for browsers that connect with EventSource. [WithPosition], [RecordOf], [Cursor] and
-// [LongPoll] let clients resume after the last message that they received, over any transport.
+// [LongPoll] let clients resume where they were cut, over any transport. docs/comet.md states the protocol.
 //
 // # Format
 //

@@ -11,6 +11,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,11 +19,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
@@ -248,6 +252,51 @@ func poll(r request) (chunks, error) {
 var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.Encode[comet.Record]())
 
 // end snippet
+
+// snippet: join
+
+// prices are a second source for the same page.
+var prices = enumerator.Broadcast[float64](enumerator.Capacity(1000))
+
+// dashboard returns both over one connection. A message has the name of its source.
+func dashboard(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
+	return items.Join(comet.CursorText(r.Header, r.URL.Query()), map[string]enumerator.Source[any]{
+		"news":   items.Any(hub),
+		"prices": items.Any(prices),
+	}), nil
+}
+
+var dashboardHandler = client.Handler(dashboard)
+
+// end snippet
+
+func TestDashboard(t *testing.T) {
+	w := httptest.NewRecorder()
+	dashboardHandler.ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
+	assert.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
+}
+
+func Example_join() {
+	cursor := items.Cursor(map[string]enumerator.Position{"news": hub.Position(), "prices": prices.Position()})
+	if err := prices.Push(context.Background(), 9.5); err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/?lastEventId="+url.QueryEscape(cursor), nil)
+	merged, err := dashboard(r, enumerator.Position{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range enumerator.All(context.Background(), merged) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if item.IsMessage() {
+			fmt.Println(item.Event, item.Value)
+			break
+		}
+	}
+	// Output: prices 9.5
+}
 
 // snippet: notices
 

@@ -2,14 +2,11 @@ package client_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +17,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
+	itemsof "github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
@@ -210,24 +208,13 @@ func TestCutBeforeTheFirstMessage(t *testing.T) {
 	})
 }
 
-// filtered is a source of the strings in a hub, whose other elements are dropped and become Bookmarks.
-type filtered struct{ *enumerator.Hub[any] }
-
-func (f filtered) From(p enumerator.Position) items {
-	return enumerator.Map(f.Hub.From(p), func(i item) item {
-		if _, ok := i.Value.(string); i.IsMessage() && !ok {
-			return item{Position: i.Position, Bookmark: true}
-		}
-		return i
-	})
-}
-
 // A client of a filtered stream comes back after many elements that were not for it, of which the hub holds only the
 // last ones. It has missed nothing, and so it gets no Reset.
 func TestFilteredStream(t *testing.T) {
 	onEach(t, func(t *testing.T, connect func(http.Handler) *reader) {
 		hub := enumerator.Broadcast[any](enumerator.Capacity(100), enumerator.WhenFull(enumerator.Block))
-		c := connect(handlerOf(filtered{hub}, time.Second))
+		strings := itemsof.Via(hub, itemsof.Filter(func(e any) bool { _, ok := e.(string); return ok }))
+		c := connect(handlerOf(strings, time.Second))
 		c.connect()
 		c.position(func(id string) bool { return id != "" })
 		if c.transport == "poll" {
@@ -255,44 +242,14 @@ func TestFilteredStream(t *testing.T) {
 	})
 }
 
-// joined returns the handler of the stream of several hubs. Each message has the name of its hub, and the cursor has the
-// positions of all of them.
-func joined(hubs map[string]*enumerator.Hub[any]) http.Handler {
-	return client.Handler(func(r *http.Request, _ enumerator.Position) (items, error) {
-		given := map[string]enumerator.Position{}
-		for part := range strings.SplitSeq(comet.CursorText(r.Header, r.URL.Query()), ",") {
-			name, position, _ := strings.Cut(part, ":")
-			given[name], _ = enumerator.ParsePosition(position)
-		}
-		at := map[string]enumerator.Position{}
-		var sources []items
-		for name, hub := range hubs {
-			at[name] = cmp.Or(given[name], hub.Position())
-			sources = append(sources, enumerator.Map(hub.From(at[name]), func(i item) item {
-				i.Event = name
-				return i
-			}))
-		}
-		return enumerator.Map(enumerator.Interleave(sources...), func(i item) item {
-			at[i.Event] = i.Position
-			if i.Bookmark {
-				i.Event = ""
-			}
-			var parts []string
-			for _, name := range slices.Sorted(maps.Keys(at)) {
-				parts = append(parts, name+":"+at[name].String())
-			}
-			i.Cursor = strings.Join(parts, ",")
-			return i
-		}), nil
-	})
-}
-
 // A client of two hubs over one connection resumes both, and each message says its hub.
 func TestTwoHubs(t *testing.T) {
 	onEach(t, func(t *testing.T, connect func(http.Handler) *reader) {
 		a, b := enumerator.Broadcast[any](enumerator.Capacity(2)), enumerator.Broadcast[any]()
-		c := connect(joined(map[string]*enumerator.Hub[any]{"a": a, "b": b}))
+		hubs := map[string]enumerator.Source[any]{"a": a, "b": b}
+		c := connect(client.Handler(func(r *http.Request, _ enumerator.Position) (items, error) {
+			return itemsof.Join(comet.CursorText(r.Header, r.URL.Query()), hubs), nil
+		}))
 		if c.transport == "poll" {
 			t.Skip("an answer to a poll would not end")
 		}

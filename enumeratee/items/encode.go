@@ -23,37 +23,45 @@ const held = 256
 // An error of f ends each run that reads the message. comet.Recover hands a gap on in its place. A panic of f
 // reaches each of these runs. The leftovers are those of [enumeratee.Map].
 func Encode[E any](f func(E) ([]byte, error)) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[[]byte]] {
-	var chunks cache
+	chunks := &cache[E]{f: f}
 	return enumeratee.MapM(func(_ context.Context, item enumerator.Item[E]) (enumerator.Item[[]byte], error) {
 		if !item.IsMessage() {
 			return with[[]byte](item, nil), nil
 		}
-		chunk, err := chunks.get(item.Position, func() ([]byte, error) { return f(item.Value) })
+		chunk, err := chunks.get(item.Position, item.Value)
 		return with(item, chunk), err
 	})
 }
 
 // cache holds the chunks of the last Positions. Several runs use it at once. The chunk of a Position is in the slot
 // of its Seq.
-type cache [held]atomic.Pointer[encoded]
+type cache[E any] struct {
+	f     func(E) ([]byte, error)
+	slots [held]atomic.Pointer[encoded]
+}
 
 type encoded struct {
 	position enumerator.Position
 	chunk    func() ([]byte, error)
 }
 
-func (c *cache) get(p enumerator.Position, encode func() ([]byte, error)) ([]byte, error) {
+func (c *cache[E]) get(p enumerator.Position, e E) ([]byte, error) {
 	if p == (enumerator.Position{}) {
-		return encode()
+		return c.f(e)
 	}
-	slot := &c[p.Seq%held]
-	for old := slot.Load(); ; old = slot.Load() {
+	slot := &c.slots[p.Seq%held]
+	for {
+		old := slot.Load()
 		if old != nil && old.position == p {
 			return old.chunk()
 		}
-		made := &encoded{p, sync.OnceValues(encode)}
-		if slot.CompareAndSwap(old, made) {
+		if made := c.encoded(p, e); slot.CompareAndSwap(old, made) {
 			return made.chunk()
 		}
 	}
+}
+
+// encoded is a function of its own because e is on the heap here.
+func (c *cache[E]) encoded(p enumerator.Position, e E) *encoded {
+	return &encoded{p, sync.OnceValues(func() ([]byte, error) { return c.f(e) })}
 }

@@ -4,6 +4,7 @@ import { after } from "node:test";
 import { load } from "./load.mjs";
 
 const script = await load();
+const later = setTimeout; // tests replace it
 const streams = [];
 after(() => streams.forEach((log) => log.stream.close()));
 
@@ -78,8 +79,9 @@ export async function feed() {
       write(request, response, { event: "end" });
       return response.end();
     }
-    clients.add({ request, response });
-    response.on("close", () => clients.forEach((c) => c.response === response && clients.delete(c)));
+    const client = { request, response };
+    clients.add(client);
+    response.on("close", () => clients.delete(client));
   });
   server.push = (n = 1) => {
     while (n-- > 0) {
@@ -100,9 +102,9 @@ export async function feed() {
 
 // until waits until condition is true.
 export async function until(condition, what) {
-  for (const end = Date.now() + 20000; !condition(); ) {
+  for (const end = Date.now() + 60000; !condition(); ) {
     if (Date.now() > end) throw new Error("not true: " + (what ? what() : condition));
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => later(resolve, 1));
   }
 }
 

@@ -46,6 +46,30 @@ function locks(t) {
   return manager;
 }
 
+// slow makes the channels of the tabs slow: each tab hears the others in order, but at its own time.
+function slow(t, delay) {
+  const channels = new Set();
+  class Channel {
+    constructor(name) {
+      this.name = name;
+      this.heard = Promise.resolve();
+      channels.add(this);
+    }
+    postMessage(m) {
+      const data = structuredClone(m);
+      for (const other of channels) {
+        if (other === this || other.name !== this.name) continue;
+        const later = new Promise((resolve) => setTimeout(resolve, delay()));
+        other.heard = other.heard.then(() => later).then(() => channels.has(other) && other.onmessage({ data }));
+      }
+    }
+    close() {
+      channels.delete(this);
+    }
+  }
+  replace(t, "BroadcastChannel", Channel);
+}
+
 const open = (log) => until(() => log.stream.state === "open", () => log.stream.state);
 const received = (log, n) => until(() => log.got.length >= n, () => JSON.stringify([log.got.length, n, log.stream.state]));
 
@@ -106,14 +130,18 @@ test("a tab that is new, or resumes, gets the messages after its position", asyn
   await until(() => server.clients() === 0);
 });
 
-test("tabs join and leave while messages arrive", async (t) => {
+for (const delay of [0, 5, 20])
+  test(`tabs join and leave while messages arrive, heard after up to ${delay} ms`, (t) => joinAndLeave(t, delay));
+
+async function joinAndLeave(t, delay) {
   locks(t);
-  const server = await feed();
-  const tabs = [];
   let seed = 1;
   const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  if (delay) slow(t, () => random(delay + 1));
+  const server = await feed();
+  const tabs = [];
   let count = 0;
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 150; round++) {
     const step = random(10);
     if (step < 2 && tabs.length < 6) {
       const start = random(count + 1) || count; // a position from which to resume
@@ -140,6 +168,120 @@ test("tabs join and leave while messages arrive", async (t) => {
   await until(() => server.clients() === 1);
   server.end();
   for (const { log } of tabs) await until(() => log.stream.state === "ended");
+}
+
+// The second tab hears of each message of the first one when ten more have been said.
+test("a tab that is ahead of the channel gives its connection back while messages arrive", async (t) => {
+  locks(t);
+  slow(t, () => 0);
+  const Slow = BroadcastChannel;
+  const said = [];
+  let channels = 0;
+  let lag = 10;
+  const next = () => {
+    while (said.length > lag) said.shift()();
+  };
+  replace(
+    t,
+    "BroadcastChannel",
+    class extends Slow {
+      second = channels++ === 1;
+      set onmessage(f) {
+        this.hear = (e) => (this.second ? said.push(() => f(e)) && next() : f(e));
+      }
+      get onmessage() {
+        return this.hear;
+      }
+    }
+  );
+  const server = await feed();
+  const first = tab(server);
+  await open(first);
+  server.push(10);
+  await received(first, 10);
+  const second = tab(server, { lastEventId: "5" });
+  for (let n = 11; n <= 60; n++) {
+    server.push();
+    await received(first, n);
+    await until(() => server.clients() === 1 || second.got.length === n - 5);
+  }
+  await until(() => server.clients() === 1);
+  lag = 0;
+  next();
+  await received(second, 55);
+  assert.deepEqual(second.got, numbers(6, 60));
+  assert.equal(server.requests.length, 2);
+  [first, second].forEach((log) => log.stream.close());
+});
+
+test("a new leader that is behind repeats nothing, and one that is ahead leaves nothing out", async (t) => {
+  for (const [fast, late] of [[1, 2], [2, 1]]) {
+    locks(t);
+    // The first tab leads. Of the others, one hears of a message when the other has not.
+    let channels = 0;
+    const held = [];
+    slow(t, () => 0);
+    const Slow = BroadcastChannel;
+    replace(
+      t,
+      "BroadcastChannel",
+      class extends Slow {
+        index = channels++;
+        set onmessage(f) {
+          this.hear = (e) => (this.index === late && held.on ? held.push(() => f(e)) : f(e));
+        }
+        get onmessage() {
+          return this.hear;
+        }
+      }
+    );
+    const server = await feed();
+    const tabs = [tab(server), tab(server), tab(server)];
+    for (const log of tabs) await open(log);
+    server.push(2);
+    for (const log of tabs) await received(log, 2);
+    held.on = true;
+    server.push(3);
+    await received(tabs[fast], 5);
+    assert.equal(tabs[late].got.length, 2);
+    await until(() => server.clients() === 1);
+    const asked = server.requests.length;
+    tabs[0].stream.close();
+    await until(() => server.requests.length > asked);
+    assert.equal(server.requests[asked].after, late === 1 ? "2" : "5"); // the second tab leads
+    held.on = false;
+    held.forEach((hear) => hear());
+    server.push(2);
+    for (const log of tabs.slice(1)) {
+      await received(log, 7);
+      assert.deepEqual(log.got, numbers(1, 7));
+    }
+    await until(() => server.clients() === 1);
+    tabs.forEach((log) => log.stream.close());
+  }
+});
+
+test("a tab can wake the one that waits", async (t) => {
+  locks(t);
+  let up = true;
+  let response;
+  const server = await serve((request, r) => {
+    response = r;
+    if (up) return write(request, response, { event: "bookmark", id: "1" });
+    response.writeHead(503);
+    response.end();
+  });
+  const tabs = [0, 1].map(() => tab(server, { minDelay: 1e9, maxDelay: 1e9 }));
+  for (const log of tabs) await open(log);
+  up = false;
+  t.mock.method(Math, "random", () => 1);
+  response.destroy();
+  for (const log of tabs) await until(() => log.stream.state === "waiting");
+  up = true;
+  tabs[1].stream.resume();
+  for (const log of tabs) await open(log);
+  assert.equal(server.requests.length, 2);
+  tabs.forEach((log) => log.stream.close());
 });
 
 test("a tab that holds the stream and answers no more loses it", async (t) => {
@@ -165,7 +307,7 @@ test("a tab that holds the stream and answers no more loses it", async (t) => {
   );
   const holder = tab(server, { heartbeat: 0 });
   await open(holder);
-  const others = [tab(server, { heartbeat: 50 }), tab(server, { heartbeat: 50 })];
+  const others = [tab(server, { heartbeat: 200 }), tab(server, { heartbeat: 200 })];
   for (const log of others) await open(log);
   server.push(3);
   for (const log of others) await received(log, 3);
@@ -177,10 +319,14 @@ test("a tab that holds the stream and answers no more loses it", async (t) => {
   }
   assert.ok(manager.steals >= 1);
   frozen = false;
-  server.push(3);
+  let count = 6;
+  const pushing = setInterval(() => server.push() || count++, 10); // so that no tab is silent
+  t.after(() => clearInterval(pushing));
+  await until(() => server.clients() === 1 && count > 20);
+  clearInterval(pushing);
   for (const log of [holder, ...others]) {
-    await received(log, 9);
-    assert.deepEqual(log.got, numbers(1, 9));
+    await received(log, count);
+    assert.deepEqual(log.got, numbers(1, count));
   }
   [holder, ...others].forEach((log) => log.stream.close());
   await until(() => server.clients() === 0);

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	most  = 64          // Bookmarks in a row, of which one is handed on
+	most  = 64          // Bookmarks or elements in a row, after which a Bookmark is handed on
 	pause = time.Second // without an Item, after which a Bookmark is handed on
 )
 
@@ -19,9 +19,10 @@ const (
 // does not consist of Bookmarks. A heartbeat sends the newest one. A Tracker is for one stream. Its zero value is ready.
 type Tracker[E any] struct {
 	mu     sync.Mutex
-	untold enumerator.Item[E] // the newest Bookmark, if it was held back
-	held   int                // the number of Bookmarks that were held back since the last Item that was handed on
-	at     time.Time          // when that was
+	untold enumerator.Item[E]  // the newest Bookmark, if it was held back
+	held   int                 // the number of Bookmarks that were held back since the last Item that was handed on
+	told   enumerator.Position // that of the last Item that was handed on
+	at     time.Time           // when that was
 }
 
 // Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an Item with End
@@ -45,14 +46,14 @@ func (t *Tracker[E]) Untold() (enumerator.Item[E], bool) {
 	defer t.mu.Unlock()
 	bookmark := t.untold
 	if bookmark.Bookmark {
-		t.tell()
+		t.tell(bookmark)
 	}
 	return bookmark, bookmark.Bookmark
 }
 
-// tell notes that the client gets an Item, which makes all Bookmarks before it obsolete.
-func (t *Tracker[E]) tell() {
-	t.untold, t.held, t.at = enumerator.Item[E]{}, 0, time.Now()
+// tell notes that the client gets item, which makes all Bookmarks before it obsolete.
+func (t *Tracker[E]) tell(item enumerator.Item[E]) {
+	t.untold, t.held, t.told, t.at = enumerator.Item[E]{}, 0, item.Position, time.Now()
 }
 
 // holds reports whether item is held back. If not, the caller hands it on after holds has forgotten the Bookmark
@@ -60,12 +61,13 @@ func (t *Tracker[E]) tell() {
 func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if item.Bookmark && t.held < most-1 && time.Since(t.at) < pause {
+	far := item.Position.Epoch == t.told.Epoch && item.Position.Seq >= t.told.Seq+most
+	if item.Bookmark && !far && t.held < most-1 && time.Since(t.at) < pause {
 		t.untold = item
 		t.held++
 		return true
 	}
-	t.tell()
+	t.tell(item)
 	return false
 }
 

@@ -58,7 +58,7 @@ func TestBookmarks(t *testing.T) {
 				{bookmark(6), func() { time.Sleep(time.Second) }},
 				{bookmark(7), func() { untold() }}, // handed on after a second, with 6
 				{bookmark(8), func() { time.Sleep(time.Second - 1) }},
-				{bookmark(9), func() { time.Sleep(1); untold(bookmark(9)) }},
+				{bookmark(9), func() { time.Sleep(time.Nanosecond); untold(bookmark(9)) }},
 				{bookmark(10), nil}, // the heartbeat was just now
 			}
 			got, err := run(&tracker, enumerator.New(func(_ context.Context, sink iteratee.Sink[item]) iteratee.Step {
@@ -88,6 +88,27 @@ func TestBookmarks(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []item{bookmark(0), bookmark(64), bookmark(128), bookmark(192), end(199)}, got)
 		})
+	})
+}
+
+// Bookmarks of an adapter that sends few are handed on, since the client falls behind otherwise.
+func TestBookmarksFarApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := func(seq uint64) item {
+			return item{Position: enumerator.Position{Epoch: 72, Seq: seq}, Bookmark: true}
+		}
+		for name, c := range map[string]struct{ in, want []item }{
+			"64 elements":                  {[]item{bookmark(1), bookmark(64), bookmark(65), bookmark(129)}, []item{bookmark(1), bookmark(65), bookmark(129), end(129)}},
+			"after a message":              {[]item{message(1), bookmark(64), bookmark(65)}, []item{message(1), bookmark(65), end(65)}},
+			"another source in between":    {[]item{bookmark(1), other(900), bookmark(65)}, []item{bookmark(1), bookmark(65), end(65)}},
+			"only another source":          {[]item{bookmark(1), other(900), other(901)}, []item{bookmark(1), {Position: other(901).Position, End: true}}},
+			"another source has a message": {[]item{{Position: other(900).Position}, other(963), other(964)}, []item{{Position: other(900).Position}, other(964), {Position: other(964).Position, End: true}}},
+		} {
+			var tracker progress.Tracker[int]
+			got, err := run(&tracker, enumerator.FromSlice(c.in))
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got, name)
+		}
 	})
 }
 

@@ -1,0 +1,220 @@
+package items_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+func push(t *testing.T, hub *enumerator.Hub[int], from, to int) {
+	t.Helper()
+	for n := from; n <= to; n++ {
+		require.NoError(t, hub.Push(t.Context(), n))
+	}
+}
+
+// The connection is cut before the first message. The messages that are pushed then come when the client is back.
+func TestAClientComesBackBeforeItsFirstMessage(t *testing.T) {
+	hub := enumerator.Broadcast[int]()
+	push(t, hub, 1, 5)
+	var id string
+	for i, err := range enumerator.All(t.Context(), hub.Live()) {
+		require.NoError(t, err)
+		assert.True(t, i.Bookmark)
+		id = i.ID()
+		break
+	}
+	push(t, hub, 6, 8)
+	hub.End()
+	p, err := enumerator.ParsePosition(id)
+	require.NoError(t, err)
+	assert.Equal(t, "at:5 6 7 8", shown(collect(t, hub.From(p))))
+}
+
+// One message is kept and 2,000 are dropped, many more than the hub holds. The client comes back without a Reset.
+func TestAClientOfAFilteredHubComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := enumerator.Broadcast[int]()
+		filtered := items.Via(hub, items.Filter(func(n int) bool { return n == 1 || n == 2002 }))
+		var id string
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = enumerator.Run(ctx, filtered.From(hub.Position()), iteratee.ForEach(func(_ context.Context, i item) error { id = i.ID(); return nil }))
+		}()
+		synctest.Wait()
+		for n := 1; n <= 2001; n++ {
+			push(t, hub, n, n)
+			if n%50 == 0 {
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		cancel()
+		<-done
+		push(t, hub, 2002, 2002)
+		hub.End()
+		p, err := enumerator.ParsePosition(id)
+		require.NoError(t, err)
+		assert.Equal(t, "at:1985 2002", shown(collect(t, filtered.From(p))), "2001 is 31 times 64 messages after 1, and 16")
+	})
+}
+
+func TestJoin(t *testing.T) {
+	hub := func(n int, opts ...enumerator.PushOption) *enumerator.Hub[int] {
+		hub := enumerator.Broadcast[int](opts...)
+		push(t, hub, 1, n)
+		hub.End()
+		return hub
+	}
+	run := func(cursor string, sources map[string]source) (all map[string]string, first item, last string) {
+		byEvent := map[string][]item{}
+		for n, i := range collect(t, items.Join(cursor, sources)) {
+			if n == 0 {
+				first = i
+				continue
+			}
+			byEvent[i.Event] = append(byEvent[i.Event], i)
+			last = i.ID()
+		}
+		all = map[string]string{}
+		for event, is := range byEvent {
+			all[event] = shown(is)
+		}
+		return all, first, last
+	}
+
+	a, b := hub(3), hub(300) // b holds 256
+	sources := map[string]source{"a": a, "b,": b}
+	place := func(a, b uint64) string {
+		return items.Cursor(map[string]enumerator.Position{
+			"a": {Epoch: sources["a"].Position().Epoch, Seq: a}, "b,": {Epoch: sources["b,"].Position().Epoch, Seq: b},
+		})
+	}
+	t.Run("two hubs over one run", func(t *testing.T) {
+		all, first, last := run(place(1, 298), sources)
+		assert.Equal(t, item{Cursor: place(1, 298), Bookmark: true}, first)
+		assert.Equal(t, map[string]string{"a": "2 3", "b,": "299 300"}, all)
+		assert.Equal(t, place(3, 300), last)
+	})
+	t.Run("no cursor", func(t *testing.T) {
+		all, first, _ := run("", sources)
+		assert.Equal(t, place(3, 300), first.Cursor)
+		assert.Empty(t, all)
+	})
+	t.Run("one is reset", func(t *testing.T) {
+		all, _, last := run(place(2, 10), sources)
+		assert.Equal(t, "3", all["a"])
+		assert.Regexp(t, "^reset:44 45 46 .* 300$", all["b,"])
+		assert.Equal(t, place(3, 300), last)
+	})
+	t.Run("a cursor of one source and of another name", func(t *testing.T) {
+		cursor := items.Cursor(map[string]enumerator.Position{"a": {Epoch: a.Position().Epoch, Seq: 2}, "c": at(1)})
+		all, first, _ := run(cursor, sources)
+		assert.Equal(t, place(2, 300), first.Cursor)
+		assert.Equal(t, map[string]string{"a": "3"}, all)
+	})
+	t.Run("not a cursor", func(t *testing.T) {
+		for _, cursor := range []string{"nonsense", a.Position().String(), "a:"} {
+			all, first, last := run(cursor, sources)
+			assert.True(t, first.Bookmark)
+			assert.Equal(t, "reset:0 1 2 3", all["a"])
+			assert.Regexp(t, "^reset:44 45", all["b,"])
+			assert.Equal(t, place(3, 300), last)
+		}
+	})
+	t.Run("no sources", func(t *testing.T) {
+		assert.Equal(t, []item{{Bookmark: true}}, collect(t, items.Join[int]("", nil)))
+	})
+	t.Run("gaps, Bookmarks and Ends", func(t *testing.T) {
+		in := []item{bookmark, {Position: at(5), Bookmark: true}, gap, end}
+		all, _, last := run("a:1z-10", map[string]source{"a": fixed(in)})
+		assert.Equal(t, map[string]string{"": "at:5", "a": "gap:9"}, all)
+		assert.Equal(t, "a:1z-19", last)
+	})
+	t.Run("a source that fails", func(t *testing.T) {
+		broken := enumerator.Broadcast[int]()
+		broken.EndWithError(errBoom)
+		endless := enumerator.Broadcast[int]()
+		_, err := enumerator.Run(t.Context(), items.Join("", map[string]source{"a": broken, "b": endless}), iteratee.Ignore[item]())
+		assert.ErrorIs(t, err, errBoom)
+		assert.Zero(t, endless.Runs())
+	})
+	t.Run("a consumer that is done", func(t *testing.T) {
+		for n := range 3 {
+			got, err := enumerator.Run(t.Context(), enumerator.Through(items.Join(place(0, 290), sources), enumeratee.Take[item](n)), iteratee.Collect[item]())
+			require.NoError(t, err)
+			assert.Len(t, got, n)
+			assert.Zero(t, a.Runs()+b.Runs())
+		}
+	})
+	t.Run("names of notices", func(t *testing.T) {
+		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end"} {
+			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q of a notice", name),
+				func() { items.Join("", map[string]source{name: a}) })
+		}
+	})
+}
+
+// fixed is a Source of the same Items each time.
+type fixed []item
+
+func (f fixed) From(enumerator.Position) enumerator.Enumerator[item] { return enumerator.FromSlice(f) }
+func (f fixed) Position() enumerator.Position                        { return f[len(f)-1].Position }
+
+func TestAny(t *testing.T) {
+	hub := enumerator.Broadcast[int]()
+	push(t, hub, 1, 2)
+	hub.End()
+	anything := items.Any[int](hub)
+	assert.Equal(t, hub.Position(), anything.Position())
+	p := hub.Position()
+	p.Seq = 1
+	assert.Equal(t, "at:1 2", shown(collect(t, anything.From(p))))
+}
+
+// BenchmarkEncode delivers messages of 200 bytes to 1,000 readers, in turn with an encoder that encodes for each reader.
+func BenchmarkEncode(b *testing.B) {
+	const readers, n = 1000, 100
+	f := func(n int) ([]byte, error) {
+		var text []byte
+		for i := range 40 {
+			text = strconv.AppendInt(append(text, ','), int64(1000+n+i), 10)
+		}
+		return text, nil
+	}
+	in, ignore := enumerator.FromSlice(messages(1, n)), iteratee.Ignore[enumerator.Item[[]byte]]()
+	measure := func(adapter enumeratee.Enumeratee[item, enumerator.Item[[]byte]]) time.Duration {
+		start := time.Now()
+		for range readers {
+			if _, err := enumerator.Run(b.Context(), enumerator.Through(in, adapter), ignore); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(start)
+	}
+	each := enumeratee.MapM(func(_ context.Context, i item) (enumerator.Item[[]byte], error) {
+		chunk, err := f(i.Value)
+		return enumerator.Item[[]byte]{Value: chunk, Position: i.Position}, err
+	})
+	var once, forEach time.Duration
+	for b.Loop() {
+		once += measure(items.Encode(f))
+		forEach += measure(each)
+	}
+	b.ReportMetric(float64(once)/float64(forEach), "x-of-encoding-for-each")
+	b.ReportMetric(float64(once.Nanoseconds())/float64(b.N*readers*n), "ns/delivery")
+	b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
+}
