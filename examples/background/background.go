@@ -27,7 +27,7 @@ var (
 		Text:   "too much is running or kept here; try again in a minute",
 		Header: http.Header{"Retry-After": {"60"}},
 	}
-	errUnknown = &httpadapter.StatusError{Status: http.StatusNotFound, Text: "the server does not keep this any longer"}
+	errUnknown = &httpadapter.StatusError{Status: http.StatusNotFound, Text: "the server no longer keeps this"}
 )
 
 // Runs starts runs of work and keeps them. Its methods may be called by several goroutines at once. [New] makes

@@ -9,10 +9,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // read returns the messages of a run, when it has ended.
 func read[E any](t *testing.T, runs *Runs[E], id string) []E {

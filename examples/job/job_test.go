@@ -76,6 +76,14 @@ func TestHandler(t *testing.T) {
 		time.Sleep(perPicture)
 		assert.Equal(t, http.StatusNoContent, do(http.MethodPost, "/job/cancel", url.Values{"id": {second.Body.String()}}).Code)
 		assert.Contains(t, watch(second.Body.String()), `,"total":500,"cancelled":true}`)
+		for range 18 { // these are kept too
+			require.Equal(t, http.StatusCreated, start("1").Code)
+		}
+		busy := start("1")
+		assert.Equal(t, http.StatusTooManyRequests, busy.Code)
+		assert.Equal(t, "60", busy.Header().Get("Retry-After"))
+		time.Sleep(6 * time.Minute)
+		assert.Equal(t, http.StatusCreated, start("1").Code)
 		assert.Equal(t, http.StatusNotFound, do(http.MethodPost, "/job/cancel", url.Values{"id": {"x"}}).Code)
 		assert.Equal(t, http.StatusNotFound, do(http.MethodGet, "/job/stream?id=x", nil).Code)
 	})

@@ -34,9 +34,9 @@ import (
 var Source embed.FS
 
 const (
-	maxQuestion = 500      // characters
-	maxTokens   = 2000     // of an answer
-	maxAnswer   = 16 << 10 // bytes
+	maxQuestion = 500     // characters
+	maxTokens   = 500     // of an answer
+	maxAnswer   = 8 << 10 // bytes
 )
 
 // snippet: answer
