@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -45,7 +46,14 @@ func ContentEncoding(codings ...Coding) Option {
 		offered = append(offered, &coding{name: strings.ToLower(c.Name), free: sync.Pool{New: func() any { return c.New() }}})
 	}
 	return func(c *config) {
-		c.encode = func(r *http.Request, h http.Header) *coding { return setEncoding(r, h, offered) }
+		c.encode = func(s *stream) {
+			coding := setEncoding(s.r, s.w.Header(), offered)
+			if coding == nil || s.r.Method == http.MethodHead {
+				return
+			}
+			s.encoder = coding.encoder(&encoded{s})
+			s.release = func() { coding.giveBack(s.encoder) }
+		}
 	}
 }
 
@@ -64,6 +72,20 @@ func (c *coding) encoder(w io.Writer) Encoder {
 func (c *coding) giveBack(e Encoder) {
 	e.Reset(io.Discard) // forgets the response
 	c.free.Put(e)
+}
+
+// encoded writes the bytes that an Encoder has made.
+type encoded struct{ *stream }
+
+func (e *encoded) Write(p []byte) (int, error) {
+	if err := context.Cause(e.r.Context()); err != nil {
+		return 0, err
+	}
+	e.extend()
+	if err := e.writePieces(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // setEncoding returns the coding for the response to r, and sets the headers h of the response. It

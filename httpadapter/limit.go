@@ -52,7 +52,7 @@ func limit(n int, key func(*http.Request) string) Option {
 		k := key(r)
 		return func() (func(), error) { return l.admit(k) }
 	}
-	return func(c *config) { c.limits = append(c.limits, place) }
+	return func(c *config) { c.limits, c.hear = append(c.limits, place), hear }
 }
 
 // Limited returns a handler that calls h if no limit is reached and the server is not shutting down.

@@ -27,7 +27,8 @@ type config struct {
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
-	encode   func(*http.Request, http.Header) *coding // nil: the stream stays as it is
+	encode   func(*stream) // sets the encoder of a stream; nil if all streams stay as they are
+	hear     func(*stream) // makes the body tell the stream when it is read; nil without limits
 	limits   []func(*http.Request) (enter func() (leave func(), err error))
 	onStart  func(*stream)                                  // nil: there is no OnStart
 	onEnd    func(*stream)                                  // nil: there is no OnEnd
@@ -67,7 +68,8 @@ func newConfig(opts []Option) *config {
 // the header. Header panics if key is not the name of a header.
 func Header(key, value string) Option {
 	checkName("Header", key)
-	return func(c *config) { c.header = append(c.header, [2]string{key, value}) }
+	header := [2]string{http.CanonicalHeaderKey(key), value}
+	return func(c *config) { c.header = append(c.header, header) }
 }
 
 // WriteTimeout sets how long a client may take to make room for a chunk, for the head or for the end
@@ -234,12 +236,12 @@ var defaultHeader = [][2]string{
 // setHeader sets the headers of the options, and defaults for those that are not set.
 func (c *config) setHeader(h http.Header) {
 	for _, kv := range c.header {
-		h.Set(kv[0], kv[1])
+		h[kv[0]] = []string{kv[1]}
 	}
 	for _, defaults := range [...][][2]string{c.content.header, defaultHeader} {
 		for _, kv := range defaults {
 			if _, set := h[kv[0]]; !set {
-				h.Set(kv[0], kv[1])
+				h[kv[0]] = []string{kv[1]}
 			}
 		}
 	}

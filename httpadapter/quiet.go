@@ -53,8 +53,8 @@ func (b *heardBody) Read(p []byte) (int, error) {
 }
 
 // hear makes the request's body tell the stream when the source reads it.
-func (s *stream) hear() {
-	if len(s.limits) > 0 && s.r.ProtoMajor == 1 && s.r.Body != nil && s.r.Body != http.NoBody {
+func hear(s *stream) {
+	if s.r.ProtoMajor == 1 && s.r.Body != nil && s.r.Body != http.NoBody {
 		s.r.Body = &heardBody{s.r.Body, s}
 	}
 }

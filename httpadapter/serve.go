@@ -82,7 +82,9 @@ func Handler(source func(*http.Request) (enumerator.Enumerator[[]byte], error), 
 	c := newConfig(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := newStream(w, r, c)
-		s.hear()
+		if c.hear != nil {
+			c.hear(s)
+		}
 		if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
 			c.logError(r, err)
 		}

@@ -26,7 +26,7 @@ type stream struct {
 	r       *http.Request
 	length  int64   // the Content-Length, or -1
 	encoder Encoder // nil if the stream is not encoded
-	coding  *coding // of the encoder
+	release func()  // takes the encoder back
 	outcome Outcome
 	cancel  context.CancelCauseFunc // ends the run
 
@@ -285,7 +285,7 @@ func (s *stream) fail(err error) error {
 func (c *config) contentLength(h http.Header) int64 {
 	value := h.Get("Content-Length")
 	for _, kv := range c.header {
-		if http.CanonicalHeaderKey(kv[0]) == "Content-Length" {
+		if kv[0] == "Content-Length" {
 			value = kv[1]
 		}
 	}

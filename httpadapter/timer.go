@@ -46,7 +46,7 @@ func (s *stream) stop() {
 		<-s.fired
 	}
 	if s.encoder != nil {
-		s.coding.giveBack(s.encoder)
+		s.release()
 	}
 	if s.panicked != nil {
 		panic(s.panicked)

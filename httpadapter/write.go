@@ -81,10 +81,7 @@ func (s *stream) head() {
 	s.sent = true
 	s.setHeader(s.w.Header())
 	if s.encode != nil {
-		s.coding = s.encode(s.r, s.w.Header())
-	}
-	if s.coding != nil && s.r.Method != http.MethodHead {
-		s.encoder = s.coding.encoder(&encoded{s})
+		s.encode(s)
 	}
 	s.w.WriteHeader(http.StatusOK)
 }
@@ -126,20 +123,6 @@ func (s *stream) writePieces(chunk []byte) error {
 		}
 		s.extend()
 	}
-}
-
-// encoded writes the bytes that an Encoder has made.
-type encoded struct{ *stream }
-
-func (e *encoded) Write(p []byte) (int, error) {
-	if err := context.Cause(e.r.Context()); err != nil {
-		return 0, err
-	}
-	e.extend()
-	if err := e.writePieces(p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 func (s *stream) flush() error {
