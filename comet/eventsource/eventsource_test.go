@@ -43,7 +43,7 @@ func textOf[E any](tb testing.TB, adapter enumeratee.Enumeratee[E, []byte], mess
 	return text
 }
 
-// The first events have the format of Play's current version.
+// The first events have the format of Play's current version, but for the order of their fields.
 func TestFormat(t *testing.T) {
 	for _, c := range []struct {
 		event eventsource.Event
