@@ -65,13 +65,13 @@ func TestRecover(t *testing.T) {
 			`<script>f(null,'1z-17','reset');</script>`,
 		}},
 		"events": {eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[difficult])), []string{
-			"event: gap\nid: 1z-11\ndata: {\"from\":\"1z-11\",\"count\":1}\n\n",
-			"id: 1z-12\ndata: \"a\"\n\n",
-			"event: gap\nid: 1z-13\ndata: {\"from\":\"1z-13\",\"count\":1}\n\n",
-			"event: gap\nid: 1z-14\ndata: {\"from\":\"1z-14\",\"count\":1}\n\n",
-			"id: 1z-15\ndata: \"b\"\n\n",
-			"event: gap\nid: 1z-16\ndata: {\"from\":\"1z-16\",\"count\":1}\n\n",
-			"event: reset\nid: 1z-17\ndata: null\n\n",
+			"event: gap\ndata: {\"from\":\"1z-11\",\"count\":1}\nid: 1z-11\n\n",
+			"data: \"a\"\nid: 1z-12\n\n",
+			"event: gap\ndata: {\"from\":\"1z-13\",\"count\":1}\nid: 1z-13\n\n",
+			"event: gap\ndata: {\"from\":\"1z-14\",\"count\":1}\nid: 1z-14\n\n",
+			"data: \"b\"\nid: 1z-15\n\n",
+			"event: gap\ndata: {\"from\":\"1z-16\",\"count\":1}\nid: 1z-16\n\n",
+			"event: reset\ndata: null\nid: 1z-17\n\n",
 		}},
 		"lines": {enumeratee.Compose(enumeratee.Map(comet.RecordOf[difficult]), ndjson.Encode[comet.Record]()), []string{
 			`{"event":"gap","id":"1z-11","data":{"from":"1z-11","count":1}}` + "\n",
@@ -110,7 +110,7 @@ func TestRecoverFromRefusals(t *testing.T) {
 			func(context.Context, error, item) error { return nil }), item{Value: "</script>", Position: at(1)}, item{Value: "1", Position: at(2)})))
 
 	named := func(name string) (eventsource.Event, error) { return eventsource.Event{Name: name, NoData: true}, nil }
-	gap := "event: gap\nid: 1z-11\ndata: {\"from\":\"1z-11\",\"count\":1}\n\n"
+	gap := "event: gap\ndata: {\"from\":\"1z-11\",\"count\":1}\nid: 1z-11\n\n"
 	assert.Equal(t, []string{gap, gap, "event: ok\nid: 1z-11\n\n"}, asStrings(
 		chunksOf(t, comet.Recover(eventsource.Messages(eventsource.WithPosition(named)),
 			func(context.Context, error, item) error { return nil }), item{Value: "a\nb", Position: at(1)}, item{Value: "gap", Position: at(1)}, item{Value: "ok", Position: at(1)})))

@@ -327,14 +327,14 @@ func Example_recover() {
 	)
 	show(enumerator.Through(items, encode))
 	// Output:
-	// id: 1z-18
 	// data: 1.5
+	// id: 1z-18
 	// NaN is not sent: comet/eventsource: Messages: json: unsupported value: NaN
 	// event: gap
-	// id: 1z-19
 	// data: {"from":"1z-19","count":1}
-	// id: 1z-1a
+	// id: 1z-19
 	// data: 2.5
+	// id: 1z-1a
 }
 
 func TestTransports(t *testing.T) {
@@ -349,8 +349,8 @@ func TestTransports(t *testing.T) {
 		want      string
 	}{
 		{iframe, "<script>document.currentScript.remove();parent.cometMessage('foo','" + id + "');</script>"},
-		{events, "id: " + id + "\ndata: foo\n\n"},
-		{fragments, "id: " + id + "\ndata: foo\n\n"},
+		{events, "data: foo\nid: " + id + "\n\n"},
+		{fragments, "data: foo\nid: " + id + "\n\n"},
 		{lines, `{"id":"` + id + `","data":"foo"}` + "\n"},
 		{poll, `{"id":"` + id + `","data":"foo"}` + "\n"},
 	} {

@@ -69,13 +69,13 @@ func ask(t *testing.T, h http.Handler, url string, header ...string) (*http.Resp
 // Each transport carries exactly these bytes.
 func TestHandler(t *testing.T) {
 	handler := client.Handler(always(sent))
-	events := "event: reset\nid: 1z-1z\ndata: null\n\n" +
-		"id: 1z-210\ndata: \"it's </script>\"\n\n" +
-		"event: gap\nid: 1z-2ss\ndata: {\"from\":\"1z-211\",\"count\":1000}\n\n" +
-		"event: a\nid: a:1z-11,b:\ndata: 1\n\n" +
-		"event: gap\nid: a:1z-14,b:\ndata: {\"from\":\"1z-12\",\"count\":3,\"source\":\"a\"}\n\n" +
-		"event: reset\nid: a:1z-15,b:\ndata: {\"source\":\"a\"}\n\n" +
-		"event: end\nid: a:1z-15,b:\ndata: null\n\n"
+	events := "event: reset\ndata: null\nid: 1z-1z\n\n" +
+		"data: \"it's </script>\"\nid: 1z-210\n\n" +
+		"event: gap\ndata: {\"from\":\"1z-211\",\"count\":1000}\nid: 1z-2ss\n\n" +
+		"event: a\ndata: 1\nid: a:1z-11,b:\n\n" +
+		"event: gap\ndata: {\"from\":\"1z-12\",\"count\":3,\"source\":\"a\"}\nid: a:1z-14,b:\n\n" +
+		"event: reset\ndata: {\"source\":\"a\"}\nid: a:1z-15,b:\n\n" +
+		"event: end\ndata: null\nid: a:1z-15,b:\n\n"
 	lines := `{"event":"bookmark","id":"1z-1y","data":null}` + "\n" +
 		`{"event":"reset","id":"1z-1z","data":null}` + "\n" +
 		`{"id":"1z-210","data":"it's </script>"}` + "\n" +
@@ -85,7 +85,7 @@ func TestHandler(t *testing.T) {
 		`{"event":"reset","id":"a:1z-15,b:","data":{"source":"a"}}` + "\n"
 	for url, want := range map[string][2]string{
 		"/":                  {"text/event-stream", "id: 1z-1y\n\n" + events},
-		"/?transport=events": {"text/event-stream", "event: heartbeat\ndata: 15000\n\nevent: bookmark\nid: 1z-1y\ndata: null\n\n" + events},
+		"/?transport=events": {"text/event-stream", "event: heartbeat\ndata: 15000\n\nevent: bookmark\ndata: null\nid: 1z-1y\n\n" + events},
 		"/?transport=ndjson": {"application/x-ndjson", `{"event":"heartbeat","id":"","data":15000}` + "\n" + lines +
 			`{"event":"end","id":"a:1z-15,b:","data":null}` + "\n"},
 		"/?transport=poll": {"application/x-ndjson", lines},
@@ -142,7 +142,7 @@ func TestHandlerHeartbeat(t *testing.T) {
 	})
 	for transport, c := range map[string]struct{ interval, bookmark, beat string }{
 		"":       {"", "id: %s\n\n", ":\n"},
-		"events": {"event: heartbeat\ndata: %d\n\n", "event: bookmark\nid: %s\ndata: null\n\n", "event: heartbeat\ndata:\n\n"},
+		"events": {"event: heartbeat\ndata: %d\n\n", "event: bookmark\ndata: null\nid: %s\n\n", "event: heartbeat\ndata:\n\n"},
 		"iframe": {"halley(%d,'','heartbeat');</script>", "halley(null,'%s','bookmark');</script>", "halley();</script>"},
 		"ndjson": {`{"event":"heartbeat","id":"","data":%d}` + "\n", `{"event":"bookmark","id":"%s","data":null}` + "\n", "\n"},
 	} {

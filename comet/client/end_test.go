@@ -36,8 +36,8 @@ func TestEnd(t *testing.T) {
 			func(ctx context.Context, _ iteratee.Sink[item]) iteratee.Step { return then(ctx) }))
 	}
 	ends := map[string]string{
-		native:   "event: end\nid: 1z-11\ndata: null\n\n",
-		"events": "event: end\nid: 1z-11\ndata: null\n\n",
+		native:   "event: end\ndata: null\nid: 1z-11\n\n",
+		"events": "event: end\ndata: null\nid: 1z-11\n\n",
 		"iframe": "halley(null,'1z-11','end');</script>",
 		"ndjson": `{"event":"end","id":"1z-11","data":null}` + "\n",
 		"poll":   `{"event":"end","id":"1z-11","data":null}` + "\n",

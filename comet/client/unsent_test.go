@@ -65,7 +65,7 @@ func TestMessagesThatCannotBeEncoded(t *testing.T) {
 	want := map[string]string{}
 	var gaps = map[string]func(id string) string{
 		"events": func(id string) string {
-			return "event: gap\nid: " + id + "\ndata: {\"from\":\"" + id + "\",\"count\":1}\n\n"
+			return "event: gap\ndata: {\"from\":\"" + id + "\",\"count\":1}\nid: " + id + "\n\n"
 		},
 		"iframe": func(id string) string {
 			return `halley({"from":"` + id + `","count":1},'` + id + `','gap');</script>`

@@ -24,13 +24,13 @@ func BenchmarkEncode(b *testing.B) {
 	}.Sink())
 	require.True(b, step.IsCont())
 	compare(b, "Appendf", func() {
-		chunk = fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", e.Name, e.ID, e.Data)
+		chunk = fmt.Appendf(nil, "event: %s\ndata: %s\nid: %s\n\n", e.Name, e.Data, e.ID)
 	}, func() { sink.Next(e) })
 }
 
 // BenchmarkDecode compares a stream of 100 events in chunks of 4 KiB with scanning its lines.
 func BenchmarkDecode(b *testing.B) {
-	text := strings.Repeat("event: move\nid: 5-4711\n"+`data: {"who":"Ann","text":"Grüße aus Köln!"}`+"\n\n", 100)
+	text := strings.Repeat("event: move\n"+`data: {"who":"Ann","text":"Grüße aus Köln!"}`+"\nid: 5-4711\n\n", 100)
 	chunks := cut(text, 4096)
 	n := 0
 	sink, step := eventsource.Decode(1<<20).Attach(enumeratee.NewStage(b.Context()), iteratee.Funcs[eventsource.Event]{

@@ -10,12 +10,12 @@
 // Each event is one chunk: a line per field, then an empty line. Fields have this order, and
 // fields that an [Event] does not have are left out:
 //
+//	: a comment
 //	event: move
-//	id: 42
-//	retry: 3000
 //	data: first line
 //	data: second line
-//	: a comment
+//	id: 42
+//	retry: 3000
 //
 // Lines end with LF. Data is split at LF, CR and CR LF, so a browser gets LF for each of
 // them. A byte that is not UTF-8 arrives as U+FFFD.
@@ -26,5 +26,6 @@
 // name or an id with a line end is an error. An id with NUL is an error too, since browsers
 // ignore it.
 //
-// The format is that of the HTML standard. The order of fields is that of Play's EventSource.
+// The format is that of the HTML standard. Play's EventSource writes the id before the data. Here it follows the data,
+// since some clients take an id before the end of its event: a cut between the two fields would lose the message.
 package eventsource

@@ -72,10 +72,18 @@ func (e Event) AppendText(b []byte) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return b, err
 	}
+	if e.Comment != "" {
+		b = appendLines(b, ": ", e.Comment)
+	}
 	begin := len(b)
 	if e.Name != "" {
 		b = append(append(append(b, "event: "...), e.Name...), '\n')
 	}
+	if !e.NoData {
+		b = appendLines(b, "data: ", e.Data)
+	}
+	// The id follows the data. Some clients take the id when its line arrives and not at the end of the event. If
+	// the connection were cut between the id and the data, they would resume after a message that they never got.
 	switch {
 	case e.ID != "":
 		b = append(append(append(b, "id: "...), e.ID...), '\n')
@@ -89,14 +97,7 @@ func (e Event) AppendText(b []byte) ([]byte, error) {
 		}
 		b = append(strconv.AppendInt(append(b, "retry: "...), int64(ms), 10), '\n')
 	}
-	if !e.NoData {
-		b = appendLines(b, "data: ", e.Data)
-	}
-	hasFields := len(b) > begin
-	if e.Comment != "" {
-		b = appendLines(b, ": ", e.Comment)
-	}
-	if hasFields {
+	if len(b) > begin {
 		b = append(b, '\n')
 	}
 	return b, nil

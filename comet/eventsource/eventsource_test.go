@@ -43,7 +43,7 @@ func textOf[E any](tb testing.TB, adapter enumeratee.Enumeratee[E, []byte], mess
 	return text
 }
 
-// The first events have the format of Play's current version.
+// The first events have the format of Play's current version, but for the order of their fields.
 func TestFormat(t *testing.T) {
 	for _, c := range []struct {
 		event eventsource.Event
@@ -51,7 +51,7 @@ func TestFormat(t *testing.T) {
 	}{
 		{eventsource.Event{Data: "foo"}, "data: foo\n\n"},
 		{eventsource.Event{}, "data: \n\n"},
-		{eventsource.Event{ID: "42", Data: "foo"}, "id: 42\ndata: foo\n\n"},
+		{eventsource.Event{ID: "42", Data: "foo"}, "data: foo\nid: 42\n\n"},
 		{eventsource.Event{Name: "message", Data: "foo"}, "event: message\ndata: foo\n\n"},
 		{eventsource.Event{Data: "a\nb"}, "data: a\ndata: b\n\n"},
 		{eventsource.Event{Data: "a\rb"}, "data: a\ndata: b\n\n"},
@@ -59,24 +59,24 @@ func TestFormat(t *testing.T) {
 		{eventsource.Event{Data: "a\n"}, "data: a\ndata: \n\n"},
 		{eventsource.Event{Data: "\n"}, "data: \ndata: \n\n"},
 		{eventsource.Event{Data: "\n\r\r\n\n"}, "data: \ndata: \ndata: \ndata: \ndata: \n\n"},
-		{eventsource.Event{Name: "baz", ID: "bar", Data: "foo", Comment: "comment\nline 2"}, "event: baz\nid: bar\ndata: foo\n: comment\n: line 2\n\n"},
+		{eventsource.Event{Name: "baz", ID: "bar", Data: "foo", Comment: "comment\nline 2"}, ": comment\n: line 2\nevent: baz\ndata: foo\nid: bar\n\n"},
 
 		// Play does not have these.
-		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, "event: n\nid: i\nretry: 3000\ndata: d\n: c\n\n"},
+		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, ": c\nevent: n\ndata: d\nid: i\nretry: 3000\n\n"},
 		{eventsource.Event{NoData: true}, ""},
 		{eventsource.Event{NoData: true, Comment: "hi"}, ": hi\n"},
 		{eventsource.Event{NoData: true, Name: "n"}, "event: n\n\n"},
 		{eventsource.Event{NoData: true, ResetID: true}, "id:\n\n"},
-		{eventsource.Event{ResetID: true, Data: "d"}, "id:\ndata: d\n\n"},
+		{eventsource.Event{ResetID: true, Data: "d"}, "data: d\nid:\n\n"},
 		{eventsource.Event{NoData: true, RetryAtOnce: true}, "retry: 0\n\n"},
-		{eventsource.Event{RetryAtOnce: true, Data: "d"}, "retry: 0\ndata: d\n\n"},
+		{eventsource.Event{RetryAtOnce: true, Data: "d"}, "data: d\nretry: 0\n\n"},
 		{eventsource.Event{NoData: true, ID: "7"}, "id: 7\n\n"},
 		{eventsource.Event{NoData: true, Retry: 1}, "retry: 1\n\n"},
 		{eventsource.Event{NoData: true, Retry: time.Millisecond + 1}, "retry: 2\n\n"},
 		{eventsource.Event{NoData: true, Retry: math.MaxInt64}, "retry: 9223372036855\n\n"},
 		{eventsource.Event{NoData: true, Comment: "\r\n"}, ": \n: \n"},
 		{eventsource.Event{Data: " : x\u2028</script>\x00\xff"}, "data:  : x\u2028</script>\x00\xff\n\n"},
-		{eventsource.Event{Name: "a: b\x00", ID: " c:", Data: "data: d"}, "event: a: b\x00\nid:  c:\ndata: data: d\n\n"},
+		{eventsource.Event{Name: "a: b\x00", ID: " c:", Data: "data: d"}, "event: a: b\x00\ndata: data: d\nid:  c:\n\n"},
 	} {
 		text, err := c.event.AppendText([]byte("before "))
 		require.NoError(t, err)

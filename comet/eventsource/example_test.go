@@ -50,8 +50,8 @@ func ExampleEncode() {
 	// retry: 5000
 	//
 	// event: joined
-	// id: 1
 	// data: kiki
+	// id: 1
 	//
 	// comet/eventsource: the name of an event must not hold a line end, got "joined\ndata: forged"
 }
@@ -68,8 +68,8 @@ func ExampleMessages() {
 	}), move{7, "knight", "f3"})
 	// Output:
 	// event: move
-	// id: 7
 	// data: {"Who":"knight","To":"f3"}
+	// id: 7
 }
 
 func ExampleEvent_AppendText() {
@@ -83,8 +83,8 @@ const stream = `retry: 3000
 
 : a comment
 event: joined
-id: 1
 data: kiki
+id: 1
 
 data: two
 data: lines
@@ -127,18 +127,18 @@ func ExampleWithPosition() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
-	// id: 1z-18
 	// data: kiki
+	// id: 1z-18
 	//
 	// event: gap
-	// id: 1z-1b
 	// data: {"from":"1z-19","count":3}
+	// id: 1z-1b
 }
 
 func ExampleWithNotices() {
 	at := func(seq uint64) enumerator.Position { return enumerator.Position{Epoch: 71, Seq: seq} }
 	// The page loads itself again when messages are missing.
-	reload := eventsource.Refresh(eventsource.Event{Name: "reload"})
+	reload := eventsource.Refresh(eventsource.Event{Name: "reload", Data: "all"})
 	show(eventsource.Messages(eventsource.WithNotices(eventsource.FromString, reload)),
 		enumerator.Item[string]{Bookmark: true, Position: at(7)},
 		enumerator.Item[string]{Value: "kiki", Position: at(8)},
@@ -147,12 +147,12 @@ func ExampleWithNotices() {
 	// Output:
 	// id: 1z-17
 	//
-	// id: 1z-18
 	// data: kiki
+	// id: 1z-18
 	//
 	// event: reload
+	// data: all
 	// id: 1z-1b
-	// data:
 }
 
 // showNotice prints the event in place of a gap.
@@ -208,8 +208,8 @@ func ExampleFromRecord() {
 	show(eventsource.Encode(), e)
 	// Output:
 	// event: bookmark
-	// id: 1z-18
 	// data: null
+	// id: 1z-18
 }
 
 // The events of FromString and FromJSON can be changed before they are sent.

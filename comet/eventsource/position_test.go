@@ -33,16 +33,16 @@ var items = []item{
 // Each function of notices makes these events, which our decoder reads.
 func TestNotices(t *testing.T) {
 	script := []string{
-		"event: bookmark\nid: 1z-1y\ndata: null\n\n",
-		"event: reset\nid: 1z-1z\ndata: null\n\n",
-		"id: 1z-210\ndata: a\ndata: b\n\n",
-		"event: gap\nid: 1z-2ss\ndata: {\"from\":\"1z-211\",\"count\":1000}\n\n",
-		"id: 1z-2st\ndata: \n\n",
-		"event: end\nid: 1z-2st\ndata: null\n\n",
-		"event: bookmark\nid: a:1z-11,b:\ndata: null\n\n",
-		"event: a\nid: a:1z-12,b:\ndata: named\n\n",
-		"event: gap\nid: a:1z-14,b:\ndata: {\"from\":\"1z-13\",\"count\":2,\"source\":\"a\"}\n\n",
-		"event: reset\nid: a:1z-15,b:\ndata: {\"source\":\"a\"}\n\n",
+		"event: bookmark\ndata: null\nid: 1z-1y\n\n",
+		"event: reset\ndata: null\nid: 1z-1z\n\n",
+		"data: a\ndata: b\nid: 1z-210\n\n",
+		"event: gap\ndata: {\"from\":\"1z-211\",\"count\":1000}\nid: 1z-2ss\n\n",
+		"data: \nid: 1z-2st\n\n",
+		"event: end\ndata: null\nid: 1z-2st\n\n",
+		"event: bookmark\ndata: null\nid: a:1z-11,b:\n\n",
+		"event: a\ndata: named\nid: a:1z-12,b:\n\n",
+		"event: gap\ndata: {\"from\":\"1z-13\",\"count\":2,\"source\":\"a\"}\nid: a:1z-14,b:\n\n",
+		"event: reset\ndata: {\"source\":\"a\"}\nid: a:1z-15,b:\n\n",
 		"event: end\ndata: null\n\n",
 	}
 	with := func(chunks []string, others map[int]string) []string {
@@ -53,10 +53,10 @@ func TestNotices(t *testing.T) {
 		return chunks
 	}
 	anybody := with(script, map[int]string{0: "id: 1z-1y\n\n", 6: "id: a:1z-11,b:\n\n"})
-	refresh := func(name, data string) []string {
+	refresh := func(text string) []string {
 		return with(anybody, map[int]string{
-			1: name + "id: 1z-1z\n" + data + "\n", 3: name + "id: 1z-2ss\n" + data + "\n",
-			8: name + "id: a:1z-14,b:\n" + data + "\n", 9: name + "id: a:1z-15,b:\n" + data + "\n",
+			1: text + "id: 1z-1z\n\n", 3: text + "id: 1z-2ss\n\n",
+			8: text + "id: a:1z-14,b:\n\n", 9: text + "id: a:1z-15,b:\n\n",
 		})
 	}
 	for name, c := range map[string]struct {
@@ -68,19 +68,19 @@ func TestNotices(t *testing.T) {
 		"FromRecord": {eventsource.WithNotices(eventsource.FromString, eventsource.FromRecord), script},
 		"Refresh": {
 			eventsource.WithNotices(eventsource.FromString, eventsource.Refresh(eventsource.Event{ID: "x", Comment: "c", NoData: true})),
-			refresh("", ": c\n"),
+			refresh(": c\n"),
 		},
 		"Turbo": {
 			eventsource.WithNotices(eventsource.FromString, eventsource.Turbo),
-			refresh("", "data: <turbo-stream action=\"refresh\"></turbo-stream>\n"),
+			refresh("data: <turbo-stream action=\"refresh\"></turbo-stream>\n"),
 		},
 		"HTMX": {
 			eventsource.WithNotices(eventsource.FromString, eventsource.HTMX),
-			refresh("", "data: <script>location.reload()</script>\n"),
+			refresh("data: <script>location.reload()</script>\n"),
 		},
 		"Datastar": {
 			eventsource.WithNotices(eventsource.FromString, eventsource.Datastar),
-			refresh("event: datastar-patch-elements\n", "data: selector body\ndata: mode append\ndata: elements <script>location.reload()</script>\n"),
+			refresh("event: datastar-patch-elements\ndata: selector body\ndata: mode append\ndata: elements <script>location.reload()</script>\n"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,8 +131,8 @@ func TestWithPositionRefuses(t *testing.T) {
 		return eventsource.Event{Name: name, ID: "mine"}, nil
 	}
 	encode := eventsource.Messages(eventsource.WithPosition(named))
-	assert.Equal(t, "event: x\nid: 1z-11\ndata: \n\n", textOf(t, encode, item{Value: "x", Position: at(1), Event: "y"}), "the encoder chooses the name")
-	assert.Equal(t, "event: y\nid: 1z-11\ndata: \n\n", textOf(t, encode, item{Position: at(1), Event: "y"}))
+	assert.Equal(t, "event: x\ndata: \nid: 1z-11\n\n", textOf(t, encode, item{Value: "x", Position: at(1), Event: "y"}), "the encoder chooses the name")
+	assert.Equal(t, "event: y\ndata: \nid: 1z-11\n\n", textOf(t, encode, item{Position: at(1), Event: "y"}))
 	for _, name := range []string{comet.Gap, comet.Reset, comet.Bookmark, comet.End, comet.Beat} {
 		for _, i := range []item{{Value: name, Position: at(1)}, {Event: name, Position: at(1)}} {
 			_, err := through(encode, i)

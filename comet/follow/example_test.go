@@ -82,7 +82,7 @@ func numbers(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", eventsource.ContentType)
 	fmt.Fprint(w, "retry: 100\n")
 	for i := last + 1; i <= min(last+2, 5); i++ {
-		fmt.Fprintf(w, "id: %d\ndata: \"message %d\"\n\n", i, i)
+		fmt.Fprintf(w, "data: \"message %d\"\nid: %d\n\n", i, i)
 	}
 }
 

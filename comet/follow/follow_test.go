@@ -36,21 +36,21 @@ func TestEvents(t *testing.T) {
 	}{
 		"none": {[]answer{gone}, nil, []string{""}},
 		"resumes": {[]answer{events("id: 1\ndata: a\n\nid: 2\ndata: b\n\n"), events("id: 3\ndata: c\n\n", errCut), gone},
-			[]string{"id: 1|data: a", "id: 2|data: b", "id: 3|data: c"}, []string{"", "2", "3"}},
+			[]string{"data: a|id: 1", "data: b|id: 2", "data: c|id: 3"}, []string{"", "2", "3"}},
 		"an event keeps the id of an earlier response": {[]answer{events("id: 1\ndata: a\n\n"), events("data: b\n\n"), events(), gone},
-			[]string{"id: 1|data: a", "id: 1|data: b"}, []string{"", "1", "1", "1"}},
+			[]string{"data: a|id: 1", "data: b|id: 1"}, []string{"", "1", "1", "1"}},
 		"an incomplete event does not count": {[]answer{events("id: 1\ndata: a\n\nid: 2\ndata: b\n"), events("id: 2\n", errCut), gone},
-			[]string{"id: 1|data: a"}, []string{"", "1", "1"}},
+			[]string{"data: a|id: 1"}, []string{"", "1", "1"}},
 		"an id alone counts": {[]answer{events("id: 7\n\n", errCut), events("data: a\n\n"), gone},
-			[]string{"id: 7", "id: 7|data: a"}, []string{"", "7", "7"}},
+			[]string{"id: 7", "data: a|id: 7"}, []string{"", "7", "7"}},
 		"the empty id": {[]answer{events("id: 1\ndata: a\n\nid\ndata: b\n\n"), events("data: c\n\n"), gone},
-			[]string{"id: 1|data: a", "id:|data: b", "id:|data: c"}, []string{"", "", ""}},
+			[]string{"data: a|id: 1", "data: b|id:", "data: c|id:"}, []string{"", "", ""}},
 		"an id with NUL": {[]answer{events("id: 1\ndata: a\n\nid: \x00\ndata: b\n\n"), gone},
-			[]string{"id: 1|data: a", "id: 1|data: b"}, []string{"", "1"}},
+			[]string{"data: a|id: 1", "data: b|id: 1"}, []string{"", "1"}},
 		"an id of other scripts": {[]answer{events("id: Größe\ndata: a\n\n"), gone},
-			[]string{"id: Größe|data: a"}, []string{"", "Größe"}},
+			[]string{"data: a|id: Größe"}, []string{"", "Größe"}},
 		"an event keeps the retry of an earlier response": {[]answer{events("retry: 5\n\n"), events("data: a\n\nretry: 0\ndata: b\n\n"), events("data: c\n\n"), gone},
-			[]string{"retry: 5", "retry: 5|data: a", "retry: 0|data: b", "retry: 0|data: c"}, []string{"", "", "", ""}},
+			[]string{"retry: 5", "data: a|retry: 5", "data: b|retry: 0", "data: c|retry: 0"}, []string{"", "", "", ""}},
 		"names and comments": {[]answer{events(": hello\nevent: end\ndata: a\n\nevent: error\ndata:\n\n"), gone},
 			[]string{"event: end|data: a", "event: error|data:"}, []string{"", ""}},
 		"charset": {[]answer{{header: "Content-Type: Text/Event-Stream; charset=utf-8\n", steps: []any{"data: a\n\n"}}, gone},
@@ -309,7 +309,7 @@ func TestTheConsumerEndsTheRun(t *testing.T) {
 		assert.Equal(t, "1", first.ID)
 		es, err := run(t.Context(), t, s, enumerator.Through(follow.Events(get(), s.client()), enumeratee.Take[eventsource.Event](2)))
 		require.NoError(t, err)
-		assert.Equal(t, []string{"id: 1|data: a", "id: 2|data: b"}, short(es))
+		assert.Equal(t, []string{"data: a|id: 1", "data: b|id: 2"}, short(es))
 		assert.Zero(t, time.Since(s.begin))
 		assert.Len(t, s.starts, 3)
 	})

@@ -108,7 +108,7 @@ func TestRedirects(t *testing.T) {
 	defer server.Close()
 	es, err := enumerator.Run(t.Context(), follow.Events(follow.Get(server.URL+"/from"), follow.HTTPClient(server.Client()), atOnce3), iteratee.Collect[eventsource.Event]())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"id: 1|data: a"}, short(es))
+	assert.Equal(t, []string{"data: a|id: 1"}, short(es))
 }
 
 // rawServer answers each connection of a client with the bytes that write writes, in a bubble.

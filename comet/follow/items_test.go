@@ -22,34 +22,34 @@ func TestItems(t *testing.T) {
 		lines  string
 		want   []item
 	}{
-		"messages": {"id: 1z-18\ndata: \"a\"\n\nid: 1z-19\ndata: \"b\"\n\n",
+		"messages": {"data: \"a\"\nid: 1z-18\n\ndata: \"b\"\nid: 1z-19\n\n",
 			`{"id":"1z-18","data":"a"}` + "\n" + `{"id":"1z-19","data":"b"}`,
 			[]item{{Value: "a", Position: at(8)}, {Value: "b", Position: at(9)}}},
-		"named messages": {"event: news\nid: 1z-18\ndata: \"a\"\n\nevent: message\nid: 1z-19\ndata: \"b\"\n\n",
+		"named messages": {"event: news\ndata: \"a\"\nid: 1z-18\n\nevent: message\ndata: \"b\"\nid: 1z-19\n\n",
 			`{"event":"news","id":"1z-18","data":"a"}` + "\n" + `{"event":"message","id":"1z-19","data":"b"}`,
 			[]item{{Value: "a", Position: at(8), Event: "news"}, {Value: "b", Position: at(9)}}},
-		"a message without an id": {"id: 1z-18\ndata: \"a\"\n\ndata: \"b\"\n\n",
+		"a message without an id": {"data: \"a\"\nid: 1z-18\n\ndata: \"b\"\n\n",
 			`{"id":"1z-18","data":"a"}` + "\n" + `{"id":"","data":"b"}`,
 			[]item{{Value: "a", Position: at(8)}, {Value: "b", Position: at(8)}}},
-		"a compound id": {"event: news\nid: chat:1z-18,news:1z-19\ndata: \"a\"\n\n",
+		"a compound id": {"event: news\ndata: \"a\"\nid: chat:1z-18,news:1z-19\n\n",
 			`{"event":"news","id":"chat:1z-18,news:1z-19","data":"a"}`,
 			[]item{{Value: "a", Cursor: "chat:1z-18,news:1z-19", Event: "news"}}},
-		"null": {"id: 1z-18\ndata: null\n\n", `{"id":"1z-18","data":null}`, []item{{Position: at(8)}}},
-		"a gap": {"event: gap\nid: 1z-1a\ndata: {\"from\":\"1z-18\",\"count\":3}\n\n",
+		"null": {"data: null\nid: 1z-18\n\n", `{"id":"1z-18","data":null}`, []item{{Position: at(8)}}},
+		"a gap": {"event: gap\ndata: {\"from\":\"1z-18\",\"count\":3}\nid: 1z-1a\n\n",
 			`{"event":"gap","id":"1z-1a","data":{"from":"1z-18","count":3}}`,
 			[]item{{Position: at(10), Gap: enumerator.Gap{From: at(8), N: 3}}}},
-		"a gap of one of several sources": {"event: gap\nid: c:1z-1a\ndata: {\"from\":\"1z-18\",\"count\":3,\"source\":\"c\"}\n\n",
+		"a gap of one of several sources": {"event: gap\ndata: {\"from\":\"1z-18\",\"count\":3,\"source\":\"c\"}\nid: c:1z-1a\n\n",
 			`{"event":"gap","id":"c:1z-1a","data":{"from":"1z-18","count":3,"source":"c"}}`,
 			[]item{{Cursor: "c:1z-1a", Event: "c", Gap: enumerator.Gap{From: at(8), N: 3}}}},
-		"a gap from another position": {"event: gap\nid: 1z-1a\ndata: {\"from\":\"?\",\"count\":3}\n\n",
+		"a gap from another position": {"event: gap\ndata: {\"from\":\"?\",\"count\":3}\nid: 1z-1a\n\n",
 			`{"event":"gap","id":"1z-1a","data":{"from":"?","count":3}}`,
 			[]item{{Position: at(10), Gap: enumerator.Gap{N: 3}}}},
-		"a reset": {"event: reset\nid: 1z-18\ndata: null\n\n", `{"event":"reset","id":"1z-18","data":null}`,
+		"a reset": {"event: reset\ndata: null\nid: 1z-18\n\n", `{"event":"reset","id":"1z-18","data":null}`,
 			[]item{{Position: at(8), Reset: true}}},
-		"a reset of one of several sources": {"event: reset\nid: c:1z-1a\ndata: {\"source\":\"c\"}\n\n",
+		"a reset of one of several sources": {"event: reset\ndata: {\"source\":\"c\"}\nid: c:1z-1a\n\n",
 			`{"event":"reset","id":"c:1z-1a","data":{"source":"c"}}`,
 			[]item{{Cursor: "c:1z-1a", Event: "c", Reset: true}}},
-		"bookmarks": {"event: bookmark\nid: 1z-18\ndata: null\n\nevent: bookmark\nid: 1z-18\ndata:\n\nevent: bookmark\nid: 1z-19\ndata:\n\n",
+		"bookmarks": {"event: bookmark\ndata: null\nid: 1z-18\n\nevent: bookmark\ndata:\nid: 1z-18\n\nevent: bookmark\ndata:\nid: 1z-19\n\n",
 			`{"event":"bookmark","id":"1z-18","data":null}` + "\n" + `{"event":"bookmark","id":"1z-18","data":null}` + "\n" + `{"event":"bookmark","id":"1z-19","data":null}`,
 			[]item{{Position: at(8), Bookmark: true}, {Position: at(9), Bookmark: true}}},
 		"bookmarks without a name": {"id: 1z-18\n\nid: 1z-18\n\nretry: 100\n\n: \nid: 1z-19\nretry: 100\n\n", "",
@@ -59,7 +59,7 @@ func TestItems(t *testing.T) {
 			[]item{{Value: "a"}}},
 	} {
 		for transport, a := range map[string][]answer{
-			"events": {events(c.events), events("event: end\nid: 1z-1b\ndata: null\n\ndata: \"after the end\"\n\n", ever)},
+			"events": {events(c.events), events("event: end\ndata: null\nid: 1z-1b\n\ndata: \"after the end\"\n\n", ever)},
 			"lines":  {lines(c.lines + "\n"), lines(`{"event":"end","id":"1z-1b","data":null}`+"\n"+`{"id":"","data":"after the end"}`+"\n", ever)},
 		} {
 			if transport == "lines" && c.lines == "" {
@@ -84,8 +84,8 @@ func TestItemsOfCutStreams(t *testing.T) {
 		for _, answers := range [][]answer{
 			{lines(`{"id":"1z-18","data":"a"}` + "\n" + `{"id":"1z-19","data":"`), lines(`{"id":"1z-19","data":"b"}` + "\n"), gone},
 			{lines(`{"id":"1z-18","data":"a"}`+"\n"+`{"id":"1z-19","data":"b"}`, errCut), lines(`{"id":"1z-19","data":"b"}` + "\r\n"), gone},
-			{events("id: 1z-18\ndata: \"a\"\n\nid: 1z-19\ndata: \"b"), events("id: 1z-19\ndata: \"b\"\n\n"), gone},
-			{events("id: 1z-18\ndata: \"a\"\n\nid: 1z-19\ndata: \"b\"\n", errCut), lines(`{"id":"1z-19","data":"b"}` + "\n"), gone},
+			{events("data: \"a\"\nid: 1z-18\n\ndata: \"b"), events("data: \"b\"\nid: 1z-19\n\n"), gone},
+			{events("data: \"a\"\nid: 1z-18\n\ndata: \"b\"\nid: 1z-19\n", errCut), lines(`{"id":"1z-19","data":"b"}` + "\n"), gone},
 		} {
 			s := newScript(answers...)
 			es, err := run(t.Context(), t, s, follow.Items[string](get(), s.client()))
@@ -103,7 +103,7 @@ func TestMalformedItems(t *testing.T) {
 			answer answer
 			want   string
 		}{
-			{events("id: 7\ndata: hello\n\n"), `the event "" with id "7": invalid character 'h'`},
+			{events("data: hello\nid: 7\n\n"), `the event "" with id "7": invalid character 'h'`},
 			{events("id: 7\nevent: news\ndata: 1\n\n"), `the event "news" with id "7": json: cannot unmarshal number`},
 			{events("event: gap\ndata: null\n\n"), `the event "gap" with id "": a gap must have a count, got null`},
 			{events("event: gap\ndata: {\"count\":-1}\n\n"), `the event "gap" with id "": json`},

@@ -70,7 +70,7 @@ func ExampleEndless() {
 		seen, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i, message := range messages[seen:min(seen+2, len(messages))] {
-			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seen+i+1, message)
+			fmt.Fprintf(w, "data: %s\nid: %d\n\n", message, seen+i+1)
 		}
 	}))
 	defer server.Close()

@@ -61,7 +61,7 @@ export function write(request, response, ...records) {
   for (const { event, id = "", data = null } of records) {
     if (events) {
       const text = event === "bookmark" || event === "end" ? "" : JSON.stringify(data);
-      response.write((event ? `event: ${event}\n` : "") + (id ? `id: ${id}\n` : "") + `data: ${text}\n\n`);
+      response.write((event ? `event: ${event}\n` : "") + `data: ${text}\n` + (id ? `id: ${id}\n\n` : "\n"));
     } else response.write(JSON.stringify({ event, id, data }) + "\n");
   }
 }
