@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	most  = 64          // Bookmarks in a row, of which one is handed on
+	most  = 64          // elements without a message, after which a Bookmark is handed on
 	pause = time.Second // without an Item, after which a Bookmark is handed on
 )
 
@@ -20,7 +20,8 @@ const (
 type Tracker[E any] struct {
 	mu     sync.Mutex
 	untold enumerator.Item[E] // the newest Bookmark, if it was held back
-	held   int                // the number of Bookmarks that were held back since the last Item that was handed on
+	held   uint64             // the number of elements that the client does not know of
+	seqs   map[uint64]uint64  // the newest Seq of each epoch: a stream can have several sources
 	at     time.Time          // when that was
 }
 
@@ -60,9 +61,18 @@ func (t *Tracker[E]) tell() {
 func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if item.Bookmark && t.held < most-1 && time.Since(t.at) < pause {
+	p := item.Position
+	passed := uint64(1)
+	if seq, ok := t.seqs[p.Epoch]; ok && p.Seq > seq {
+		passed = p.Seq - seq // a filter hands on one Bookmark for many elements
+	}
+	if t.seqs == nil {
+		t.seqs = map[uint64]uint64{}
+	}
+	t.seqs[p.Epoch] = p.Seq
+	if item.Bookmark && t.held+passed < most && time.Since(t.at) < pause {
 		t.untold = item
-		t.held++
+		t.held += passed
 		return true
 	}
 	t.tell()
