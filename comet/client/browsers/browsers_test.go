@@ -4,6 +4,7 @@ package browsers_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,20 +23,35 @@ var (
 	scripted = []string{"events", "iframe", "ndjson", "poll"}
 	every    = append([]string{"native"}, scripted...) // native is an EventSource without the script
 	held     = every[:4]                               // without poll
+
+	both   = []string{"Chromium", "Firefox"}
+	driven = both[:1] // a page cannot do this by itself
 )
 
 func TestBrowsers(t *testing.T) {
 	scenarios := []struct {
-		name string
-		test func(*testing.T, *browser)
+		name     string
+		test     func(*testing.T, *browser)
+		browsers []string
 	}{
-		{"cut before the first message", testFirst},
-		{"a filtered stream", testFiltered},
-		{"two hubs over one connection", testJoin},
+		{"cut before the first message", testFirst, both},
+		{"a filtered stream", testFiltered, both},
+		{"two hubs over one connection", testJoin, both},
+		{"a new server", testNewHub, both},
+		{"a page that is loaded again", testReload, both},
+		{"six tabs with one connection", testTabs, both},
+		{"a tab that crashes", testCrash, driven},
+		{"a tab that is frozen", testFrozen, driven},
+		{"a login that expires", testLogin, both},
+		{"a proxy that cuts each second", testProxy, both},
+		{"offline and online", testOffline, driven},
+		{"10,000 messages and random cuts", testCuts, both},
 	}
 	inBrowsers(t, func(t *testing.T, b *browser) {
 		for _, s := range scenarios {
-			t.Run(s.name, func(t *testing.T) { s.test(t, b) })
+			if slices.Contains(s.browsers, b.name) {
+				t.Run(s.name, func(t *testing.T) { s.test(t, b) })
+			}
 		}
 	})
 }

@@ -51,12 +51,16 @@ const html = `<!DOCTYPE html>
 		for (const type of ['gap', 'reset']) log.stream.addEventListener(type, e => log.told.push([type, parse(e.data)]));
 		for (const type of ['a', 'b']) log.stream.addEventListener(type, e => take([type, parse(e.data)], e.lastEventId));
 	}
-	const driver = new WebSocket('CONTROL/driver' + location.search);
-	driver.onmessage = async e => {
-		let value = null, error = '';
-		try { value = await (0, eval)(e.data); } catch (thrown) { error = String(thrown); }
-		driver.send(JSON.stringify({value: value === undefined ? null : value, error}));
-	};
+	function drive() {
+		const driver = new WebSocket('CONTROL/driver' + location.search);
+		driver.onmessage = async e => {
+			let value = null, error = '';
+			try { value = await (0, eval)(e.data); } catch (thrown) { error = String(thrown); }
+			driver.send(JSON.stringify({value: value === undefined ? null : value, error}));
+		};
+	}
+	document.addEventListener('resume', drive); // a page that is frozen loses its WebSocket
+	drive();
 </script>
 </body></html>`
 
