@@ -40,6 +40,7 @@ func TestBrowsers(t *testing.T) {
 		{"a new server", testNewHub, both},
 		{"a page that is loaded again", testReload, both},
 		{"six tabs with one connection", testTabs, both},
+		{"tabs and random cuts", testTabsAndCuts, both},
 		{"a tab that crashes", testCrash, driven},
 		{"a tab that is frozen", testFrozen, driven},
 		{"a login that expires", testLogin, both},

@@ -91,6 +91,37 @@ func testTabs(t *testing.T, b *browser) {
 	}
 }
 
+// Tabs share a stream whose connections are cut anywhere, and those with the connection are closed. A tab may have its own
+// connection for a moment, to get what it has missed.
+func testTabsAndCuts(t *testing.T, b *browser) {
+	const count = 3000
+	hub := enumerator.Broadcast[any](enumerator.Capacity(20_000))
+	s := newStage(t, b, handlerOf(hub, 20*time.Second))
+	pages := openTabs(t, b, s, hub, 4, "events", "{share: 'news'}")
+	s.budget.Store(10_000)
+	s.stop()
+	s.start()
+	closeAt := count / 4
+	for n := 0; n < count; {
+		end := min(count, n+1+rand.N(100))
+		push(t, hub, n, end)
+		n = end
+		if n >= closeAt && len(pages) > 1 {
+			pages[0].close()
+			pages = pages[1:]
+			closeAt += count / 4
+		}
+		for _, p := range pages {
+			p.until("streams.events.got.length >= %d", n/2)
+		}
+	}
+	for _, p := range pages {
+		requireGot(p, []string{"events"}, numbers(0, count))
+		p.requireTold([]string{"events"})
+	}
+	require.Greater(t, s.cuts.Load(), int64(5))
+}
+
 // openTabs opens tabs that share a stream. The first one holds the connection.
 func openTabs(t *testing.T, b *browser, s *stage, hub *enumerator.Hub[any], n int, transport, options string) (pages []*page) {
 	t.Helper()
