@@ -54,7 +54,7 @@ func TestNotices(t *testing.T) {
 	}
 	anybody := with(script, map[int]string{0: "id: 1z-1y\n\n", 6: "id: a:1z-11,b:\n\n"})
 	refresh := func(name, data string) []string {
-		return with(anybody, map[int]string{
+		return with(script, map[int]string{
 			1: name + "id: 1z-1z\n" + data + "\n", 3: name + "id: 1z-2ss\n" + data + "\n",
 			8: name + "id: a:1z-14,b:\n" + data + "\n", 9: name + "id: a:1z-15,b:\n" + data + "\n",
 		})
