@@ -38,7 +38,7 @@ const html = `<!DOCTYPE html>
 		const url = (options.path || '/stream') + '?for=' + name;
 		const parse = data => typeof data === 'string' && data ? JSON.parse(data) : data;
 		if (name === 'native') {
-			// Firefox forgets the id of an event without data.
+			// Firefox ignores the id of an event without data.
 			log.stream = new EventSource(url + (/Firefox/.test(navigator.userAgent) ? '&transport=events' : ''));
 			log.stream.onmessage = e => take(JSON.parse(e.data), e.lastEventId);
 			log.stream.onopen = () => log.states.push('open');
@@ -171,12 +171,6 @@ func (p *page) arrive() {
 	case <-time.After(limit):
 		p.t.Fatal("the page has not been loaded")
 	}
-}
-
-func (p *page) reload() {
-	p.t.Helper()
-	p.do("setTimeout(() => location.reload())")
-	p.arrive()
 }
 
 // eval returns the value of an expression in the page.
