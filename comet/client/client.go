@@ -46,8 +46,8 @@ const Callback = "frameElement.halley"
 // Position.
 //
 // Every 15 s Handler sends a heartbeat that the script can hear, and others get a comment. The first record of a
-// stream for the script tells the time between heartbeats. If there are only Bookmarks, Handler sends one for each 64 of
-// them, for each 64 elements, or after a second without an Item. The heartbeat carries the newest one.
+// stream for the script tells the time between heartbeats. If there are only Bookmarks, Handler sends one for each 64
+// elements that they pass over, or after a second without an Item. The heartbeat carries the newest one.
 //
 // The page in an iframe runs only
 // the scripts of the stream, and removes each one as it runs. opts are applied after the

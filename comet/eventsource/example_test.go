@@ -145,7 +145,9 @@ func ExampleWithNotices() {
 		enumerator.Item[string]{Gap: enumerator.Gap{From: at(9), N: 3}, Position: at(11)},
 	)
 	// Output:
+	// event: bookmark
 	// id: 1z-17
+	// data: null
 	//
 	// data: kiki
 	// id: 1z-18

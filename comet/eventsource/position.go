@@ -49,7 +49,8 @@ func withNotices[E any](function string, event func(E) (Event, error), notice fu
 }
 
 // FromNotice returns the event of a notice for any client, for [WithNotices]. A bookmark becomes an event without data,
-// which changes the id of the client and calls no listener. Any other notice becomes the event of [FromRecord].
+// which changes the id of the client and calls no listener. But the EventSource of Firefox ignores the id of such an event.
+// Any other notice becomes the event of [FromRecord].
 func FromNotice(notice comet.Record) (Event, error) {
 	if notice.Event == comet.Bookmark {
 		return Event{ID: notice.ID, NoData: true}, nil
@@ -66,13 +67,14 @@ func FromRecord(record comet.Record) (Event, error) {
 }
 
 // Refresh returns a function for [WithNotices] that sends e in place of a gap and of a reset. e makes the page load its
-// state anew. Any other notice becomes the event of [FromNotice].
+// state anew. Any other notice becomes the event of [FromRecord]: it has data, so that Firefox takes its id, and a name to which
+// the page does not listen.
 func Refresh(e Event) func(notice comet.Record) (Event, error) {
 	return func(notice comet.Record) (Event, error) {
 		if notice.Event == comet.Gap || notice.Event == comet.Reset {
 			return e, nil
 		}
-		return FromNotice(notice)
+		return FromRecord(notice)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestNotices(t *testing.T) {
 	}
 	anybody := with(script, map[int]string{0: "id: 1z-1y\n\n", 6: "id: a:1z-11,b:\n\n"})
 	refresh := func(text string) []string {
-		return with(anybody, map[int]string{
+		return with(script, map[int]string{
 			1: text + "id: 1z-1z\n\n", 3: text + "id: 1z-2ss\n\n",
 			8: text + "id: a:1z-14,b:\n\n", 9: text + "id: a:1z-15,b:\n\n",
 		})

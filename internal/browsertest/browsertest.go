@@ -1,10 +1,11 @@
-// Package browsertest starts a browser for tests.
+// Package browsertest starts browsers for tests.
 package browsertest
 
 import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,33 +17,12 @@ import (
 	"github.com/halley-go/halley/internal/probe"
 )
 
-// Start starts a browser that ends with the test, and returns its context. If no browser
+// Start starts Chromium, which ends with the test, and returns its context. If no browser
 // is found, Start skips the test, or fails it if CI is true. The environment variable
 // HALLEY_CHROMIUM can name a browser.
 func Start(t *testing.T) context.Context {
-	names := []string{"chromium", "chromium-browser", "google-chrome"}
-	if name := os.Getenv("HALLEY_CHROMIUM"); name != "" {
-		names = []string{name}
-	}
-	var program string
-	for _, name := range names {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-			break
-		}
-	}
-	if program == "" {
-		if probe.Long() {
-			t.Fatalf("no browser: found none of %s, and CI must not skip this test", strings.Join(names, ", "))
-		}
-		t.Skipf("no browser: found none of %s; HALLEY_CHROMIUM can name one", strings.Join(names, ", "))
-	}
-	// A browser leaves files behind, and may write them until a moment after its end.
-	temp, err := os.MkdirTemp("", "halley-browser-")
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 30*time.Second, 10*time.Millisecond)
-	})
+	program := find(t, "HALLEY_CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+	temp := folder(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
@@ -58,4 +38,65 @@ func Start(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx))
 	return ctx
+}
+
+// StartFirefox starts Firefox with a page, in which scripts may open and close tabs. Firefox ends with the test. If it is
+// not found, StartFirefox skips the test, or fails it if CI is true. The environment variable HALLEY_FIREFOX can name a browser.
+func StartFirefox(t *testing.T, url string) {
+	program := find(t, "HALLEY_FIREFOX", "firefox-esr", "firefox")
+	profile := folder(t)
+	require.NoError(t, os.WriteFile(filepath.Join(profile, "user.js"), []byte(preferences), 0o600))
+	ctx, cancel := context.WithCancel(context.Background())
+	firefox := exec.CommandContext(ctx, program, "--headless", "--no-remote", "--profile", profile, url)
+	firefox.Env = append(os.Environ(), "HOME="+profile, "TMPDIR="+profile)
+	require.NoError(t, firefox.Start())
+	t.Cleanup(func() {
+		cancel()
+		_ = firefox.Wait()
+	})
+}
+
+// preferences lets pages open tabs, and keeps Firefox from asking its user and its maker anything.
+const preferences = `
+user_pref("dom.disable_open_during_load", false);
+user_pref("browser.aboutwelcome.enabled", false);
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.safebrowsing.malware.enabled", false);
+user_pref("browser.safebrowsing.phishing.enabled", false);
+user_pref("browser.search.update", false);
+user_pref("app.normandy.enabled", false);
+user_pref("app.update.disabledForTesting", true);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("extensions.update.enabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+user_pref("network.proxy.type", 0);
+user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
+`
+
+// find returns the path of the first program that exists. The environment variable env can name another one.
+func find(t *testing.T, env string, names ...string) string {
+	if name := os.Getenv(env); name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if program, err := exec.LookPath(name); err == nil {
+			return program
+		}
+	}
+	if probe.Long() {
+		t.Fatalf("no browser: found none of %s, and CI must not skip this test", strings.Join(names, ", "))
+	}
+	t.Skipf("no browser: found none of %s; %s can name one", strings.Join(names, ", "), env)
+	return ""
+}
+
+// folder returns a folder for the files of a browser, which may write them until a moment after its end.
+func folder(t *testing.T) string {
+	temp, err := os.MkdirTemp("", "halley-browser-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.Eventually(t, func() bool { return os.RemoveAll(temp) == nil }, 30*time.Second, 10*time.Millisecond)
+	})
+	return temp
 }

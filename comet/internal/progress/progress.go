@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	most  = 64          // Bookmarks or elements in a row, after which a Bookmark is handed on
+	most  = 64          // elements without a message, after which a Bookmark is handed on
 	pause = time.Second // without an Item, after which a Bookmark is handed on
 )
 
@@ -19,10 +19,10 @@ const (
 // does not consist of Bookmarks. A heartbeat sends the newest one. A Tracker is for one stream. Its zero value is ready.
 type Tracker[E any] struct {
 	mu     sync.Mutex
-	untold enumerator.Item[E]  // the newest Bookmark, if it was held back
-	held   int                 // the number of Bookmarks that were held back since the last Item that was handed on
-	told   enumerator.Position // that of the last Item that was handed on
-	at     time.Time           // when that was
+	untold enumerator.Item[E] // the newest Bookmark, if it was held back
+	held   uint64             // the number of elements that the client does not know of
+	seqs   map[uint64]uint64  // the newest Seq of each epoch: a stream can have several sources
+	at     time.Time          // when that was
 }
 
 // Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an Item with End
@@ -46,14 +46,14 @@ func (t *Tracker[E]) Untold() (enumerator.Item[E], bool) {
 	defer t.mu.Unlock()
 	bookmark := t.untold
 	if bookmark.Bookmark {
-		t.tell(bookmark)
+		t.tell()
 	}
 	return bookmark, bookmark.Bookmark
 }
 
-// tell notes that the client gets item, which makes all Bookmarks before it obsolete.
-func (t *Tracker[E]) tell(item enumerator.Item[E]) {
-	t.untold, t.held, t.told, t.at = enumerator.Item[E]{}, 0, item.Position, time.Now()
+// tell notes that the client gets an Item, which makes all Bookmarks before it obsolete.
+func (t *Tracker[E]) tell() {
+	t.untold, t.held, t.at = enumerator.Item[E]{}, 0, time.Now()
 }
 
 // holds reports whether item is held back. If not, the caller hands it on after holds has forgotten the Bookmark
@@ -61,13 +61,21 @@ func (t *Tracker[E]) tell(item enumerator.Item[E]) {
 func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	far := item.Position.Epoch == t.told.Epoch && item.Position.Seq >= t.told.Seq+most
-	if item.Bookmark && !far && t.held < most-1 && time.Since(t.at) < pause {
+	p := item.Position
+	passed := uint64(1)
+	if seq, ok := t.seqs[p.Epoch]; ok && p.Seq > seq {
+		passed = p.Seq - seq // a filter hands on one Bookmark for many elements
+	}
+	if t.seqs == nil {
+		t.seqs = map[uint64]uint64{}
+	}
+	t.seqs[p.Epoch] = p.Seq
+	if item.Bookmark && t.held+passed < most && time.Since(t.at) < pause {
 		t.untold = item
-		t.held++
+		t.held += passed
 		return true
 	}
-	t.tell(item)
+	t.tell()
 	return false
 }
 

@@ -77,6 +77,18 @@ func TestBookmarks(t *testing.T) {
 			untold()
 		})
 	})
+	t.Run("a filter hands on few", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var tracker progress.Tracker[int]
+			other := func(seq uint64) item { return item{Position: enumerator.Position{Epoch: 72, Seq: seq}, Bookmark: true} }
+			got, err := run(&tracker, enumerator.Of(
+				bookmark(0), other(0), // other is held back
+				bookmark(32), other(32), // 64 elements after bookmark(0), of two hubs
+				message(33), bookmark(96), bookmark(97), bookmark(161), other(1096)))
+			require.NoError(t, err)
+			assert.Equal(t, []item{bookmark(0), other(32), message(33), bookmark(97), bookmark(161), other(1096), {Position: other(1096).Position, End: true}}, got)
+		})
+	})
 	t.Run("64 in a row", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var tracker progress.Tracker[int]
