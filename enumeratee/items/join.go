@@ -82,7 +82,9 @@ func (j *joining[E]) Next(next joined[E]) iteratee.Step {
 	if item.End || item.Bookmark && item.Position == from.at {
 		return iteratee.StepCont
 	}
-	from.at = item.Position
+	if item.Position != (enumerator.Position{}) {
+		from.at = item.Position
+	}
 	item.Cursor = j.cursor()
 	if !item.Bookmark {
 		item.Event = from.name
