@@ -139,7 +139,10 @@ func matchesOrigin(pattern, origin string) bool {
 	}
 	matched, hasPrefix := strings.CutPrefix(origin, before)
 	matched, hasSuffix := strings.CutSuffix(matched, after)
-	return hasPrefix && hasSuffix && matched != "" && !strings.ContainsAny(matched, ":/")
+	return hasPrefix && hasSuffix && matched != "" && !strings.ContainsFunc(matched, func(c rune) bool {
+		isPort := '0' <= c && c <= '9'
+		return !isPort && (after == "" || !('a' <= c && c <= 'z' || strings.ContainsRune(".-_", c)))
+	})
 }
 
 // headerNames returns the value of a header that names the headers of a field.
