@@ -20,8 +20,8 @@ import (
 // not wait, and hands on an Item with End after the last elements. If after is the zero Position, the answer is
 // a single Bookmark with the Position of source, without waiting: no element can have been lost.
 //
-// The client polls again with the ID of the last Item, or with the same one if the answer was empty. So it misses
-// nothing between polls. LongPoll panics if wait is not positive.
+// The client polls again with the ID of the last Item, or with the same ID as before if the answer was empty.
+// So it misses nothing between polls. LongPoll panics if wait is not positive.
 func LongPoll[E any](source enumerator.Source[E], after enumerator.Position, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
 	check.Positive("comet: LongPoll: wait", wait)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
