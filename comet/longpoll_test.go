@@ -11,6 +11,7 @@ import (
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumeratee"
+	adapters "github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -219,7 +220,7 @@ func TestLongPollOfAnySource(t *testing.T) {
 		"an interruption is hidden":  {script{at(2), []item{bookmark(1), bookmark(2)}, hides}, []item{bookmark(2)}, wait},
 		"Bookmarks, then a message":  {script{at(3), []item{bookmark(1), bookmark(2), message(3), message(4)}, waits}, []item{message(3)}, 0},
 		"a message, then Bookmarks":  {script{at(4), []item{message(2), bookmark(3), bookmark(4), message(5)}, waits}, []item{message(2), bookmark(4)}, 0},
-		"a message, then silence":    {script{at(4), []item{message(2), bookmark(3)}, waits}, []item{message(2), bookmark(3)}, wait},
+		"a message, then silence":    {script{at(4), []item{message(2), bookmark(3)}, waits}, []item{message(2), bookmark(3)}, 100 * time.Millisecond},
 		"a Gap":                      {script{at(3), []item{{Position: at(3), Gap: enumerator.Gap{From: at(2), N: 2}}}, waits}, []item{{Position: at(3), Gap: enumerator.Gap{From: at(2), N: 2}}}, 0},
 		"a Reset":                    {script{at(3), []item{{Position: at(3), Reset: true}}, waits}, []item{{Position: at(3), Reset: true}}, 0},
 		"the end":                    {script{at(1), []item{bookmark(1)}, ends}, []item{end(1)}, 0},
@@ -255,6 +256,15 @@ func TestLongPollOfAnySource(t *testing.T) {
 			require.NoError(t, hub.Push(t.Context(), "A"))
 			got, _ := poll(t, source, after)
 			assert.Equal(t, []item{{Position: hub.Position(), Value: "A"}}, got)
+
+			// The client gets the message soon, though the last element is filtered.
+			uppercase := adapters.Via(hub, adapters.Filter(func(s string) bool { return s == "B" }))
+			require.NoError(t, hub.Push(t.Context(), "B"))
+			after = hub.Position()
+			require.NoError(t, hub.Push(t.Context(), "b"))
+			got, took := poll(t, uppercase, got[0].Position)
+			assert.Equal(t, []item{{Position: after, Value: "B"}}, got)
+			assert.Equal(t, 100*time.Millisecond, took)
 		})
 	})
 }

@@ -50,8 +50,8 @@ type Stale struct {
 	Source string `json:"source"` // the source whose messages are missing
 }
 
-// CheckName returns an error if a message must not have the name, because it is the Event of other Records. It is for
-// encoders.
+// CheckName returns an error if a message must not have the name, because it is the Event of other Records,
+// such as [Gap]. Encoders call it.
 func CheckName(name string) error {
 	switch name {
 	case Gap, Reset, Bookmark, End, Beat:
@@ -60,8 +60,8 @@ func CheckName(name string) error {
 	return nil
 }
 
-// RecordOf returns the Record of item. It is for enumeratee.Map, before an adapter that makes
-// JSON. If the message has the name of another Record, such as [Gap], the Record cannot be marshalled.
+// RecordOf returns the Record of item. Use it with enumeratee.Map, before an adapter that makes JSON. If the
+// message has the name of another Record, such as [Gap], the Record cannot be marshalled.
 func RecordOf[E any](item enumerator.Item[E]) Record {
 	r := Record{ID: item.ID()}
 	switch {

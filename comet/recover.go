@@ -16,9 +16,10 @@ import (
 // same Position, Event and Cursor. So only that message is lost, and clients do not ask for it again. For messages
 // without a Position, use [enumeratee.Recover], which drops a message that fails.
 //
-// f can report the failure. If several runs of a hub use the adapter, each of them calls f with
-// the same Item. An error of f ends the run. A panic of encode counts as an error, with the stack in its text. The run ends if
-// encode fails on an Item that is not a message or at EOF, if the consumer fails, or if the context ends.
+// f can report the failure. If several runs of a hub use the adapter, each of them calls f with the same
+// Item. An error of f ends the run. A panic of encode counts as an error, with the stack in its text. The run
+// ends if encode fails on an Item that is not a message or at EOF, if the consumer fails, or if the context
+// ends.
 //
 // encode must make the chunks of an Item as soon as it is handed the Item, as all adapters of
 // this package, eventsource and ndjson do. A chunk that it sends when it is attached, such as

@@ -8,11 +8,10 @@ import (
 
 // A Position is a place in the sequence of elements that were pushed into a [Hub]: the place after the
 // element whose number is Seq. Numbers start at 1, so Seq 0 is the place before the first element.
-// Epoch tells one hub from another. The zero Position means none. Positions can be compared with ==.
+// Epoch tells one hub from another. The zero Position stands for no place. Positions can be compared with ==.
 //
 // The text of a Position is short, and needs no escaping in URLs, HTTP headers, JavaScript strings and
-// ids of server-sent events. The texts of the Positions of one epoch have the order of the Positions if they are
-// compared byte by byte.
+// ids of server-sent events. Within one epoch, the texts sort byte by byte in the order of the Positions.
 type Position struct{ Epoch, Seq uint64 }
 
 // String returns Epoch and Seq in base 36, with a hyphen and the number of digits of Seq between them, such as

@@ -13,7 +13,7 @@ import (
 )
 
 // A CORS allows pages of other origins to read the responses of a handler. Its method Handler returns the
-// handler with these permissions. A CORS that is used must not be changed.
+// handler with these permissions. Do not change the fields after that.
 type CORS struct {
 	// Origins are the origins of the pages, such as https://app.example.com. Each is a scheme, a host and
 	// perhaps a port, as browsers send it. https://*.example.com stands for all subdomains of example.com,
@@ -24,16 +24,16 @@ type CORS struct {
 	// combined with the origin *.
 	Credentials bool
 
-	// Headers are the names of headers that requests may have, besides those that browsers always allow
-	// and Authorization, Cache-Control, Content-Type and Last-Event-ID.
+	// Headers are the names of headers that requests may have, besides Authorization, Cache-Control,
+	// Content-Type, Last-Event-ID, and those that browsers always allow.
 	Headers []string
 
-	// Expose are the names of headers of responses that scripts may read, besides those that browsers
-	// always allow and Retry-After.
+	// Expose are the names of headers of responses that scripts may read, besides Retry-After and those that
+	// browsers always allow.
 	Expose []string
 
-	// MaxAge is how long a browser may remember the answer to a preflight request. If it is 0 the browser
-	// decides, which is 5 s by default.
+	// MaxAge is how long a browser may remember the answer to a preflight request. It is rounded down to
+	// seconds. If it is 0, the browser decides, and most of them take 5 s.
 	MaxAge time.Duration
 }
 
@@ -41,15 +41,15 @@ type CORS struct {
 // origins, including errors and refusals. So put it around the handler that answers with the errors:
 // around [Handler], [Limited], parse.Action, or a whole router.
 //
-// Preflight requests are answered with a 204, and h is not called. A preflight request allows all methods
-// of [Handler] to which browsers apply CORS, and h answers 405 to those that it does not take.
+// Preflight requests are answered with a 204, and h is not called. The answer allows all methods of [Handler]
+// to which browsers apply CORS. h answers 405 to the methods that it does not take.
 //
 // A request of any other origin reaches h too, and its response has no headers of CORS. The browser then
 // hides the response from the page. It is not answered with 403, because browsers also send an Origin with
 // requests of the same origin. CORS does not stop a page from sending requests: for requests that change
 // something, use [http.CrossOriginProtection] or a token too.
 //
-// All responses have Vary: Origin. If h sets Vary, it must add its value to that one.
+// All responses have Vary: Origin. h must add its values to Vary, and not replace it.
 //
 // Handler panics if h is nil, if there is no origin or a malformed one, if the origin * is combined with
 // Credentials, if a name is not that of a header, or if MaxAge is negative.
@@ -139,7 +139,10 @@ func matchesOrigin(pattern, origin string) bool {
 	}
 	matched, hasPrefix := strings.CutPrefix(origin, before)
 	matched, hasSuffix := strings.CutSuffix(matched, after)
-	return hasPrefix && hasSuffix && matched != "" && !strings.ContainsAny(matched, ":/")
+	return hasPrefix && hasSuffix && matched != "" && !strings.ContainsFunc(matched, func(c rune) bool {
+		isPort := '0' <= c && c <= '9'
+		return !isPort && (after == "" || !('a' <= c && c <= 'z' || strings.ContainsRune(".-_", c)))
+	})
 }
 
 // headerNames returns the value of a header that names the headers of a field.

@@ -172,8 +172,8 @@ func MaxDuration(d time.Duration) Option {
 // goroutine of the handler, and the stream waits for it. If several of these options are given, all functions
 // are called. OnStart panics if f is nil.
 //
-// Each call is followed by one of the function of [OnEnd], whose [Outcome] has Started. So both together can
-// count the streams that are open.
+// For each call of f, the function of [OnEnd] is called once with an [Outcome] that has Started set. So the
+// two functions can count the streams that are open.
 func OnStart(f func(*http.Request)) Option {
 	if f == nil {
 		panic("httpadapter: OnStart: f must not be nil")
@@ -210,7 +210,8 @@ func OnEnd(f func(*http.Request, Outcome)) Option {
 	}
 }
 
-// Options returns an Option that has the effect of all opts, in their order. So a package can offer several as one.
+// Options returns an Option that has the effect of all opts, in their order. So a package can offer several
+// Options as one.
 func Options(opts ...Option) Option {
 	return func(c *config) {
 		for _, opt := range opts {

@@ -26,8 +26,8 @@ type Outcome struct {
 	NoDeadlines bool
 }
 
-// Counts tell of the messages in the chunks of a stream. The handlers of comet/client count them. Other sources
-// can count by [CountsOf].
+// Counts are the numbers of messages in the chunks of a stream. The handlers of comet/client set them. Other
+// sources can do so with [CountsOf].
 type Counts struct {
 	Messages int    // the number of messages for the client
 	Lost     uint64 // the number of messages that were dropped before the client could get them
@@ -42,9 +42,9 @@ func withCounts(ctx context.Context, s *stream) context.Context {
 	return context.WithValue(ctx, countsKey{}, &s.outcome.Counts)
 }
 
-// CountsOf returns the Counts in the [Outcome] of the stream whose run has the context ctx. It returns nil if there
-// is nobody to count for: the stream has no [OnEnd], or ctx is not the context of a run of [Serve] or [Handler].
-// The run itself may change the Counts, from one goroutine at a time, until it ends.
+// CountsOf returns the Counts in the [Outcome] of the stream whose run has the context ctx. It returns nil if
+// the stream has no [OnEnd], or if ctx is not the context of a run of [Serve] or [Handler]. The run itself
+// may change the Counts, from one goroutine at a time, until it ends.
 func CountsOf(ctx context.Context) *Counts {
 	counts, _ := ctx.Value(countsKey{}).(*Counts)
 	return counts

@@ -29,30 +29,31 @@ const Callback = "frameElement.halley"
 // server-sent events for any EventSource. Any other value is answered with 400. docs/comet.md has a table of the bytes
 // that each transport carries.
 //
-// source returns the Items for one client, after the Position after, such as hub.From(after). The
-// Position comes from [comet.Cursor], and is the zero Position for a new client. If the Items come from several
-// sources, source ignores it and resumes at the text that [comet.CursorText] returns. Each message is
-// sent as JSON, so the page gets the same value over each transport. An answer to poll must end
-// soon. So if clients use that transport, source must return a [comet.LongPoll] for it. An error of
-// source is answered as in [httpadapter.Handler]. For a transport of the script, the response begins before the first
-// Item, so an error of the Enumerator breaks the connection.
+// source returns the Items for one client: those after the Position after, such as hub.From(after). The
+// Position comes from [comet.Cursor], and is the zero Position for a new client. If the Items come from
+// several sources, source ignores it and resumes at the text that [comet.CursorText] returns. Each message is
+// sent as JSON, so the page gets the same value over each transport. An answer to poll must end soon. So if
+// clients use that transport, source must return a [comet.LongPoll] for it. An error of source is answered as
+// in [httpadapter.Handler]. For the transports events, iframe and ndjson, the response begins before the
+// first Item, so an error of the Enumerator breaks the connection.
 //
-// When the Items have run out or have sent EOF, Handler sends a [comet.End], after which the script does not connect
-// again. It does not when anything else ends the stream, such as an error or [httpadapter.MaxDuration], and not for poll, for which
-// [comet.LongPoll] does so.
+// When the Items have run out or have sent EOF, Handler sends a [comet.End], after which the script does not
+// connect again. It sends none if the stream ends otherwise, such as by an error or
+// [httpadapter.MaxDuration]. For poll, [comet.LongPoll] sends the End.
 //
 // A message that cannot be encoded, or that panics while it is encoded, is skipped, and clients
 // get a gap in its place. Handler logs the error to the [httpadapter.Logger], once for each
 // Position.
 //
-// Every 15 s Handler sends a heartbeat that the script can hear, and others get a comment. The first record of a
-// stream for the script tells the time between heartbeats. If there are only Bookmarks, Handler sends one for each 64
-// elements that they pass over, or after a second without an Item. The heartbeat carries the newest one.
+// When nothing was sent for 15 s, Handler sends a heartbeat. The script can hear it; other clients get a
+// comment. Except for poll, the first record of a stream for the script tells the time between heartbeats.
 //
-// The page in an iframe runs only
-// the scripts of the stream, and removes each one as it runs. opts are applied after the
-// options of the transport; [httpadapter.Heartbeat] with a nil chunk changes the time between
-// heartbeats. Handler panics if source is nil.
+// Handler does not send all Bookmarks that follow one another. It sends one for each 64 elements that they pass
+// over, and one after a second without an Item. A heartbeat carries the newest one that was not sent.
+//
+// The page in an iframe runs only the scripts of the stream, and removes each one as it runs. opts are
+// applied after the options of the transport; [httpadapter.Heartbeat] with a nil chunk changes the time
+// between heartbeats. Handler panics if source is nil.
 func Handler[E any](source func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[E]], error), opts ...httpadapter.Option) http.Handler {
 	if source == nil {
 		panic("comet/client: Handler: source must not be nil")

@@ -330,8 +330,8 @@ var halley = (function () {
       });
       define("receive", (record) => {
         if (record.event === "heartbeat") {
-          const interval = record.text || record.data; // ms between heartbeats
-          if (interval && options.heartbeat === undefined) silence = +interval && (interval * 4) / 3 + 1000;
+          const interval = parseInt(record.text || record.data); // ms between heartbeats, 0 if there are none
+          if (interval >= 0 && options.heartbeat === undefined) silence = interval && (interval * 4) / 3 + 1000;
           watch();
           record.event = "bookmark";
         }

@@ -14,8 +14,8 @@ import (
 // A notice, which is an Item that is not a message, becomes the event that [FromNotice] returns for its
 // [comet.Record]. [WithNotices] changes that.
 //
-// A message whose event has a Name for which [comet.CheckName] returns an error is an error. An error ends the
-// run, unless [comet.Recover] sends a gap in place of the message. WithPosition panics if event is nil.
+// If [comet.CheckName] refuses the Name of the event of a message, that is an error. An error ends the run,
+// unless [comet.Recover] sends a gap in place of the message. WithPosition panics if event is nil.
 func WithPosition[E any](event func(E) (Event, error)) func(enumerator.Item[E]) (Event, error) {
 	return withNotices("WithPosition", event, FromNotice)
 }
@@ -78,15 +78,15 @@ func Refresh(e Event) func(notice comet.Record) (Event, error) {
 	}
 }
 
-// Turbo is [Refresh] for pages with Turbo 8. A gap or a reset becomes a refresh, which Turbo does by morphing if the page
-// asks for it.
+// Turbo is [Refresh] for pages with Turbo 8. A gap or a reset becomes the action refresh. Turbo morphs the
+// page if the page asks for that.
 func Turbo(notice comet.Record) (Event, error) {
 	return Refresh(Event{Data: `<turbo-stream action="refresh"></turbo-stream>`})(notice)
 }
 
-// HTMX is [Refresh] for pages with htmx 2 whose stream has sse-swap="message". A gap or a reset becomes a script that
-// loads the page again. The Content-Security-Policy must allow inline scripts. The attribute sse-close="end" closes a stream that is
-// complete.
+// HTMX is [Refresh] for pages with htmx 2 whose stream has sse-swap="message". A gap or a reset becomes a
+// script that loads the page again. The Content-Security-Policy must allow inline scripts. The attribute
+// sse-close="end" closes a stream that is complete.
 func HTMX(notice comet.Record) (Event, error) {
 	return Refresh(Event{Data: `<script>location.reload()</script>`})(notice)
 }

@@ -21,13 +21,13 @@ import (
 // again, its GetBody must be set. Events sets the headers Accept and Cache-Control of the request, unless
 // they are set, and Last-Event-ID once there is an id.
 //
-// Each event has the ID and the Retry that the server has set last, also in an earlier response. To
-// continue in a later run or another program, store the ID of an event and pass it to [After]. An
-// event whose NoData is set has news of the ID or the Retry only, as those of [eventsource.DecodeAll].
+// Each event has the ID and the Retry that the server has set last, also in an earlier response. To continue
+// in a later run or another program, store the ID of an event and pass it to [After]. An event with NoData
+// tells only a new ID or Retry, as in [eventsource.DecodeAll].
 //
 // The documentation of the package says how the run ends. An event of the name end does not end it. The run
-// also ends when its context ends, or when the consumer is done, and has closed the response by then. It
-// takes place in the goroutine of the caller. Events panics if request is nil.
+// also ends when its context ends or the consumer is done. It closes the response before it ends, and stays
+// in the goroutine of the caller. Events panics if request is nil.
 func Events(request func(context.Context) (*http.Request, error), opts ...Option) enumerator.Enumerator[eventsource.Event] {
 	return follow("Events", request, opts, []string{eventsource.ContentType}, func(r *run) enumeratee.Enumeratee[eventsource.Event, eventsource.Event] {
 		return enumeratee.Map(r.track)
@@ -46,7 +46,7 @@ func Items[E any](request func(context.Context) (*http.Request, error), opts ...
 	return follow("Items", request, opts, append(ndjson.MediaTypes(), eventsource.ContentType), items[E])
 }
 
-// Get returns the function of a GET request for url, for [Events] and [Items].
+// Get returns a function for [Events] and [Items] that makes a GET request for url.
 func Get(url string) func(context.Context) (*http.Request, error) {
 	return func(ctx context.Context) (*http.Request, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -10,9 +10,9 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// Cursor returns the text of the Positions of several sources, by their names: "name:position" for each source,
-// sorted by name, with commas between them. Names are escaped as in the query of a URL. The zero Position has no
-// part in the text. The text of no Positions is empty.
+// Cursor returns the text of the Positions of several sources, by their names: "name:position" for each
+// source, sorted by name, with commas between them. Names are escaped as in the query of a URL. A zero
+// Position is left out. Without Positions the text is empty.
 func Cursor(positions map[string]enumerator.Position) string {
 	var text []byte
 	for _, name := range slices.Sorted(maps.Keys(positions)) {
@@ -33,8 +33,8 @@ func appendPart(text []byte, escaped string, p enumerator.Position) []byte {
 	return text
 }
 
-// ParseCursor returns the Positions whose [Cursor] is text. It returns an error if text is not the Cursor of any
-// Positions. All Positions have exactly one text.
+// ParseCursor returns the Positions whose [Cursor] is text. It returns an error if text is not a result of
+// Cursor. The same Positions always have the same text.
 func ParseCursor(text string) (map[string]enumerator.Position, error) {
 	positions := map[string]enumerator.Position{}
 	for part := range strings.SplitSeq(text, ",") {

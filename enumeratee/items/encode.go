@@ -12,16 +12,16 @@ import (
 // held is the number of encoded messages that Encode holds.
 const held = 256
 
-// Encode returns the adapter that hands on f of the Value of each message, and calls f once for each Position,
-// however many runs use the adapter. It is for hubs with many readers: make one adapter and use it in all runs.
-// The adapter holds the last 256 chunks. A message is encoded again for a run that is further behind. Messages with
-// the zero Position are encoded for each run.
+// Encode returns the adapter that replaces the Value of each message with the result of f. It calls f once
+// for each Position, however many runs use the adapter. It is for hubs with many readers: make one adapter
+// and use it in all runs. The adapter holds the last 256 chunks. A message is encoded again for a run that is
+// further behind. Messages with the zero Position are encoded for each run.
 //
 // A message must have the same Value in all runs that use the adapter, because the runs share the chunk. So adapters
 // that depend on the client must come behind Encode, or have an Encode of their own. No one may change a chunk.
 //
-// An error of f ends each run that reads the message. comet.Recover hands a gap on in its place. A panic of f
-// reaches each of these runs. The leftovers are those of [enumeratee.Map].
+// An error of f ends each run that reads the message. With comet.Recover, a gap takes the place of the
+// message. A panic of f reaches each of these runs. The leftovers are those of [enumeratee.Map].
 func Encode[E any](f func(E) ([]byte, error)) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[[]byte]] {
 	chunks := &cache[E]{f: f}
 	return enumeratee.MapM(func(_ context.Context, item enumerator.Item[E]) (enumerator.Item[[]byte], error) {

@@ -9,28 +9,30 @@ import (
 // every is the number of messages that are dropped in a row before a Bookmark takes the place of the last.
 const every = 64
 
-// Filter returns the adapter that hands on the messages for whose Values keep returns true. It is
-// [FilterMap] otherwise.
+// Filter returns the adapter that hands on the messages whose Values keep accepts. In all other respects
+// Filter behaves like [FilterMap].
 //
 // ReactiveX calls it filter.
 func Filter[E any](keep func(E) bool) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
 	return FilterMap(func(e E) (E, bool) { return e, keep(e) })
 }
 
-// Map returns the adapter that hands on f of the Value of each message. It is [FilterMap] otherwise.
+// Map returns the adapter that replaces the Value of each message with the result of f. In all other respects
+// Map behaves like [FilterMap].
 //
 // ReactiveX calls it map.
 func Map[From, To any](f func(From) To) enumeratee.Enumeratee[enumerator.Item[From], enumerator.Item[To]] {
 	return FilterMap(func(e From) (To, bool) { return f(e), true })
 }
 
-// FilterMap returns the adapter that calls f with the Value of each message and hands on a message with the value
-// that f returns with true. It drops the other messages. It hands on all notices.
+// FilterMap returns the adapter that calls f with the Value of each message. If f returns true, the adapter
+// hands on the message with the value that f returns. Otherwise it drops the message. It hands on all
+// notices.
 //
-// If 64 messages in a row are dropped, a Bookmark with the Position of the last one takes their place. The same
-// happens at EOF if the last messages were dropped. So the place of a client is never more than 63 messages behind
-// the run, and a client that comes back gets no Reset only because messages were dropped. For that, the
-// [enumerator.Capacity] of the hub must be much more than 64.
+// If 64 messages in a row are dropped, a Bookmark with the Position of the last one takes their place. The
+// same happens at EOF if the last messages were dropped. So the Position of a client is at most 63 messages
+// behind the run. If the [enumerator.Capacity] of the hub is much more than 64, a client that comes back does
+// not get a Reset merely because messages were dropped.
 //
 // The leftovers are those of [enumeratee.Map]. The Bookmark at EOF is not left over.
 //

@@ -11,17 +11,18 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Join returns an Enumerator of the Items of all sources, as they come. sources has their names. The Event of a
-// message, a gap or a reset is the name of its source. The Cursor of each Item has the places of all sources after the
-// Item, so a client that comes back with it resumes each source.
+// Join returns an Enumerator of the Items of all sources, as they come. The keys of sources are their names.
+// The Event of a message, a gap or a reset is the name of its source. The Cursor of each Item has the places
+// of all sources after the Item, so a client that comes back with it resumes each source.
 //
-// cursor is the Cursor of the last Item that the client has got. A source without a part in cursor begins with the
-// elements that come after the run has begun. If cursor is not a cursor, each source begins with a Reset. Parts of
-// other names are ignored.
+// cursor is the Cursor of the last Item that the client has got. A source that has no part in cursor begins
+// with the elements that come after the run has begun. If cursor is malformed, each source begins with a
+// Reset. The parts of other names are ignored.
 //
-// The run begins with one Bookmark, which has the places where the sources begin. If a source cannot continue
-// there, its Reset follows. Later Bookmarks of the sources are handed on. A Cursor has at most
-// the length of the names, escaped as in URLs, and 30 bytes for each source.
+// The run begins with one Bookmark, whose Cursor has the places where the sources begin. If a source cannot
+// continue there, its Reset follows. Later Bookmarks of the sources are handed on. An Item without a Position
+// does not change the place of its source. A Cursor has at most the length of the names, escaped as in URLs,
+// and 30 bytes for each source.
 //
 // Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
 // fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
@@ -82,7 +83,9 @@ func (j *joining[E]) Next(next joined[E]) iteratee.Step {
 	if item.End || item.Bookmark && item.Position == from.at {
 		return iteratee.StepCont
 	}
-	from.at = item.Position
+	if item.Position != (enumerator.Position{}) {
+		from.at = item.Position
+	}
 	item.Cursor = j.cursor()
 	if !item.Bookmark {
 		item.Event = from.name

@@ -3,6 +3,7 @@ package items_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -144,6 +145,11 @@ func TestJoin(t *testing.T) {
 		assert.Equal(t, map[string]string{"": "at:5", "a": "gap:9"}, all)
 		assert.Equal(t, "a:1z-19", last)
 	})
+	t.Run("an Item without a Position", func(t *testing.T) {
+		all, _, last := run("a:1z-10", map[string]source{"a": fixed{message(4), {Value: 5}}})
+		assert.Equal(t, map[string]string{"a": "4 5"}, all)
+		assert.Equal(t, "a:1z-14", last)
+	})
 	t.Run("a source that fails", func(t *testing.T) {
 		broken := enumerator.Broadcast[int]()
 		broken.EndWithError(errBoom)
@@ -151,6 +157,25 @@ func TestJoin(t *testing.T) {
 		_, err := enumerator.Run(t.Context(), items.Join("", map[string]source{"a": broken, "b": endless}), iteratee.Ignore[item]())
 		assert.ErrorIs(t, err, errBoom)
 		assert.Zero(t, endless.Runs())
+	})
+	t.Run("a source that panics", func(t *testing.T) {
+		endless := enumerator.Broadcast[int]()
+		poisoned := items.Via(fixed{message(1)}, items.Filter(func(int) bool { panic("poisoned") }))
+		assert.PanicsWithValue(t, "poisoned", func() {
+			_, _ = enumerator.Run(t.Context(), items.Join("", map[string]source{"a": endless, "b": poisoned}), iteratee.Ignore[item]())
+		})
+		assert.Zero(t, endless.Runs())
+	})
+	t.Run("one source goes on after the end of another", func(t *testing.T) {
+		ended := fixed{message(4), end}
+		var got []item
+		next, stop := iter.Pull2(enumerator.All(t.Context(), items.Join("", map[string]source{"a": ended, "b": a})))
+		defer stop()
+		for i, err, ok := next(); ok; i, err, ok = next() {
+			require.NoError(t, err)
+			got = append(got, i)
+		}
+		assert.Equal(t, "at:0 4", shown(got))
 	})
 	t.Run("a consumer that is done", func(t *testing.T) {
 		for n := range 3 {

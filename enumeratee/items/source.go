@@ -5,8 +5,8 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// Via returns source seen through adapter, such as a hub of which a client sees only some messages. adapter must keep
-// the Positions of the Items, as the adapters of this package do.
+// Via returns the Source whose runs are those of source behind adapter, such as a hub whose messages are
+// filtered. adapter must keep the Positions of the Items, as the adapters of this package do.
 func Via[From, To any](source enumerator.Source[From], adapter enumeratee.Enumeratee[enumerator.Item[From], enumerator.Item[To]]) enumerator.Source[To] {
 	return via[From, To]{source, adapter}
 }

@@ -23,8 +23,8 @@ import (
 //	halley.stream.lost     {message}  messages that were dropped
 //	halley.stream.resets   {reset}    resets
 //
-// The bytes, messages, lost messages and resets of a stream are added when the stream ends, and so is its
-// resumption. The last four are counted for the handlers of comet/client, and for sources that count by
+// All numbers of a stream but the first three are added when the stream ends. Resumptions, messages, lost
+// messages and resets are counted only for the handlers of comet/client, and for sources that use
 // [httpadapter.CountsOf].
 //
 // The Option can be given to many handlers. attributes, such as the name of a handler, are added to all measurements.

@@ -21,8 +21,8 @@ import (
 //	halley_stream_messages_lost_total    messages that were dropped
 //	halley_stream_resets_total           resets
 //
-// The bytes, messages, lost messages and resets of a stream are added when the stream ends, and so is its
-// resumption. The last four are counted for the handlers of comet/client, and for sources that count by
+// All numbers of a stream but the first three are added when the stream ends. Resumptions, messages, lost
+// messages and resets are counted only for the handlers of comet/client, and for sources that use
 // [httpadapter.CountsOf].
 //
 // The Option can be given to many handlers, which are counted together. To count a handler by itself, call

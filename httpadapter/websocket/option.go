@@ -68,16 +68,17 @@ func Timeout(d time.Duration) Option {
 // Compression lets clients compress messages, and compresses messages to clients that allow it, with the extension
 // permessage-deflate. By default nothing is compressed. Messages of less than 512 bytes are not compressed.
 //
-// Each message is compressed on its own, without the context of earlier messages. So an open connection holds no
-// compressor. A message holds 1.2 MB while it is compressed. A message of more than 64 KiB holds that until the client has
-// taken all of it. A message from the client holds about 50 KB while it arrives. [MaxMessage] limits the size of a
-// message after it has been decompressed, so a small message that would become a large one is refused. docs/performance.md
-// has figures.
+// Each message is compressed on its own, without the context of earlier messages. So an open connection holds
+// no compressor. A message holds 1.2 MB while it is compressed. A message of more than 64 KiB holds this
+// memory until the client has taken all of the message. A message from the client holds about 50 KB while it
+// arrives. [MaxMessage] limits the size of a message after it has been decompressed, so a small message that
+// would become a large one is refused. docs/performance.md has figures.
 //
 // [Timeout] counts the compressed bytes. A compressed message of more than 64 KiB has that time for each 4 KiB.
 //
-// The size of a compressed message tells something about its content. If a message holds a secret together with text
-// that an attacker chooses, the attacker may learn the secret from the sizes of such messages. Do not compress such messages.
+// The size of a compressed message tells something about its content. If a message holds a secret together
+// with text that an attacker chooses, the attacker may learn the secret from the sizes of such messages. Do
+// not compress such messages.
 func Compression() Option {
 	return func(c *config) { c.accept.CompressionMode = coder.CompressionNoContextTakeover }
 }

@@ -41,7 +41,7 @@ func Subprotocols(names ...string) Option {
 type subprotocolKey struct{}
 
 // Subprotocol returns the subprotocol that the handler accepts for r, the request that it gives to accept. It
-// returns "" if the client has offered none of those of [Subprotocols].
+// returns "" if the client has offered none of the names of [Subprotocols].
 func Subprotocol(r *http.Request) string {
 	name, _ := r.Context().Value(subprotocolKey{}).(string)
 	return name

@@ -89,6 +89,18 @@ for (const transport of ["events", "ndjson"])
     patient.stream.close();
   });
 
+for (const transport of ["events", "ndjson"])
+  test("a server without heartbeats over " + transport, async () => {
+    const server = await serve((request, response) => {
+      write(request, response, { event: "heartbeat", data: 30 }, { event: "heartbeat", data: 0 });
+    });
+    const log = connect(server.url, { transport });
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // 30 alone would end it after 1,040 ms
+    assert.equal(server.requests.length, 1);
+    assert.equal(log.stream.state, "open");
+    log.stream.close();
+  });
+
 test("statuses", async (t) => {
   for (const [status, state] of [
     [204, "ended"],

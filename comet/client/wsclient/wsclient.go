@@ -29,19 +29,21 @@ import (
 // It hands all other requests to next, such as the client.Handler of the same source, so one URL serves all
 // transports. source is described at client.Handler.
 //
-// Each [comet.Record] is a text message with the JSON of the Record. The first message is a heartbeat with the time
-// between heartbeats in milliseconds. When the client has been sent nothing for that time, which is 15 s, it gets
-// another heartbeat, or a Bookmark if the source has moved on without messages. As in client.Handler, not all of
-// several Bookmarks in a row are sent, and a message that cannot be encoded is logged and becomes a gap.
+// Each [comet.Record] is a text message with the JSON of the Record. The first message is a heartbeat with
+// the time between heartbeats in milliseconds. When nothing was sent for that time, which is 15 s, the client
+// gets another heartbeat, or a Bookmark if the source has moved on without messages. As in client.Handler,
+// not all of several Bookmarks in a row are sent, and a gap takes the place of a message that cannot be
+// encoded, which is logged.
 //
-// When the source sends EOF or has run out, the client gets a Record with the Event End and close code 1000. It gets
-// code 1001 if the server shuts down, and 1011 if the source fails. Then it connects again, with the ID of the last Record
-// in the query parameter lastEventId. A client that sends a message gets code 1008.
+// When the source sends EOF or has run out, the client gets a Record with the Event End and close code 1000.
+// It gets code 1001 if the server shuts down, and 1011 if the source fails. After these two codes it connects
+// again, with the ID of the last Record in the query parameter lastEventId. A client that sends a message
+// gets code 1008.
 //
-// An error of source answers the request as in websocket.Handler. A page does not learn the status of
-// that answer, so two kinds of errors open a connection and close it if the query parameter transport is websocket: a
-// StatusError 204 is answered with the Record of the End, and one of 400 to 499 with close code 4000 plus
-// the status. The status codes 408, 425 and 429 are excepted, because the client should come back.
+// An error of source answers the request as in websocket.Handler. A page does not learn the status of that
+// answer. So if the query parameter transport is websocket, two kinds of errors open a connection and close
+// it. A StatusError 204 sends the Record of the End. A StatusError of 400 to 499 closes the connection with
+// code 4000 plus the status, except 408, 425 and 429, after which the client should come back.
 //
 // opts are for the WebSockets. By default only pages of the requested host may connect: see [websocket.Origins].
 // [httpadapter.Limited] limits the number of connections. Handler panics if source or next is nil.

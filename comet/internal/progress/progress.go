@@ -25,9 +25,9 @@ type Tracker[E any] struct {
 	at     time.Time          // when that was
 }
 
-// Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an Item with End
-// follows, unless the run was interrupted or source has sent an End itself. It has the Position and the Cursor of the Item
-// before it.
+// Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an
+// Item with End follows, unless the run was interrupted or source has sent an End itself. It has the Position
+// and the Cursor of the Item before it.
 func (t *Tracker[E]) Items(source enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[enumerator.Item[E]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		consumer := &tracking[E]{Sink: sink, ctx: ctx, t: t}
