@@ -146,8 +146,8 @@ func ExampleWithNotices() {
 	)
 	// Output:
 	// event: bookmark
-	// id: 1z-17
 	// data: null
+	// id: 1z-17
 	//
 	// data: kiki
 	// id: 1z-18
