@@ -3,7 +3,6 @@ package items_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -166,16 +165,17 @@ func TestJoin(t *testing.T) {
 		})
 		assert.Zero(t, endless.Runs())
 	})
-	t.Run("one source goes on after the end of another", func(t *testing.T) {
-		ended := fixed{message(4), end}
+	t.Run("a source goes on after the end of another", func(t *testing.T) {
+		hub := enumerator.Broadcast[int]()
 		var got []item
-		next, stop := iter.Pull2(enumerator.All(t.Context(), items.Join("", map[string]source{"a": ended, "b": a})))
-		defer stop()
-		for i, err, ok := next(); ok; i, err, ok = next() {
+		for i, err := range enumerator.All(t.Context(), items.Join("", map[string]source{"a": fixed{message(4), end}, "b": hub})) {
 			require.NoError(t, err)
-			got = append(got, i)
+			if got = append(got, i); i.Value == 4 {
+				require.NoError(t, hub.Push(t.Context(), 5))
+				hub.End()
+			}
 		}
-		assert.Equal(t, "at:0 4", shown(got))
+		assert.Equal(t, "at:0 4 5", shown(got))
 	})
 	t.Run("a consumer that is done", func(t *testing.T) {
 		for n := range 3 {

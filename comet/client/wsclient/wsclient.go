@@ -61,8 +61,12 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 			items, err = enumerator.Empty[enumerator.Item[E]](), refusal(err)
 		}
 		var progress progress.Tracker[E]
-		records := enumerator.Through(progress.Items(items), encode)
-		return nothing, enumerator.Through(records, enumeratee.Async(withHeartbeats(progress.Untold))), err
+		var failure error // of the source; the client gets all messages before it
+		records := enumerator.Catch(enumerator.Through(progress.Items(items), encode), func(err error) enumerator.Enumerator[websocket.Message] {
+			failure = err
+			return enumerator.Empty[websocket.Message]()
+		})
+		return nothing, enumerator.Through(records, enumeratee.Async(withHeartbeats(progress.Untold, &failure))), err
 	}, opts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if wantsWebSocket(r) {
@@ -121,8 +125,8 @@ func encode(r comet.Record) (websocket.Message, error) {
 const heartbeat = 15 * time.Second
 
 // withHeartbeats returns the loop that hands on the messages and the heartbeats. untold returns the Bookmark of a
-// heartbeat.
-func withHeartbeats[E any](untold func() (enumerator.Item[E], bool)) func(context.Context, <-chan websocket.Message, iteratee.Outlet[websocket.Message]) iteratee.Step {
+// heartbeat. The loop ends with failure once in is closed.
+func withHeartbeats[E any](untold func() (enumerator.Item[E], bool), failure *error) func(context.Context, <-chan websocket.Message, iteratee.Outlet[websocket.Message]) iteratee.Step {
 	return func(ctx context.Context, in <-chan websocket.Message, out iteratee.Outlet[websocket.Message]) iteratee.Step {
 		timer := time.NewTimer(heartbeat)
 		defer timer.Stop()
@@ -137,6 +141,9 @@ func withHeartbeats[E any](untold func() (enumerator.Item[E], bool)) func(contex
 			case <-ctx.Done():
 				return iteratee.Cancelled(ctx)
 			case m, ok = <-in:
+				if !ok && *failure != nil {
+					return iteratee.StepError(*failure)
+				}
 				if !ok {
 					return iteratee.StepCont
 				}
