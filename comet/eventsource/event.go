@@ -82,20 +82,20 @@ func (e Event) AppendText(b []byte) ([]byte, error) {
 	if !e.NoData {
 		b = appendLines(b, "data: ", e.Data)
 	}
-	// The id follows the data. Some clients take the id when its line arrives and not at the end of the event. If
-	// the connection were cut between the id and the data, they would resume after a message that they never got.
-	switch {
-	case e.ID != "":
-		b = append(append(append(b, "id: "...), e.ID...), '\n')
-	case e.ResetID:
-		b = append(b, "id:\n"...)
-	}
 	if e.Retry > 0 || e.RetryAtOnce {
 		ms := e.Retry / time.Millisecond
 		if e.Retry%time.Millisecond > 0 {
 			ms++
 		}
 		b = append(strconv.AppendInt(append(b, "retry: "...), int64(ms), 10), '\n')
+	}
+	// The id is the last field. Some clients take the id when its line arrives and not at the end of the event. If
+	// the connection were cut between the id and another field, they would resume after a message that they never got.
+	switch {
+	case e.ID != "":
+		b = append(append(append(b, "id: "...), e.ID...), '\n')
+	case e.ResetID:
+		b = append(b, "id:\n"...)
 	}
 	if len(b) > begin {
 		b = append(b, '\n')

@@ -62,7 +62,7 @@ func TestFormat(t *testing.T) {
 		{eventsource.Event{Name: "baz", ID: "bar", Data: "foo", Comment: "comment\nline 2"}, ": comment\n: line 2\nevent: baz\ndata: foo\nid: bar\n\n"},
 
 		// Play does not have these.
-		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, ": c\nevent: n\ndata: d\nid: i\nretry: 3000\n\n"},
+		{eventsource.Event{Name: "n", ID: "i", Retry: 3 * time.Second, Data: "d", Comment: "c"}, ": c\nevent: n\ndata: d\nretry: 3000\nid: i\n\n"},
 		{eventsource.Event{NoData: true}, ""},
 		{eventsource.Event{NoData: true, Comment: "hi"}, ": hi\n"},
 		{eventsource.Event{NoData: true, Name: "n"}, "event: n\n\n"},

@@ -35,7 +35,7 @@ func TestAConnectionIsCutBeforeTheEnd(t *testing.T) {
 		text, err := io.ReadAll(res.Body)
 		assert.ErrorContains(t, err, "cut")
 		assert.NotContains(t, string(text), model.Done)
-		assert.True(t, strings.HasPrefix(string(text), "data: You\nid: 1\nretry: 100\n\ndata:  asked:\nid: 2\nretry: 100\n\n"), "%s", text)
+		assert.True(t, strings.HasPrefix(string(text), "data: You\nretry: 100\nid: 1\n\ndata:  asked:\nretry: 100\nid: 2\n\n"), "%s", text)
 	})
 }
 
