@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/halley-go/halley/comet"
@@ -61,8 +62,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 	report := unsent.Report[E](httpadapter.LoggerOf(opts...))
 	every := httpadapter.HeartbeatOf(append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, nil)}, opts...)...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.URL.Query().Get("transport")
-		t, ok := transportOf[E](name, every)
+		t, ok := transportOf[E](r, every)
 		if !ok {
 			http.Error(w, "transport must be events, iframe, ndjson or poll", http.StatusBadRequest)
 			return
@@ -81,7 +81,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		}
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
-			if name != "poll" {
+			if t.name != "poll" {
 				items = progress.Items(items)
 			}
 			return enumerator.Through(counted(r, items), encode), err
@@ -103,18 +103,24 @@ const heartbeat = 15 * time.Second
 
 // A transport is a way to send Items.
 type transport[E any] struct {
+	name    string
 	first   []byte // the first chunk, or nil
 	encode  enumeratee.Enumeratee[enumerator.Item[E], []byte]
 	beat    []byte // a heartbeat without a Position
 	options []httpadapter.Option
 }
 
-// transportOf returns the transport with that name, for one response. Its first chunk tells the time between heartbeats.
-func transportOf[E any](name string, every time.Duration) (t transport[E], ok bool) {
+// transportOf returns the transport for which r asks, for one response. Its first chunk tells the time between heartbeats.
+func transportOf[E any](r *http.Request, every time.Duration) (t transport[E], ok bool) {
+	t.name = r.URL.Query().Get("transport")
 	interval := comet.Record{Event: comet.Beat, Data: every.Milliseconds()}
-	switch name {
+	switch t.name {
 	case "":
-		t.encode = eventsource.Messages(eventsource.WithPosition(eventsource.FromJSON[E]))
+		notice := eventsource.FromNotice
+		if strings.Contains(r.UserAgent(), "Firefox/") {
+			notice = bookmarksWithData
+		}
+		t.encode = eventsource.Messages(eventsource.WithNotices(eventsource.FromJSON[E], notice))
 		t.beat = []byte(eventsource.Heartbeat)
 		t.options = []httpadapter.Option{httpadapter.EventStream()}
 	case "events":
@@ -133,7 +139,7 @@ func transportOf[E any](name string, every time.Duration) (t transport[E], ok bo
 			httpadapter.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; frame-ancestors 'self'"),
 		}
 	case "ndjson", "poll":
-		if name == "ndjson" {
+		if t.name == "ndjson" {
 			t.first = chunkOf(ndjson.Encode[comet.Record](), interval)
 		}
 		t.encode = enumeratee.Compose(enumeratee.Map(comet.RecordOf[E]), ndjson.Encode[comet.Record]())
@@ -143,6 +149,14 @@ func transportOf[E any](name string, every time.Duration) (t transport[E], ok bo
 		return t, false
 	}
 	return t, true
+}
+
+// bookmarksWithData is [eventsource.FromNotice] for Firefox, whose EventSource ignores the id of an event without data.
+func bookmarksWithData(notice comet.Record) (eventsource.Event, error) {
+	if notice.Event == comet.Bookmark {
+		return eventsource.FromRecord(notice)
+	}
+	return eventsource.FromNotice(notice)
 }
 
 // appendBeat appends the arguments of the call that tells the time between heartbeats.

@@ -74,8 +74,10 @@ func TestHandler(t *testing.T) {
 		"event: gap\ndata: {\"from\":\"1z-211\",\"count\":1000}\nid: 1z-2ss\n\n" +
 		"event: a\ndata: 1\nid: a:1z-11,b:\n\n" +
 		"event: gap\ndata: {\"from\":\"1z-12\",\"count\":3,\"source\":\"a\"}\nid: a:1z-14,b:\n\n" +
-		"event: reset\ndata: {\"source\":\"a\"}\nid: a:1z-15,b:\n\n" +
-		"event: end\ndata: null\nid: a:1z-15,b:\n\n"
+		"event: reset\ndata: {\"source\":\"a\"}\nid: a:1z-15,b:\n\n"
+	end := "event: end\ndata: null\nid: a:1z-15,b:\n\n"
+	endForPages := "event: end\ndata: null\nretry: 86400000\nid: a:1z-15,b:\n\n"
+	bookmark := "event: bookmark\ndata: null\nid: 1z-1y\n\n"
 	lines := `{"event":"bookmark","id":"1z-1y","data":null}` + "\n" +
 		`{"event":"reset","id":"1z-1z","data":null}` + "\n" +
 		`{"id":"1z-210","data":"it's </script>"}` + "\n" +
@@ -84,8 +86,8 @@ func TestHandler(t *testing.T) {
 		`{"event":"gap","id":"a:1z-14,b:","data":{"from":"1z-12","count":3,"source":"a"}}` + "\n" +
 		`{"event":"reset","id":"a:1z-15,b:","data":{"source":"a"}}` + "\n"
 	for url, want := range map[string][2]string{
-		"/":                  {"text/event-stream", "id: 1z-1y\n\n" + events},
-		"/?transport=events": {"text/event-stream", "event: heartbeat\ndata: 15000\n\nevent: bookmark\ndata: null\nid: 1z-1y\n\n" + events},
+		"/":                  {"text/event-stream", "id: 1z-1y\n\n" + events + endForPages},
+		"/?transport=events": {"text/event-stream", "event: heartbeat\ndata: 15000\n\n" + bookmark + events + end},
 		"/?transport=ndjson": {"application/x-ndjson", `{"event":"heartbeat","id":"","data":15000}` + "\n" + lines +
 			`{"event":"end","id":"a:1z-15,b:","data":null}` + "\n"},
 		"/?transport=poll": {"application/x-ndjson", lines},
@@ -95,6 +97,8 @@ func TestHandler(t *testing.T) {
 		assert.Equal(t, want[0], res.Header.Get("Content-Type"), url)
 		assert.Equal(t, want[1], body, url)
 	}
+	_, body := ask(t, handler, "/", "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0")
+	assert.Equal(t, bookmark+events+endForPages, body, "Firefox ignores the id of an event without data")
 	for _, name := range []string{"websocket", "Events", "halley.events"} {
 		res, _ := ask(t, handler, "/?transport="+name)
 		assert.Equal(t, http.StatusBadRequest, res.StatusCode)

@@ -36,7 +36,7 @@ func TestEnd(t *testing.T) {
 			func(ctx context.Context, _ iteratee.Sink[item]) iteratee.Step { return then(ctx) }))
 	}
 	ends := map[string]string{
-		native:   "event: end\ndata: null\nid: 1z-11\n\n",
+		native:   "event: end\ndata: null\nretry: 86400000\nid: 1z-11\n\n",
 		"events": "event: end\ndata: null\nid: 1z-11\n\n",
 		"iframe": "halley(null,'1z-11','end');</script>",
 		"ndjson": `{"event":"end","id":"1z-11","data":null}` + "\n",

@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumerator"
@@ -50,12 +51,17 @@ func withNotices[E any](function string, event func(E) (Event, error), notice fu
 
 // FromNotice returns the event of a notice for any client, for [WithNotices]. A bookmark becomes an event without data,
 // which changes the id of the client and calls no listener. But the EventSource of Firefox ignores the id of such an event.
-// Any other notice becomes the event of [FromRecord].
+// Any other notice becomes the event of [FromRecord]. An end has a retry of a day, because an EventSource connects again
+// after the end of every stream.
 func FromNotice(notice comet.Record) (Event, error) {
 	if notice.Event == comet.Bookmark {
 		return Event{ID: notice.ID, NoData: true}, nil
 	}
-	return FromRecord(notice)
+	e, err := FromRecord(notice)
+	if notice.Event == comet.End {
+		e.Retry = 24 * time.Hour
+	}
+	return e, err
 }
 
 // FromRecord returns an event whose name is the Event of record, and whose data is the JSON of its Data. With
@@ -67,14 +73,17 @@ func FromRecord(record comet.Record) (Event, error) {
 }
 
 // Refresh returns a function for [WithNotices] that sends e in place of a gap and of a reset. e makes the page load its
-// state anew. Any other notice becomes the event of [FromRecord]: it has data, so that Firefox takes its id, and a name to which
-// the page does not listen.
+// state anew. An end becomes the event of [FromNotice]. A bookmark becomes the event of [FromRecord]: it has data, so that
+// Firefox takes its id, and a name to which the page does not listen.
 func Refresh(e Event) func(notice comet.Record) (Event, error) {
 	return func(notice comet.Record) (Event, error) {
-		if notice.Event == comet.Gap || notice.Event == comet.Reset {
+		switch notice.Event {
+		case comet.Gap, comet.Reset:
 			return e, nil
+		case comet.Bookmark:
+			return FromRecord(notice)
 		}
-		return FromRecord(notice)
+		return FromNotice(notice)
 	}
 }
 

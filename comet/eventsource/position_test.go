@@ -52,9 +52,10 @@ func TestNotices(t *testing.T) {
 		}
 		return chunks
 	}
-	anybody := with(script, map[int]string{0: "id: 1z-1y\n\n", 6: "id: a:1z-11,b:\n\n"})
+	page := with(script, map[int]string{5: "event: end\ndata: null\nretry: 86400000\nid: 1z-2st\n\n", 10: "event: end\ndata: null\nretry: 86400000\n\n"})
+	anybody := with(page, map[int]string{0: "id: 1z-1y\n\n", 6: "id: a:1z-11,b:\n\n"})
 	refresh := func(text string) []string {
-		return with(script, map[int]string{
+		return with(page, map[int]string{
 			1: text + "id: 1z-1z\n\n", 3: text + "id: 1z-2ss\n\n",
 			8: text + "id: a:1z-14,b:\n\n", 9: text + "id: a:1z-15,b:\n\n",
 		})

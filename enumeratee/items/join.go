@@ -26,14 +26,14 @@ import (
 //
 // Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
 // fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
-// [enumerator.Interleave]. Nothing is left over. Join panics if a source has the name of a notice: gap, reset, bookmark,
-// heartbeat or end.
+// [enumerator.Interleave]. Nothing is left over. Join panics if a source has a name that has
+// another meaning for clients: gap, reset, bookmark, heartbeat, end, message, error or state.
 //
 // ReactiveX calls it merge.
 func Join[E any](cursor string, sources map[string]enumerator.Source[E]) enumerator.Enumerator[enumerator.Item[E]] {
-	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end"} {
+	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
 		if _, ok := sources[reserved]; ok {
-			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q of a notice", reserved))
+			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", reserved))
 		}
 	}
 	sources = maps.Clone(sources)

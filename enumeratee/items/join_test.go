@@ -186,8 +186,8 @@ func TestJoin(t *testing.T) {
 		}
 	})
 	t.Run("names of notices", func(t *testing.T) {
-		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end"} {
-			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q of a notice", name),
+		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
+			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", name),
 				func() { items.Join("", map[string]source{name: a}) })
 		}
 	})

@@ -39,7 +39,7 @@ const html = `<!DOCTYPE html>
 		const parse = data => typeof data === 'string' && data ? JSON.parse(data) : data;
 		if (name === 'native') {
 			// Firefox ignores the id of an event without data.
-			log.stream = new EventSource(url + (/Firefox/.test(navigator.userAgent) ? '&transport=events' : ''));
+			log.stream = new EventSource(url);
 			log.stream.onmessage = e => take(JSON.parse(e.data), e.lastEventId);
 			log.stream.onopen = () => log.states.push('open');
 			log.stream.onerror = () => log.states.push('waiting');
