@@ -3,6 +3,7 @@ package follow
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -58,10 +59,15 @@ func (s *itemsOf[E]) Rest() iteratee.Input[eventsource.Event] {
 	return iteratee.Empty[eventsource.Event]()
 }
 
-// hear sets the time that the server may be silent to a little more than the interval of its heartbeats.
+// hear sets the time that the server may be silent to a little more than the interval of its heartbeats. The interval is 0
+// if it sends none.
 func (r *run) hear(interval string) {
 	ms, err := strconv.ParseInt(interval, 10, 64)
-	if err == nil && ms > 0 && r.told {
+	switch {
+	case err != nil || ms < 0 || !r.told:
+	case ms == 0:
+		r.silence = math.MaxInt64
+	default:
 		r.silence = time.Duration(min(ms, time.Hour.Milliseconds()))*time.Millisecond*4/3 + time.Second
 	}
 }

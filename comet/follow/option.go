@@ -61,7 +61,7 @@ func Limit(bytes int) Option {
 // Silence sets how long a run waits for a response or for the next byte of it. After that the attempt has
 // failed. A heartbeat counts too. If d is 0, there is no limit. By default the limit is a minute. Once
 // client.Handler has told [Items] the interval of its heartbeats, the limit is 4/3 of this interval plus a
-// second. The time that the consumer takes does not count. Silence panics if d is negative.
+// second, and there is no limit if the interval is 0. The time that the consumer takes does not count. Silence panics if d is negative.
 func Silence(d time.Duration) Option {
 	check.NotNegative("comet/follow: Silence: d", d)
 	if d == 0 {

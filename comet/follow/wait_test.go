@@ -116,7 +116,7 @@ func TestSilence(t *testing.T) {
 		"the limit of the program wins": {events(beat("15000"), ever), []follow.Option{follow.Silence(10 * s)}, 10 * s},
 		"an interval of 1 ms":           {events(beat("1"), ever), nil, s + 1333333*time.Nanosecond},
 		"an interval of years":          {events(beat("9223372036854775807"), ever), nil, 80*minute + s},
-		"an interval of 0":              {events(beat("0"), ever), nil, minute},
+		"an interval of 0":              {events(beat("0"), 1000*time.Hour, ":\n", errCut), nil, 1000 * time.Hour},
 		"no interval":                   {events(beat(""), ever), nil, minute},
 		"a negative interval":           {events(beat("-5"), ever), nil, minute},
 		"a malformed interval":          {events(beat("{}"), ever), nil, minute},

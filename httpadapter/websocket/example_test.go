@@ -244,6 +244,12 @@ func ExamplePing() {
 }
 
 // websocket.Logger(slog.Default()) is shorter; this logger leaves out the time.
+func ExampleLoggerOf() {
+	logger := slog.New(slog.DiscardHandler)
+	fmt.Println(websocket.LoggerOf(websocket.MaxMessage(1<<10), websocket.Logger(logger)) == logger)
+	// Output: true
+}
+
 func ExampleLogger() {
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -97,3 +97,7 @@ func Logger(logger httpadapter.ErrorLogger) Option {
 	check.NotNil("httpadapter/websocket: Logger: logger", logger)
 	return func(c *config) { c.logger = logger }
 }
+
+// LoggerOf returns the logger that [Logger] sets in opts, or the logger of [httpadapter.LoggerOf]. It is for packages
+// that make handlers with [Handler] and log errors of their own.
+func LoggerOf(opts ...Option) httpadapter.ErrorLogger { return newConfig(opts).logger }

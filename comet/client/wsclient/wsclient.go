@@ -54,7 +54,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 	if next == nil {
 		panic("comet/client/wsclient: Handler: next must not be nil")
 	}
-	encode := comet.Recover(enumeratee.MapM(encodeItem[E]), unsent.Report[E](httpadapter.LoggerOf()))
+	encode := comet.Recover(enumeratee.MapM(encodeItem[E]), unsent.Report[E](websocket.LoggerOf(opts...)))
 	sockets := websocket.Handler(websocket.Mixed(), func(r *http.Request) (iteratee.Iteratee[websocket.Message, struct{}], enumerator.Enumerator[websocket.Message], error) {
 		items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
 		if err != nil && r.URL.Query().Get("transport") == "websocket" {

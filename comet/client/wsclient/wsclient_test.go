@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -164,8 +165,9 @@ func TestRecords(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			logged := probe.Logs(t)
-			s := serve(t, of(c.source))
+			elsewhere := probe.Logs(t)
+			var logged strings.Builder
+			s := serve(t, of(c.source), websocket.Logger(slog.New(slog.NewTextHandler(&logged, nil))))
 			dial(t, s.URL, "").checkReads(append([]string{first}, c.want...)...)
 			s.checkReturned()
 			want := 0
@@ -174,7 +176,8 @@ func TestRecords(t *testing.T) {
 					want++
 				}
 			}
-			assert.Equal(t, want, strings.Count(logged(), "\n"), logged())
+			assert.Equal(t, want, strings.Count(logged.String(), "\n"), logged.String())
+			assert.Empty(t, elsewhere())
 		})
 	}
 }
