@@ -64,8 +64,8 @@ func newBoard() *board {
 
 // snippet: stream
 
-// stream returns all messages after cursor, or the last 240 of each source for a new page. The event of each message is the name of its source. The machine works
-// while at least one page watches it.
+// stream returns all messages after cursor. A new page begins with the last 240 of each source. The event of each
+// message is the name of its source. The machine works while at least one page watches it.
 func (b *board) stream(cursor string) enumerator.Enumerator[enumerator.Item[any]] {
 	messages := items.Join(cursor, map[string]enumerator.Source[any]{
 		"load":        items.Any(b.load),

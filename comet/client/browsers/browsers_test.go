@@ -22,7 +22,6 @@ type itemsOf = enumerator.Enumerator[enumerator.Item[any]]
 var (
 	scripted = []string{"events", "iframe", "ndjson", "poll"}
 	every    = append([]string{"native"}, scripted...) // native is an EventSource without the script
-	held     = every[:4]                               // without poll
 
 	both   = []string{"Chromium", "Firefox"}
 	driven = both[:1] // a page cannot do this by itself
