@@ -255,3 +255,42 @@ func ExampleRecover() {
 	// 75 bytes: <script>parent.measured({"from":"1z-19","count":1},'1z-19','gap');</script>
 	// 46 bytes: <script>parent.measured(2.5,'1z-1a');</script>
 }
+
+// A client polls for the messages of two hubs with one cursor.
+func ExampleLongPollJoin() {
+	ctx := context.Background()
+	news, sports := enumerator.Broadcast[string](), enumerator.Broadcast[string]()
+	sources := map[string]enumerator.Source[string]{"news": news, "sports": sports}
+	cursor := ""
+	poll := func() {
+		for item, err := range enumerator.All(ctx, comet.LongPollJoin(cursor, sources, 1, time.Millisecond)) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			if item.IsMessage() {
+				fmt.Println(item.Event, item.Value)
+			}
+			cursor = item.ID()
+		}
+		fmt.Println("-- answered")
+	}
+	push := func(hub *enumerator.Hub[string], messages ...string) {
+		for _, message := range messages {
+			if err := hub.Push(ctx, message); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	push(news, "rain", "snow")
+	poll() // a new client gets the last one
+	push(sports, "goal", "foul")
+	poll()
+	poll()
+	// Output:
+	// news snow
+	// -- answered
+	// sports goal
+	// sports foul
+	// -- answered
+	// -- answered
+}

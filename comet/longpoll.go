@@ -3,8 +3,10 @@ package comet
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
+	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
@@ -28,24 +30,47 @@ func LongPoll[E any](source enumerator.Source[E], after enumerator.Position, wai
 		if after == (enumerator.Position{}) {
 			return sink.Next(enumerator.Item[E]{Position: source.Position(), Bookmark: true})
 		}
-		poll := &polling[E]{Sink: sink, source: source, stop: new(iteratee.Stop).Step(), last: enumerator.Item[E]{Position: after}}
-		waiting, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		poll.timer = time.AfterFunc(wait, func() { cancel(errWaited) })
-		defer poll.timer.Stop()
-		step := source.From(after).Into(waiting, poll)
-		if step.IsCont() { // source has run out, or hides that it was interrupted
-			if step = iteratee.Cancelled(waiting); step.IsCont() {
-				return poll.end()
-			}
+		poll := &polling[E]{
+			Sink:    sink,
+			sources: map[string]enumerator.Source[E]{"": source},
+			places: func(item enumerator.Item[E]) map[string]enumerator.Position {
+				return map[string]enumerator.Position{"": item.Position}
+			},
+			name: func(enumerator.Item[E]) string { return "" },
+			last: enumerator.Item[E]{Position: after},
 		}
-		switch {
-		case step != poll.stop && !errors.Is(step.Err(), errWaited):
-			return step
-		case poll.last.Bookmark && poll.last.Position != after:
-			return sink.Next(poll.last)
+		return poll.run(ctx, source.From(after), wait)
+	})
+}
+
+// LongPollJoin is [LongPoll] for several sources. The Items are those of [items.Join] with the same cursor, sources and
+// n. LongPollJoin runs out after the last elements that all sources had when the first was handed on. If the last
+// elements of some sources are filtered, it runs out 100 ms after an element of one of these sources.
+//
+// If cursor is empty, the answer consists of the last n elements of each source, without waiting for others. It is a
+// single Bookmark if there are no such elements.
+//
+// LongPollJoin panics if wait is not positive, and as items.Join does.
+func LongPollJoin[E any](cursor string, sources map[string]enumerator.Source[E], n int, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
+	check.Positive("comet: LongPollJoin: wait", wait)
+	sources = maps.Clone(sources)
+	join := items.Join(cursor, sources, n)
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+		poll := &polling[E]{
+			Sink:    sink,
+			sources: sources,
+			places: func(item enumerator.Item[E]) map[string]enumerator.Position {
+				places, _ := items.ParseCursor(item.Cursor) // made by Join
+				return places
+			},
+			name: func(item enumerator.Item[E]) string { return item.Event },
+			last: enumerator.Item[E]{Cursor: cursor},
 		}
-		return iteratee.StepCont
+		if cursor == "" && len(sources) > 0 {
+			poll.begin()
+			return poll.run(ctx, join, grace)
+		}
+		return poll.run(ctx, join, wait)
 	})
 }
 
@@ -58,29 +83,73 @@ var errWaited = errors.New("comet: LongPoll: the time to wait has passed")
 // first one came.
 type polling[E any] struct {
 	iteratee.Sink[enumerator.Item[E]]
-	source enumerator.Source[E]
-	timer  *time.Timer // stops source
-	stop   iteratee.Step
-	until  enumerator.Position // that of the source when the first element came
-	last   enumerator.Item[E]  // if it is a Bookmark, it has not been handed on
+	sources map[string]enumerator.Source[E]
+	places  func(enumerator.Item[E]) map[string]enumerator.Position // of all sources, after the Item
+	name    func(enumerator.Item[E]) string                         // of the source of the element
+	timer   *time.Timer                                             // stops the sources
+	stop    iteratee.Step
+	ahead   map[string]enumerator.Position // of the sources when the first element came, if the run is not there yet
+	last    enumerator.Item[E]             // if it is a Bookmark, it has not been handed on
+}
+
+func (p *polling[E]) run(ctx context.Context, source enumerator.Enumerator[enumerator.Item[E]], wait time.Duration) iteratee.Step {
+	id := p.last.ID()
+	p.stop = new(iteratee.Stop).Step()
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p.timer = time.AfterFunc(wait, func() { cancel(errWaited) })
+	defer p.timer.Stop()
+	step := source.Into(waiting, p)
+	if step.IsCont() { // source has run out, or hides that it was interrupted
+		if step = iteratee.Cancelled(waiting); step.IsCont() {
+			return p.end()
+		}
+	}
+	switch {
+	case step != p.stop && !errors.Is(step.Err(), errWaited):
+		return step
+	case p.last.Bookmark && p.last.ID() != id:
+		return p.Sink.Next(p.last)
+	}
+	return iteratee.StepCont
+}
+
+// begin notes the elements that are there.
+func (p *polling[E]) begin() {
+	p.ahead = map[string]enumerator.Position{}
+	for name, source := range p.sources {
+		p.ahead[name] = source.Position()
+	}
 }
 
 func (p *polling[E]) Next(item enumerator.Item[E]) iteratee.Step {
 	p.last = item
 	if !item.Bookmark {
-		p.timer.Stop() // the time that the client takes does not count
-		defer p.timer.Reset(grace)
-		if p.until == (enumerator.Position{}) {
-			p.until = p.source.Position()
+		if p.ahead == nil {
+			p.begin()
+		}
+		if _, ok := p.ahead[p.name(item)]; ok { // an element that has come later gives the others no time
+			p.timer.Stop() // the time that the client takes does not count
+			defer p.timer.Reset(grace)
 		}
 		if step := p.Sink.Next(item); !step.IsCont() {
 			return step
 		}
 	}
-	if item.End || p.until != (enumerator.Position{}) && item.Position.Seq >= p.until.Seq {
+	if item.End || p.ahead != nil && p.reached(item) {
 		return p.stop
 	}
 	return iteratee.StepCont
+}
+
+// reached reports whether the run has come to the last elements that were there.
+func (p *polling[E]) reached(item enumerator.Item[E]) bool {
+	for name, at := range p.places(item) {
+		if until := p.ahead[name]; at.Epoch == until.Epoch && at.Seq >= until.Seq {
+			delete(p.ahead, name)
+		}
+	}
+	return len(p.ahead) == 0
 }
 
 func (p *polling[E]) EOF() iteratee.Step {

@@ -2,6 +2,7 @@ package comet_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,4 +293,192 @@ func TestLongPollsInARow(t *testing.T) {
 			require.Equal(t, n, v)
 		}
 	})
+}
+
+func TestLongPollJoin(t *testing.T) {
+	const wait = 25 * time.Second
+	type sources = map[string]enumerator.Source[string]
+	poll := func(t *testing.T, cursor string, from sources, n int) (got map[string][]string, last item, took time.Duration) {
+		start := time.Now()
+		got = map[string][]string{}
+		for i, err := range enumerator.All(t.Context(), comet.LongPollJoin(cursor, from, n, wait)) {
+			require.NoError(t, err)
+			if last = i; i.IsMessage() {
+				got[i.Event] = append(got[i.Event], i.Value)
+			}
+		}
+		return got, last, time.Since(start)
+	}
+	push := func(hub *enumerator.Hub[string], values ...string) {
+		for _, value := range values {
+			require.NoError(t, hub.Push(context.Background(), value))
+		}
+	}
+	cursorOf := func(from sources) string {
+		places := map[string]enumerator.Position{}
+		for name, source := range from {
+			places[name] = source.Position()
+		}
+		return adapters.Cursor(places)
+	}
+	test := func(name string, f func(t *testing.T, a, b *enumerator.Hub[string], both sources)) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := enumerator.Broadcast[string](enumerator.Capacity(3)), enumerator.Broadcast[string]()
+				f(t, a, b, sources{"a": a, "b": b})
+				assert.Zero(t, a.Runs()+b.Runs())
+			})
+		})
+	}
+	test("a new client", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		for range 2 {
+			got, last, took := poll(t, "", both, 0)
+			assert.Empty(t, got)
+			assert.Equal(t, item{Cursor: cursorOf(both), Bookmark: true}, last)
+			assert.Zero(t, took)
+			push(a, "1", "2", "3", "4")
+		}
+		got, last, took := poll(t, "", both, 2)
+		assert.Equal(t, map[string][]string{"a": {"3", "4"}}, got)
+		assert.Equal(t, cursorOf(both), last.ID())
+		assert.Zero(t, took)
+		got, _, took = poll(t, "", both, 100)
+		assert.Equal(t, map[string][]string{"a": {"2", "3", "4"}}, got)
+		assert.Zero(t, took)
+	})
+	test("a new client, all is filtered", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		push(b, "1", "2")
+		both["b"] = adapters.Via(b, adapters.Filter(func(string) bool { return false }))
+		got, last, took := poll(t, "", both, 1)
+		assert.Empty(t, got)
+		assert.True(t, last.Bookmark)
+		assert.Equal(t, 100*time.Millisecond, took)
+		require.NotEmpty(t, last.ID())
+	})
+	test("elements are held", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		start := cursorOf(both)
+		push(a, "1", "2")
+		push(b, "3")
+		got, last, took := poll(t, start, both, 0)
+		assert.Equal(t, map[string][]string{"a": {"1", "2"}, "b": {"3"}}, got)
+		assert.Equal(t, cursorOf(both), last.ID())
+		assert.Zero(t, took)
+	})
+	test("no element arrives", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		got, last, took := poll(t, cursorOf(both), both, 0)
+		assert.Empty(t, got)
+		assert.Zero(t, last)
+		assert.Equal(t, wait, took)
+	})
+	test("an element arrives", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		go func() { time.Sleep(time.Second); push(b, "1") }()
+		got, last, took := poll(t, cursorOf(both), both, 0)
+		assert.Equal(t, map[string][]string{"b": {"1"}}, got)
+		assert.Equal(t, cursorOf(both), last.ID())
+		assert.Equal(t, time.Second, took)
+	})
+	test("a source that the client does not know", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		got, last, took := poll(t, cursorOf(sources{"a": a}), both, 0)
+		assert.Empty(t, got)
+		assert.Equal(t, item{Cursor: cursorOf(both), Bookmark: true}, last)
+		assert.Equal(t, wait, took)
+	})
+	test("a flood", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		start := cursorOf(both)
+		push(a, "1", "2")
+		push(b, "x")
+		// The last element of b is filtered. Those of a do not prolong the answer.
+		both["b"] = adapters.Via(b, adapters.Filter(func(string) bool { return false }))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for ctx.Err() == nil {
+				time.Sleep(10 * time.Millisecond)
+				push(a, "more")
+			}
+		}()
+		got, _, took := poll(t, start, both, 0)
+		cancel()
+		<-done
+		assert.Equal(t, []string{"1", "2"}, got["a"][:2])
+		assert.Equal(t, 100*time.Millisecond, took)
+	})
+	test("a malformed cursor and a foreign one", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		push(a, "1", "2", "3", "4")
+		for _, cursor := range []string{"nonsense", adapters.Cursor(map[string]enumerator.Position{"a": at(9), "b": at(9)})} {
+			resets := map[string]int{}
+			var last string
+			for i, err := range enumerator.All(t.Context(), comet.LongPollJoin(cursor, both, 0, wait)) {
+				require.NoError(t, err)
+				if i.Reset {
+					resets[i.Event]++
+				}
+				last = i.ID()
+			}
+			assert.Equal(t, map[string]int{"a": 1, "b": 1}, resets)
+			assert.Equal(t, cursorOf(both), last)
+		}
+	})
+	test("the end", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		start := cursorOf(both)
+		push(a, "1")
+		a.End()
+		got, last, _ := poll(t, start, both, 0)
+		assert.Equal(t, map[string][]string{"a": {"1"}}, got)
+		assert.False(t, last.End)
+		got, _, took := poll(t, last.ID(), both, 0)
+		assert.Empty(t, got)
+		assert.Equal(t, wait, took, "one source has not ended")
+		b.EOFAndEnd()
+		_, last, took = poll(t, last.ID(), both, 0)
+		assert.Equal(t, item{Cursor: cursorOf(both), End: true}, last)
+		assert.Zero(t, took)
+		_, last, _ = poll(t, "", both, 0)
+		assert.True(t, last.Bookmark, "a new client asks again")
+		_, last, _ = poll(t, "", nil, 0)
+		assert.True(t, last.End, "there are no sources")
+	})
+	test("a source fails", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		b.EndWithError(errBroken)
+		_, err := enumerator.Run(t.Context(), comet.LongPollJoin(cursorOf(both), both, 0, wait), iteratee.Ignore[item]())
+		assert.ErrorIs(t, err, errBroken)
+	})
+	test("the client leaves", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() { time.Sleep(time.Second); cancel(errBroken) }()
+		_, err := enumerator.Run(ctx, comet.LongPollJoin(cursorOf(both), both, 0, wait), iteratee.Ignore[item]())
+		assert.ErrorIs(t, err, errBroken)
+	})
+	// Nothing is lost or repeated between polls.
+	test("polls in a row", func(t *testing.T, _, _ *enumerator.Hub[string], _ sources) {
+		a, b := enumerator.Broadcast[string](), enumerator.Broadcast[string]()
+		both := sources{"a": a, "b": b}
+		cursor := cursorOf(both)
+		for n, hub := range []*enumerator.Hub[string]{a, b} {
+			go func() {
+				for i := range 200 {
+					time.Sleep(time.Duration(i%(5+2*n)) * time.Second)
+					push(hub, strconv.Itoa(i))
+				}
+			}()
+		}
+		got := map[string][]string{}
+		for len(got["a"])+len(got["b"]) < 400 {
+			answer, last, _ := poll(t, cursor, both, 0)
+			if last.ID() != "" {
+				cursor = last.ID()
+			}
+			for name, values := range answer {
+				got[name] = append(got[name], values...)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		var want []string
+		for i := range 200 {
+			want = append(want, strconv.Itoa(i))
+		}
+		assert.Equal(t, map[string][]string{"a": want, "b": want}, got)
+	})
+	assert.PanicsWithValue(t, "comet: LongPollJoin: wait must be positive, got 0s", func() { comet.LongPollJoin[int]("", nil, 0, 0) })
 }

@@ -258,12 +258,15 @@ var records = enumeratee.Compose(enumeratee.Map(comet.RecordOf[string]), ndjson.
 // prices are a second source for the same page.
 var prices = enumerator.Broadcast[float64](enumerator.Capacity(1000))
 
-// dashboard returns both over one connection. A message has the name of its source.
+// dashboard returns both over one connection. A message has the name of its source. A new page begins with the last
+// 20 messages of each source.
 func dashboard(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
-	return items.Join(comet.CursorText(r.Header, r.URL.Query()), map[string]enumerator.Source[any]{
-		"news":   items.Any(hub),
-		"prices": items.Any(prices),
-	}), nil
+	cursor := comet.CursorText(r.Header, r.URL.Query())
+	sources := map[string]enumerator.Source[any]{"news": items.Any(hub), "prices": items.Any(prices)}
+	if r.URL.Query().Get("transport") == "poll" { // needed only if pages ask for it
+		return comet.LongPollJoin(cursor, sources, 20, 25*time.Second), nil
+	}
+	return items.Join(cursor, sources, 20), nil
 }
 
 var dashboardHandler = client.Handler(dashboard)

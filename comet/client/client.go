@@ -34,13 +34,13 @@ const Callback = "frameElement.halley"
 // Position comes from [comet.Cursor], and is the zero Position for a new client. If the Items come from
 // several sources, source ignores it and resumes at the text that [comet.CursorText] returns. Each message is
 // sent as JSON, so the page gets the same value over each transport. An answer to poll must end soon. So if
-// clients use that transport, source must return a [comet.LongPoll] for it. An error of source is answered as
+// clients use that transport, source must return a [comet.LongPoll] or a [comet.LongPollJoin] for it. An error of source is answered as
 // in [httpadapter.Handler]. For the transports events, iframe and ndjson, the response begins before the
 // first Item, so an error of the Enumerator breaks the connection.
 //
 // When the Items have run out or have sent EOF, Handler sends a [comet.End], after which the script does not
 // connect again. It sends none if the stream ends otherwise, such as by an error or
-// [httpadapter.MaxDuration]. For poll, [comet.LongPoll] sends the End.
+// [httpadapter.MaxDuration]. For poll, comet.LongPoll sends the End.
 //
 // A message that cannot be encoded, or that panics while it is encoded, is skipped, and clients
 // get a gap in its place. Handler logs the error to the [httpadapter.Logger], once for each

@@ -104,7 +104,7 @@ func ExampleJoin() {
 		for item := range enumerator.All(context.Background(), items.Join(cursor, map[string]enumerator.Source[any]{
 			"news":   items.Any(news),
 			"prices": items.Any(prices),
-		})) {
+		}, 0)) {
 			last = item.ID()
 			if item.IsMessage() {
 				fmt.Println(item.Event, item.Value)
@@ -124,6 +124,19 @@ func ExampleJoin() {
 	// Unordered output:
 	// news rain
 	// prices 9.5
+}
+
+// A new page begins with the last message of each hub. A page that comes back gets those that it has missed.
+func ExampleJoin_last() {
+	hubs := map[string]enumerator.Source[string]{"news": hubOf("rain", "snow"), "sports": hubOf("goal")}
+	for item := range enumerator.All(context.Background(), items.Join("", hubs, 1)) {
+		if item.IsMessage() {
+			fmt.Println(item.Event, item.Value)
+		}
+	}
+	// Unordered output:
+	// news snow
+	// sports goal
 }
 
 func ExampleAny() {

@@ -301,7 +301,7 @@ func TestNothingIsLostOverCuts(t *testing.T) {
 			come := func(t *rapid.T, n int) {
 				var e enumerator.Enumerator[item]
 				if joins {
-					e = items.Join(id, sources)
+					e = items.Join(id, sources, 0)
 				} else {
 					e = sources["only"].From(places()["only"])
 				}

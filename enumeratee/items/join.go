@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -15,9 +16,10 @@ import (
 // The Event of a message, a gap or a reset is the name of its source. The Cursor of each Item has the places
 // of all sources after the Item, so a client that comes back with it resumes each source.
 //
-// cursor is the Cursor of the last Item that the client has got. A source that has no part in cursor begins
-// with the elements that come after the run has begun. If cursor is malformed, each source begins with a
-// Reset. The parts of other names are ignored.
+// cursor is the Cursor of the last Item that the client has got, or empty for a new client. A source that has no part
+// in cursor begins with its last n elements, or with those that it still has, and without a Reset. With n 0
+// it begins with the elements that come after the run has begun. A source drops elements of its last n if it has
+// a filter. If cursor is malformed, each source begins with a Reset. The parts of other names are ignored.
 //
 // The run begins with one Bookmark, whose Cursor has the places where the sources begin. If a source cannot
 // continue there, its Reset follows. Later Bookmarks of the sources are handed on. An Item without a Position
@@ -26,11 +28,12 @@ import (
 //
 // Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
 // fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
-// [enumerator.Interleave]. Nothing is left over. Join panics if a source has a name that has
+// [enumerator.Interleave]. Nothing is left over. Join panics if n is negative, or if a source has a name that has
 // another meaning for clients: gap, reset, bookmark, heartbeat, end, message, error or state.
 //
 // ReactiveX calls it merge.
-func Join[E any](cursor string, sources map[string]enumerator.Source[E]) enumerator.Enumerator[enumerator.Item[E]] {
+func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) enumerator.Enumerator[enumerator.Item[E]] {
+	check.NotNegative("enumeratee/items: Join: n", n)
 	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
 		if _, ok := sources[reserved]; ok {
 			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", reserved))
@@ -42,16 +45,17 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E]) enumera
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		j := &joining[E]{Sink: sink}
 		var runs []enumerator.Enumerator[joined[E]]
-		for n, name := range names {
-			p := given[name]
+		for number, name := range names {
+			p, back := given[name]
 			switch {
 			case err != nil:
 				p = enumerator.Position{Seq: 1} // no hub has the epoch 0
-			case p == enumerator.Position{}:
+			case !back:
 				p = sources[name].Position()
+				p.Seq -= min(p.Seq, uint64(n))
 			}
-			j.parts = append(j.parts, part{name, url.QueryEscape(name), p})
-			runs = append(runs, enumerator.Map(sources[name].From(p), func(item enumerator.Item[E]) joined[E] { return joined[E]{n, item} }))
+			j.parts = append(j.parts, part{name, url.QueryEscape(name), p, err == nil && !back})
+			runs = append(runs, enumerator.Map(sources[name].From(p), func(item enumerator.Item[E]) joined[E] { return joined[E]{number, item} }))
 		}
 		if step := sink.Next(enumerator.Item[E]{Cursor: j.cursor(), Bookmark: true}); !step.IsCont() {
 			return step
@@ -60,16 +64,17 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E]) enumera
 	})
 }
 
-// joined is an Item of the source with number n.
+// joined is an Item of the source with this number.
 type joined[E any] struct {
-	n    int
-	item enumerator.Item[E]
+	number int
+	item   enumerator.Item[E]
 }
 
 // part is the place of one source.
 type part struct {
 	name, escaped string
 	at            enumerator.Position
+	isNew         bool // the client knows no place of the source, and there was no Item yet
 }
 
 // joining is the Sink of all sources.
@@ -79,7 +84,11 @@ type joining[E any] struct {
 }
 
 func (j *joining[E]) Next(next joined[E]) iteratee.Step {
-	item, from := next.item, &j.parts[next.n]
+	item, from := next.item, &j.parts[next.number]
+	if from.isNew && item.Reset { // the source does not have the last n any longer
+		item.Reset, item.Bookmark = false, true
+	}
+	from.isNew = false
 	if item.End || item.Bookmark && item.Position == from.at {
 		return iteratee.StepCont
 	}

@@ -81,7 +81,7 @@ func TestJoin(t *testing.T) {
 	}
 	run := func(cursor string, sources map[string]source) (all map[string]string, first item, last string) {
 		byEvent := map[string][]item{}
-		for n, i := range collect(t, items.Join(cursor, sources)) {
+		for n, i := range collect(t, items.Join(cursor, sources, 0)) {
 			if n == 0 {
 				first = i
 				continue
@@ -114,6 +114,47 @@ func TestJoin(t *testing.T) {
 		assert.Equal(t, place(3, 300), first.Cursor)
 		assert.Empty(t, all)
 	})
+	t.Run("the last n", func(t *testing.T) {
+		for n, want := range map[int]map[string]string{
+			0:    {},
+			2:    {"a": "2 3", "b,": "299 300"},
+			3:    {"a": "1 2 3", "b,": "298 299 300"},
+			1000: {"a": "1 2 3"},
+		} {
+			all := map[string][]item{}
+			var last string
+			for i, err := range enumerator.All(t.Context(), items.Join("", sources, n)) {
+				require.NoError(t, err)
+				assert.False(t, i.Reset, "a new client has lost nothing")
+				last = i.ID()
+				if i.IsMessage() {
+					all[i.Event] = append(all[i.Event], i)
+				}
+			}
+			if n == 1000 {
+				assert.Regexp(t, "^45 46 .* 300$", shown(all["b,"]), "the hub holds 256")
+				delete(all, "b,")
+			}
+			got := map[string]string{}
+			for event, is := range all {
+				got[event] = shown(is)
+			}
+			assert.Equal(t, want, got, "%d", n)
+			assert.Equal(t, place(3, 300), last)
+		}
+	})
+	t.Run("the last n of a source that the client does not know", func(t *testing.T) {
+		known := items.Cursor(map[string]enumerator.Position{"a": {Epoch: a.Position().Epoch, Seq: 3}})
+		got := map[string]string{}
+		for i, err := range enumerator.All(t.Context(), items.Join(known, sources, 2)) {
+			require.NoError(t, err)
+			got[i.Event] += shown([]item{i}) + " "
+		}
+		assert.Equal(t, map[string]string{"": got[""], "b,": "299 300 "}, got)
+	})
+	t.Run("a negative n", func(t *testing.T) {
+		assert.PanicsWithValue(t, "enumeratee/items: Join: n must not be negative, got -1", func() { items.Join("", sources, -1) })
+	})
 	t.Run("one is reset", func(t *testing.T) {
 		all, _, last := run(place(2, 10), sources)
 		assert.Equal(t, "3", all["a"])
@@ -136,7 +177,7 @@ func TestJoin(t *testing.T) {
 		}
 	})
 	t.Run("no sources", func(t *testing.T) {
-		assert.Equal(t, []item{{Bookmark: true}}, collect(t, items.Join[int]("", nil)))
+		assert.Equal(t, []item{{Bookmark: true}}, collect(t, items.Join[int]("", nil, 0)))
 	})
 	t.Run("gaps, Bookmarks and Ends", func(t *testing.T) {
 		in := []item{bookmark, {Position: at(5), Bookmark: true}, gap, end}
@@ -153,7 +194,7 @@ func TestJoin(t *testing.T) {
 		broken := enumerator.Broadcast[int]()
 		broken.EndWithError(errBoom)
 		endless := enumerator.Broadcast[int]()
-		_, err := enumerator.Run(t.Context(), items.Join("", map[string]source{"a": broken, "b": endless}), iteratee.Ignore[item]())
+		_, err := enumerator.Run(t.Context(), items.Join("", map[string]source{"a": broken, "b": endless}, 0), iteratee.Ignore[item]())
 		assert.ErrorIs(t, err, errBoom)
 		assert.Zero(t, endless.Runs())
 	})
@@ -161,14 +202,14 @@ func TestJoin(t *testing.T) {
 		endless := enumerator.Broadcast[int]()
 		poisoned := items.Via(fixed{message(1)}, items.Filter(func(int) bool { panic("poisoned") }))
 		assert.PanicsWithValue(t, "poisoned", func() {
-			_, _ = enumerator.Run(t.Context(), items.Join("", map[string]source{"a": endless, "b": poisoned}), iteratee.Ignore[item]())
+			_, _ = enumerator.Run(t.Context(), items.Join("", map[string]source{"a": endless, "b": poisoned}, 0), iteratee.Ignore[item]())
 		})
 		assert.Zero(t, endless.Runs())
 	})
 	t.Run("a source goes on after the end of another", func(t *testing.T) {
 		hub := enumerator.Broadcast[int]()
 		var got []item
-		for i, err := range enumerator.All(t.Context(), items.Join("", map[string]source{"a": fixed{message(4), end}, "b": hub})) {
+		for i, err := range enumerator.All(t.Context(), items.Join("", map[string]source{"a": fixed{message(4), end}, "b": hub}, 0)) {
 			require.NoError(t, err)
 			if got = append(got, i); i.Value == 4 {
 				require.NoError(t, hub.Push(t.Context(), 5))
@@ -179,7 +220,7 @@ func TestJoin(t *testing.T) {
 	})
 	t.Run("a consumer that is done", func(t *testing.T) {
 		for n := range 3 {
-			got, err := enumerator.Run(t.Context(), enumerator.Through(items.Join(place(0, 290), sources), enumeratee.Take[item](n)), iteratee.Collect[item]())
+			got, err := enumerator.Run(t.Context(), enumerator.Through(items.Join(place(0, 290), sources, 0), enumeratee.Take[item](n)), iteratee.Collect[item]())
 			require.NoError(t, err)
 			assert.Len(t, got, n)
 			assert.Zero(t, a.Runs()+b.Runs())
@@ -188,7 +229,7 @@ func TestJoin(t *testing.T) {
 	t.Run("names of notices", func(t *testing.T) {
 		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
 			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", name),
-				func() { items.Join("", map[string]source{name: a}) })
+				func() { items.Join("", map[string]source{name: a}, 0) })
 		}
 	})
 }

@@ -64,30 +64,17 @@ func newBoard() *board {
 
 // snippet: stream
 
-// stream returns all messages after cursor. The event of each message is the name of its source. The machine works
-// while at least one page watches it.
+// stream returns all messages after cursor. A new page begins with the last 240 of each source. The event of each
+// message is the name of its source. The machine works while at least one page watches it.
 func (b *board) stream(cursor string) enumerator.Enumerator[enumerator.Item[any]] {
 	messages := items.Join(cursor, map[string]enumerator.Source[any]{
-		"load":        items.Any(recent[point]{b.load, 240}),
-		"temperature": items.Any(recent[point]{b.temperature, 240}),
-		"log":         items.Any(items.Via(recent[line]{b.log, 500}, items.Filter(isProblem))),
-	})
+		"load":        items.Any(b.load),
+		"temperature": items.Any(b.temperature),
+		"log":         items.Any(items.Via(b.log, items.Filter(isProblem))),
+	}, 240)
 	// The machine works while it has a run. The page gets none of its elements.
 	working := enumeratee.FilterMap(func(enumerator.Item[time.Time]) (none enumerator.Item[any], ok bool) { return none, false })
 	return enumerator.Interleave(messages, enumerator.Through(b.machine.Live(), working))
-}
-
-// recent is a hub whose new clients begin with the last n elements.
-type recent[E any] struct {
-	*enumerator.Hub[E]
-	n uint64
-}
-
-// Position returns the Position where a new client begins.
-func (r recent[E]) Position() enumerator.Position {
-	p := r.Hub.Position()
-	p.Seq -= min(p.Seq, r.n)
-	return p
 }
 
 // end snippet

@@ -22,7 +22,6 @@ type itemsOf = enumerator.Enumerator[enumerator.Item[any]]
 var (
 	scripted = []string{"events", "iframe", "ndjson", "poll"}
 	every    = append([]string{"native"}, scripted...) // native is an EventSource without the script
-	held     = every[:4]                               // without poll
 
 	both   = []string{"Chromium", "Firefox"}
 	driven = both[:1] // a page cannot do this by itself
@@ -141,28 +140,33 @@ func testJoin(t *testing.T, b *browser) {
 		"b": enumerator.Broadcast[any](),
 	}
 	s := newStage(t, b, client.Handler(func(r *http.Request, _ enumerator.Position) (itemsOf, error) {
-		return items.Join(comet.CursorText(r.Header, r.URL.Query()), map[string]enumerator.Source[any]{"a": hubs["a"], "b": hubs["b"]}), nil
+		cursor := comet.CursorText(r.Header, r.URL.Query())
+		sources := map[string]enumerator.Source[any]{"a": hubs["a"], "b": hubs["b"]}
+		if r.URL.Query().Get("transport") == "poll" {
+			return comet.LongPollJoin(cursor, sources, 0, 20*time.Second), nil
+		}
+		return items.Join(cursor, sources, 0), nil
 	}))
 	cursor := func() string {
 		return items.Cursor(map[string]enumerator.Position{"a": hubs["a"].Position(), "b": hubs["b"].Position()})
 	}
 	p := b.visit(t, s.url)
-	p.connect(held, "{}")
-	s.untilAt(p, held, cursor())
+	p.connect(every, "{}")
+	s.untilAt(p, every, cursor())
 	for round := range 3 {
 		s.stop()
 		push(t, hubs["a"], round, round+1)
 		push(t, hubs["b"], 2*round, 2*round+2)
 		s.start()
-		for _, name := range held {
+		for _, name := range every {
 			p.until("streams.%s.got.length >= %d", name, 3*round+3)
 		}
-		s.untilAt(p, held, cursor())
+		s.untilAt(p, every, cursor())
 	}
-	p.requireTold(held)
+	p.requireTold(every)
 	requireNamed := func(source string, want []int) {
 		t.Helper()
-		for _, name := range held {
+		for _, name := range every {
 			got := eval[[]int](p, "streams."+name+".got.filter(m => m[0] === '"+source+"').map(m => m[1])")
 			require.Equal(t, want, got, "%s of %s", source, name)
 		}
@@ -175,11 +179,11 @@ func testJoin(t *testing.T, b *browser) {
 	push(t, hubs["a"], 3, 13)
 	push(t, hubs["b"], 6, 7)
 	s.start()
-	s.untilAt(p, held, cursor())
-	for _, name := range held {
+	s.untilAt(p, every, cursor())
+	for _, name := range every {
 		p.until("streams.%s.got.length >= 14", name)
 	}
-	p.requireTold(held, []any{"reset", map[string]any{"source": "a"}})
+	p.requireTold(every, []any{"reset", map[string]any{"source": "a"}})
 	requireNamed("a", append(numbers(0, 3), numbers(9, 13)...))
 	requireNamed("b", numbers(0, 7))
 }
