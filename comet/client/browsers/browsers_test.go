@@ -12,17 +12,17 @@ import (
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/comet/client/wsclient"
 	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
-	"github.com/halley-go/halley/httpadapter"
 )
 
 type itemsOf = enumerator.Enumerator[enumerator.Item[any]]
 
 var (
-	scripted = []string{"events", "iframe", "ndjson", "poll"}
+	scripted = []string{"events", "iframe", "ndjson", "websocket", "poll"}
 	every    = append([]string{"native"}, scripted...) // native is an EventSource without the script
-	held     = every[:4]                               // without poll
+	held     = every[:5]                               // without poll
 
 	both   = []string{"Chromium", "Firefox"}
 	driven = both[:1] // a page cannot do this by itself
@@ -57,14 +57,27 @@ func TestBrowsers(t *testing.T) {
 	})
 }
 
+// A sourceFunc returns the items for a request.
+type sourceFunc func(r *http.Request, after enumerator.Position) (itemsOf, error)
+
+// handler returns the handler of a stream over each transport.
+func handler(source sourceFunc) http.Handler {
+	return wsclient.Handler(source, client.Handler(source))
+}
+
 // handlerOf returns the handler of the stream of a source, whose answers to polls end after patience.
-func handlerOf(source enumerator.Source[any], patience time.Duration, opts ...httpadapter.Option) http.Handler {
-	return client.Handler(func(r *http.Request, after enumerator.Position) (itemsOf, error) {
+func handlerOf(source enumerator.Source[any], patience time.Duration) http.Handler {
+	return handler(sourceOf(source, patience))
+}
+
+// sourceOf returns the items of a source, for handler.
+func sourceOf(source enumerator.Source[any], patience time.Duration) sourceFunc {
+	return func(r *http.Request, after enumerator.Position) (itemsOf, error) {
 		if r.URL.Query().Get("transport") == "poll" {
 			return comet.LongPoll(source, after, patience), nil
 		}
 		return source.From(after), nil
-	}, opts...)
+	}
 }
 
 // push pushes the numbers from start to end-1.
@@ -140,7 +153,7 @@ func testJoin(t *testing.T, b *browser) {
 		"a": enumerator.Broadcast[any](enumerator.Capacity(4)),
 		"b": enumerator.Broadcast[any](),
 	}
-	s := newStage(t, b, client.Handler(func(r *http.Request, _ enumerator.Position) (itemsOf, error) {
+	s := newStage(t, b, handler(func(r *http.Request, _ enumerator.Position) (itemsOf, error) {
 		return items.Join(comet.CursorText(r.Header, r.URL.Query()), map[string]enumerator.Source[any]{"a": hubs["a"], "b": hubs["b"]}), nil
 	}))
 	cursor := func() string {

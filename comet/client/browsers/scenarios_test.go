@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // A server starts again without its memory. The page learns it once, by a reset, and then resumes as before.
@@ -26,8 +28,8 @@ func testNewHub(t *testing.T, b *browser) {
 	requireGot(p, every, numbers(0, 3))
 	s.stop()
 	hub := enumerator.Broadcast[any]()
-	handler := handlerOf(hub, 20*time.Second)
-	s.stream.Store(&handler)
+	stream := handlerOf(hub, 20*time.Second)
+	s.stream.Store(&stream)
 	push(t, hub, 3, 6)
 	s.start()
 	requireGot(p, every, numbers(0, 6))
@@ -183,18 +185,19 @@ func (p *page) call(method string, params any) error {
 }
 
 // A login expires while the page is connected. The stream fails with the status. After the login it resumes where it was.
-// The script cannot see the status of an iframe, so there it tries again until the login is valid.
+// The script cannot see the status of an iframe, so there it tries again until the login is valid. A WebSocket is closed
+// with a code for the status.
 func testLogin(t *testing.T, b *browser) {
+	probe.Logs(t) // of the refusals
 	hub := enumerator.Broadcast[any]()
-	stream := handlerOf(hub, 20*time.Second)
+	source := sourceOf(hub, 20*time.Second)
 	var valid atomic.Value // the cookie of the login
 	valid.Store("first")
-	s := newStage(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := newStage(t, b, handler(func(r *http.Request, after enumerator.Position) (itemsOf, error) {
 		if login, err := r.Cookie("login"); err != nil || login.Value != valid.Load() {
-			http.Error(w, "please log in", http.StatusUnauthorized)
-			return
+			return enumerator.Empty[enumerator.Item[any]](), &httpadapter.StatusError{Status: http.StatusUnauthorized}
 		}
-		stream.ServeHTTP(w, r)
+		return source(r, after)
 	}))
 	s.mux.HandleFunc("POST /login", func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "login", Value: valid.Load().(string)})
@@ -210,7 +213,7 @@ func testLogin(t *testing.T, b *browser) {
 	s.stop()
 	push(t, hub, 3, 6)
 	s.start()
-	seen := []string{"events", "ndjson", "poll"} // the transports that see the status
+	seen := []string{"events", "ndjson", "websocket", "poll"} // the transports that see the status
 	for _, name := range seen {
 		p.until("streams.%s.stream.state === 'failed'", name)
 		require.Equal(t, []int{http.StatusUnauthorized}, eval[[]int](p, "streams."+name+".errors"), name)
@@ -237,7 +240,7 @@ func testProxy(t *testing.T, b *browser) {
 	p.connect(every, "{}")
 	s.untilAt(p, every, hub.Position().String())
 	cut := func() bool { // without poll: the browser itself repeats a request that is cut before its answer
-		return eval[bool](p, `['native', 'events', 'iframe', 'ndjson'].every(name => streams[name].states.filter(s => s === 'waiting').length >= 3)`)
+		return eval[bool](p, `['native', 'events', 'iframe', 'ndjson', 'websocket'].every(name => streams[name].states.filter(s => s === 'waiting').length >= 3)`)
 	}
 	n := 0
 	for pace := time.NewTicker(10 * time.Millisecond); !cut(); n++ {
