@@ -44,6 +44,7 @@ func TestBrowsers(t *testing.T) {
 		{"a tab that crashes", testCrash, driven},
 		{"a tab that is frozen", testFrozen, driven},
 		{"a login that expires", testLogin, both},
+		{"the end of a hub", testEnd, both},
 		{"a proxy that cuts each second", testProxy, both},
 		{"offline and online", testOffline, driven},
 		{"10,000 messages and random cuts", testCuts, both},

@@ -2,6 +2,7 @@ package browsers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -228,6 +229,34 @@ func testLogin(t *testing.T, b *browser) {
 	push(t, hub, 9, 12)
 	requireGot(p, scripted, numbers(0, 12))
 	p.requireTold(scripted)
+}
+
+// The end of a hub asks an EventSource without the script to wait for a day. Another one comes back again and again meanwhile.
+func testEnd(t *testing.T, b *browser) {
+	hub := enumerator.Broadcast[any]()
+	stream := handlerOf(hub, 20*time.Second)
+	var requests atomic.Int64
+	s := newStage(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		stream.ServeHTTP(w, r)
+	}))
+	s.mux.HandleFunc("GET /other", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "retry: 20\n\n") // as newStage does
+	})
+	native := []string{"native"}
+	p := b.visit(t, s.url)
+	p.connect(native, "{}")
+	s.untilAt(p, native, hub.Position().String())
+	push(t, hub, 0, 3)
+	hub.End()
+	requireGot(p, native, numbers(0, 3))
+	p.until("streams.native.stream.readyState === EventSource.CONNECTING")
+	p.do("var opened = 0, other = new EventSource('/other'); other.onopen = () => opened++")
+	p.until("opened > 3")
+	p.do("other.close()")
+	p.until("streams.native.stream.readyState === EventSource.CONNECTING")
+	require.Equal(t, int64(1), requests.Load())
 }
 
 // A proxy cuts each connection after a second, while messages are on their way.
