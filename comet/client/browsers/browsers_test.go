@@ -1,5 +1,5 @@
-// Package browsers_test proves in Chromium and Firefox, over real connections, that the script and the handlers of
-// package client lose and repeat nothing.
+// Package browsers_test proves in Chromium and Firefox, over real connections, that the script and the handlers of packages
+// client and wsclient lose and repeat nothing.
 package browsers_test
 
 import (
