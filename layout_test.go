@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"enumeratee/chunk":            {"iteratee", "enumeratee", "internal/check"},
 	"enumeratee/text":             {"iteratee", "enumeratee", "golang.org/x/text/*", "internal/check"},
 	"enumerator":                  {"iteratee", "enumeratee", "internal/deadline", "internal/guard", "internal/prompt", "internal/scope", "internal/stop", "internal/check"},
-	"comet":                       {"iteratee", "enumeratee", "enumerator", "internal/guard", "internal/whole", "internal/check"},
+	"comet":                       {"iteratee", "enumeratee", "enumeratee/items", "enumerator", "internal/guard", "internal/whole", "internal/check"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "internal/whole", "golang.org/x/text/*", "internal/check"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "internal/check", "httpadapter/internal/answer"},
 	"httpadapter/parse":           {"iteratee", "enumeratee", "enumeratee/text", "enumeratee/ndjson", "enumerator", "httpadapter", "httpadapter/internal/answer", "internal/check", "golang.org/x/text/*"},
@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
-	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator"},
+	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
 	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text", "internal/whole", "internal/check"},
 	"enumerator/retry":            {"iteratee", "enumerator", "internal/scope", "github.com/cenkalti/backoff/v5", "internal/check"},
 }

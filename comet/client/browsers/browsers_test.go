@@ -1,5 +1,5 @@
-// Package browsers_test proves in Chromium and Firefox, over real connections, that the script and the handlers of
-// package client lose and repeat nothing.
+// Package browsers_test proves in Chromium and Firefox, over real connections, that the script and the handlers of packages
+// client and wsclient lose and repeat nothing.
 package browsers_test
 
 import (
@@ -12,15 +12,15 @@ import (
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/comet/client/wsclient"
 	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
-	"github.com/halley-go/halley/httpadapter"
 )
 
 type itemsOf = enumerator.Enumerator[enumerator.Item[any]]
 
 var (
-	scripted = []string{"events", "iframe", "ndjson", "poll"}
+	scripted = []string{"events", "iframe", "ndjson", "websocket", "poll"}
 	every    = append([]string{"native"}, scripted...) // native is an EventSource without the script
 
 	both   = []string{"Chromium", "Firefox"}
@@ -43,6 +43,7 @@ func TestBrowsers(t *testing.T) {
 		{"a tab that crashes", testCrash, driven},
 		{"a tab that is frozen", testFrozen, driven},
 		{"a login that expires", testLogin, both},
+		{"the end of a hub", testEnd, both},
 		{"a proxy that cuts each second", testProxy, both},
 		{"offline and online", testOffline, driven},
 		{"10,000 messages and random cuts", testCuts, both},
@@ -56,14 +57,27 @@ func TestBrowsers(t *testing.T) {
 	})
 }
 
+// A sourceFunc returns the items for a request.
+type sourceFunc func(r *http.Request, after enumerator.Position) (itemsOf, error)
+
+// handler returns the handler of a stream over each transport.
+func handler(source sourceFunc) http.Handler {
+	return wsclient.Handler(source, client.Handler(source))
+}
+
 // handlerOf returns the handler of the stream of a source, whose answers to polls end after patience.
-func handlerOf(source enumerator.Source[any], patience time.Duration, opts ...httpadapter.Option) http.Handler {
-	return client.Handler(func(r *http.Request, after enumerator.Position) (itemsOf, error) {
+func handlerOf(source enumerator.Source[any], patience time.Duration) http.Handler {
+	return handler(sourceOf(source, patience))
+}
+
+// sourceOf returns the items of a source, for handler.
+func sourceOf(source enumerator.Source[any], patience time.Duration) sourceFunc {
+	return func(r *http.Request, after enumerator.Position) (itemsOf, error) {
 		if r.URL.Query().Get("transport") == "poll" {
 			return comet.LongPoll(source, after, patience), nil
 		}
 		return source.From(after), nil
-	}, opts...)
+	}
 }
 
 // push pushes the numbers from start to end-1.
@@ -139,7 +153,7 @@ func testJoin(t *testing.T, b *browser) {
 		"a": enumerator.Broadcast[any](enumerator.Capacity(4)),
 		"b": enumerator.Broadcast[any](),
 	}
-	s := newStage(t, b, client.Handler(func(r *http.Request, _ enumerator.Position) (itemsOf, error) {
+	s := newStage(t, b, handler(func(r *http.Request, _ enumerator.Position) (itemsOf, error) {
 		cursor := comet.CursorText(r.Header, r.URL.Query())
 		sources := map[string]enumerator.Source[any]{"a": hubs["a"], "b": hubs["b"]}
 		if r.URL.Query().Get("transport") == "poll" {

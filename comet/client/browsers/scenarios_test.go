@@ -2,6 +2,7 @@ package browsers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -12,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 // A server starts again without its memory. The page learns it once, by a reset, and then resumes as before.
@@ -26,8 +29,8 @@ func testNewHub(t *testing.T, b *browser) {
 	requireGot(p, every, numbers(0, 3))
 	s.stop()
 	hub := enumerator.Broadcast[any]()
-	handler := handlerOf(hub, 20*time.Second)
-	s.stream.Store(&handler)
+	stream := handlerOf(hub, 20*time.Second)
+	s.stream.Store(&stream)
 	push(t, hub, 3, 6)
 	s.start()
 	requireGot(p, every, numbers(0, 6))
@@ -183,18 +186,19 @@ func (p *page) call(method string, params any) error {
 }
 
 // A login expires while the page is connected. The stream fails with the status. After the login it resumes where it was.
-// The script cannot see the status of an iframe, so there it tries again until the login is valid.
+// The script cannot see the status of an iframe, so there it tries again until the login is valid. A WebSocket is closed
+// with a code for the status.
 func testLogin(t *testing.T, b *browser) {
+	probe.Logs(t) // of the refusals
 	hub := enumerator.Broadcast[any]()
-	stream := handlerOf(hub, 20*time.Second)
+	source := sourceOf(hub, 20*time.Second)
 	var valid atomic.Value // the cookie of the login
 	valid.Store("first")
-	s := newStage(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := newStage(t, b, handler(func(r *http.Request, after enumerator.Position) (itemsOf, error) {
 		if login, err := r.Cookie("login"); err != nil || login.Value != valid.Load() {
-			http.Error(w, "please log in", http.StatusUnauthorized)
-			return
+			return enumerator.Empty[enumerator.Item[any]](), &httpadapter.StatusError{Status: http.StatusUnauthorized}
 		}
-		stream.ServeHTTP(w, r)
+		return source(r, after)
 	}))
 	s.mux.HandleFunc("POST /login", func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "login", Value: valid.Load().(string)})
@@ -210,7 +214,7 @@ func testLogin(t *testing.T, b *browser) {
 	s.stop()
 	push(t, hub, 3, 6)
 	s.start()
-	seen := []string{"events", "ndjson", "poll"} // the transports that see the status
+	seen := []string{"events", "ndjson", "websocket", "poll"} // the transports that see the status
 	for _, name := range seen {
 		p.until("streams.%s.stream.state === 'failed'", name)
 		require.Equal(t, []int{http.StatusUnauthorized}, eval[[]int](p, "streams."+name+".errors"), name)
@@ -227,6 +231,34 @@ func testLogin(t *testing.T, b *browser) {
 	p.requireTold(scripted)
 }
 
+// The end of a hub asks an EventSource without the script to wait for a day. Another one comes back again and again meanwhile.
+func testEnd(t *testing.T, b *browser) {
+	hub := enumerator.Broadcast[any]()
+	stream := handlerOf(hub, 20*time.Second)
+	var requests atomic.Int64
+	s := newStage(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		stream.ServeHTTP(w, r)
+	}))
+	s.mux.HandleFunc("GET /other", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "retry: 20\n\n") // as newStage does
+	})
+	native := []string{"native"}
+	p := b.visit(t, s.url)
+	p.connect(native, "{}")
+	s.untilAt(p, native, hub.Position().String())
+	push(t, hub, 0, 3)
+	hub.End()
+	requireGot(p, native, numbers(0, 3))
+	p.until("streams.native.stream.readyState === EventSource.CONNECTING")
+	p.do("var opened = 0, other = new EventSource('/other'); other.onopen = () => opened++")
+	p.until("opened > 3")
+	p.do("other.close()")
+	p.until("streams.native.stream.readyState === EventSource.CONNECTING")
+	require.Equal(t, int64(1), requests.Load())
+}
+
 // A proxy cuts each connection after a second, while messages are on their way.
 func testProxy(t *testing.T, b *browser) {
 	hub := enumerator.Broadcast[any](enumerator.Capacity(20_000))
@@ -237,7 +269,7 @@ func testProxy(t *testing.T, b *browser) {
 	p.connect(every, "{}")
 	s.untilAt(p, every, hub.Position().String())
 	cut := func() bool { // without poll: the browser itself repeats a request that is cut before its answer
-		return eval[bool](p, `['native', 'events', 'iframe', 'ndjson'].every(name => streams[name].states.filter(s => s === 'waiting').length >= 3)`)
+		return eval[bool](p, `['native', 'events', 'iframe', 'ndjson', 'websocket'].every(name => streams[name].states.filter(s => s === 'waiting').length >= 3)`)
 	}
 	n := 0
 	for pace := time.NewTicker(10 * time.Millisecond); !cut(); n++ {

@@ -38,7 +38,6 @@ const html = `<!DOCTYPE html>
 		const url = (options.path || '/stream') + '?for=' + name;
 		const parse = data => typeof data === 'string' && data ? JSON.parse(data) : data;
 		if (name === 'native') {
-			// Firefox ignores the id of an event without data.
 			log.stream = new EventSource(url);
 			log.stream.onmessage = e => take(JSON.parse(e.data), e.lastEventId);
 			log.stream.onopen = () => log.states.push('open');
@@ -262,6 +261,7 @@ type stage struct {
 	url  string
 	srv  *http.Server
 	done chan struct{}
+	open sync.Map // of the connections; the server forgets those that become WebSockets
 
 	stream   atomic.Pointer[http.Handler]
 	nativeID atomic.Pointer[string] // the last id that was written to an EventSource without the script
@@ -309,6 +309,11 @@ func (s *stage) start() {
 func (s *stage) stop() {
 	_ = s.srv.Close()
 	<-s.done
+	s.open.Range(func(c, _ any) bool {
+		_ = c.(*conn).Close()
+		return true
+	})
+	s.open.Clear()
 }
 
 // A retrying writer asks an EventSource to come back soon. Firefox takes 500 ms for less.
@@ -351,7 +356,9 @@ func (c cutting) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: accepted, stage: c.stage}, nil
+	conn := &conn{Conn: accepted, stage: c.stage}
+	c.stage.open.Store(conn, nil)
+	return conn, nil
 }
 
 // use begins a stream over the connection.
