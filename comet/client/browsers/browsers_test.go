@@ -48,6 +48,9 @@ func TestBrowsers(t *testing.T) {
 		{"offline and online", testOffline, driven},
 		{"10,000 messages and random cuts", testCuts, both},
 	}
+	if !probe.Long() {
+		scenarios = scenarios[:3] // all of them take a minute and a half
+	}
 	inBrowsers(t, func(t *testing.T, b *browser) {
 		for _, s := range scenarios {
 			if slices.Contains(s.browsers, b.name) {
