@@ -15,6 +15,7 @@ import (
 	"github.com/halley-go/halley/comet/client/wsclient"
 	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 type itemsOf = enumerator.Enumerator[enumerator.Item[any]]
