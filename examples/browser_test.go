@@ -238,6 +238,7 @@ func TestChat(t *testing.T) {
 
 // An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	browser := browsertest.Start(t)
 	server := serve(t)
 	page := open(t, browser, server, "tokens")
@@ -288,6 +289,7 @@ func TestTokens(t *testing.T) {
 
 // Two tabs show the same job, also after a reload and after a cut. When the job is over they do not connect again.
 func TestJob(t *testing.T) {
+	t.Parallel()
 	browser := browsertest.Start(t)
 	server := serve(t)
 	one := open(t, browser, server, "job")
@@ -340,6 +342,7 @@ func TestJob(t *testing.T) {
 
 // Tabs share one connection. When the tab that has it is closed, another takes over, and loses and repeats nothing.
 func TestDashboard(t *testing.T) {
+	t.Parallel()
 	browser := browsertest.Start(t)
 	server := serve(t)
 	join := func() *tab {
