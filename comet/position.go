@@ -132,7 +132,7 @@ func WithPosition[E any](encode func(dst []byte, e E) ([]byte, error)) func([]by
 
 // Cursor returns the Position after which a client wants to resume, from the text that [CursorText] returns.
 //
-// If there is no text, Cursor returns the zero Position. If the text is not a Position, Cursor returns
+// Cursor returns the zero Position if the text is empty. If the text is not a Position, Cursor returns
 // one that no hub has, so that the client gets a Reset.
 func Cursor(header, query interface{ Get(key string) string }) enumerator.Position {
 	p, err := enumerator.ParsePosition(CursorText(header, query))

@@ -51,8 +51,8 @@ type CORS struct {
 //
 // All responses have Vary: Origin. h must add its values to Vary, and not replace it.
 //
-// Handler panics if h is nil, if there is no origin or a malformed one, if the origin * is combined with
-// Credentials, if a name is not that of a header, or if MaxAge is negative.
+// Handler panics if h is nil, if Origins is empty or has a malformed origin, if the origin * is combined with
+// Credentials, if Headers or Expose has a text that cannot name a header, or if MaxAge is negative.
 func (c CORS) Handler(h http.Handler) http.Handler {
 	check.NotNil("httpadapter: CORS: Handler: h", h)
 	check.NotNegative("httpadapter: CORS: MaxAge", c.MaxAge)

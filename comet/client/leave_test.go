@@ -16,7 +16,7 @@ import (
 	"github.com/halley-go/halley/httpadapter"
 )
 
-// A client that leaves is no failure, whatever it waits for.
+// Handler does not log that a client has left, on any transport.
 func TestClientLeaves(t *testing.T) {
 	for _, transport := range append([]string{""}, every...) {
 		for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {

@@ -58,10 +58,13 @@ func Limit(bytes int) Option {
 	return func(c *config) { c.limit = bytes }
 }
 
-// Silence sets how long a run waits for a response or for the next byte of it. After that the attempt has
-// failed. A heartbeat counts too. If d is 0, there is no limit. By default the limit is a minute. Once
-// client.Handler has told [Items] the interval of its heartbeats, the limit is 4/3 of this interval plus a
-// second, and there is no limit if the interval is 0. The time that the consumer takes does not count. Silence panics if d is negative.
+// Silence sets how long a run waits for a response or for the next byte of it, which may be that of a
+// heartbeat. After that the attempt has failed. If d is 0, a run waits for ever. The time that the consumer
+// takes does not count.
+//
+// By default a run waits for a minute. When client.Handler has told [Items] the interval of its heartbeats, the
+// run waits for 4/3 of the interval and a second. If the interval is 0, the server sends no heartbeats, and the
+// run waits for ever. Silence panics if d is negative.
 func Silence(d time.Duration) Option {
 	check.NotNegative("comet/follow: Silence: d", d)
 	if d == 0 {
