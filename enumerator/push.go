@@ -49,8 +49,8 @@ type pushConfig struct {
 
 // Capacity sets how many elements are held. The default is 256. To limit the sizes of elements too, use
 // [CapacityFunc]. A hub may keep a few more elements in memory, at most 1 KiB of them, if elements
-// contain no pointers. Capacity panics if n is not positive or more than 2^30, because memory is
-// allocated for n places.
+// contain no pointers. Capacity panics if n is not positive or more than 2^30, because a full
+// ring has n places.
 func Capacity(n int) PushOption {
 	check.Positive("enumerator: Capacity: n", n)
 	if n > mostCapacity {

@@ -47,6 +47,9 @@ func (s *script) play(ctx context.Context, wait time.Duration, send func(any) bo
 }
 
 func pause(ctx context.Context, wait time.Duration) error {
+	if wait == 0 {
+		return context.Cause(ctx)
+	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
