@@ -1,6 +1,7 @@
 package items
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/url"
@@ -11,34 +12,52 @@ import (
 )
 
 // Cursor returns the text of the Positions of several sources, by their names: "name:position" for each
-// source, sorted by name, with commas between them. Names are escaped as in the query of a URL. A zero
+// source, sorted by name, with commas between them. Names are escaped as in the query of a URL. A Position with
+// the Epoch of the one before it is written without the Epoch, so the text of many topics of one store is short. A zero
 // Position is left out. Without Positions the text is empty.
 func Cursor(positions map[string]enumerator.Position) string {
-	var text []byte
+	var text cursor
 	for _, name := range slices.Sorted(maps.Keys(positions)) {
-		text = appendPart(text, url.QueryEscape(name), positions[name])
+		text.add(url.QueryEscape(name), positions[name])
 	}
-	return string(text)
+	return string(text.text)
 }
 
-func appendPart(text []byte, escaped string, p enumerator.Position) []byte {
+// cursor is the beginning of the text of a Cursor.
+type cursor struct {
+	text  []byte
+	epoch uint64 // of the last Position
+}
+
+func (c *cursor) add(escaped string, p enumerator.Position) {
 	if p == (enumerator.Position{}) {
-		return text
+		return
 	}
-	if len(text) > 0 {
-		text = append(text, ',')
+	begins := len(c.text) == 0
+	if !begins {
+		c.text = append(c.text, ',')
 	}
-	text = append(append(text, escaped...), ':')
-	text, _ = p.AppendText(text)
-	return text
+	c.text = append(append(c.text, escaped...), ':')
+	at := len(c.text)
+	c.text, _ = p.AppendText(c.text)
+	if !begins && p.Epoch == c.epoch {
+		c.text = slices.Delete(c.text, at, at+bytes.IndexByte(c.text[at:], '-'))
+	}
+	c.epoch = p.Epoch
 }
 
 // ParseCursor returns the Positions whose [Cursor] is text. It returns an error if text is not a result of
 // Cursor. The same Positions always have the same text.
 func ParseCursor(text string) (map[string]enumerator.Position, error) {
 	positions := map[string]enumerator.Position{}
+	var epoch string
 	for part := range strings.SplitSeq(text, ",") {
 		escaped, position, _ := strings.Cut(part, ":")
+		if own, seq, _ := strings.Cut(position, "-"); own == "" {
+			position = epoch + "-" + seq
+		} else {
+			epoch = own
+		}
 		name, _ := url.QueryUnescape(escaped)
 		positions[name], _ = enumerator.ParsePosition(position)
 	}

@@ -105,9 +105,9 @@ func (j *joining[E]) Next(next joined[E]) iteratee.Step {
 func (j *joining[E]) Rest() iteratee.Input[joined[E]] { return iteratee.Empty[joined[E]]() }
 
 func (j *joining[E]) cursor() string {
-	var text []byte
+	var text cursor
 	for _, p := range j.parts {
-		text = appendPart(text, p.escaped, p.at)
+		text.add(p.escaped, p.at)
 	}
-	return string(text)
+	return string(text.text)
 }
