@@ -143,17 +143,21 @@ func (r *reading) gone(ctx context.Context) ([]topics.Entry, bool, error) {
 
 // last returns the first of the last n messages, and the end of the topic.
 func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
+	newest, found, err := r.get(ctx, query{LastFor: r.subject})
+	if err != nil || !found {
+		return nil, err
+	}
 	var tail []topics.Entry
 	messages := 0
-	q := query{Seq: 1, NextFor: r.subject, Batch: batchSize}
-	for {
-		es, _, err := r.batch(ctx, q)
+	for seq := uint64(1); seq <= number(newest.Position); {
+		es, _, err := r.batch(ctx, query{Seq: seq, NextFor: r.subject, Batch: batchSize})
 		if err != nil {
 			return nil, err
 		}
 		if len(es) == 0 {
-			return tail[:min(len(tail), r.limit)], r.isEnd(ctx, q)
+			return nil, errBehind
 		}
+		seq = number(es[len(es)-1].Position) + 1
 		for _, e := range plain(es) {
 			tail = append(tail, e)
 			if e.Kind == topics.Message {
@@ -163,11 +167,8 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 				tail, messages = tail[1:], messages-1
 			}
 		}
-		q.Seq = number(es[len(es)-1].Position) + 1
-		if es[len(es)-1].pending == 0 {
-			return tail[:min(len(tail), r.limit)], nil
-		}
 	}
+	return tail[:min(len(tail), r.limit)], nil
 }
 
 func plain(es []stored) []topics.Entry {
