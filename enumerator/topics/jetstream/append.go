@@ -143,8 +143,13 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 			return enumerator.Position{}, errors.Join(errRefused, err)
 		}
 		return enumerator.Position{}, topics.ErrEnded
-	case isCode(err, wrongLast):
+	case isCode(err, wrongLast) && number(a.Last) == 0: // it may have been deleted once more
 		return enumerator.Position{}, errRefused
+	case isCode(err, wrongLast):
+		if _, err := a.expected(ctx); errors.Is(err, topics.ErrEnded) {
+			return enumerator.Position{}, err
+		}
+		return enumerator.Position{}, topics.ErrConflict
 	case err != nil:
 		return enumerator.Position{}, err
 	}
