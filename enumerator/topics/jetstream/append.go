@@ -33,7 +33,7 @@ import (
 // If the program that ends a topic dies between mark and end, the next one whose message is refused publishes the end.
 
 // markTokens is the number of tokens at the end of the subject of a mark. There are 2^markTokens patterns.
-const markTokens = 14
+const markTokens = 10
 
 const (
 	lastSequence        = "Nats-Expected-Last-Subject-Sequence"
