@@ -20,6 +20,8 @@ const (
 	wrongLast       = api.JSErrCodeStreamWrongLastSequence
 	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
 	duplicateBusy   = 10158
+	noPeers         = 10005 // not all nodes of a cluster are there yet
+	noReplicas      = 10074 // the server is not in a cluster
 	tooLarge        = api.JSErrCodeStreamMessageExceedsMaximum
 )
 
