@@ -227,7 +227,7 @@ func (s *store) final(err error) error {
 		return errors.Join(topics.ErrClosed, err)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
-	case errors.As(err, &apiErr) && 400 <= apiErr.Code && apiErr.Code < 500:
+	case errors.As(err, &apiErr) && 400 <= apiErr.Code && apiErr.Code < 500 && apiErr.ErrorCode != noPeers:
 		return err
 	}
 	return nil

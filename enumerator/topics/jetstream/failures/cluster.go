@@ -19,7 +19,6 @@ import (
 
 // A cluster is three nodes, each in a process of its own. They reach one another through links.
 type cluster struct {
-	dir   string
 	nodes []*node
 	links [][]*link // by the node that connects and the node that it connects to
 }
@@ -39,7 +38,10 @@ type node struct {
 
 // startCluster starts nodes that keep their data below dir, and waits until they are ready.
 func startCluster(ctx context.Context, dir string) (*cluster, error) {
-	c := &cluster{dir: dir}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	c := &cluster{}
 	addresses, err := freeAddresses(size * (size + 1))
 	if err != nil {
 		return nil, err

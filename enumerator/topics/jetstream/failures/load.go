@@ -35,7 +35,11 @@ type load struct {
 	targets []string // the URLs of the nodes
 	ledger  *ledger
 	records []*record
-	drop    func(enumerator.Item[message]) bool // for tests: the reader loses these
+	drop    func(enumerator.Item[message]) bool // for tests: the readers lose these
+
+	// patience is how long a publisher tries, which is less than the time for which the store knows a key, and
+	// how long the readers may take to get the last messages.
+	patience time.Duration
 
 	client      *http.Client // of the publishers
 	reading     sync.WaitGroup
@@ -46,10 +50,9 @@ type load struct {
 }
 
 const (
-	timeout  = 3 * time.Second        // for the answer to one attempt to publish
-	patience = time.Minute            // of a publisher, less than the time for which the store knows a key
-	pace     = 100 * time.Millisecond // between two attempts of a reader
-	beat     = time.Second            // between two heartbeats of a node
+	timeout = 3 * time.Second        // for the answer to one attempt to publish
+	pace    = 100 * time.Millisecond // between two attempts of a reader
+	beat    = time.Second            // between two heartbeats of a node
 )
 
 func startLoad(ctx context.Context, p plan, nodes []string, drop func(enumerator.Item[message]) bool) *load {
@@ -58,7 +61,7 @@ func startLoad(ctx context.Context, p plan, nodes []string, drop func(enumerator
 		IdleConnTimeout:     10 * time.Second,
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 	}
-	l := &load{plan: p, targets: nodes, ledger: newLedger(), drop: drop, client: &http.Client{Transport: transport, Timeout: timeout}}
+	l := &load{plan: p, targets: nodes, ledger: newLedger(), drop: drop, patience: time.Minute, client: &http.Client{Transport: transport, Timeout: timeout}}
 	var topics []string
 	for n := range p.topics {
 		topics = append(topics, fmt.Sprintf("topic %c", 'A'+n))
@@ -150,7 +153,7 @@ func (l *load) publishOne(topic, key string) {
 			l.ledger.ack(topic, key, p, time.Since(start))
 			return
 		}
-		if time.Since(start) > patience {
+		if time.Since(start) > l.patience {
 			l.ledger.refuse(topic, key, err)
 			return
 		}
@@ -187,7 +190,7 @@ func (l *load) end() verdict {
 	l.stopPacers()
 	l.pacing.Wait()
 	l.publishing.Wait()
-	for deadline := time.Now().Add(patience); l.behind() > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(l.patience); l.behind() > 0 && time.Now().Before(deadline); {
 		time.Sleep(pace)
 	}
 	time.Sleep(pace) // for what comes again

@@ -54,6 +54,13 @@ func main() {
 		}
 		return
 	}
+	if *dir == "" {
+		made, err := os.MkdirTemp("", "halley-failures-")
+		if err != nil {
+			log.Fatal(err)
+		}
+		*dir = made
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	results, err := runAll(ctx, *only, *repeat, p, t, *dir)
@@ -69,31 +76,18 @@ func main() {
 		faults += len(r.notes)
 	}
 	if faults > 0 {
-		log.Fatalf("%d faults", faults)
+		log.Fatalf("%d faults; the logs of the nodes are in %s", faults, *dir)
 	}
+	os.RemoveAll(*dir)
 }
 
 func runAll(ctx context.Context, only string, repeat int, p plan, t times, dir string) (results []result, err error) {
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "halley-failures-"); err != nil {
-			return nil, err
-		}
-		defer func() {
-			if err == nil {
-				os.RemoveAll(dir)
-			}
-		}()
-	}
 	for n := range repeat {
 		for _, f := range failures {
 			if !strings.Contains(f.name, only) {
 				continue
 			}
-			r, err := run(ctx, f, p, t, fmt.Sprintf("%s/%d", dir, n+1))
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", f.name, err)
-			}
-			results = append(results, r)
+			results = append(results, run(ctx, f, p, t, fmt.Sprintf("%s/%d", dir, n+1)))
 		}
 	}
 	if results == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,18 +58,20 @@ func (s *stage) say(format string, args ...any) {
 	log.Printf("%6.1f s  %s", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// wait waits, and logs the progress every 5 s.
+// wait waits, unless ctx ends.
 func (s *stage) wait(ctx context.Context, d time.Duration) error {
-	end := time.After(d)
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-end:
-			return nil
-		case <-time.After(5 * time.Second):
-			s.progress()
-		}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// report logs the progress every 5 s until ctx ends.
+func (s *stage) report(ctx context.Context) {
+	for s.wait(ctx, 5*time.Second) == nil {
+		s.progress()
 	}
 }
 
@@ -214,22 +215,21 @@ type result struct {
 	p99, max       time.Duration // of publishing
 }
 
-// run lets f happen to a new cluster under load. It keeps the folder of the nodes below dir if it finds a fault.
-func run(ctx context.Context, f failure, p plan, t times, dir string) (result, error) {
-	dir = filepath.Join(dir, strings.NewReplacer(" ", "-", ",", "").Replace(f.name))
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return result{}, err
-	}
+// run lets f happen to a new cluster under load. The folder of the nodes is below dir.
+func run(ctx context.Context, f failure, p plan, t times, dir string) result {
 	s := &stage{times: t, start: time.Now()}
-	var err error
 	s.say("a cluster starts, for: %s", f.name)
+	dir = filepath.Join(dir, strings.NewReplacer(" ", "-", ",", "").Replace(f.name))
+	var err error
 	if s.cluster, err = startCluster(ctx, dir); err != nil {
-		return result{}, err
+		return result{failure: f, verdict: verdict{notes: []string{err.Error()}}}
 	}
 	defer s.cluster.close()
 	s.say("%d readers and %d topics of %d messages a second start", p.readers, p.topics, p.rate)
 	s.load = startLoad(ctx, p, s.urls(), nil)
 	s.publish(ctx)
+	reporting, stop := context.WithCancel(ctx)
+	go s.report(reporting)
 	err = s.wait(ctx, s.calm)
 	if err == nil {
 		err = f.happen(ctx, s)
@@ -239,11 +239,12 @@ func run(ctx context.Context, f failure, p plan, t times, dir string) (result, e
 	}
 	s.say("the publishers end")
 	v := s.end()
+	stop()
 	s.progress()
 	if err != nil {
 		v.note("%v", err)
 	}
-	return s.result(f, v), nil
+	return s.result(f, v)
 }
 
 func (s *stage) result(f failure, v verdict) result {
