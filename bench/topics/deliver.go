@@ -40,6 +40,9 @@ const topic = "a topic"
 // burst is the number of messages in a burst.
 const burst = 8
 
+// timeout is how long readers may take to get a message.
+var timeout = 10 * time.Second
+
 // A fan delivers messages to readers.
 type fan struct {
 	publish func(message) error
@@ -236,7 +239,7 @@ func deliverOnce(f fanner, s scale, dir string) (one, bursts float64, err error)
 		select {
 		case <-left.none:
 			return nil
-		case <-time.After(10 * time.Second):
+		case <-time.After(timeout):
 			return fmt.Errorf("%d readers have not got message %d", left.left.Load(), sent)
 		}
 	}

@@ -54,12 +54,13 @@ func main() {
 		}
 		return
 	}
+	remove := func() {}
 	if *dir == "" {
 		made, err := os.MkdirTemp("", "halley-failures-")
 		if err != nil {
 			log.Fatal(err)
 		}
-		*dir = made
+		*dir, remove = made, func() { os.RemoveAll(made) }
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -78,7 +79,7 @@ func main() {
 	if faults > 0 {
 		log.Fatalf("%d faults; the logs of the nodes are in %s", faults, *dir)
 	}
-	os.RemoveAll(*dir)
+	remove()
 }
 
 func runAll(ctx context.Context, only string, repeat int, p plan, t times, dir string) (results []result, err error) {
