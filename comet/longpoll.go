@@ -67,7 +67,10 @@ func LongPollJoin[E any](cursor string, sources map[string]enumerator.Source[E],
 			last: enumerator.Item[E]{Cursor: cursor},
 		}
 		if cursor == "" && len(sources) > 0 {
-			poll.begin()
+			poll.ahead = map[string]enumerator.Position{}
+			for name := range sources {
+				poll.ahead[name] = enumerator.Position{} // until it begins
+			}
 		}
 		return poll.run(ctx, join, wait)
 	})
@@ -114,8 +117,7 @@ func (p *polling[E]) run(ctx context.Context, source enumerator.Enumerator[enume
 	return iteratee.StepCont
 }
 
-// begin notes the elements that are there. If a source knows its Position only while it has a run, reached notes it
-// when the run has begun.
+// begin notes the elements that are there. If the Position of a source is not known yet, reached notes it later.
 func (p *polling[E]) begin() {
 	p.ahead = map[string]enumerator.Position{}
 	for name, source := range p.sources {

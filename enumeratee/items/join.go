@@ -31,15 +31,15 @@ import (
 //
 // Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
 // fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
-// [enumerator.Interleave]. Nothing is left over. Join panics if n is negative, or if a source has a name that has
-// another meaning for clients: gap, reset, bookmark, heartbeat, end, message, error or state.
+// [enumerator.Interleave]. Nothing is left over. Join panics if n is negative, or if [CheckName] refuses the name of a
+// source.
 //
 // ReactiveX calls it merge.
 func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumeratee/items: Join: n", n)
-	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
-		if _, ok := sources[reserved]; ok {
-			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", reserved))
+	for name := range sources {
+		if slices.Contains(reserved, name) {
+			panic(fmt.Sprintf("enumeratee/items: Join: "+isReserved, name))
 		}
 	}
 	sources = maps.Clone(sources)
@@ -71,6 +71,19 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 		return enumerator.Interleave(runs...).Into(ctx, j)
 	})
 }
+
+// CheckName returns an error if a source of [Join] must not have the name, because it has another meaning for clients:
+// gap, reset, bookmark, heartbeat, end, message, open, error or state.
+func CheckName(name string) error {
+	if slices.Contains(reserved, name) {
+		return fmt.Errorf("enumeratee/items: "+isReserved, name)
+	}
+	return nil
+}
+
+var reserved = []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "open", "error", "state"}
+
+const isReserved = "a source must not have the name %q, which has a meaning of its own"
 
 // joined is an Item of the source with this number.
 type joined[E any] struct {

@@ -228,7 +228,7 @@ func TestJoin(t *testing.T) {
 		}
 	})
 	t.Run("names of notices", func(t *testing.T) {
-		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
+		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "open", "error", "state"} {
 			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", name),
 				func() { items.Join("", map[string]source{name: a}, 0) })
 		}
