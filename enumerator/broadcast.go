@@ -38,6 +38,9 @@ import (
 // a client can come back to this place even if it has got no element yet. It is a Reset if the hub no longer
 // knows which elements came after the Position given to From. [Values] leaves out these notices.
 //
+// A hub numbers its elements itself, and is gone with its process. Package topics makes hubs by name over a store, whose
+// history outlasts the process, and which many processes can share.
+//
 // When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
 // begins later gets its first notice and the end.
 type Hub[E any] struct {
@@ -118,6 +121,16 @@ func (h *Hub[E]) Runs() int {
 	defer h.mu.Unlock()
 	return h.runs
 }
+
+// Held returns the number of elements that are held.
+func (h *Hub[E]) Held() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return int(h.held())
+}
+
+// Policy returns the policy, for a program that makes a hub with options of its caller.
+func (h *Hub[E]) Policy() Policy { return h.policy }
 
 // Position returns the Position of the last element that was pushed. A client that first gets the state of
 // the application as of this Position, and then a run of [Hub.From] with the Position, misses nothing.
@@ -218,8 +231,9 @@ type Item[E any] struct {
 	// Gap is not zero if elements were dropped.
 	Gap Gap
 
-	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From]. All elements
-	// that are held follow, so state built from earlier elements must be built anew.
+	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From], or was told to begin
+	// anew by [Hub.Reset]. All elements that are held follow, so state built from earlier elements must be built
+	// anew.
 	Reset bool
 
 	// Bookmark is true if the Item says only that the run is at Position: no message up to Position is still to
@@ -254,7 +268,8 @@ type Source[E any] interface {
 	Position() Position
 }
 
-// A Gap is a sequence of N elements that were dropped. The first of them is at From.
+// A Gap is a sequence of N elements that were dropped. The first of them is at From, or after it if the hub gets its
+// Positions from [Hub.PushAt].
 type Gap struct {
 	From Position
 	N    uint64

@@ -3,6 +3,7 @@ package enumerator_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestFromOfSparsePositions(t *testing.T) {
 		place(7, 50): {"at 50"},
 		place(7, 51): {"reset 20", "30", "40", "50"},
 		place(8, 50): {"reset 20", "30", "40", "50"},
-		{}:        {"at 50"},
+		{}:           {"at 50"},
 	} {
 		assert.Equal(t, want, shown(collect(t, hub.From(p))), "%v", p)
 	}
@@ -128,4 +129,23 @@ func resetRun(t *testing.T, hub *enumerator.Hub[enumerator.Position], policy enu
 		return
 	}
 	assert.NoError(t, err)
+}
+
+func TestIdleHubIsSmall(t *testing.T) {
+	before, hubs := heap(), make([]*enumerator.Hub[string], 10_000)
+	for i := range hubs {
+		hubs[i] = enumerator.Broadcast[string]()
+	}
+	each := (heap() - before) / uint64(len(hubs))
+	runtime.KeepAlive(hubs)
+	t.Log(each, "bytes")
+	assert.LessOrEqual(t, each, uint64(600))
+}
+
+// heap returns the number of bytes in use.
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

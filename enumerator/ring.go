@@ -20,8 +20,7 @@ type ring[E any] struct {
 	sizes sizes[E]
 	era   atomic.Pointer[era]      // a reset stores it before it changes anything else
 	slots atomic.Pointer[slots[E]] // grows up to the capacity; stored before last
-	next  atomic.Uint64            // the index of the next element; stored after the slot of the element before
-	last  atomic.Uint64            // Seq of the last pushed element; stored after next
+	last  atomic.Uint64            // Seq of the last pushed element; stored after its slot
 	end   atomic.Pointer[ending]   // stored after last
 
 	room room
@@ -31,6 +30,7 @@ type ring[E any] struct {
 	oldest atomic.Uint64
 
 	mu     sync.Mutex // guards the fields below
+	next   uint64     // the index of the next element
 	gone   uint64     // Seq of the last element that has left the ring
 	sparse bool       // Positions come from outside
 	block  int        // the number of entries to allocate together
@@ -163,7 +163,7 @@ func (r *ring[E]) push(ctx context.Context, p *Position, e E) error {
 		}
 		r.grow()
 		if r.sizes.count() {
-			r.sizes.add(r.next.Load(), size)
+			r.sizes.add(r.next, size)
 		}
 		r.put(seq, e)
 	}
@@ -178,7 +178,7 @@ func (r *ring[E]) reset(p Position) {
 	if r.end.Load() != nil {
 		return
 	}
-	from, to := r.next.Load()-r.held(), r.next.Load()
+	from, to := r.next-r.held(), r.next
 	now := &era{epoch: p.Epoch, seq: p.Seq, index: to}
 	if r.era.Load().readers != nil {
 		r.protect(now)
@@ -208,7 +208,7 @@ func (r *ring[E]) grow() {
 		return
 	}
 	n = min(max(8, 2*n), r.capacity)
-	grown, next := make(slots[E], n), r.next.Load()
+	grown, next := make(slots[E], n), r.next
 	for index := next - held; index < next; index++ {
 		grown.at(index).Store(old.at(index).Load())
 	}
@@ -219,9 +219,8 @@ func (r *ring[E]) grow() {
 }
 
 func (r *ring[E]) put(seq uint64, e E) {
-	index := r.next.Load()
-	slot, made := r.slot(index), entry[E]{index, seq, r.last.Load(), e}
-	defer r.next.Store(index + 1) // after the slot
+	slot, made := r.slot(r.next), entry[E]{r.next, seq, r.last.Load(), e}
+	r.next++
 	if old := slot.Load(); old != nil {
 		r.gone = old.seq
 		if r.runs == 0 { // no run can be reading it
@@ -239,7 +238,7 @@ func (r *ring[E]) put(seq uint64, e E) {
 
 // makeRoom removes the elements that leave no room for one more of the given size.
 func (r *ring[E]) makeRoom(size int) {
-	from, to := r.next.Load()-r.held(), r.oldestWith(size)
+	from, to := r.next-r.held(), r.oldestWith(size)
 	r.oldest.Store(to)
 	for ; from < to; from++ {
 		slot := r.slot(from)
@@ -252,7 +251,7 @@ func (r *ring[E]) makeRoom(size int) {
 // oldestWith returns the index of the oldest element that can stay when an element of the given size
 // comes.
 func (r *ring[E]) oldestWith(size int) uint64 {
-	next := r.next.Load()
+	next := r.next
 	index := next - r.held()
 	sum := r.sizes.sum
 	for ; index < next && (next-index == uint64(r.capacity) || size > r.most-sum); index++ {
@@ -269,7 +268,7 @@ func (r *ring[E]) full(size int) bool {
 		return r.fullFor(size)
 	}
 	era := r.era.Load()
-	return era.readers != nil && era.readersAt(r.next.Load()+1).Load() > 0
+	return era.readers != nil && era.readersAt(r.next+1).Load() > 0
 }
 
 func (r *ring[E]) fullFor(size int) bool {
@@ -278,7 +277,7 @@ func (r *ring[E]) fullFor(size int) bool {
 		return false
 	}
 	to := r.oldestWith(size)
-	for index := r.next.Load() - r.held(); index < to; index++ {
+	for index := r.next - r.held(); index < to; index++ {
 		if era.readersAt(index).Load() > 0 {
 			return true
 		}
@@ -339,7 +338,7 @@ func (r *ring[E]) release(c *cursor) {
 	}
 }
 
-func (r *ring[E]) live() cursor { return r.at(r.next.Load(), r.last.Load()) }
+func (r *ring[E]) live() cursor { return r.at(r.next, r.last.Load()) }
 
 func (r *ring[E]) at(index, seq uint64) cursor {
 	return cursor{index: index, seq: seq, era: r.era.Load()}
@@ -352,7 +351,7 @@ func (r *ring[E]) lastN(n int) start {
 		if held == 0 {
 			return r.live()
 		}
-		index := r.next.Load() - held
+		index := r.next - held
 		return r.at(index, r.slot(index).Load().before)
 	}
 }
@@ -362,7 +361,7 @@ func (r *ring[E]) from(p Position) start {
 		if p == (Position{}) {
 			return r.live()
 		}
-		oldest := r.next.Load() - r.held()
+		oldest := r.next - r.held()
 		after := oldest + uint64(sort.Search(int(r.held()), func(i int) bool { return r.slot(oldest+uint64(i)).Load().seq > p.Seq }))
 		known := p.Epoch == r.era.Load().epoch && r.gone <= p.Seq && p.Seq <= r.last.Load()
 		if known && r.sparse && p.Seq != r.gone {
@@ -378,7 +377,7 @@ func (r *ring[E]) from(p Position) start {
 }
 
 // held returns the number of elements in the ring.
-func (r *ring[E]) held() uint64 { return min(r.next.Load()-r.oldest.Load(), uint64(r.capacity)) }
+func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(r.capacity)) }
 
 // read returns the item at c, if there is one. If there will be no more items, it returns the ending.
 // It does not wait.
@@ -407,8 +406,10 @@ func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
 			}
 			return item, false, end
 		case e.index > c.index: // overtaken: continue with the oldest
-			next := max(r.next.Load(), e.index+1)
-			r.skip(c, max(next-min(next, uint64(r.capacity)), r.oldest.Load()))
+			r.mu.Lock()
+			oldest := r.next - r.held()
+			r.mu.Unlock()
+			r.skip(c, oldest)
 		case c.lost > 0:
 			return r.gap(c, e.before), true, nil
 		case r.policy == DropNewest && e.before != c.seq:
