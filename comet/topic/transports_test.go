@@ -24,6 +24,7 @@ import (
 	"github.com/halley-go/halley/enumerator/retry"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 func anyone(*http.Request, topic.Access) error { return nil }
@@ -248,6 +249,7 @@ func FuzzNames(f *testing.F) {
 	} {
 		f.Add(name)
 	}
+	probe.Logs(f)
 	all := topics.New[string](topics.Memory(100))
 	h := topic.Handler(all, anyone, topic.Last(1))
 	f.Fuzz(func(t *testing.T, name string) {
