@@ -20,16 +20,13 @@ import (
 // A Bookmark is not an element, so LongPoll does not hand on the one at the beginning. If source has moved on without
 // elements, because they were filtered, LongPoll hands on the newest Bookmark last. If source has ended, LongPoll does
 // not wait, and hands on an Item with End after the last elements. If after is the zero Position, the answer is
-// a single Bookmark with the Position of source, without waiting: no element can have been lost.
+// a single Bookmark, the first Item of source.From(after), without waiting: no element can have been lost.
 //
 // The client polls again with the ID of the last Item, or with the same ID as before if the answer was empty.
 // So it misses nothing between polls. LongPoll panics if wait is not positive.
 func LongPoll[E any](source enumerator.Source[E], after enumerator.Position, wait time.Duration) enumerator.Enumerator[enumerator.Item[E]] {
 	check.Positive("comet: LongPoll: wait", wait)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
-		if after == (enumerator.Position{}) {
-			return sink.Next(enumerator.Item[E]{Position: source.Position(), Bookmark: true})
-		}
 		poll := &polling[E]{
 			Sink:    sink,
 			sources: map[string]enumerator.Source[E]{"": source},
@@ -38,6 +35,9 @@ func LongPoll[E any](source enumerator.Source[E], after enumerator.Position, wai
 			},
 			name: func(enumerator.Item[E]) string { return "" },
 			last: enumerator.Item[E]{Position: after},
+		}
+		if after == (enumerator.Position{}) {
+			poll.ahead = map[string]enumerator.Position{} // nothing is ahead of the first Item
 		}
 		return poll.run(ctx, source.From(after), wait)
 	})
@@ -67,8 +67,10 @@ func LongPollJoin[E any](cursor string, sources map[string]enumerator.Source[E],
 			last: enumerator.Item[E]{Cursor: cursor},
 		}
 		if cursor == "" && len(sources) > 0 {
-			poll.begin()
-			return poll.run(ctx, join, grace)
+			poll.ahead = map[string]enumerator.Position{}
+			for name := range sources {
+				poll.ahead[name] = enumerator.Position{} // until it begins
+			}
 		}
 		return poll.run(ctx, join, wait)
 	})
@@ -89,6 +91,7 @@ type polling[E any] struct {
 	timer   *time.Timer                                             // stops the sources
 	stop    iteratee.Step
 	ahead   map[string]enumerator.Position // of the sources when the first element came, if the run is not there yet
+	begun   bool                           // the run has a place in each source
 	last    enumerator.Item[E]             // if it is a Bookmark, it has not been handed on
 }
 
@@ -114,7 +117,7 @@ func (p *polling[E]) run(ctx context.Context, source enumerator.Enumerator[enume
 	return iteratee.StepCont
 }
 
-// begin notes the elements that are there.
+// begin notes the elements that are there. If the Position of a source is not known yet, reached notes it later.
 func (p *polling[E]) begin() {
 	p.ahead = map[string]enumerator.Position{}
 	for name, source := range p.sources {
@@ -136,16 +139,25 @@ func (p *polling[E]) Next(item enumerator.Item[E]) iteratee.Step {
 			return step
 		}
 	}
-	if item.End || p.ahead != nil && p.reached(item) {
+	if item.End || p.ahead != nil && p.reached(p.places(item)) {
 		return p.stop
 	}
 	return iteratee.StepCont
 }
 
-// reached reports whether the run has come to the last elements that were there.
-func (p *polling[E]) reached(item enumerator.Item[E]) bool {
-	for name, at := range p.places(item) {
-		if until := p.ahead[name]; at.Epoch == until.Epoch && at.Seq >= until.Seq {
+// reached reports whether the run has come to the last elements that were there, when it is at places.
+func (p *polling[E]) reached(places map[string]enumerator.Position) bool {
+	if !p.begun && len(places) == len(p.sources) {
+		p.begun = true
+		p.timer.Reset(grace)
+	}
+	for name, at := range places {
+		until, ok := p.ahead[name]
+		if ok && until == (enumerator.Position{}) {
+			until = p.sources[name].Position()
+			p.ahead[name] = until
+		}
+		if ok && at.Epoch == until.Epoch && at.Seq >= until.Seq {
 			delete(p.ahead, name)
 		}
 	}

@@ -176,6 +176,28 @@ func (f filtered) From(p enumerator.Position) enumerator.Enumerator[item] {
 	})
 }
 
+func (f filtered) Last(int) enumerator.Enumerator[item] { panic("not called") }
+
+// remote is a Source that knows its Position only while it has a run. A run begins after a second.
+type remote struct{ *enumerator.Hub[string] }
+
+func (r remote) Position() (p enumerator.Position) {
+	if r.Runs() > 0 {
+		p = r.Hub.Position()
+	}
+	return p
+}
+
+func (r remote) From(p enumerator.Position) enumerator.Enumerator[item] { return late(r.Hub.From(p)) }
+func (r remote) Last(n int) enumerator.Enumerator[item]                 { return late(r.Hub.Last(n)) }
+
+func late(source enumerator.Enumerator[item]) enumerator.Enumerator[item] {
+	return enumerator.Defer(func(context.Context) (enumerator.Enumerator[item], error) {
+		time.Sleep(time.Second)
+		return source, nil
+	})
+}
+
 // script is a Source of fixed Items. It then does what end does.
 type script struct {
 	position enumerator.Position
@@ -184,6 +206,8 @@ type script struct {
 }
 
 func (s script) Position() enumerator.Position { return s.position }
+
+func (s script) Last(int) enumerator.Enumerator[item] { return s.From(enumerator.Position{}) }
 
 func (s script) From(enumerator.Position) enumerator.Enumerator[item] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[item]) iteratee.Step {
@@ -240,6 +264,19 @@ func TestLongPollOfAnySource(t *testing.T) {
 		})
 	}
 
+	t.Run("a Position that is known only while there is a run", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			hub := enumerator.Broadcast[string]()
+			require.NoError(t, hub.Push(t.Context(), "a"))
+			got, took := poll(t, remote{hub}, enumerator.Position{})
+			assert.Equal(t, []item{{Position: hub.Position(), Bookmark: true}}, got)
+			assert.Equal(t, time.Second, took)
+			require.NoError(t, hub.Push(t.Context(), "b"))
+			got, took = poll(t, remote{hub}, got[0].Position)
+			assert.Equal(t, []item{{Position: hub.Position(), Value: "b"}}, got)
+			assert.Equal(t, time.Second, took)
+		})
+	})
 	t.Run("filtered", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := enumerator.Broadcast[string](enumerator.Capacity(3))
@@ -354,6 +391,29 @@ func TestLongPollJoin(t *testing.T) {
 		assert.True(t, last.Bookmark)
 		assert.Equal(t, 100*time.Millisecond, took)
 		require.NotEmpty(t, last.ID())
+	})
+	test("a new client of sources that begin late", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		push(a, "1", "2", "3", "4")
+		both = sources{"a": remote{a}, "b": remote{b}}
+		for n, want := range map[int]map[string][]string{0: {}, 2: {"a": {"3", "4"}}} {
+			got, last, took := poll(t, "", both, n)
+			assert.Equal(t, want, got)
+			assert.Equal(t, adapters.Cursor(map[string]enumerator.Position{"a": a.Position(), "b": b.Position()}), last.ID())
+			assert.Equal(t, time.Second, took)
+		}
+		both["b"] = script{at(1), nil, func(ctx context.Context) iteratee.Step { <-ctx.Done(); return iteratee.Cancelled(ctx) }}
+		got, last, took := poll(t, "", both, 2)
+		assert.Equal(t, map[string][]string{"a": {"3", "4"}}, got)
+		assert.Equal(t, adapters.Cursor(map[string]enumerator.Position{"a": a.Position()}), last.ID())
+		assert.Equal(t, time.Second+100*time.Millisecond, took, "b does not begin")
+	})
+	test("a client whose sources begin late comes back", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+		cursor := cursorOf(both)
+		push(a, "1", "2")
+		got, last, took := poll(t, cursor, sources{"a": remote{a}, "b": b}, 0)
+		assert.Equal(t, map[string][]string{"a": {"1", "2"}}, got)
+		assert.Equal(t, cursorOf(both), last.ID())
+		assert.Equal(t, time.Second, took)
 	})
 	test("elements are held", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
 		start := cursorOf(both)

@@ -261,6 +261,9 @@ type Source[E any] interface {
 	// From returns an Enumerator of the elements after the one at p, as [Hub.From] does.
 	From(p Position) Enumerator[Item[E]]
 
+	// Last returns an Enumerator of the last n elements and of those that come after them, as [Hub.Last] does.
+	Last(n int) Enumerator[Item[E]]
+
 	// Position returns the Position of the last element.
 	Position() Position
 }

@@ -139,6 +139,16 @@ func ExampleJoin_last() {
 	// sports goal
 }
 
+// The names of topics come from a client here.
+func ExampleCheckName() {
+	for _, name := range []string{"news", "error"} {
+		fmt.Println(items.CheckName(name))
+	}
+	// Output:
+	// <nil>
+	// enumeratee/items: a source must not have the name "error", which has a meaning of its own
+}
+
 func ExampleAny() {
 	list(items.Any(hubOf(1, 2)).From(enumerator.Position{}))
 	// Output: 2 bookmark

@@ -17,26 +17,29 @@ import (
 // of all sources after the Item, so a client that comes back with it resumes each source.
 //
 // cursor is the Cursor of the last Item that the client has got, or empty for a new client. A source that has no part
-// in cursor begins with its last n elements, or with those that it still has, and without a Reset. With n 0
-// it begins with the elements that come after the run has begun. A source drops elements of its last n if it has
-// a filter. If cursor is malformed, each source begins with a Reset. The parts of other names are ignored.
+// in cursor is new to the client. It begins with its last n elements, or with those that it still has, and without
+// a Reset. With n 0 it begins with the elements that come after the run has begun. A source drops elements of its
+// last n if it has a filter. If cursor is malformed, each source begins with a Reset. The parts of other names
+// are ignored.
 //
 // The run begins with one Bookmark, whose Cursor has the places where the sources begin. If a source cannot
-// continue there, its Reset follows. Later Bookmarks of the sources are handed on. An Item without a Position
-// does not change the place of its source. A Cursor has at most the length of the names, escaped as in URLs,
-// and 30 bytes for each source.
+// continue there, its Reset follows. If n is positive, this Cursor has no parts for sources that are new to the
+// client. The first Item of such a source adds its part, so a client that is cut before that Item gets the last n
+// elements when it comes back. Later Bookmarks of the sources are handed on. An Item without a Position does not
+// change the place of its source. A Cursor has at most the length of the names, escaped as in URLs, and 30 bytes
+// for each source.
 //
 // Join runs out when all sources have run out. It sends EOF if all of them have sent EOF. If a source fails, the run
 // fails. An End of one source is not handed on. Each source runs in a goroutine of its own, as in
-// [enumerator.Interleave]. Nothing is left over. Join panics if n is negative, or if a source has a name that has
-// another meaning for clients: gap, reset, bookmark, heartbeat, end, message, error or state.
+// [enumerator.Interleave]. Nothing is left over. Join panics if n is negative, or if [CheckName] refuses the name of a
+// source.
 //
 // ReactiveX calls it merge.
 func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumeratee/items: Join: n", n)
-	for _, reserved := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
-		if _, ok := sources[reserved]; ok {
-			panic(fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", reserved))
+	for name := range sources {
+		if slices.Contains(reserved, name) {
+			panic(fmt.Sprintf("enumeratee/items: Join: "+isReserved, name))
 		}
 	}
 	sources = maps.Clone(sources)
@@ -47,15 +50,20 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 		var runs []enumerator.Enumerator[joined[E]]
 		for number, name := range names {
 			p, back := given[name]
-			switch {
-			case err != nil:
-				p = enumerator.Position{Seq: 1} // no hub has the epoch 0
-			case !back:
-				p = sources[name].Position()
-				p.Seq -= min(p.Seq, uint64(n))
+			if err != nil {
+				p, back = enumerator.Position{Seq: 1}, true // no hub has the epoch 0
 			}
-			j.parts = append(j.parts, part{name, url.QueryEscape(name), p, err == nil && !back})
-			runs = append(runs, enumerator.Map(sources[name].From(p), func(item enumerator.Item[E]) joined[E] { return joined[E]{number, item} }))
+			var run enumerator.Enumerator[enumerator.Item[E]]
+			if !back && n > 0 {
+				run = sources[name].Last(n)
+			} else {
+				if !back {
+					p = sources[name].Position()
+				}
+				run = sources[name].From(p)
+			}
+			j.parts = append(j.parts, part{name, url.QueryEscape(name), p, !back})
+			runs = append(runs, enumerator.Map(run, func(item enumerator.Item[E]) joined[E] { return joined[E]{number, item} }))
 		}
 		if step := sink.Next(enumerator.Item[E]{Cursor: j.cursor(), Bookmark: true}); !step.IsCont() {
 			return step
@@ -63,6 +71,19 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 		return enumerator.Interleave(runs...).Into(ctx, j)
 	})
 }
+
+// CheckName returns an error if a source of [Join] must not have the name, because it has another meaning for clients:
+// gap, reset, bookmark, heartbeat, end, message, open, error or state.
+func CheckName(name string) error {
+	if slices.Contains(reserved, name) {
+		return fmt.Errorf("enumeratee/items: "+isReserved, name)
+	}
+	return nil
+}
+
+var reserved = []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "open", "error", "state"}
+
+const isReserved = "a source must not have the name %q, which has a meaning of its own"
 
 // joined is an Item of the source with this number.
 type joined[E any] struct {
@@ -73,8 +94,8 @@ type joined[E any] struct {
 // part is the place of one source.
 type part struct {
 	name, escaped string
-	at            enumerator.Position
-	isNew         bool // the client knows no place of the source, and there was no Item yet
+	at            enumerator.Position // zero before the first Item if the run begins with the last n elements
+	isNew         bool                // the client knows no place of the source, and there was no Item yet
 }
 
 // joining is the Sink of all sources.

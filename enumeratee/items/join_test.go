@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/items"
@@ -227,7 +228,7 @@ func TestJoin(t *testing.T) {
 		}
 	})
 	t.Run("names of notices", func(t *testing.T) {
-		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "error", "state"} {
+		for _, name := range []string{"gap", "reset", "bookmark", "heartbeat", "end", "message", "open", "error", "state"} {
 			assert.PanicsWithValue(t, fmt.Sprintf("enumeratee/items: Join: a source must not have the name %q, which has a meaning of its own", name),
 				func() { items.Join("", map[string]source{name: a}, 0) })
 		}
@@ -238,7 +239,142 @@ func TestJoin(t *testing.T) {
 type fixed []item
 
 func (f fixed) From(enumerator.Position) enumerator.Enumerator[item] { return enumerator.FromSlice(f) }
+func (f fixed) Last(int) enumerator.Enumerator[item]                 { return enumerator.FromSlice(f) }
 func (f fixed) Position() enumerator.Position                        { return f[len(f)-1].Position }
+
+// sparse is a Source whose numbers have 99 unused ones between them.
+type sparse struct{ *enumerator.Hub[int] }
+
+func (s sparse) Position() enumerator.Position { return spread(s.Hub.Position()) }
+
+func (s sparse) Last(n int) enumerator.Enumerator[item] { return s.spread(s.Hub.Last(n)) }
+
+func (s sparse) From(p enumerator.Position) enumerator.Enumerator[item] {
+	if p.Seq%100 != 0 {
+		p.Epoch = 1 // no place of this Source
+	}
+	p.Seq /= 100
+	return s.spread(s.Hub.From(p))
+}
+
+func (s sparse) spread(source enumerator.Enumerator[item]) enumerator.Enumerator[item] {
+	return enumerator.Map(source, func(i item) item {
+		i.Position, i.Gap.From = spread(i.Position), spread(i.Gap.From)
+		return i
+	})
+}
+
+func spread(p enumerator.Position) enumerator.Position {
+	return enumerator.Position{Epoch: p.Epoch, Seq: 100 * p.Seq}
+}
+
+// The opening Bookmark has no places of the sources that are new. Each of them adds its place.
+func TestJoinOfNewSources(t *testing.T) {
+	hub := func(n int) source {
+		hub := enumerator.Broadcast[int](enumerator.Capacity(4))
+		push(t, hub, 1, n)
+		hub.End()
+		return sparse{hub}
+	}
+	known, empty, long := hub(3), hub(0), hub(9)
+	sources := map[string]source{"known": known, "empty": empty, "long": long}
+	place := func(s source, seq uint64) enumerator.Position {
+		return enumerator.Position{Epoch: s.Position().Epoch, Seq: seq}
+	}
+	cursor := items.Cursor(map[string]enumerator.Position{"known": place(known, 200)})
+	for n, want := range map[int][]string{
+		0: {},
+		1: {"at:800", "9"},
+		3: {"at:600", "7", "8", "9"},
+		7: {"at:500", "6", "7", "8", "9"},
+	} {
+		got := collect(t, items.Join(cursor, sources, n))
+		if n == 0 {
+			assert.Equal(t, items.Cursor(map[string]enumerator.Position{"known": place(known, 200), "empty": place(empty, 0), "long": place(long, 900)}), got[0].Cursor)
+			assert.Equal(t, "at:0 3", shown(got))
+			continue
+		}
+		assert.Equal(t, item{Cursor: cursor, Bookmark: true}, got[0])
+		var ofLong []string
+		at := map[string]enumerator.Position{"known": place(known, 200)}
+		for _, i := range got[1:] {
+			assert.False(t, i.Reset)
+			before := at
+			var err error
+			at, err = items.ParseCursor(i.Cursor)
+			require.NoError(t, err)
+			if at["long"] != before["long"] {
+				ofLong = append(ofLong, shown([]item{i}))
+				if i.Bookmark {
+					ofLong[len(ofLong)-1] = fmt.Sprintf("at:%d", at["long"].Seq)
+				}
+			}
+		}
+		assert.Equal(t, want, ofLong)
+		assert.Equal(t, map[string]enumerator.Position{"known": place(known, 300), "empty": place(empty, 0), "long": place(long, 900)}, at)
+	}
+}
+
+// A client that is cut after any Items and comes back gets each message once after the first place that it knows.
+func TestJoinOfAClientThatIsCut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		hubs, sources := map[string]*enumerator.Hub[int]{}, map[string]source{}
+		for _, name := range []string{"a", "b", "c"} {
+			hubs[name] = enumerator.Broadcast[int](enumerator.Capacity(1000))
+			sources[name] = sparse{hubs[name]}
+		}
+		n := rapid.IntRange(0, 3).Draw(t, "n")
+		var cursor string
+		known := map[string]enumerator.Position{}
+		next := func(i item) {
+			if i.Reset || i.Gap.N > 0 {
+				t.Fatalf("%s was told of a loss", i.Event)
+			}
+			if place, ok := known[i.Event]; ok && i.IsMessage() && i.Position.Seq != place.Seq+100 {
+				t.Fatalf("%s: %d follows %d", i.Event, i.Position.Seq, place.Seq)
+			}
+			cursor = i.ID()
+			var err error
+			if known, err = items.ParseCursor(cursor); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "cuts") {
+			for name, hub := range hubs {
+				for range rapid.IntRange(0, 4).Draw(t, name) {
+					_ = hub.Push(context.Background(), 0)
+				}
+			}
+			left := rapid.IntRange(1, 4).Draw(t, "Items")
+			for i, err := range enumerator.All(context.Background(), items.Join(cursor, sources, n)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				next(i)
+				if left--; left == 0 {
+					break
+				}
+				for _, hub := range hubs { // so that there is a next Item
+					_ = hub.Push(context.Background(), 0)
+				}
+			}
+		}
+		for _, hub := range hubs {
+			hub.End()
+		}
+		for i, err := range enumerator.All(context.Background(), items.Join(cursor, sources, n)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			next(i)
+		}
+		for name, source := range sources {
+			if known[name] != source.Position() {
+				t.Fatalf("%s: the client is at %v, and the source at %v", name, known[name], source.Position())
+			}
+		}
+	})
+}
 
 func TestAny(t *testing.T) {
 	hub := enumerator.Broadcast[int]()
@@ -249,6 +385,7 @@ func TestAny(t *testing.T) {
 	p := hub.Position()
 	p.Seq = 1
 	assert.Equal(t, "at:1 2", shown(collect(t, anything.From(p))))
+	assert.Equal(t, "at:1 2", shown(collect(t, anything.Last(1))))
 }
 
 // BenchmarkEncode delivers messages of 200 bytes to 1,000 readers, in turn with an encoder that encodes for each reader.

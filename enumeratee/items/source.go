@@ -20,6 +20,10 @@ func (v via[From, To]) From(p enumerator.Position) enumerator.Enumerator[enumera
 	return enumerator.Through(v.source.From(p), v.adapter)
 }
 
+func (v via[From, To]) Last(n int) enumerator.Enumerator[enumerator.Item[To]] {
+	return enumerator.Through(v.source.Last(n), v.adapter)
+}
+
 func (v via[From, To]) Position() enumerator.Position { return v.source.Position() }
 
 // Any returns source with Values of type any, so that [Join] can merge sources of different types.

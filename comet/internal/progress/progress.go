@@ -3,6 +3,7 @@ package progress
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,11 +17,13 @@ const (
 )
 
 // A Tracker holds back Bookmarks that follow one another closely, so that a stream of which nearly everything is filtered
-// does not consist of Bookmarks. A heartbeat sends the newest one. A Tracker is for one stream. Its zero value is ready.
+// does not consist of Bookmarks. A heartbeat sends the newest one. A Bookmark is not held back if its Cursor is the first
+// with a place of one of several sources. A Tracker is for one stream. Its zero value is ready.
 type Tracker[E any] struct {
 	mu     sync.Mutex
 	untold enumerator.Item[E] // the newest Bookmark, if it was held back
 	held   uint64             // the number of elements that the client does not know of
+	parts  int                // the number of sources of which the client knows a place, if there are several
 	seqs   map[uint64]uint64  // the newest Seq of each epoch: a stream can have several sources
 	at     time.Time          // when that was
 }
@@ -70,11 +73,13 @@ func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 		t.seqs = map[uint64]uint64{}
 	}
 	t.seqs[p.Epoch] = p.Seq
-	if item.Bookmark && t.held+passed < most && time.Since(t.at) < pause {
+	parts := strings.Count(item.Cursor, ":")
+	if item.Bookmark && parts <= t.parts && t.held+passed < most && time.Since(t.at) < pause {
 		t.untold = item
 		t.held += passed
 		return true
 	}
+	t.parts = parts
 	t.tell()
 	return false
 }

@@ -103,6 +103,22 @@ func TestBookmarks(t *testing.T) {
 	})
 }
 
+// A client learns at once of the first place in each of several sources.
+func TestBookmarksOfSeveralSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		joined := func(cursor string, isMessage bool) item { return item{Cursor: cursor, Bookmark: !isMessage} }
+		var tracker progress.Tracker[int]
+		got, err := run(&tracker, enumerator.Of(
+			joined("", false), joined("b:1", false), joined("a:1,b:1", false), joined("a:1,b:2", false),
+			joined("a:2,b:2,c:1", true), joined("a:2,b:2,c:2", false), joined("a:2,b:2,c:2,d:1", false)))
+		require.NoError(t, err)
+		assert.Equal(t, []item{
+			joined("", false), joined("b:1", false), joined("a:1,b:1", false),
+			joined("a:2,b:2,c:1", true), joined("a:2,b:2,c:2,d:1", false), {Cursor: "a:2,b:2,c:2,d:1", End: true},
+		}, got)
+	})
+}
+
 // Bookmarks of an adapter that sends few are handed on, since the client falls behind otherwise.
 func TestBookmarksFarApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
