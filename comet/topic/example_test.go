@@ -1,0 +1,152 @@
+package topic_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/halley-go/halley/comet/client/wsclient"
+	"github.com/halley-go/halley/comet/topic"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// send publishes body and prints the answer.
+func send(url, body string) {
+	res, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, _ := bufio.NewReader(res.Body).ReadString('\n')
+	fmt.Println(strings.TrimSpace(res.Status + "\n" + text))
+}
+
+// show prints the events and the data of a stream, without ids.
+func show(url string) {
+	res, err := http.Get(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if line := lines.Text(); strings.HasPrefix(line, "event: ") || strings.HasPrefix(line, "data: ") {
+			fmt.Println(line)
+		}
+	}
+}
+
+func everyone(*http.Request, topic.Access) error { return nil }
+
+func ExampleHandler() {
+	// snippet: handler
+
+	all := topics.New[string](topics.Memory(100))
+	allow := func(r *http.Request, a topic.Access) error {
+		if a.Write && r.Header.Get("Authorization") == "" {
+			return errors.New("only users may publish")
+		}
+		return nil
+	}
+	h := topic.Handler(all, allow, topic.Last(20))
+	mux := http.NewServeMux()
+	mux.Handle("/topics", h)         // several topics: ?topic=news&topic=sports
+	mux.Handle("/topics/{topic}", h) // one topic
+
+	// end snippet
+
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	send(srv.URL+"/topics/news", `"rain"`)
+	if _, err := all.Publish(context.Background(), "news", "", "snow"); err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"news", "sports"} {
+		if err := all.End(context.Background(), name); err != nil {
+			log.Fatal(err)
+		}
+	}
+	show(srv.URL + "/topics?topic=news&topic=sports")
+	// Output:
+	// 403 Forbidden
+	// Forbidden: you may not publish to the topic "news"
+	// event: news
+	// data: "snow"
+	// event: end
+	// data: null
+}
+
+// One URL serves topics over all transports of the script, also over WebSockets.
+func ExampleSource() {
+	all := topics.New[string](topics.Memory(100))
+	h := wsclient.Handler(topic.Source(all, everyone), topic.Handler(all, everyone))
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	send(srv.URL+"/?topic=news", `"rain"`)
+	// Output: 204 No Content
+}
+
+func ExampleLast() {
+	all := topics.New[int](topics.Memory(100))
+	for n := range 5 {
+		if _, err := all.Publish(context.Background(), "numbers", "", n); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := all.End(context.Background(), "numbers"); err != nil {
+		log.Fatal(err)
+	}
+	srv := httptest.NewServer(topic.Handler(all, everyone, topic.Last(2)))
+	defer srv.Close()
+	show(srv.URL + "/?topic=numbers")
+	// Output:
+	// event: numbers
+	// data: 3
+	// event: numbers
+	// data: 4
+	// event: end
+	// data: null
+}
+
+func ExampleMaxBytes() {
+	srv := httptest.NewServer(topic.Handler(topics.New[string](topics.Memory(100)), everyone, topic.MaxBytes(8)))
+	defer srv.Close()
+	send(srv.URL+"/?topic=news", `"rain"`)
+	send(srv.URL+"/?topic=news", `"much rain"`)
+	// Output:
+	// 204 No Content
+	// 413 Request Entity Too Large
+	// Request Entity Too Large: the limit is 8 bytes
+}
+
+// Each user may publish two messages at once, and then one a minute.
+func ExampleRate() {
+	user := func(r *http.Request) string { return r.Header.Get("Authorization") }
+	h := topic.Handler(topics.New[string](topics.Memory(100)), everyone, topic.Rate(2, time.Minute, user))
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	for range 3 {
+		send(srv.URL+"/?topic=news", `"rain"`)
+	}
+	// Output:
+	// 204 No Content
+	// 204 No Content
+	// 429 Too Many Requests
+	// Too Many Requests
+}
+
+// Clients come back after an hour at the latest, and are asked for their permission again.
+func ExampleStream() {
+	h := topic.Handler(topics.New[string](topics.Memory(100)), everyone,
+		topic.Stream(httpadapter.MaxDuration(time.Hour), httpadapter.Limit(10_000)))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/?topic=news", nil))
+	fmt.Println(w.Header().Get("Content-Type"))
+	// Output: text/event-stream
+}
