@@ -8,15 +8,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/jetstream"
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
 	"github.com/halley-go/halley/enumerator/topics/topicstest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func start(t testing.TB, dir string, opts ...embedded.Option) *nats.Conn {
 	nc, stop, err := embedded.Start(dir, opts...)
