@@ -1,4 +1,4 @@
-// Package otel counts the streams of package httpadapter for OpenTelemetry. It is a module of its own, so that
+// Package otel counts the streams of package httpadapter, and topics, for OpenTelemetry. It is a module of its own, so that
 // programs without it do not depend on the API of OpenTelemetry.
 package otel
 
@@ -11,6 +11,8 @@ import (
 
 	"github.com/halley-go/halley/httpadapter"
 )
+
+const scope = "github.com/halley-go/halley/httpadapter/otel"
 
 // Metrics returns an Option that counts streams with these instruments of a Meter of provider:
 //
@@ -33,7 +35,7 @@ func Metrics(provider metric.MeterProvider, attributes ...attribute.KeyValue) ht
 	if provider == nil {
 		panic("httpadapter/otel: Metrics: provider must not be nil")
 	}
-	meter := provider.Meter("github.com/halley-go/halley/httpadapter/otel")
+	meter := provider.Meter(scope)
 	counter := func(name, unit, description string) metric.Int64Counter {
 		return must(meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description)))
 	}
@@ -72,7 +74,7 @@ func Metrics(provider metric.MeterProvider, attributes ...attribute.KeyValue) ht
 
 func must[T any](instrument T, err error) T {
 	if err != nil {
-		panic("httpadapter/otel: Metrics: " + err.Error())
+		panic("httpadapter/otel: the provider fails: " + err.Error())
 	}
 	return instrument
 }

@@ -1,4 +1,4 @@
-// Package prometheus counts the streams of package httpadapter for Prometheus. It is a module of its own, so that
+// Package prometheus counts the streams of package httpadapter, and topics, for Prometheus. It is a module of its own, so that
 // programs without it do not depend on the client library of Prometheus.
 package prometheus
 
