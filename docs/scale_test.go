@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,6 +61,33 @@ func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit 
 }
 
 // end snippet
+
+// snippet: ready
+
+// ready answers the load balancer. Only a node that most other nodes can hear can publish.
+func ready(rooms *topics.Topics[Line]) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := rooms.Publish(ctx, "ready", "", Line{}); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	}
+}
+
+// end snippet
+
+func TestReady(t *testing.T) {
+	rooms := memoryRooms()
+	answer := func() int {
+		w := httptest.NewRecorder()
+		ready(rooms)(w, httptest.NewRequest(http.MethodGet, "/ready", nil))
+		return w.Code
+	}
+	assert.Equal(t, http.StatusOK, answer())
+	rooms.Close()
+	assert.Equal(t, http.StatusServiceUnavailable, answer())
+}
 
 func TestChatOnTopics(t *testing.T) {
 	rooms := memoryRooms()
