@@ -82,6 +82,34 @@ func ExampleHandler() {
 	// data: null
 }
 
+// Pages of another origin may read and publish.
+func ExampleHandler_otherOrigins() {
+	all := topics.New[string](topics.Memory(100))
+	// snippet: origins
+
+	const app = "https://app.example.com"
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(app); err != nil {
+		log.Fatal(err)
+	}
+	cors := httpadapter.CORS{
+		Origins:     []string{app},
+		Credentials: true,
+		Headers:     []string{"Idempotency-Key", "If-Match", "If-None-Match"},
+		Expose:      []string{"Halley-Position"},
+	}
+	h := cors.Handler(protection.Handler(topic.Handler(all, everyone)))
+
+	// end snippet
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/?topic=news", strings.NewReader(`"rain"`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Origin", "https://evil.example.com")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	h.ServeHTTP(w, r)
+	fmt.Println(w.Code)
+	// Output: 403
+}
+
 // One URL serves topics over all transports of the script, also over WebSockets.
 func ExampleSource() {
 	all := topics.New[string](topics.Memory(100))
