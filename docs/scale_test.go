@@ -20,13 +20,13 @@ import (
 
 // This file holds the code of scale.md that needs no server of NATS.
 
-// snippet: rooms
-
 // A Line is a message of a chat room.
 type Line struct {
 	From string `json:"from"`
 	Text string `json:"text"`
 }
+
+// snippet: rooms
 
 // serveRooms serves the rooms of a chat. Each room is a topic: GET /rooms/{topic} reads it, and POST publishes to it.
 func serveRooms(rooms *topics.Topics[Line]) http.Handler {
@@ -55,8 +55,7 @@ func memoryRooms() *topics.Topics[Line] {
 
 // welcome tells a room that a user has come. It can be called again after an error: a visit is told once.
 func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit string) error {
-	key := "visit " + visit
-	_, err := rooms.Publish(ctx, room, key, Line{From: "chat", Text: user + " has come"})
+	_, err := rooms.Publish(ctx, room, "visit "+visit, Line{From: "chat", Text: user + " has come"})
 	return err
 }
 

@@ -20,15 +20,14 @@ import (
 // A Line is a message of a chat room.
 type Line struct{ From, Text string }
 
-// snippet: one
-
-// openOne opens the rooms of a program that runs once, and keeps its messages in dir.
 func openOne(ctx context.Context, dir string) (rooms *topics.Topics[Line], stop func(), err error) {
+	// snippet: one
 	nc, stop, err := embedded.Start(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	store, err := jetstream.Open(ctx, nc, "chat", jetstream.Keep(100))
+	// end snippet
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -36,20 +35,19 @@ func openOne(ctx context.Context, dir string) (rooms *topics.Topics[Line], stop 
 	return topics.New[Line](store), stop, nil
 }
 
-// end snippet
-
-func openThree(dir string) (nc *nats.Conn, stop func(), err error) {
+func openThree(ctx context.Context, dir string) (store topics.Store, stop func(), err error) {
 	// snippet: node
-	nc, stop, err = embedded.Start(dir, embedded.Cluster("node1", "10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"))
-	// end snippet
-	return nc, stop, err
-}
-
-func openReplicas(ctx context.Context, nc *nats.Conn) (topics.Store, error) {
-	// snippet: replicas
+	nc, stop, err := embedded.Start(dir, embedded.Cluster("node1", "10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"))
+	if err != nil {
+		return nil, nil, err
+	}
 	store, err := jetstream.Open(ctx, nc, "chat", jetstream.Keep(100), jetstream.Replicas(3))
 	// end snippet
-	return store, err
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return store, stop, nil
 }
 
 func connect() (*nats.Conn, error) {
@@ -60,7 +58,7 @@ func connect() (*nats.Conn, error) {
 }
 
 // The functions are used by the page only: they need three machines.
-var _, _, _ = openThree, openReplicas, connect
+var _, _ = openThree, connect
 
 func Example_restart() {
 	dir, err := os.MkdirTemp("", "")
