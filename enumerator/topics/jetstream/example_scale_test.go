@@ -35,7 +35,7 @@ func openOne(ctx context.Context, dir string) (rooms *topics.Topics[Line], stop 
 	return topics.New[Line](store), stop, nil
 }
 
-func openThree(ctx context.Context, dir string) (store topics.Store, stop func(), err error) {
+func openThree(ctx context.Context, dir string) (topics.Store, func(), error) {
 	// snippet: node
 	nc, stop, err := embedded.Start(dir, embedded.Cluster("node1", "10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"))
 	if err != nil {
