@@ -392,9 +392,9 @@ func TestLongPollJoin(t *testing.T) {
 		assert.Equal(t, 100*time.Millisecond, took)
 		require.NotEmpty(t, last.ID())
 	})
-	test("a new client of sources that begin late", func(t *testing.T, a, b *enumerator.Hub[string], both sources) {
+	test("a new client of sources that begin late", func(t *testing.T, a, b *enumerator.Hub[string], _ sources) {
 		push(a, "1", "2", "3", "4")
-		both = sources{"a": remote{a}, "b": remote{b}}
+		both := sources{"a": remote{a}, "b": remote{b}}
 		for n, want := range map[int]map[string][]string{0: {}, 2: {"a": {"3", "4"}}} {
 			got, last, took := poll(t, "", both, n)
 			assert.Equal(t, want, got)
