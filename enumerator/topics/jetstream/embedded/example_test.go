@@ -24,13 +24,15 @@ func ExampleStart() {
 	}
 	defer os.RemoveAll(dir)
 	program := func(text string) {
+		// snippet: start
 		nc, stop, err := embedded.Start(dir)
 		if err != nil {
 			log.Fatal(err)
 		}
 		defer stop()
 		ctx := context.Background()
-		store, err := jetstream.Open(ctx, nc, "chat")
+		store, err := jetstream.Open(ctx, nc, "chat") // keeps 100 messages of each topic
+		// end snippet
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -1,0 +1,144 @@
+package docs_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/comet/follow"
+	"github.com/halley-go/halley/comet/topic"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+)
+
+// This file holds the code of scale.md that needs no server of NATS.
+
+// A Line is a message of a chat room.
+type Line struct {
+	From string `json:"from"`
+	Text string `json:"text"`
+}
+
+// snippet: rooms
+
+// serveRooms serves the rooms of a chat. Each room is a topic: GET /rooms/{topic} reads it, and POST publishes to it.
+func serveRooms(rooms *topics.Topics[Line]) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/rooms/{topic}", topic.Handler(rooms, mayEnter, topic.Last(50)))
+	return mux
+}
+
+// end snippet
+
+func mayEnter(r *http.Request, a topic.Access) error {
+	if a.Topic == "secret" {
+		return errors.New("no entry")
+	}
+	return nil
+}
+
+func memoryRooms() *topics.Topics[Line] {
+	// snippet: memory
+	rooms := topics.New[Line](topics.Memory(100)) // 100 messages of each topic
+	// end snippet
+	return rooms
+}
+
+// snippet: publish
+
+// welcome tells a room that a user has come. It can be called again after an error: a visit is told once.
+func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit string) error {
+	_, err := rooms.Publish(ctx, room, "visit "+visit, Line{From: "chat", Text: user + " has come"})
+	return err
+}
+
+// end snippet
+
+// snippet: ready
+
+// ready answers the load balancer. Only a node that most other nodes can hear can publish.
+func ready(rooms *topics.Topics[Line]) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := rooms.Publish(ctx, "ready", "", Line{}); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	}
+}
+
+// end snippet
+
+func TestReady(t *testing.T) {
+	rooms := memoryRooms()
+	answer := func() int {
+		w := httptest.NewRecorder()
+		ready(rooms)(w, httptest.NewRequest(http.MethodGet, "/ready", nil))
+		return w.Code
+	}
+	assert.Equal(t, http.StatusOK, answer())
+	rooms.Close()
+	assert.Equal(t, http.StatusServiceUnavailable, answer())
+}
+
+func TestChatOnTopics(t *testing.T) {
+	rooms := memoryRooms()
+	t.Cleanup(rooms.Close)
+	server := httptest.NewServer(serveRooms(rooms))
+	t.Cleanup(server.Close)
+	post := func(key, text string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/rooms/red", strings.NewReader(`{"from":"kiki","text":"`+text+`"}`))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", key)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	read := func(url, after string, n int) (texts []string, last string) {
+		for i, err := range enumerator.All(t.Context(), follow.Items[Line](follow.Get(url+"/rooms/red"), follow.After(after))) {
+			require.NoError(t, err)
+			switch {
+			case i.Reset:
+				texts = append(texts, "reset")
+			case i.IsMessage():
+				texts = append(texts, i.Value.Text)
+			}
+			last = i.ID()
+			if len(texts) == n {
+				break
+			}
+		}
+		return texts, last
+	}
+
+	for _, user := range []string{"kiki", "kiki"} { // the second time after a failure
+		require.NoError(t, welcome(t.Context(), rooms, "red", user, "7"))
+	}
+	assert.Equal(t, http.StatusNoContent, post("1", "hello"))
+	assert.Equal(t, http.StatusNoContent, post("1", "hello"))
+	assert.Equal(t, http.StatusNoContent, post("2", "anybody?"))
+
+	texts, place := read(server.URL, "", 2)
+	assert.Equal(t, []string{"kiki has come", "hello"}, texts)
+	texts, _ = read(server.URL, place, 1)
+	assert.Equal(t, []string{"anybody?"}, texts)
+
+	// A move to another store is a Reset, and what the new store keeps.
+	moved := memoryRooms()
+	t.Cleanup(moved.Close)
+	_, err := moved.Publish(t.Context(), "red", "", Line{Text: "moved"})
+	require.NoError(t, err)
+	other := httptest.NewServer(serveRooms(moved))
+	t.Cleanup(other.Close)
+	texts, _ = read(other.URL, place, 2)
+	assert.Equal(t, []string{"reset", "moved"}, texts)
+}
