@@ -21,6 +21,7 @@ import (
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
+	"github.com/halley-go/halley/examples/style"
 	"github.com/halley-go/halley/examples/tokens"
 	"github.com/halley-go/halley/examples/upload"
 	"github.com/halley-go/halley/examples/wschat"
@@ -102,7 +103,7 @@ func examples(ctx context.Context) []example {
 	}
 }
 
-//go:embed index.html source.html style.css icon.svg
+//go:embed index.html source.html
 var files embed.FS
 
 var pages = template.Must(template.ParseFS(files, "*.html"))
@@ -126,7 +127,7 @@ func gallery(ctx context.Context) http.Handler {
 
 func asset(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, files, name)
+		http.ServeFileFS(w, r, style.Files, name)
 	})
 }
 
