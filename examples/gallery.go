@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/examples/chart"
 	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/examples/comet/clock"
@@ -36,9 +37,11 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples. Both chats share one room. The work that they do apart from requests ends with ctx.
+// examples returns all examples. Both chats have the same rooms. The work that they do apart from requests ends with ctx.
 func examples(ctx context.Context) []example {
-	room := chat.NewRoom()
+	// The last 100 messages of each room, for a day. examples/cluster runs the same handlers on disk and on several nodes.
+	store := topics.Memory(100, topics.MaxAge(24*time.Hour), topics.MaxBytes(64<<20))
+	rooms := chat.New(topics.New[chat.Message](store))
 	return []example{
 		{
 			"comet/manual", "Script tags by hand",
@@ -67,13 +70,13 @@ func examples(ctx context.Context) []example {
 		},
 		{
 			"chat", "A chat room",
-			"Several browsers talk. One that joins late gets the last messages, and one that lost its connection gets the messages it missed.",
-			chat.Handler(room), chat.Source,
+			"Several browsers talk, in rooms by name. One that joins late gets the last messages, and one that lost its connection gets the messages it missed.",
+			chat.Handler(rooms), chat.Source,
 		},
 		{
 			"wschat", "A chat over WebSocket",
-			"Messages come and go over one connection. Both chats share one room.",
-			wschat.Handler(room), wschat.Source,
+			"Messages come and go over one connection. Both chats have the same rooms.",
+			wschat.Handler(rooms), wschat.Source,
 		},
 		{
 			"tokens", "Tokens of a model",
