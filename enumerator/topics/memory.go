@@ -1,0 +1,364 @@
+package topics
+
+import (
+	"bytes"
+	"container/list"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
+)
+
+// overhead is a bound of the memory that an entry or a key needs besides its bytes, with its share of the maps.
+const overhead = 256
+
+// A MemoryOption is an option of [Memory].
+type MemoryOption func(*memory)
+
+// MaxAge limits the age of entries. By default there is no limit. It panics if d is not positive.
+func MaxAge(d time.Duration) MemoryOption {
+	check.Positive("enumerator/topics: MaxAge: d", d)
+	return func(m *memory) { m.maxAge = d }
+}
+
+// MaxBytes limits the memory of all topics together. An entry counts with its bytes and name, and 256 bytes for its
+// administration. So does a key that is remembered. The default is 256 MiB. MaxBytes panics if n is not positive.
+func MaxBytes(n int) MemoryOption {
+	check.Positive("enumerator/topics: MaxBytes: n", n)
+	return func(m *memory) { m.maxBytes = n }
+}
+
+// Memory returns a Store of this process alone, whose entries are gone when the process ends. It keeps the last
+// messages of each topic, as many as keep says. If the memory of all topics is more than [MaxBytes], the oldest entries
+// are dropped first, whatever their topic. A topic without entries needs no memory, except for two minutes after a
+// deletion. The Store needs no goroutine and need not be closed. Memory panics if keep is not positive.
+//
+// An entry that is larger than MaxBytes is an [ErrTooLarge]. If the end of a topic is dropped, the topic can be
+// published to again.
+func Memory(keep int, opts ...MemoryOption) Store {
+	check.Positive("enumerator/topics: Memory: keep", keep)
+	m := &memory{
+		keep: keep, maxAge: math.MaxInt64, maxBytes: 256 << 20,
+		epoch:  1 + rand.Uint64N(math.MaxUint64),
+		topics: map[string]*log{}, keys: map[nameAndKey]enumerator.Position{},
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+type memory struct {
+	keep, maxBytes int
+	maxAge         time.Duration
+	epoch          uint64
+
+	mu      sync.Mutex // guards the fields below, and those of logs and watchers
+	now     time.Time  // the Time of the last entry
+	seq     uint64     // the Seq of the last entry
+	bytes   int
+	topics  map[string]*log
+	keys    map[nameAndKey]enumerator.Position
+	entries list.List // of *held: all entries, the oldest first
+	recent  list.List // of recent: the oldest first
+
+	// forgotten is the greatest Seq of the topics that have no log because all their entries were dropped.
+	forgotten uint64
+}
+
+type nameAndKey struct{ name, key string }
+
+// recent is a key or, if key is empty, a deletion. It is remembered for the time of Window.
+type recent struct {
+	nameAndKey
+	time time.Time
+}
+
+// log is a topic that has entries or watchers, or was deleted not long ago.
+type log struct {
+	name     string
+	entries  []*held
+	messages int    // the number of entries that are messages
+	last     uint64 // the Seq of the last entry that there was
+	gone     uint64 // the Seq of the last entry that was dropped
+	watchers []*watcher
+}
+
+type held struct {
+	Entry
+	log *log
+	at  *list.Element
+}
+
+func (h *held) size() int { return overhead + len(h.log.name) + len(h.Data) }
+
+func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.Position, error) {
+	none := enumerator.Position{}
+	if err := begin(ctx, name); err != nil {
+		return none, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire(time.Now())
+	key := nameAndKey{name, r.Key}
+	if p, ok := m.keys[key]; ok {
+		return p, nil
+	}
+	l := m.topics[name]
+	if l != nil && l.ended() && r.Kind != Deleted {
+		return none, ErrEnded
+	}
+	if r.Conditional && !m.holds(l, r.Last) {
+		return none, ErrConflict
+	}
+	if size := 2*(overhead+len(name)) + len(r.Data) + len(r.Key); size > m.maxBytes {
+		return none, fmt.Errorf("%w: it needs %d bytes, the limit is %d", ErrTooLarge, size, m.maxBytes)
+	}
+	if l == nil {
+		l = m.open(name)
+	}
+	m.seq++
+	p := enumerator.Position{Epoch: m.epoch, Seq: m.seq}
+	e := Entry{Position: p, Kind: r.Kind, Time: m.now, Data: bytes.Clone(r.Data)}
+	l.last = m.seq
+	if r.Kind == Deleted {
+		m.drop(l, len(l.entries))
+		l.gone = m.seq
+		m.remember(nameAndKey{name: name})
+	} else {
+		m.add(l, e)
+	}
+	if r.Key != "" {
+		m.keys[key] = p
+		m.remember(key)
+	}
+	for _, w := range l.watchers {
+		w.news = append(w.news, e)
+	}
+	m.makeRoom()
+	m.tell(l.watchers)
+	return p, nil
+}
+
+func begin(ctx context.Context, name string) error {
+	if name == "" || len(name) > MaxName {
+		return fmt.Errorf("%w, not %d", ErrName, len(name))
+	}
+	return context.Cause(ctx)
+}
+
+// holds reports whether last is the last Position of l, which may be nil.
+func (m *memory) holds(l *log, last enumerator.Position) bool {
+	if last == (enumerator.Position{}) {
+		return l == nil || len(l.entries) == 0
+	}
+	return last == m.last(l)
+}
+
+// last returns the last Position of l, which may be nil.
+func (m *memory) last(l *log) enumerator.Position {
+	p := enumerator.Position{Epoch: m.epoch, Seq: m.forgotten}
+	if l != nil {
+		p.Seq = l.last
+	}
+	return p
+}
+
+func (m *memory) open(name string) *log {
+	l := &log{name: name, last: m.forgotten, gone: m.forgotten}
+	m.topics[name] = l
+	return l
+}
+
+func (l *log) ended() bool { return len(l.entries) > 0 && l.entries[len(l.entries)-1].Kind == Ended }
+
+func (m *memory) add(l *log, e Entry) {
+	h := &held{Entry: e, log: l}
+	h.at = m.entries.PushBack(h)
+	l.entries = append(l.entries, h)
+	m.bytes += h.size()
+	if e.Kind == Message {
+		l.messages++
+	}
+	if l.messages > m.keep {
+		m.drop(l, 1)
+	}
+}
+
+// drop drops the first n entries of l.
+func (m *memory) drop(l *log, n int) {
+	for i, h := range l.entries[:n] {
+		l.entries[i] = nil
+		l.gone = h.Position.Seq
+		if h.Kind == Message {
+			l.messages--
+		}
+		m.bytes -= h.size()
+		m.entries.Remove(h.at)
+	}
+	if l.entries = l.entries[n:]; len(l.entries) == 0 {
+		l.entries = nil
+	}
+}
+
+func (m *memory) remember(key nameAndKey) {
+	m.bytes += key.size()
+	m.recent.PushBack(recent{key, m.now})
+}
+
+func (k nameAndKey) size() int { return overhead + len(k.name) + len(k.key) }
+
+// expire drops the entries and keys that are too old.
+func (m *memory) expire(now time.Time) {
+	if now.After(m.now) {
+		m.now = now
+	}
+	for h := m.oldest(); h != nil && m.now.Sub(h.Time) >= m.maxAge; h = m.oldest() {
+		m.dropOldest(h)
+	}
+	for at := m.recent.Front(); at != nil && m.now.Sub(at.Value.(recent).time) >= Window; at = m.recent.Front() {
+		m.forgetRecent(at)
+	}
+}
+
+func (m *memory) oldest() *held {
+	if at := m.entries.Front(); at != nil {
+		return at.Value.(*held)
+	}
+	return nil
+}
+
+func (m *memory) dropOldest(h *held) {
+	m.drop(h.log, 1)
+	m.forget(h.log)
+}
+
+func (m *memory) forgetRecent(at *list.Element) {
+	r := m.recent.Remove(at).(recent)
+	m.bytes -= r.size()
+	delete(m.keys, r.nameAndKey)
+	if l := m.topics[r.name]; r.key == "" && l != nil {
+		m.forget(l)
+	}
+}
+
+// makeRoom drops the oldest entries and keys until the others fit into the memory.
+func (m *memory) makeRoom() {
+	for m.bytes > m.maxBytes {
+		h, at := m.oldest(), m.recent.Front()
+		if h != nil && (at == nil || !h.Time.After(at.Value.(recent).time)) {
+			m.dropOldest(h)
+		} else {
+			m.forgetRecent(at)
+		}
+	}
+}
+
+// forget frees l if it has neither entries nor watchers.
+func (m *memory) forget(l *log) {
+	if len(l.entries) == 0 && len(l.watchers) == 0 && m.topics[l.name] == l {
+		m.forgotten = max(m.forgotten, l.last)
+		delete(m.topics, l.name)
+	}
+}
+
+func (m *memory) Read(ctx context.Context, name string, from Place, limit int) (entries []Entry, ok bool, err error) {
+	check.Positive("enumerator/topics: Read: limit", limit)
+	if err := begin(ctx, name); err != nil {
+		return nil, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire(time.Now())
+	l := m.topics[name]
+	if l == nil {
+		l = &log{last: m.forgotten, gone: m.forgotten}
+	}
+	first, ok := l.find(from, m.epoch)
+	for _, h := range l.entries[first:min(first+limit, len(l.entries))] {
+		entries = append(entries, h.Entry)
+	}
+	return entries, ok, nil
+}
+
+// find returns the index of the first entry after from.
+func (l *log) find(from Place, epoch uint64) (first int, ok bool) {
+	search := func(reached func(*held) bool) int {
+		return sort.Search(len(l.entries), func(i int) bool { return reached(l.entries[i]) })
+	}
+	switch p := from.After; {
+	case p != enumerator.Position{}:
+		first = search(func(h *held) bool { return h.Position.Seq > p.Seq })
+		if p.Epoch != epoch || p.Seq != l.gone && (first == 0 || l.entries[first-1].Position != p) {
+			return 0, false
+		}
+		return first, true
+	case from.Last > 0:
+		return max(0, l.messages-from.Last), true // only the last entry can be an Ended
+	default:
+		return search(func(h *held) bool { return !h.Time.Before(from.Since) }), true
+	}
+}
+
+// watcher is a call of Watch that was not stopped.
+type watcher struct {
+	next    func(Entry)
+	news    []Entry // not told yet
+	telling bool
+	stopped bool
+}
+
+func (m *memory) Watch(ctx context.Context, name string, next func(Entry), _ func(error)) (enumerator.Position, func(), error) {
+	if err := begin(ctx, name); err != nil {
+		return enumerator.Position{}, nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire(time.Now())
+	l := m.topics[name]
+	if l == nil {
+		l = m.open(name)
+	}
+	w := &watcher{next: next}
+	l.watchers = append(slices.Clip(l.watchers), w) // tell may be using the slice
+	p := m.last(l)
+	if l.ended() {
+		w.news = append(w.news, l.entries[len(l.entries)-1].Entry)
+		m.tell([]*watcher{w})
+	}
+	return p, func() { m.unwatch(l, w) }, nil
+}
+
+func (m *memory) unwatch(l *log, w *watcher) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w.stopped, w.news = true, nil
+	l.watchers = slices.DeleteFunc(slices.Clone(l.watchers), func(other *watcher) bool { return other == w })
+	m.forget(l)
+}
+
+// tell tells the watchers their news. It is called with the lock, which it releases while it calls next. If another
+// goroutine is telling a watcher, that one tells it these news as well.
+func (m *memory) tell(watchers []*watcher) {
+	for _, w := range watchers {
+		if w.telling {
+			continue
+		}
+		w.telling = true
+		for len(w.news) > 0 {
+			e := w.news[0]
+			w.news = w.news[1:]
+			m.mu.Unlock()
+			w.next(e)
+			m.mu.Lock()
+		}
+		w.news, w.telling = nil, false
+	}
+}

@@ -1,0 +1,124 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+)
+
+// MaxName is the greatest length of the name of a topic, in bytes.
+const MaxName = 512
+
+// Window is the time for which a [Store] remembers the key of an entry.
+const Window = 2 * time.Minute
+
+var (
+	// ErrUnknown is the error of a publish that may have stored its entry. A publish that fails with another
+	// error has not stored it.
+	ErrUnknown = errors.New("topics: it is not known whether the entry was stored; publish it again with the same key")
+
+	// ErrConflict is the error of a publish under a condition that does not hold.
+	ErrConflict = errors.New("topics: the topic has another last entry")
+
+	// ErrEnded is the error of a publish to a topic that has ended.
+	ErrEnded = errors.New("topics: the topic has ended")
+
+	// ErrName is the error of a name that is empty or longer than [MaxName].
+	ErrName = errors.New("topics: a name must have 1 to 512 bytes")
+
+	// ErrTooLarge is the error of a publish of an entry that is larger than its [Store] can take.
+	ErrTooLarge = errors.New("topics: the entry is too large for the store")
+
+	// ErrClosed is the error of runs and publishes when the [Topics] or its [Store] is closed.
+	ErrClosed = errors.New("topics: closed")
+)
+
+// A Kind is the kind of an [Entry].
+type Kind uint8
+
+const (
+	Message Kind = iota // the entry is a message
+	Ended               // the topic has ended; the entry is the last one, unless a Deleted follows
+	Deleted             // the topic was deleted; it has no entries, and may get new ones
+)
+
+// An Entry is a message in a [Store], or the end or deletion of a topic. Nobody may change its Data.
+type Entry struct {
+	Position enumerator.Position
+	Kind     Kind
+	Time     time.Time // when the store has stored the entry, by the clock of the store
+	Data     []byte
+}
+
+// A Record is an [Entry] that is not stored yet. Nobody may change its Data.
+type Record struct {
+	// Key makes the append idempotent: if the topic got a Record with the same Key in the last two minutes, the
+	// append stores nothing and returns the Position of that one, even if its condition does not hold now, or the
+	// topic has ended. An empty Key equals no other.
+	Key string
+
+	Kind Kind
+	Data []byte
+
+	// Conditional is true if the Record may be stored only if Last is the last Position of the topic or, if Last
+	// is zero, only if the topic has no entries.
+	Conditional bool
+	Last        enumerator.Position
+}
+
+// A Place is where a reader of a topic begins. At most one field is set. The zero Place is the place before the
+// oldest entry that is kept.
+type Place struct {
+	After enumerator.Position // after the entry with this Position
+	Last  int                 // before the last n messages, or before the oldest kept entry if there are fewer
+	Since time.Time           // before the oldest entry that was stored at this time or later
+}
+
+// A Store keeps the entries of topics, for all programs that have it open. [Memory] returns a Store of one
+// process. Package topicstest checks that a Store keeps the following laws.
+//
+// The Positions of all entries of a Store have the same Epoch, and their Seqs rise with the order of the entries, also
+// over several topics. Each program sees the entries of a topic in this order. A Store that has lost its end, or
+// was made anew, has another Epoch or does not use a Seq again.
+//
+// An error that wraps [ErrName], [ErrConflict], [ErrEnded], [ErrTooLarge] or [ErrClosed] is final. A call that fails
+// with another error can be repeated later. An error of Append that wraps [ErrUnknown] says that the entry may have been
+// stored; any other error of Append says that it was not. If the context ends, the error wraps its cause.
+//
+// Names can be any bytes. A name that is empty or longer than [MaxName] is an [ErrName].
+//
+// Several goroutines may call the methods at once.
+type Store interface {
+	// Append stores r as the last entry of the topic and returns its Position. The checks come in this order: the
+	// name, a known Key, the end of the topic ([ErrEnded]), the condition ([ErrConflict]).
+	//
+	// If the Kind of r is Deleted, all entries before it are dropped, also an Ended. Such a Record is stored even if
+	// the topic has ended or has no entries.
+	Append(ctx context.Context, name string, r Record) (enumerator.Position, error)
+
+	// Read returns some of the entries after from, in order, limit at most. Fewer than limit do not mean that there
+	// are no more. No entries mean that there are no more now. limit is positive.
+	//
+	// If from.After is set, ok says that nothing after it is missing: the topic has its very entry, or had
+	// it as its last entry so far, or its Seq is 0 and nothing of the topic was ever dropped. If ok is false, the entries
+	// begin with the oldest one that is kept. For other Places ok is true.
+	//
+	// Read does not return an entry of Kind Deleted, but the Position of a deletion is a place like that of an
+	// entry. A place before a deletion is not ok.
+	//
+	// Read may be behind: it may not know the newest entries yet. Then a place that is newer than the newest entry it
+	// knows is no reason for ok to be false. It is an error that can be repeated.
+	Read(ctx context.Context, name string, from Place, limit int) (entries []Entry, ok bool, err error)
+
+	// Watch returns the last Position of the topic, or {Epoch, 0} if it has none. It calls next with each later
+	// entry, in order, once, also with one of Kind Deleted. If the last entry is an Ended, Watch calls next with this
+	// entry first. Calls may come before Watch has returned. They come one at a time. next must not block.
+	//
+	// If the Store cannot say which entries are missing, it calls lost instead of next, once, and then neither. The
+	// watcher then calls Watch again. A call of stop ends the watch: no call of next or lost begins after it. stop
+	// does not wait for a call that has begun, may be called in next and lost, and any number of times. The watch
+	// does not end when ctx ends.
+	Watch(ctx context.Context, name string, next func(Entry), lost func(error)) (last enumerator.Position, stop func(), err error)
+}
