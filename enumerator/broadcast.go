@@ -38,6 +38,9 @@ import (
 // a client can come back to this place even if it has got no element yet. It is a Reset if the hub no longer
 // knows which elements came after the Position given to From. [Values] leaves out these notices.
 //
+// A hub numbers its elements itself, and is gone with its process. Package topics makes hubs by name over a store, whose
+// history outlasts the process, and which many processes can share.
+//
 // When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
 // begins later gets its first notice and the end.
 type Hub[E any] struct {
@@ -64,11 +67,37 @@ func newHub[E any](function string, config pushConfig) *Hub[E] {
 // returns the cause of ctx and e is not pushed. A consumer must not push into a hub that waits for that
 // consumer. Under the other policies Push does not wait, and a drop is not an error.
 func (h *Hub[E]) Push(ctx context.Context, e E) error {
-	err := h.ring.push(ctx, e)
+	return h.push(ctx, nil, e)
+}
+
+// PushAt is [Hub.Push] with a Position from outside, such as the place of e in a log that many hubs read. p must have
+// the Epoch of the hub and come after [Hub.Position]; otherwise PushAt returns an error, and e is not pushed. A new
+// hub has an Epoch of its own: [Hub.Reset] tells it another.
+//
+// The numbers of such Positions may leave out others. So from the first PushAt or Reset on, [Hub.From] continues only
+// at the Position of an element that is held, of the last element that has left, or of the last Reset. PushAt
+// panics if the policy is [DropNewest], which counts dropped elements by their numbers.
+func (h *Hub[E]) PushAt(ctx context.Context, p Position, e E) error {
+	if h.policy == DropNewest {
+		panic("enumerator: PushAt: the policy of the hub must not be DropNewest")
+	}
+	return h.push(ctx, &p, e)
+}
+
+func (h *Hub[E]) push(ctx context.Context, p *Position, e E) error {
+	err := h.ring.push(ctx, p, e)
 	if err == nil {
 		h.waiters.ring()
 	}
 	return err
+}
+
+// Reset drops the elements that are held, and lets the hub go on after p, with the Epoch of p. Each attached run gets
+// a Reset at p, without the elements that it has not taken. Reset is for a hub whose elements come from a log, when
+// the hub begins or does not know what it has missed. After the end it has no effect.
+func (h *Hub[E]) Reset(p Position) {
+	h.ring.reset(p)
+	h.waiters.ring()
 }
 
 // End makes each run run out when it has got the elements that were pushed before. The consumers stay
@@ -95,7 +124,7 @@ func (h *Hub[E]) Runs() int {
 
 // Position returns the Position of the last element that was pushed. A client that first gets the state of
 // the application as of this Position, and then a run of [Hub.From] with the Position, misses nothing.
-func (h *Hub[E]) Position() Position { return h.position(h.last.Load()) }
+func (h *Hub[E]) Position() Position { return h.position() }
 
 // Live returns an Enumerator of the elements that are pushed after a run has begun.
 func (h *Hub[E]) Live() Enumerator[Item[E]] { return h.items(h.live) }
@@ -192,8 +221,9 @@ type Item[E any] struct {
 	// Gap is not zero if elements were dropped.
 	Gap Gap
 
-	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From]. All elements
-	// that are held follow, so state built from earlier elements must be built anew.
+	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From], or was told to begin
+	// anew by [Hub.Reset]. All elements that are held follow, so state built from earlier elements must be built
+	// anew.
 	Reset bool
 
 	// Bookmark is true if the Item says only that the run is at Position: no message up to Position is still to
@@ -225,7 +255,8 @@ type Source[E any] interface {
 	Position() Position
 }
 
-// A Gap is a sequence of N elements that were dropped. The first of them is at From.
+// A Gap is a sequence of N elements that were dropped. The first of them is at From, or after it if the hub gets its
+// Positions from [Hub.PushAt].
 type Gap struct {
 	From Position
 	N    uint64

@@ -2,6 +2,7 @@ package enumerator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -30,6 +31,11 @@ type model struct {
 	seq      uint64
 	ended    bool
 	runs     []*modelRun
+
+	epoch  uint64
+	start  uint64 // Seq of the last Reset
+	first  int    // the index in kept of the first element after it
+	sparse bool   // there was a Reset or a PushAt
 }
 
 // modelRun is a run whose consumer keeps each item until the test lets it continue.
@@ -73,16 +79,27 @@ func (m *model) oldestWith(seq uint64) int {
 
 // gone returns the last Seq that is no longer held.
 func (m *model) gone() uint64 {
-	if m.oldest() == 0 {
-		return 0
+	if m.oldest() == m.first {
+		return m.start
 	}
 	return m.kept[m.oldest()-1]
 }
 
+// before returns the Seq before the element with this index in kept.
+func (m *model) before(index int) uint64 {
+	switch {
+	case m.policy == enumerator.DropNewest:
+		return m.kept[index] - 1
+	case index == m.first:
+		return m.start
+	}
+	return m.kept[index-1]
+}
+
 // full reports whether a run needs an element that would have to leave for the next one.
-func (m *model) full() bool {
+func (m *model) full(seq uint64) bool {
 	for _, r := range m.runs {
-		if !r.over && r.next < m.oldestWith(m.seq+1) {
+		if !r.over && r.next < m.oldestWith(seq) {
 			return m.policy == enumerator.Block || m.policy == enumerator.DropNewest
 		}
 	}
@@ -104,16 +121,22 @@ func (m *model) read(r *modelRun) {
 		r.want = append(r.want, fmt.Sprint(kind, " ", r.seen))
 		return
 	}
-	upTo := m.seq
-	r.next = max(r.next, m.oldest())
-	if r.next < len(m.kept) {
-		upTo = m.kept[r.next] - 1
+	var lost, upTo uint64
+	if m.policy == enumerator.DropNewest {
+		upTo = m.seq
+		if r.next < len(m.kept) {
+			upTo = m.before(r.next)
+		}
+		lost = upTo - r.seen
+	} else if oldest := m.oldest(); r.next < oldest {
+		lost, upTo = uint64(oldest-r.next), m.kept[oldest-1]
+		r.next = oldest
 	}
 	switch {
-	case upTo > r.seen && m.policy == enumerator.FailSlow:
+	case lost > 0 && m.policy == enumerator.FailSlow:
 		r.over = true
-	case upTo > r.seen:
-		r.want = append(r.want, fmt.Sprintf("%d+%d", r.seen+1, upTo-r.seen))
+	case lost > 0:
+		r.want = append(r.want, fmt.Sprintf("%d+%d", r.seen+1, lost))
 		r.seen = upTo
 	case r.next < len(m.kept):
 		r.seen = m.kept[r.next]
@@ -140,7 +163,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 				opts = append(opts, enumerator.CapacityFunc(m.most, sizeOf))
 			}
 			hub := enumerator.Broadcast[uint64](opts...)
-			epoch := hub.Position().Epoch
+			m.epoch = hub.Position().Epoch
 			var wg sync.WaitGroup
 			defer wg.Wait()
 			defer func() {
@@ -184,16 +207,24 @@ func TestBroadcastIsItsModel(t *testing.T) {
 			push := func(t *rapid.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				cancel() // ends a push that would wait
-				err := hub.Push(ctx, m.seq+1)
+				seq := m.seq + 1
+				push := func() error { return hub.Push(ctx, seq) }
+				at := m.policy != enumerator.DropNewest && rapid.Bool().Draw(t, "at")
+				if at {
+					seq = m.seq + rapid.Uint64Range(1, 3).Draw(t, "step")
+					push = func() error { return hub.PushAt(ctx, enumerator.Position{Epoch: m.epoch, Seq: seq}, seq) }
+				}
+				full := m.full(seq)
+				err := push()
 				switch {
+				case full && m.policy == enumerator.Block && err != nil && !errors.Is(err, enumerator.ErrEnded):
+					assert.ErrorIs(t, err, context.Canceled)
 				case m.ended:
 					assert.ErrorIs(t, err, enumerator.ErrEnded)
-				case m.full() && m.policy == enumerator.Block:
-					assert.ErrorIs(t, err, context.Canceled)
 				default:
 					assert.NoError(t, err)
-					full := m.full()
-					m.seq++
+					m.sparse = m.sparse || at
+					m.seq = seq
 					if !full {
 						m.left = m.oldestWith(m.seq)
 						m.kept = append(m.kept, m.seq)
@@ -206,22 +237,43 @@ func TestBroadcastIsItsModel(t *testing.T) {
 			t.Repeat(map[string]func(*rapid.T){
 				"Push":       push,
 				"Push again": push,
-				"Live":       func(*rapid.T) { attach(hub.Live(), live()) },
+				"Reset": func(t *rapid.T) {
+					if rapid.IntRange(0, 4).Draw(t, "really") > 0 {
+						t.Skip("later")
+					}
+					p := enumerator.Position{Epoch: m.epoch + rapid.Uint64Range(0, 1).Draw(t, "epoch"), Seq: rapid.Uint64Range(0, m.seq+2).Draw(t, "seq")}
+					if hub.Reset(p); m.ended {
+						return
+					}
+					m.epoch, m.start, m.seq, m.sparse = p.Epoch, p.Seq, p.Seq, true
+					m.first, m.left = len(m.kept), len(m.kept)
+					for _, r := range m.runs {
+						if !r.over {
+							r.next, r.seen, r.begun, r.reset = m.first, m.start, false, true
+							m.read(r)
+						}
+					}
+				},
+				"Live": func(*rapid.T) { attach(hub.Live(), live()) },
 				"Last": func(t *rapid.T) {
 					n := rapid.IntRange(0, 5).Draw(t, "n")
 					r := live()
 					if r.next = max(len(m.kept)-n, m.oldest()); r.next < len(m.kept) {
-						r.seen = m.kept[r.next] - 1
+						r.seen = m.before(r.next)
 					}
 					attach(hub.Last(n), r)
 				},
 				"From": func(t *rapid.T) {
-					p := enumerator.Position{Epoch: epoch, Seq: rapid.Uint64Range(0, m.seq+1).Draw(t, "seq")}
+					p := enumerator.Position{Epoch: m.epoch, Seq: rapid.Uint64Range(0, m.seq+1).Draw(t, "seq")}
 					if rapid.IntRange(0, 9).Draw(t, "other epoch") == 0 {
 						p.Epoch--
 					}
 					r := &modelRun{next: m.oldest(), seen: p.Seq}
-					if p.Epoch != epoch || p.Seq < m.gone() || p.Seq > m.seq {
+					known := p.Epoch == m.epoch && p.Seq >= m.gone() && p.Seq <= m.seq
+					if m.sparse {
+						known = known && (p.Seq == m.gone() || slices.Contains(m.kept[m.oldest():], p.Seq))
+					}
+					if !known {
 						r.seen, r.reset = m.gone(), true
 					}
 					for r.next < len(m.kept) && m.kept[r.next] <= r.seen {
@@ -265,7 +317,7 @@ func TestBroadcastIsItsModel(t *testing.T) {
 						}
 					}
 					require.Equal(t, attached, hub.Runs())
-					require.Equal(t, enumerator.Position{Epoch: epoch, Seq: m.seq}, hub.Position())
+					require.Equal(t, enumerator.Position{Epoch: m.epoch, Seq: m.seq}, hub.Position())
 				},
 			})
 		})

@@ -478,12 +478,12 @@ func TestBroadcastKeepsNoDroppedElement(t *testing.T) {
 
 // As long as one of several entries that were allocated together is in use, all stay in memory.
 func TestEntriesAllocatedTogetherKeepLittle(t *testing.T) {
-	assert.Equal(t, 32, enumerator.BlockOf[int]())
-	assert.Equal(t, 32, enumerator.BlockOf[struct {
+	assert.Equal(t, 1024/(24+8), enumerator.BlockOf[int]())
+	assert.Equal(t, 1024/(24+16), enumerator.BlockOf[struct {
 		a    [2]uint16
 		none [0]*int
 	}]())
-	assert.Equal(t, 1024/(16+160), enumerator.BlockOf[[20]float64]())
+	assert.Equal(t, 1024/(24+160), enumerator.BlockOf[[20]float64]())
 	assert.Equal(t, 1, enumerator.BlockOf[[1 << 20]byte]())
 	assert.Equal(t, 1, enumerator.BlockOf[string]())
 	assert.Equal(t, 1, enumerator.BlockOf[[]byte]())

@@ -116,6 +116,41 @@ func ExampleHub_From() {
 	// enumerator: ParsePosition: "nonsense" is not a position
 }
 
+// A hub hands on the entries of a log with their numbers in the log, so a client can come back to any server that
+// reads the same log.
+func ExampleHub_PushAt() {
+	log := map[uint64]string{7: "rain", 12: "snow", 30: "sun"} // some numbers belong to entries of others
+	hub := enumerator.Broadcast[string]()
+	hub.Reset(enumerator.Position{Epoch: 71}) // the log is known by this number
+	for _, seq := range []uint64{7, 12, 30} {
+		if err := hub.PushAt(context.Background(), enumerator.Position{Epoch: 71, Seq: seq}, log[seq]); err != nil {
+			fmt.Println(err)
+		}
+	}
+	hub.End()
+	list(enumerator.Values(hub.From(enumerator.Position{Epoch: 71, Seq: 12}), nil))
+	// Output: [sun] <nil>
+}
+
+// The log was made anew, so all clients load their state anew.
+func ExampleHub_Reset() {
+	hub := enumerator.Broadcast[string]()
+	_ = hub.Push(context.Background(), "rain")
+	for item := range enumerator.All(context.Background(), hub.Last(1)) {
+		switch {
+		case item.Reset:
+			fmt.Println("reload, then go on after", item.Position)
+			hub.End()
+		case item.IsMessage():
+			fmt.Println(item.Value)
+			hub.Reset(enumerator.Position{Epoch: 72, Seq: 4})
+		}
+	}
+	// Output:
+	// rain
+	// reload, then go on after 20-14
+}
+
 // A page shows the current state and gets all later changes. The program asks for the Position before
 // the state.
 func ExampleHub_Position() {

@@ -119,6 +119,15 @@ func (s *sizes[E]) add(index uint64, size int) {
 
 func (s *sizes[E]) remove(index uint64) { s.sum -= *s.at(index) }
 
+// grow makes n places for the sizes from one index to another.
+func (s *sizes[E]) grow(n int, from, to uint64) {
+	old := *s
+	s.ring = make([]int, n)
+	for index := from; index < to; index++ {
+		*s.at(index) = *old.at(index)
+	}
+}
+
 // WhenFull sets the policy. It panics if p is not one of the four policies.
 func WhenFull(p Policy) PushOption {
 	if p < 0 || int(p) >= len(policyNames) {

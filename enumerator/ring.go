@@ -2,6 +2,7 @@ package enumerator
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -17,33 +18,54 @@ import (
 type ring[E any] struct {
 	pushConfig
 	sizes sizes[E]
-	epoch uint64
-	slots []atomic.Pointer[entry[E]] // the slot of index i is at i modulo the capacity
-	last  atomic.Uint64              // Seq of the last pushed element; stored after its slot
-	end   atomic.Pointer[ending]     // stored after last
+	era   atomic.Pointer[era]      // a reset stores it before it changes anything else
+	slots atomic.Pointer[slots[E]] // grows up to the capacity; stored before last
+	last  atomic.Uint64            // Seq of the last pushed element; stored after its slot
+	end   atomic.Pointer[ending]   // stored after last
 
-	// readers counts the cursors at each index, if the policy protects elements that have not been
-	// read. It has one place more than slots: the one for the index of the next element.
-	readers []atomic.Int64
-	room    room
+	room room
 
-	// All elements before this index have left the ring because of their sizes. Later ones may have left
-	// because their places were needed. oldest is stored before their slots are cleared.
+	// All elements before this index have left the ring because of their sizes or a reset. Later ones may have
+	// left because their places were needed. oldest is stored before their slots are cleared.
 	oldest atomic.Uint64
 
-	mu    sync.Mutex // guards the fields below
-	next  uint64     // the index of the next element
-	gone  uint64     // Seq of the last element that has left the ring
-	block int        // the number of entries to allocate together
-	fresh []entry[E] // entries allocated in advance
-	runs  int        // the number of attached runs
+	mu     sync.Mutex // guards the fields below
+	next   uint64     // the index of the next element
+	gone   uint64     // Seq of the last element that has left the ring
+	sparse bool       // Positions come from outside
+	block  int        // the number of entries to allocate together
+	fresh  []entry[E] // entries allocated in advance
+	runs   int        // the number of attached runs
+}
+
+// era is the time from one reset of the ring to the next.
+type era struct {
+	epoch, seq uint64 // the Position where it begins
+	index      uint64 // the index of its first element
+
+	// readers counts the cursors at each index, if the policy protects elements that have not been
+	// read. It has one place more than the capacity: the one for the index of the next element. It is
+	// allocated for the first cursor.
+	readers []atomic.Int64
+}
+
+// slots are the places of the ring. The slot of index i is at i modulo their number.
+type slots[E any] []atomic.Pointer[entry[E]]
+
+// at returns nil if there are no slots yet.
+func (s *slots[E]) at(index uint64) *atomic.Pointer[entry[E]] {
+	if s == nil {
+		return new(atomic.Pointer[entry[E]])
+	}
+	return &(*s)[index%uint64(len(*s))]
 }
 
 // entry does not change while it is in the ring and a run is attached. An element that was dropped
 // instead of being stored has a Seq and no index, so seq and index drift apart under the policy
-// DropNewest, and only there.
+// DropNewest. If Positions come from outside, seq says nothing about index.
 type entry[E any] struct {
 	index, seq uint64
+	before     uint64 // Seq of the element that was pushed before this one
 	value      E
 }
 
@@ -51,8 +73,10 @@ type entry[E any] struct {
 // that the run has got or knows to be lost. It belongs to one goroutine.
 type cursor struct {
 	index, seq uint64
-	reset      bool // the first item is a Reset and not a Bookmark
-	begun      bool // the run has got its first item
+	era        *era
+	lost       uint64 // the number of elements between seq and index
+	reset      bool   // the next item is a Reset
+	begun      bool   // the run has got its first item
 }
 
 // start returns the cursor of a new run. It is called with the lock.
@@ -60,14 +84,10 @@ type start func() cursor
 
 func (r *ring[E]) init(function string, config pushConfig) {
 	r.pushConfig = config
-	r.sizes.init(function, config, config.capacity)
+	r.sizes.init(function, config, 0)
 	r.block = min(blockOf[E](), config.capacity)
-	r.epoch = 1 + rand.Uint64N(math.MaxUint64)
-	r.slots = make([]atomic.Pointer[entry[E]], config.capacity)
+	r.era.Store(&era{epoch: 1 + rand.Uint64N(math.MaxUint64)})
 	r.room.init()
-	if config.policy == Block || config.policy == DropNewest {
-		r.readers = make([]atomic.Int64, config.capacity+1)
-	}
 }
 
 // blockOf returns the number of entries to allocate together. As long as one of them is in use, all of
@@ -98,17 +118,22 @@ func pointsToMemory(t reflect.Type) bool {
 	}
 }
 
-func (r *ring[E]) slot(index uint64) *atomic.Pointer[entry[E]] {
-	return &r.slots[index%uint64(len(r.slots))]
+func (r *ring[E]) slot(index uint64) *atomic.Pointer[entry[E]] { return r.slots.Load().at(index) }
+
+func (e *era) readersAt(index uint64) *atomic.Int64 {
+	return &e.readers[index%uint64(len(e.readers))]
 }
 
-func (r *ring[E]) readersAt(index uint64) *atomic.Int64 {
-	return &r.readers[index%uint64(len(r.readers))]
+func (r *ring[E]) position() Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.era.Load().position(r.last.Load())
 }
 
-func (r *ring[E]) position(seq uint64) Position { return Position{r.epoch, seq} }
+func (e *era) position(seq uint64) Position { return Position{e.epoch, seq} }
 
-func (r *ring[E]) push(ctx context.Context, e E) error {
+// push pushes e at p. If p is nil, the place of e is the one after the last.
+func (r *ring[E]) push(ctx context.Context, p *Position, e E) error {
 	size, err := r.sizes.of(e)
 	if err != nil {
 		return err
@@ -126,9 +151,19 @@ func (r *ring[E]) push(ctx context.Context, e E) error {
 		return ErrEnded
 	}
 	seq := r.last.Load() + 1
+	if p != nil {
+		if p.Epoch != r.era.Load().epoch || p.Seq < seq {
+			return fmt.Errorf("enumerator: PushAt: %v does not come after %v", *p, r.era.Load().position(r.last.Load()))
+		}
+		seq, r.sparse = p.Seq, true
+	}
 	if !full {
 		if r.sizes.count() {
 			r.makeRoom(size)
+		}
+		r.grow()
+		if r.sizes.count() {
+			r.sizes.add(r.next, size)
 		}
 		r.put(seq, e)
 	}
@@ -136,11 +171,57 @@ func (r *ring[E]) push(ctx context.Context, e E) error {
 	return nil
 }
 
-func (r *ring[E]) put(seq uint64, e E) {
-	slot, made := r.slot(r.next), entry[E]{r.next, seq, e}
-	r.next++
-	old := slot.Load()
+// reset drops the elements and begins an era at p.
+func (r *ring[E]) reset(p Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.end.Load() != nil {
+		return
+	}
+	from, to := r.next-r.held(), r.next
+	now := &era{epoch: p.Epoch, seq: p.Seq, index: to}
+	if r.era.Load().readers != nil {
+		r.protect(now)
+		now.readersAt(to).Store(int64(r.runs)) // where they are when they have got their Reset
+	}
+	r.era.Store(now)
+	r.oldest.Store(to)
+	for ; from < to; from++ {
+		r.slot(from).Store(nil)
+		if r.sizes.count() {
+			r.sizes.remove(from)
+		}
+	}
+	r.gone, r.sparse = p.Seq, true
+	r.last.Store(p.Seq)
+	r.room.free()
+}
+
+// grow makes a place for one more element, up to the capacity.
+func (r *ring[E]) grow() {
+	old, held := r.slots.Load(), r.held()
+	n := 0
 	if old != nil {
+		n = len(*old)
+	}
+	if int(held) < n || n == r.capacity {
+		return
+	}
+	n = min(max(8, 2*n), r.capacity)
+	grown, next := make(slots[E], n), r.next
+	for index := next - held; index < next; index++ {
+		grown.at(index).Store(old.at(index).Load())
+	}
+	r.slots.Store(&grown)
+	if r.sizes.count() {
+		r.sizes.grow(n, next-held, next)
+	}
+}
+
+func (r *ring[E]) put(seq uint64, e E) {
+	slot, made := r.slot(r.next), entry[E]{r.next, seq, r.last.Load(), e}
+	r.next++
+	if old := slot.Load(); old != nil {
 		r.gone = old.seq
 		if r.runs == 0 { // no run can be reading it
 			*old = made
@@ -165,15 +246,15 @@ func (r *ring[E]) makeRoom(size int) {
 		slot.Store(nil)
 		r.sizes.remove(from)
 	}
-	r.sizes.add(r.next, size)
 }
 
 // oldestWith returns the index of the oldest element that can stay when an element of the given size
 // comes.
 func (r *ring[E]) oldestWith(size int) uint64 {
-	index := r.next - r.held()
+	next := r.next
+	index := next - r.held()
 	sum := r.sizes.sum
-	for ; index < r.next && (r.next-index == uint64(len(r.slots)) || size > r.most-sum); index++ {
+	for ; index < next && (next-index == uint64(r.capacity) || size > r.most-sum); index++ {
 		sum -= *r.sizes.at(index)
 	}
 	return index
@@ -186,16 +267,18 @@ func (r *ring[E]) full(size int) bool {
 	if r.sizes.count() {
 		return r.fullFor(size)
 	}
-	return r.readers != nil && r.readersAt(r.next+1).Load() > 0
+	era := r.era.Load()
+	return era.readers != nil && era.readersAt(r.next+1).Load() > 0
 }
 
 func (r *ring[E]) fullFor(size int) bool {
-	if r.readers == nil {
+	era := r.era.Load()
+	if era.readers == nil {
 		return false
 	}
 	to := r.oldestWith(size)
 	for index := r.next - r.held(); index < to; index++ {
-		if r.readersAt(index).Load() > 0 {
+		if era.readersAt(index).Load() > 0 {
 			return true
 		}
 	}
@@ -219,26 +302,47 @@ func (r *ring[E]) attach(start start) *cursor {
 	defer r.mu.Unlock()
 	c := start()
 	r.runs++
-	if r.readers != nil {
-		r.readersAt(c.index).Add(1)
+	if r.policy == Block || r.policy == DropNewest {
+		r.protect(c.era)
+		c.era.readersAt(c.index).Add(1)
 	}
 	return &c
+}
+
+// protect lets e count the cursors.
+func (r *ring[E]) protect(e *era) {
+	if e.readers == nil {
+		e.readers = make([]atomic.Int64, r.capacity+1)
+	}
 }
 
 func (r *ring[E]) detach(c *cursor) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.runs--
-	r.release(c.index)
+	r.follow(c)
+	r.release(c)
 }
 
-func (r *ring[E]) release(index uint64) {
-	if r.readers != nil && r.readersAt(index).Add(-1) == 0 {
+// follow moves c to the beginning of the era, if there was a reset.
+func (r *ring[E]) follow(c *cursor) {
+	if now := r.era.Load(); now != c.era {
+		*c = cursor{index: now.index, seq: now.seq, era: now, reset: true}
+	}
+}
+
+// release notes that c leaves the element at its index.
+func (r *ring[E]) release(c *cursor) {
+	if c.era.readers != nil && c.era.readersAt(c.index).Add(-1) == 0 {
 		r.room.free()
 	}
 }
 
-func (r *ring[E]) live() cursor { return cursor{index: r.next, seq: r.last.Load()} }
+func (r *ring[E]) live() cursor { return r.at(r.next, r.last.Load()) }
+
+func (r *ring[E]) at(index, seq uint64) cursor {
+	return cursor{index: index, seq: seq, era: r.era.Load()}
+}
 
 func (r *ring[E]) lastN(n int) start {
 	check.NotNegative("enumerator: Last: n", n)
@@ -248,68 +352,99 @@ func (r *ring[E]) lastN(n int) start {
 			return r.live()
 		}
 		index := r.next - held
-		return cursor{index: index, seq: r.slot(index).Load().seq - 1}
+		return r.at(index, r.slot(index).Load().before)
 	}
 }
 
 func (r *ring[E]) from(p Position) start {
 	return func() cursor {
-		oldest := r.next - r.held()
-		switch {
-		case p == Position{}:
+		if p == (Position{}) {
 			return r.live()
-		case p.Epoch != r.epoch || p.Seq < r.gone || p.Seq > r.last.Load():
-			return cursor{index: oldest, seq: r.gone, reset: true}
 		}
-		after := sort.Search(int(r.held()), func(i int) bool { return r.slot(oldest+uint64(i)).Load().seq > p.Seq })
-		return cursor{index: oldest + uint64(after), seq: p.Seq}
+		oldest := r.next - r.held()
+		after := oldest + uint64(sort.Search(int(r.held()), func(i int) bool { return r.slot(oldest+uint64(i)).Load().seq > p.Seq }))
+		known := p.Epoch == r.era.Load().epoch && r.gone <= p.Seq && p.Seq <= r.last.Load()
+		if known && r.sparse && p.Seq != r.gone {
+			known = after > oldest && r.slot(after-1).Load().seq == p.Seq
+		}
+		if !known {
+			c := r.at(oldest, r.gone)
+			c.reset = true
+			return c
+		}
+		return r.at(after, p.Seq)
 	}
 }
 
-func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(len(r.slots))) }
+// held returns the number of elements in the ring.
+func (r *ring[E]) held() uint64 { return min(r.next-r.oldest.Load(), uint64(r.capacity)) }
 
 // read returns the item at c, if there is one. If there will be no more items, it returns the ending.
 // It does not wait.
 func (r *ring[E]) read(c *cursor) (item Item[E], ok bool, end *ending) {
-	if !c.begun {
-		c.begun = true
-		return Item[E]{Position: r.position(c.seq), Reset: c.reset, Bookmark: !c.reset}, true, nil
-	}
 	for {
-		end, last := r.end.Load(), r.last.Load() // loaded before the slot, which therefore reflects all pushes up to last
+		// The slot is loaded last, so it reflects all pushes up to last. A reset changes the era first. So
+		// if the era is still the same after that, all of this is from before the reset.
+		end, last := r.end.Load(), r.last.Load()
 		e := r.slot(c.index).Load()
+		r.follow(c)
 		switch {
+		case !c.begun || c.reset:
+			item := Item[E]{Position: c.era.position(c.seq), Reset: c.reset, Bookmark: !c.reset}
+			c.begun, c.reset = true, false
+			return item, true, nil
 		case e == nil || e.index < c.index: // no element yet, or the element has left
 			if oldest := r.oldest.Load(); oldest > c.index {
-				c.index = oldest
+				r.skip(c, oldest)
 				continue
 			}
-			if last > c.seq {
+			if r.policy == DropNewest {
+				c.lost = last - c.seq
+			}
+			if c.lost > 0 {
 				return r.gap(c, last), true, nil
 			}
 			return item, false, end
-		case e.index > c.index: // overtaken: continue with the oldest, whose index is its Seq - 1
-			c.index = max(max(last, e.seq)-uint64(len(r.slots)), r.oldest.Load())
-		case e.seq > c.seq+1:
-			return r.gap(c, e.seq-1), true, nil
+		case e.index > c.index: // overtaken: continue with the oldest
+			r.mu.Lock()
+			oldest := r.next - r.held()
+			r.mu.Unlock()
+			r.skip(c, oldest)
+		case c.lost > 0:
+			return r.gap(c, e.before), true, nil
+		case r.policy == DropNewest && e.before != c.seq:
+			c.lost = e.before - c.seq
+			return r.gap(c, e.before), true, nil
 		default:
 			c.seq = e.seq
-			c.index++
-			if r.readers != nil {
-				r.readersAt(c.index).Add(1)
-				r.release(c.index - 1)
-			}
-			return Item[E]{Value: e.value, Position: r.position(e.seq)}, true, nil
+			r.move(c, c.index+1)
+			return Item[E]{Value: e.value, Position: c.era.position(e.seq)}, true, nil
 		}
 	}
 }
 
-// gap moves c past the elements up to seq, which are lost.
+func (r *ring[E]) move(c *cursor, index uint64) {
+	if c.era.readers != nil {
+		c.era.readersAt(index).Add(1)
+		r.release(c)
+	}
+	c.index = index
+}
+
+// skip moves c over elements that are lost.
+func (r *ring[E]) skip(c *cursor, index uint64) {
+	c.lost += index - c.index
+	r.move(c, index)
+}
+
+// gap returns the Item that tells of the elements up to seq, which are lost.
 func (r *ring[E]) gap(c *cursor, seq uint64) Item[E] {
-	gap := Gap{From: r.position(c.seq + 1), N: seq - c.seq}
-	c.seq = seq
-	return Item[E]{Position: r.position(seq), Gap: gap}
+	gap := Gap{From: c.era.position(c.seq + 1), N: c.lost}
+	c.seq, c.lost = seq, 0
+	return Item[E]{Position: c.era.position(seq), Gap: gap}
 }
 
 // hasNews reports whether there may be something at c that was not there when c was last read.
-func (r *ring[E]) hasNews(c *cursor) bool { return r.last.Load() != c.seq || r.end.Load() != nil }
+func (r *ring[E]) hasNews(c *cursor) bool {
+	return r.last.Load() != c.seq || r.end.Load() != nil || r.era.Load() != c.era
+}

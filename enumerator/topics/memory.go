@@ -279,9 +279,14 @@ func (m *memory) Read(ctx context.Context, name string, from Place, limit int) (
 	m.expire(time.Now())
 	l := m.topics[name]
 	if l == nil {
-		l = &log{last: m.forgotten, gone: m.forgotten}
+		l = &log{gone: m.forgotten}
 	}
-	first, ok := l.find(from, m.epoch)
+	if p := from.After; p != (enumerator.Position{}) && (p.Epoch != m.epoch || p.Seq < l.gone || p.Seq > m.seq) {
+		from = Place{}
+	} else {
+		ok = true
+	}
+	first := l.find(from)
 	for _, h := range l.entries[first:min(first+limit, len(l.entries))] {
 		entries = append(entries, h.Entry)
 	}
@@ -289,22 +294,14 @@ func (m *memory) Read(ctx context.Context, name string, from Place, limit int) (
 }
 
 // find returns the index of the first entry after from.
-func (l *log) find(from Place, epoch uint64) (first int, ok bool) {
-	search := func(reached func(*held) bool) int {
-		return sort.Search(len(l.entries), func(i int) bool { return reached(l.entries[i]) })
+func (l *log) find(from Place) int {
+	if from.Last > 0 {
+		return max(0, l.messages-from.Last) // only the last entry can be an Ended
 	}
-	switch p := from.After; {
-	case p != enumerator.Position{}:
-		first = search(func(h *held) bool { return h.Position.Seq > p.Seq })
-		if p.Epoch != epoch || p.Seq != l.gone && (first == 0 || l.entries[first-1].Position != p) {
-			return 0, false
-		}
-		return first, true
-	case from.Last > 0:
-		return max(0, l.messages-from.Last), true // only the last entry can be an Ended
-	default:
-		return search(func(h *held) bool { return !h.Time.Before(from.Since) }), true
-	}
+	return sort.Search(len(l.entries), func(i int) bool {
+		h := l.entries[i]
+		return h.Position.Seq > from.After.Seq && !h.Time.Before(from.Since)
+	})
 }
 
 // watcher is a call of Watch that was not stopped.
