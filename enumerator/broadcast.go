@@ -122,6 +122,16 @@ func (h *Hub[E]) Runs() int {
 	return h.runs
 }
 
+// Held returns the number of elements that are held.
+func (h *Hub[E]) Held() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return int(h.held())
+}
+
+// Policy returns the policy, for a program that makes a hub with options of its caller.
+func (h *Hub[E]) Policy() Policy { return h.policy }
+
 // Position returns the Position of the last element that was pushed. A client that first gets the state of
 // the application as of this Position, and then a run of [Hub.From] with the Position, misses nothing.
 func (h *Hub[E]) Position() Position { return h.position() }

@@ -1,50 +1,154 @@
 package topics
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
 )
 
 // Topics are the topics of a [Store], as one process sees them. Several goroutines may call the methods at once.
-// The zero Topics is not usable.
+// [New] makes Topics; the zero Topics is not usable.
 //
 // A message is JSON in the Store. A Topics[[]byte] stores the bytes as they are.
+//
+// A topic exists as long as the Store keeps entries of it; nothing needs to be created. While runs read a topic, its
+// last messages are held in a ring in memory, which all runs share and which the Store keeps up to date. The first
+// run attaches the ring, the last one detaches it. A topic needs no goroutine besides those of its runs.
 type Topics[E any] struct {
 	store Store
+	opts  []enumerator.PushOption
+	raw   bool // E is []byte
+
+	open  context.Context // ends when the Topics is closed
+	close context.CancelCauseFunc
+
+	mu    sync.Mutex
+	feeds map[string]*feed[E] // the topics that have runs
+	runs  int
+
+	counts struct {
+		published, refused, unknown, fills, filled, resets, undecoded atomic.Uint64
+		lag                                                           atomic.Int64
+	}
 }
 
 // New returns the Topics of store. The options are [enumerator.Capacity] and [enumerator.CapacityFunc]: they say how
-// many of the last messages a topic holds in memory while runs read it. New panics if the policy of
-// [enumerator.WhenFull] is not DropOldest.
+// many of the last messages of a topic are held in memory while runs read it. New panics if store is nil, or if the
+// policy of [enumerator.WhenFull] is not DropOldest.
 func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
-	return &Topics[E]{store: store}
+	if store == nil {
+		panic("enumerator/topics: New: store must not be nil")
+	}
+	if p := enumerator.Broadcast[E](opts...).Policy(); p != enumerator.DropOldest {
+		panic(fmt.Sprintf("enumerator/topics: New: the policy must be DropOldest, because the Store has the elements that are dropped; got %v", p))
+	}
+	var e E
+	_, raw := any(e).([]byte)
+	t := &Topics[E]{store: store, opts: opts, raw: raw, feeds: map[string]*feed[E]{}}
+	t.open, t.close = context.WithCancelCause(context.Background())
+	return t
 }
 
 // Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is stored.
-// If the Store does not answer, Publish tries again, and stores e once, until ctx ends.
+// If the Store does not answer, Publish tries again until ctx ends, and stores e once.
 //
 // A second Publish with the same key within two minutes stores nothing and returns the Position of the first. An
 // empty key is a key of its own.
 //
 // An error that wraps [ErrUnknown] says that e may have been stored. Any other error says that it was not.
 func (t *Topics[E]) Publish(ctx context.Context, name, key string, e E) (enumerator.Position, error) {
-	panic("to be written")
+	return t.publish(ctx, name, e, Record{Key: key})
 }
 
 // PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is zero,
-// that the topic has no messages and has not ended. Otherwise it returns [ErrConflict].
+// that the topic has no entries. Otherwise it returns [ErrConflict].
 func (t *Topics[E]) PublishAfter(ctx context.Context, name, key string, last enumerator.Position, e E) (enumerator.Position, error) {
-	panic("to be written")
+	return t.publish(ctx, name, e, Record{Key: key, Conditional: true, Last: last})
+}
+
+func (t *Topics[E]) publish(ctx context.Context, name string, e E, r Record) (p enumerator.Position, err error) {
+	if r.Data, err = t.encode(e); err != nil {
+		t.counts.refused.Add(1)
+		return p, fmt.Errorf("topics: Publish: %w", err)
+	}
+	return t.append(ctx, name, r)
 }
 
 // End ends the topic for good, also for runs that begin later: they run out after its last message. A second End is
 // no error.
-func (t *Topics[E]) End(ctx context.Context, name string) error { panic("to be written") }
+func (t *Topics[E]) End(ctx context.Context, name string) error {
+	_, err := t.append(ctx, name, Record{Kind: Ended})
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return err
+}
 
 // Delete drops all messages of the topic, and its end. Runs under way get a Reset. The name can be used again.
-func (t *Topics[E]) Delete(ctx context.Context, name string) error { panic("to be written") }
+func (t *Topics[E]) Delete(ctx context.Context, name string) error {
+	_, err := t.append(ctx, name, Record{Kind: Deleted})
+	return err
+}
+
+// append stores r once, and counts.
+func (t *Topics[E]) append(ctx context.Context, name string, r Record) (p enumerator.Position, err error) {
+	if r.Key == "" {
+		r.Key = rand.Text()
+	}
+	const margin = 20 * time.Second
+	var doubt time.Time // the beginning of the first try that may have stored r
+	err = t.ask(ctx, func(ctx context.Context) (err error) {
+		now := time.Now()
+		if !doubt.IsZero() && now.Sub(doubt) > Window-margin {
+			return errForgotten
+		}
+		p, err = t.store.Append(ctx, name, r)
+		if errors.Is(err, ErrUnknown) && doubt.IsZero() {
+			doubt = now
+		}
+		return err
+	})
+	verdict := errors.Is(err, ErrConflict) || errors.Is(err, ErrEnded) // the store does not know the key, so r is not stored
+	switch {
+	case err == nil:
+		t.counts.published.Add(1)
+		return p, nil
+	case !doubt.IsZero() && !verdict:
+		t.counts.unknown.Add(1)
+		if !errors.Is(err, ErrUnknown) {
+			err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+	default:
+		t.counts.refused.Add(1)
+	}
+	return enumerator.Position{}, err
+}
+
+func (t *Topics[E]) encode(e E) ([]byte, error) {
+	if t.raw {
+		return bytes.Clone(any(e).([]byte)), nil
+	}
+	return json.Marshal(e)
+}
+
+func (t *Topics[E]) decode(data []byte) (e E, ok bool) {
+	if t.raw {
+		return any(data).(E), true
+	}
+	err := json.Unmarshal(data, &e)
+	if err != nil {
+		t.counts.undecoded.Add(1)
+	}
+	return e, err == nil
+}
 
 // Topic returns the topic with this name.
 func (t *Topics[E]) Topic(name string) Topic[E] { return Topic[E]{t, name} }
@@ -59,16 +163,31 @@ func (t *Topics[E]) Last(name string, n int) enumerator.Enumerator[enumerator.It
 	return t.Topic(name).Last(n)
 }
 
-// Runs returns the number of runs under way that read the topic.
-func (t *Topics[E]) Runs(name string) int { panic("to be written") }
-
-// Stats returns the counters.
-func (t *Topics[E]) Stats() Stats { panic("to be written") }
+// Runs returns the number of runs under way that read the topic. Runs of [Topic.Read] are not counted.
+func (t *Topics[E]) Runs(name string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.feeds[name]; f != nil {
+		return f.runs
+	}
+	return 0
+}
 
 // Close ends all runs with [ErrClosed]. Later runs and publishes fail with it. The Store stays open.
-func (t *Topics[E]) Close() {}
+func (t *Topics[E]) Close() {
+	t.close(ErrClosed)
+	t.mu.Lock()
+	feeds := make([]*feed[E], 0, len(t.feeds))
+	for _, f := range t.feeds {
+		feeds = append(feeds, f)
+	}
+	t.mu.Unlock()
+	for _, f := range feeds {
+		f.detach(ErrClosed)
+	}
+}
 
-// Stats are numbers about a [Topics]. Topics and Runs are those of now; the others count since New.
+// Stats are numbers about [Topics]. Topics and Runs are those of now; the others count since New.
 type Stats struct {
 	Topics    int           // the topics that have runs
 	Runs      int           // the runs under way
@@ -78,60 +197,48 @@ type Stats struct {
 	Fills     uint64        // reads of the Store for runs
 	Filled    uint64        // entries that these reads returned
 	Resets    uint64        // Resets that runs were told
-	Undecoded uint64        // entries that could not be decoded
+	Undecoded uint64        // entries that could not be decoded, each time that they were read
 	Lag       time.Duration // from the time when the newest entry was stored, by the clock of the Store, to its arrival here
 }
 
-// A Topic is one of [Topics], by its name. It is an [enumerator.Source].
-type Topic[E any] struct {
-	topics *Topics[E]
-	name   string
+// Stats returns the counters.
+func (t *Topics[E]) Stats() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := &t.counts
+	return Stats{
+		Topics: len(t.feeds), Runs: t.runs,
+		Published: c.published.Load(), Refused: c.refused.Load(), Unknown: c.unknown.Load(),
+		Fills: c.fills.Load(), Filled: c.filled.Load(),
+		Resets: c.resets.Load(), Undecoded: c.undecoded.Load(),
+		Lag: time.Duration(c.lag.Load()),
+	}
 }
 
-// Name returns the name of the topic.
-func (t Topic[E]) Name() string { return t.name }
-
-// From returns an Enumerator of the messages after the one at p, those that are stored and those to come.
-func (t Topic[E]) From(p enumerator.Position) enumerator.Enumerator[enumerator.Item[E]] {
-	panic("to be written")
+// join returns the feed of a topic for one more run, which calls leave at its end.
+func (t *Topics[E]) join(name string) *feed[E] {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.feeds[name]
+	if f == nil {
+		f = &feed[E]{topics: t, name: name, turn: make(chan struct{}, 1)}
+		t.feeds[name] = f
+	}
+	f.runs++
+	t.runs++
+	return f
 }
 
-// Last returns an Enumerator of the last n messages, or of all that are kept if they are fewer, and of those to come. It
-// panics if n is negative.
-func (t Topic[E]) Last(n int) enumerator.Enumerator[enumerator.Item[E]] { panic("to be written") }
-
-// FromOrLast returns From(p), or Last(n) if p is the zero Position. It panics if n is negative.
-func (t Topic[E]) FromOrLast(p enumerator.Position, n int) enumerator.Enumerator[enumerator.Item[E]] {
-	panic("to be written")
+func (t *Topics[E]) leave(f *feed[E]) {
+	t.mu.Lock()
+	t.runs--
+	f.runs--
+	last := f.runs == 0
+	if last {
+		delete(t.feeds, f.name)
+	}
+	t.mu.Unlock()
+	if last {
+		f.detach(errMoved)
+	}
 }
-
-// Since returns an Enumerator of the messages that were stored at this time or later, and of those to come.
-func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] {
-	panic("to be written")
-}
-
-// Beginning returns an Enumerator of all messages that are kept, and of those to come.
-func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { panic("to be written") }
-
-// Read returns an Enumerator of the messages after place, up to the last one when the run begins. Then it hands on a
-// Bookmark and runs out.
-func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] { panic("to be written") }
-
-// Position returns the last Position of the topic, or the zero Position if the Store does not answer.
-func (t Topic[E]) Position() enumerator.Position { panic("to be written") }
-
-// Publish is [Topics.Publish].
-func (t Topic[E]) Publish(ctx context.Context, key string, e E) (enumerator.Position, error) {
-	return t.topics.Publish(ctx, t.name, key, e)
-}
-
-// PublishAfter is [Topics.PublishAfter].
-func (t Topic[E]) PublishAfter(ctx context.Context, key string, last enumerator.Position, e E) (enumerator.Position, error) {
-	return t.topics.PublishAfter(ctx, t.name, key, last, e)
-}
-
-// End is [Topics.End].
-func (t Topic[E]) End(ctx context.Context) error { return t.topics.End(ctx, t.name) }
-
-// Delete is [Topics.Delete].
-func (t Topic[E]) Delete(ctx context.Context) error { return t.topics.Delete(ctx, t.name) }

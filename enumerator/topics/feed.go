@@ -1,0 +1,315 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// batch is the number of entries that a run reads from the store at once.
+const batch = 256
+
+// errMoved ends the hub of a tail that another tail has taken the place of.
+var errMoved = errors.New("topics: the runs go on elsewhere")
+
+// errLost is the error of a watch that was lost before it began.
+var errLost = errors.New("topics: the watch was lost")
+
+// feed is a topic that has runs.
+type feed[E any] struct {
+	topics *Topics[E]
+	name   string
+	runs   int           // guarded by topics.mu
+	turn   chan struct{} // holds a signal while a run attaches or fills
+
+	mu    sync.Mutex // guards the fields below
+	watch *watch[E]  // nil if the feed is not attached
+	tail  *tail[E]   // nil if the feed is not attached
+}
+
+// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is the tail
+// of its feed.
+type tail[E any] struct {
+	hub    *enumerator.Hub[E]
+	added  int  // the number of messages that were added
+	filled bool // the tail begins as far back as it should
+	whole  bool // the store had nothing before the tail when the tail began
+
+	// bad are the places of messages that could not be decoded, in order. In the hub they are zero values.
+	bad atomic.Pointer[[]uint64]
+}
+
+// badMost is the most bad messages of a tail. Another one begins a new tail.
+const badMost = 1 << 10
+
+// watch is one call of Store.Watch.
+type watch[E any] struct {
+	feed *feed[E]
+
+	// The fields below are guarded by feed.mu.
+	stop    func()
+	keeping bool    // news are kept too
+	news    []Entry // since keeping was set
+}
+
+func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
+	l := &tail[E]{hub: enumerator.Broadcast[E](f.topics.opts...)}
+	l.hub.Reset(at)
+	return l
+}
+
+func (f *feed[E]) current() *tail[E] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tail
+}
+
+// take waits for the turn to attach or to fill.
+func (f *feed[E]) take(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+		return nil
+	case <-f.topics.open.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (f *feed[E]) give() { <-f.turn }
+
+// attach returns the tail. It watches the topic if no other run has done so.
+func (f *feed[E]) attach(ctx context.Context) (*tail[E], error) {
+	if l := f.current(); l != nil {
+		return l, nil
+	}
+	if err := f.take(ctx); err != nil {
+		return nil, err
+	}
+	defer f.give()
+	l := f.current()
+	if l != nil {
+		return l, nil
+	}
+	err := f.topics.ask(ctx, func(ctx context.Context) (err error) {
+		l, err = f.begin(ctx)
+		return err
+	})
+	return l, err
+}
+
+// begin watches the topic.
+func (f *feed[E]) begin(ctx context.Context) (*tail[E], error) {
+	w := &watch[E]{feed: f, keeping: true}
+	f.mu.Lock()
+	f.watch = w
+	f.mu.Unlock()
+	last, stop, err := f.topics.store.Watch(ctx, f.name, w.next, w.lost)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case err != nil:
+		f.watch = nil
+		return nil, err
+	case f.watch != w: // lost, or detached by Close
+		defer stop()
+		return nil, errLost
+	}
+	w.stop = stop
+	l := f.newTail(last)
+	l.whole = last.Seq == 0
+	f.tail = l
+	f.add(w.keep(false)...)
+	return f.tail, nil
+}
+
+// keep begins or ends keeping, and returns what was kept.
+func (w *watch[E]) keep(on bool) (news []Entry) {
+	news, w.news, w.keeping = w.news, nil, on
+	return news
+}
+
+// detach ends the watch, and lets the hub end with err.
+func (f *feed[E]) detach(err error) {
+	f.mu.Lock()
+	w := f.watch
+	f.watch = nil
+	f.move(nil, err)
+	f.mu.Unlock()
+	if w != nil && w.stop != nil {
+		w.stop() // not with the lock, which next needs
+	}
+}
+
+// move makes l the tail.
+func (f *feed[E]) move(l *tail[E], err error) {
+	if f.tail != nil {
+		f.tail.hub.EndWithError(err)
+	}
+	f.tail = l
+}
+
+func (w *watch[E]) next(e Entry) {
+	f := w.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watch != w {
+		return
+	}
+	if w.keeping {
+		w.news = append(w.news, e)
+	}
+	if f.tail != nil {
+		f.add(e)
+	}
+	f.topics.counts.lag.Store(int64(time.Since(e.Time)))
+}
+
+func (w *watch[E]) lost(error) {
+	f := w.feed
+	f.mu.Lock()
+	mine := f.watch == w
+	f.mu.Unlock()
+	if mine {
+		f.detach(errMoved)
+	}
+}
+
+// add adds entries to the tail, unless it has them.
+func (f *feed[E]) add(entries ...Entry) {
+	for _, e := range entries {
+		l := f.tail
+		switch after := l.hub.Position().Seq < e.Position.Seq; {
+		case e.Kind == Ended:
+			l.hub.End()
+		case after && e.Kind == Deleted:
+			f.move(f.newTail(e.Position), errMoved)
+			f.tail.filled, f.tail.whole = true, true
+		case after:
+			f.push(e)
+		}
+	}
+}
+
+func (f *feed[E]) push(e Entry) {
+	l := f.tail
+	value, ok := f.topics.decode(e.Data)
+	if !ok {
+		ok = l.addBad(e.Position.Seq)
+	}
+	if ok {
+		ok = l.hub.PushAt(context.Background(), e.Position, value) == nil
+	}
+	if !ok { // runs get it from the store
+		f.move(f.newTail(e.Position), errMoved)
+		f.tail.filled = true
+		return
+	}
+	l.added++
+}
+
+func (l *tail[E]) addBad(seq uint64) bool {
+	var all []uint64
+	if old := l.bad.Load(); old != nil {
+		all = slices.Clone(*old)
+	}
+	all = append(all, seq)
+	l.bad.Store(&all)
+	return len(all) <= badMost
+}
+
+func (l *tail[E]) isBad(p enumerator.Position) bool {
+	bad := l.bad.Load()
+	if bad == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(*bad, p.Seq)
+	return found
+}
+
+// has returns the place before the last n messages, and whether they are in l. They are also in l if they are all
+// that there is.
+func (f *feed[E]) has(l *tail[E], n int) (p enumerator.Position, ok bool) {
+	f.mu.Lock() // nothing is added meanwhile
+	defer f.mu.Unlock()
+	if held := l.hub.Held(); held < n && !(l.whole && held == l.added) {
+		return p, false
+	}
+	var stop iteratee.Stop
+	l.hub.Last(n).Into(context.Background(), first[E](func(item enumerator.Item[E]) iteratee.Step {
+		p = item.Position
+		return stop.Step()
+	}))
+	return p, true
+}
+
+// first is a Sink for one Item.
+type first[E any] func(enumerator.Item[E]) iteratee.Step
+
+func (f first[E]) Next(item enumerator.Item[E]) iteratee.Step { return f(item) }
+func (first[E]) EOF() iteratee.Step                           { return iteratee.StepCont }
+func (first[E]) Rest() iteratee.Input[enumerator.Item[E]] {
+	return iteratee.Empty[enumerator.Item[E]]()
+}
+
+// fill makes the tail begin a batch further back, once. It returns true if l is no longer the tail.
+func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) {
+	if err := f.take(ctx); err != nil {
+		return false, err
+	}
+	defer f.give()
+	f.mu.Lock()
+	w, last := f.watch, l.hub.Position()
+	if f.tail != l || l.filled || l.added >= batch {
+		defer f.mu.Unlock()
+		return f.tail != l, nil
+	}
+	w.keep(true)
+	f.mu.Unlock()
+	entries, whole, err := f.lastBatch(ctx, last)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	news := w.keep(false)
+	if err != nil || f.tail != l {
+		return f.tail != l, err
+	}
+	l.filled = true
+	l.whole = l.whole || len(entries) == 0
+	if len(entries) == 0 || entries[len(entries)-1].Position.Seq < last.Seq {
+		return false, nil
+	}
+	before := entries[0].Position
+	before.Seq--
+	longer := f.newTail(before)
+	longer.filled, longer.whole = true, whole
+	f.move(longer, errMoved)
+	f.add(entries...)
+	f.add(news...)
+	return true, nil
+}
+
+// lastBatch returns the last entries, at least up to last, and reports whether they are all that there are.
+func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
+	entries, _, err = f.topics.read(ctx, f.name, Place{Last: batch})
+	messages := 0
+	for more := entries; err == nil && len(more) > 0; {
+		for _, e := range more {
+			if e.Kind == Message {
+				messages++
+			}
+		}
+		end := entries[len(entries)-1].Position
+		if end.Seq >= last.Seq {
+			break
+		}
+		more, _, err = f.topics.read(ctx, f.name, Place{After: end})
+		entries = append(entries, more...)
+	}
+	return entries, messages < batch, err
+}

@@ -1,0 +1,317 @@
+package jetstream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	api "github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+)
+
+// How a topic ends, for good and whichever programs publish to it at the same time:
+//
+// First a mark is stored on a subject of its own. Each message is published under the condition that there is no
+// mark, so the stream refuses those that arrive later. Messages that were accepted before the mark was stored can still come after
+// it in the stream. They come before the end itself, because the end is published after the mark has been acknowledged.
+//
+// A replicated stream refuses a message if another one with a condition on the same subject is on its way to the
+// other replicas. So each message names the mark by a different pattern: the subject of the mark ends with tokens
+// that a wildcard can stand for, or not.
+//
+// If the program that ends a topic dies between mark and end, the next one whose message is refused publishes the end.
+
+// markTokens is the number of tokens at the end of the subject of a mark. There are 2^markTokens patterns.
+const markTokens = 14
+
+const (
+	lastSequence        = "Nats-Expected-Last-Subject-Sequence"
+	lastSequenceSubject = "Nats-Expected-Last-Subject-Sequence-Subject"
+	rollup              = "Nats-Rollup"
+	ttl                 = "Nats-TTL"
+	never               = "never"
+
+	// deletedTTL is how long a deletion is kept.
+	deletedTTL = 24 * time.Hour
+)
+
+func (s *store) entrySubject(token string) string { return s.prefix + "entry." + token }
+
+func (s *store) markSubject(token string, pattern uint) string {
+	var b strings.Builder
+	b.WriteString(s.prefix + "end." + token)
+	for i := range markTokens {
+		if pattern>>i&1 == 0 {
+			b.WriteString(".0")
+		} else {
+			b.WriteString(".*")
+		}
+	}
+	return b.String()
+}
+
+// Append implements [topics.Store]. It tries again until ctx ends if the servers do not answer.
+func (s *store) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	none := enumerator.Position{}
+	token, err := token(name)
+	if err != nil {
+		return none, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return none, err
+	}
+	a := appending{s, token, r, nuid.Next()}
+	if r.Key != "" {
+		a.id = messageID(token, r.Key)
+	}
+	for pause := newPause(); ; {
+		var p enumerator.Position
+		if r.Kind == topics.Ended {
+			p, err = a.end(ctx)
+		} else {
+			p, err = a.entry(ctx)
+		}
+		if err == nil || !errors.Is(err, errRefused) && !errors.Is(err, topics.ErrEnded) && !errors.Is(err, topics.ErrConflict) {
+			return p, err
+		}
+		// The stream may have refused to store it a second time.
+		p, found, findErr := a.find(ctx)
+		if found {
+			return p, nil
+		}
+		if findErr == nil && !errors.Is(err, errRefused) {
+			return none, err
+		}
+		if !pause.wait(ctx) {
+			return none, errors.Join(err, findErr, context.Cause(ctx))
+		}
+	}
+}
+
+// errRefused says that a condition did not hold when the stream checked it.
+var errRefused = errors.New("jetstream: the topic changes all the time")
+
+// messageID returns the message id of a Record with this key. Ids are remembered for all topics of a stream together.
+func messageID(token, key string) string {
+	sum := sha256.Sum256([]byte(token + "/" + key))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// appending is a call of Append.
+type appending struct {
+	*store
+	token string
+	topics.Record
+	id string // the message id
+}
+
+// entry stores a message or a deletion.
+func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
+	h := nats.Header{nats.MsgIdHdr: {a.id}}
+	if a.Kind == topics.Deleted {
+		h.Set(kindHeader, deleted)
+		h.Set(rollup, "sub")
+		h.Set(ttl, deletedTTL.String())
+	}
+	prepare := func() {}
+	switch {
+	case a.Conditional:
+		last, err := a.expected(ctx)
+		if err != nil {
+			return enumerator.Position{}, err
+		}
+		h.Set(lastSequence, strconv.FormatUint(last, 10))
+	case a.Kind == topics.Message:
+		h.Set(lastSequence, "0")
+		prepare = func() { h.Set(lastSequenceSubject, a.markSubject(a.token, rand.Uint())) }
+	}
+	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}, prepare)
+	switch {
+	case isCode(err, wrongLast) && !a.Conditional:
+		if _, ended, err := a.finishEnd(ctx); err != nil || !ended {
+			return enumerator.Position{}, errors.Join(errRefused, err)
+		}
+		return enumerator.Position{}, topics.ErrEnded
+	case isCode(err, wrongLast):
+		return enumerator.Position{}, errRefused
+	case err != nil:
+		return enumerator.Position{}, err
+	}
+	if a.Kind == topics.Deleted {
+		a.purgeMark(ctx, seq)
+	}
+	return a.position(seq, a.id), nil
+}
+
+// expected returns the number of the last entry that the topic must have if a condition is to hold.
+func (a *appending) expected(ctx context.Context) (uint64, error) {
+	last, found, err := a.get(ctx, query{LastFor: a.entrySubject(a.token)})
+	empty := !found || last.Kind == topics.Deleted
+	switch {
+	case err != nil:
+		return 0, err
+	case last.Kind == topics.Ended && a.Kind != topics.Deleted:
+		return 0, topics.ErrEnded
+	case a.Last == enumerator.Position{} && empty, found && a.Last == last.Position, !found && a.Last == a.position(0, ""):
+		return number(last.Position), nil
+	case a.Last.Epoch == a.epoch && number(a.Last) > number(last.Position): // the stream decides, if this server is behind
+		return number(a.Last), nil
+	}
+	return 0, topics.ErrConflict
+}
+
+// end ends the topic.
+func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
+	none := enumerator.Position{}
+	if a.Conditional {
+		return none, errors.New("jetstream: the end of a topic cannot have a condition")
+	}
+	mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Data: []byte(a.id), Header: nats.Header{
+		nats.MsgIdHdr: {nuid.Next()}, lastSequence: {"0"}, ttl: {never},
+	}}
+	_, err := a.publish(ctx, mark, func() {})
+	if err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
+		return none, err
+	}
+	if e, found, err := a.finishEnd(ctx); err != nil || !found {
+		return none, errors.Join(errRefused, err)
+	} else if e.id == a.id {
+		return e.Position, nil
+	}
+	return none, topics.ErrEnded
+}
+
+// finishEnd publishes the end if there is a mark and no end yet, and returns the end. found is false if the
+// mark is gone, or was left over by a deletion.
+func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err error) {
+	for pause := newPause(); ; {
+		mark, found, err := a.get(ctx, query{LastFor: a.markSubject(a.token, 0)})
+		if err != nil || !found {
+			return stored{}, false, err
+		}
+		last, found, err := a.get(ctx, query{LastFor: a.entrySubject(a.token)})
+		switch {
+		case err != nil:
+			return stored{}, false, err
+		case found && last.Kind == topics.Ended:
+			return last, true, nil
+		case found && last.Kind == topics.Deleted && number(last.Position) > number(mark.Position):
+			a.purgeMark(ctx, number(last.Position))
+			return stored{}, false, nil
+		}
+		id := string(mark.Data)
+		seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: nats.Header{
+			nats.MsgIdHdr: {id}, kindHeader: {ended}, ttl: {never},
+			lastSequence: {strconv.FormatUint(number(last.Position), 10)},
+		}}, func() {})
+		if err == nil {
+			return stored{Entry: topics.Entry{Position: a.position(seq, id)}, id: id}, true, nil
+		}
+		if !isCode(err, wrongLast) {
+			return stored{}, false, err
+		}
+		if !pause.wait(ctx) {
+			return stored{}, false, context.Cause(ctx)
+		}
+	}
+}
+
+// purgeMark removes the mark of an end if it is older than the entry with number seq. If that fails, the next program
+// that publishes to the topic does it.
+func (a *appending) purgeMark(ctx context.Context, seq uint64) {
+	var answer struct{}
+	_ = a.request(ctx, "STREAM.PURGE", struct {
+		Filter string `json:"filter"`
+		Seq    uint64 `json:"seq"`
+	}{a.markSubject(a.token, 0), seq}, &answer)
+}
+
+// find looks for the entry of an earlier attempt or an earlier Append with the same key.
+func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool, err error) {
+	since := time.Now().Add(-2 * a.window) // the clocks of the servers may differ
+	q := query{StartTime: &since, NextFor: a.entrySubject(a.token), Batch: batchSize}
+	for {
+		entries, _, err := a.batch(ctx, q)
+		if err != nil || len(entries) == 0 {
+			return enumerator.Position{}, false, err
+		}
+		for _, e := range entries {
+			if e.id == a.id {
+				return e.Position, true, nil
+			}
+		}
+		q.StartTime, q.Seq = nil, number(entries[len(entries)-1].Position)+1
+	}
+}
+
+// publish publishes m until the stream has acknowledged it, and returns its number. prepare is called before each attempt.
+// An error that says that a condition of m does not hold can also mean that an earlier attempt was stored.
+func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint64, error) {
+	var doubt time.Time // when the first attempt began that may have been stored
+	for pause := newPause(); ; {
+		prepare()
+		began := time.Now()
+		seq, err := s.tryPublish(ctx, m)
+		var apiErr *api.APIError
+		switch {
+		case err == nil:
+			return seq, nil
+		case errors.As(err, &apiErr):
+			switch apiErr.ErrorCode {
+			case wrongLast:
+				return 0, err
+			case wrongLastOrBusy, duplicateBusy:
+			case tooLarge:
+				return 0, fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
+			default:
+				if doubt.IsZero() {
+					return 0, fmt.Errorf("jetstream: not stored: %w", err)
+				}
+			}
+		case errors.Is(err, nats.ErrMaxPayload):
+			return 0, fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
+		case errors.Is(err, nats.ErrNoResponders): // the stream has no leader
+		case doubt.IsZero():
+			doubt = began
+		}
+		switch over := s.nc.IsClosed() || !pause.wait(ctx); {
+		case !doubt.IsZero() && (over || time.Since(doubt) > s.window-attempt):
+			return 0, fmt.Errorf("%w: %w", topics.ErrUnknown, s.failed(ctx, err))
+		case over:
+			return 0, s.failed(ctx, err)
+		}
+	}
+}
+
+func (s *store) tryPublish(ctx context.Context, m *nats.Msg) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	answer, err := s.nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Seq   uint64
+		Error *api.APIError
+	}
+	switch err := json.Unmarshal(answer.Data, &ack); {
+	case err != nil:
+		return 0, err
+	case ack.Error != nil:
+		return 0, ack.Error
+	case ack.Seq == 0:
+		return 0, errors.New("jetstream: an acknowledgement without a number")
+	}
+	return ack.Seq, nil
+}

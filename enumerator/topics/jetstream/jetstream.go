@@ -1,0 +1,228 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	api "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/internal/check"
+)
+
+// An Option is an option of [Open].
+type Option func(*api.StreamConfig)
+
+// Keep sets how many of the last messages of a topic are kept, 100 by default. It panics if n is not positive.
+func Keep(n int) Option {
+	check.Positive("enumerator/topics/jetstream: Keep: n", n)
+	return func(c *api.StreamConfig) { c.MaxMsgsPerSubject = int64(n) + 1 } // one more, for its Position
+}
+
+// MaxAge limits the age of entries. By default there is no limit. A client whose last entry has expired
+// gets a Reset when it comes back, so prefer Keep. MaxAge panics if d is less than a second.
+func MaxAge(d time.Duration) Option {
+	if d < time.Second {
+		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least 1s, not %v", d))
+	}
+	return func(c *api.StreamConfig) { c.MaxAge, c.Duplicates = d, min(d, topics.Window) }
+}
+
+// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic, and also an
+// end. By default there is no limit. MaxBytes panics if n is not positive.
+func MaxBytes(n int64) Option {
+	check.Positive("enumerator/topics/jetstream: MaxBytes: n", n)
+	return func(c *api.StreamConfig) { c.MaxBytes = n }
+}
+
+// Replicas sets the number of servers of a cluster that keep the entries, 1 by default. With 3, one of them may fail. It
+// panics if n is not positive.
+func Replicas(n int) Option {
+	check.Positive("enumerator/topics/jetstream: Replicas: n", n)
+	return func(c *api.StreamConfig) { c.Replicas = n }
+}
+
+// Open returns the Store whose entries are in the stream with this name, and makes the stream if it is not there. A
+// stream with other settings than the options say is an error that names them; Open changes no stream. While servers do not answer, Open
+// tries again until ctx ends.
+//
+// The Store uses nc until nc is closed. It needs no closing: two goroutines run while topics are watched.
+func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (topics.Store, error) {
+	prefix := "halley." + stream + "."
+	config := api.StreamConfig{
+		Name:              stream,
+		Description:       "topics of Halley",
+		Subjects:          []string{prefix + "entry.*", prefix + "end.>"},
+		RePublish:         &api.RePublish{Source: prefix + "entry.>", Destination: prefix + "stored.>"},
+		MaxMsgsPerSubject: 101,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgSize:        -1,
+		MaxConsumers:      -1,
+		Duplicates:        topics.Window,
+		Replicas:          1,
+		AllowDirect:       true,
+		AllowRollup:       true,
+		AllowMsgTTL:       true,
+	}
+	for _, opt := range opts {
+		opt(&config)
+	}
+	s := &store{
+		nc: nc, prefix: prefix, stream: stream, epoch: hash(stream),
+		keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0, window: config.Duplicates,
+	}
+	if err := s.open(ctx, config); err != nil {
+		return nil, fmt.Errorf("jetstream: Open: stream %q: %w", stream, err)
+	}
+	return s, nil
+}
+
+func (s *store) open(ctx context.Context, config api.StreamConfig) error {
+	js, err := api.New(s.nc, api.WithDefaultTimeout(attempt))
+	if err != nil {
+		return err
+	}
+	for pause := newPause(); ; {
+		stream, err := js.CreateStream(ctx, config)
+		if errors.Is(err, api.ErrStreamNameAlreadyInUse) {
+			stream, err = js.Stream(ctx, config.Name)
+		}
+		if err == nil {
+			return mismatch(stream.CachedInfo().Config, config)
+		}
+		if final := s.final(err); final != nil {
+			return final
+		}
+		if !pause.wait(ctx) {
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// mismatch returns an error that names the settings of a stream that are not those that config asks for.
+func mismatch(have, config api.StreamConfig) error {
+	var wrong []string
+	differ := func(name string, have, want any) {
+		if !reflect.DeepEqual(have, want) {
+			wrong = append(wrong, fmt.Sprintf("%s is %v, not %v", name, have, want))
+		}
+	}
+	republish := func(c api.StreamConfig) api.RePublish {
+		if c.RePublish == nil {
+			return api.RePublish{}
+		}
+		return *c.RePublish
+	}
+	differ("Subjects", have.Subjects, config.Subjects)
+	differ("RePublish", republish(have), republish(config))
+	differ("MaxMsgsPerSubject (Keep and one more)", have.MaxMsgsPerSubject, config.MaxMsgsPerSubject)
+	differ("MaxAge", have.MaxAge, config.MaxAge)
+	differ("MaxBytes", have.MaxBytes, config.MaxBytes)
+	differ("MaxMsgs", have.MaxMsgs, config.MaxMsgs)
+	differ("Replicas", have.Replicas, config.Replicas)
+	differ("Duplicates", have.Duplicates, config.Duplicates)
+	differ("Retention", have.Retention, config.Retention)
+	differ("Discard", have.Discard, config.Discard)
+	differ("AllowDirect", have.AllowDirect, config.AllowDirect)
+	differ("AllowRollup", have.AllowRollup, config.AllowRollup)
+	differ("AllowMsgTTL", have.AllowMsgTTL, config.AllowMsgTTL)
+	differ("NoAck", have.NoAck, config.NoAck)
+	differ("Sealed", have.Sealed, config.Sealed)
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("it has other settings: %s", strings.Join(wrong, "; "))
+}
+
+// store is a [topics.Store].
+type store struct {
+	nc      *nats.Conn
+	stream  string
+	prefix  string // of all subjects
+	epoch   uint64
+	keep    int
+	bounded bool          // whether entries are dropped for other reasons than Keep
+	window  time.Duration // for which message ids are remembered
+
+	mu   sync.Mutex
+	feed *feed // nil while nothing is watched
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// position returns the Position of the entry with this number in the stream and this message id.
+func (s *store) position(seq uint64, id string) enumerator.Position {
+	if seq == 0 {
+		return enumerator.Position{Epoch: s.epoch}
+	}
+	return enumerator.Position{Epoch: s.epoch, Seq: seq<<16 | hash(id)>>48}
+}
+
+// number returns the number in the stream of the entry with Position p.
+func number(p enumerator.Position) uint64 { return p.Seq >> 16 }
+
+// token returns name as a token of a subject. Letters, digits, hyphens and underscores stay what they are.
+func token(name string) (string, error) {
+	if name == "" || len(name) > topics.MaxName {
+		return "", fmt.Errorf("%w, not %d", topics.ErrName, len(name))
+	}
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			b.WriteByte(c)
+		default:
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String(), nil
+}
+
+// attempt is the time that one request may take before it is tried again.
+const attempt = 2 * time.Second
+
+// pause is the wait before the next attempt. It doubles from 20 to 320 milliseconds.
+type pause time.Duration
+
+func newPause() pause { return pause(20 * time.Millisecond) }
+
+// wait reports whether ctx is not over after the pause.
+func (p *pause) wait(ctx context.Context) bool {
+	t := time.NewTimer(time.Duration(*p))
+	defer t.Stop()
+	*p = min(2**p, pause(320*time.Millisecond))
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// final returns err as it is to be told, if another attempt is of no use, and nil otherwise.
+func (s *store) final(err error) error {
+	var apiErr *api.APIError
+	switch {
+	case s.nc.IsClosed():
+		return errors.Join(topics.ErrClosed, err)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
+	case errors.As(err, &apiErr) && 400 <= apiErr.Code && apiErr.Code < 500:
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package jetstream
+
+import (
+	"context"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/internal/check"
+)
+
+// batchSize is how many entries one query asks for at most.
+const batchSize = 256
+
+// Read implements [topics.Store].
+func (s *store) Read(ctx context.Context, name string, from topics.Place, limit int) (entries []topics.Entry, ok bool, err error) {
+	check.Positive("enumerator/topics/jetstream: Read: limit", limit)
+	token, err := token(name)
+	if err != nil {
+		return nil, false, err
+	}
+	r := reading{s, s.entrySubject(token), min(limit, batchSize)}
+	switch {
+	case from.After != enumerator.Position{}:
+		return r.after(ctx, from.After)
+	case from.Last > 0:
+		entries, err = r.last(ctx, from.Last)
+	case !from.Since.IsZero():
+		since := from.Since.UTC()
+		entries, _, err = r.forward(ctx, query{StartTime: &since})
+	default:
+		entries, _, err = r.forward(ctx, query{Seq: 1})
+	}
+	return entries, err == nil, err
+}
+
+// reading is a call of Read.
+type reading struct {
+	*store
+	subject string
+	limit   int
+}
+
+// forward returns the entries from a place on. If there are none, the leader has said so. unbroken reports whether nothing
+// of the topic was ever dropped, if q begins at the beginning.
+func (r *reading) forward(ctx context.Context, q query) (entries []topics.Entry, unbroken bool, err error) {
+	q.NextFor, q.Batch = r.subject, r.limit
+	for unbroken = !r.bounded; ; {
+		es, _, err := r.batch(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(es) == 0 {
+			return nil, unbroken, r.isEnd(ctx, q)
+		}
+		if len(es)+es[len(es)-1].pending > r.keep {
+			unbroken = false
+		}
+		for _, e := range es {
+			if e.Kind == topics.Deleted {
+				unbroken = false
+				continue
+			}
+			entries = append(entries, e.Entry)
+		}
+		if len(entries) > 0 {
+			return entries, unbroken, nil
+		}
+		q.StartTime, q.Seq = nil, number(es[len(es)-1].Position)+1
+	}
+}
+
+// isEnd returns nil if the leader has no entry from q on. Otherwise the replica that has answered is behind.
+func (r *reading) isEnd(ctx context.Context, q query) error {
+	last, found, err := r.get(ctx, query{LastFor: r.subject})
+	switch {
+	case err != nil:
+		return err
+	case found && last.Kind != topics.Deleted && (q.StartTime == nil && number(last.Position) >= q.Seq || q.StartTime != nil && !last.Time.Before(*q.StartTime)):
+		return errBehind
+	}
+	return nil
+}
+
+// after returns the entries after p, or from the beginning if ok is false.
+func (r *reading) after(ctx context.Context, p enumerator.Position) (entries []topics.Entry, ok bool, err error) {
+	switch {
+	case p.Epoch != r.epoch:
+		return r.gone(ctx)
+	case number(p) == 0:
+		return r.forward(ctx, query{Seq: 1})
+	}
+	es, _, err := r.batch(ctx, query{Seq: number(p), NextFor: r.subject, Batch: r.limit + 1})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(es) > 0 && es[0].Position == p {
+		if es = es[1:]; len(es) == 0 {
+			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1})
+		}
+		return plain(es), true, nil
+	}
+	at, found, err := r.get(ctx, query{Seq: number(p)})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case found && at.Position == p && at.subject == r.subject:
+		return nil, false, errBehind
+	case found && at.Position == p:
+		return r.afterOther(ctx, p, es)
+	}
+	i, err := r.info(ctx)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case number(p) > i.State.LastSeq && !i.sure():
+		return nil, false, errBehind
+	}
+	return r.gone(ctx)
+}
+
+// afterOther returns the entries after p, which is the Position of an entry of another topic. es are the entries after it that
+// a replica has.
+func (r *reading) afterOther(ctx context.Context, p enumerator.Position, es []stored) (entries []topics.Entry, ok bool, err error) {
+	// Entries are dropped in their order. So none is missing if one from before p is still there.
+	first, found, err := r.get(ctx, query{Seq: 1, NextFor: r.subject})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case found && number(first.Position) < number(p):
+		if len(es) == 0 {
+			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1})
+		}
+		return plain(es[:min(len(es), r.limit)]), true, nil
+	}
+	return r.forward(ctx, query{Seq: 1}) // all entries are after p
+}
+
+// gone returns the entries from the beginning, because the place of a reader is gone.
+func (r *reading) gone(ctx context.Context) ([]topics.Entry, bool, error) {
+	entries, _, err := r.forward(ctx, query{Seq: 1})
+	return entries, false, err
+}
+
+// last returns the first of the last n messages, and the end of the topic.
+func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
+	var tail []topics.Entry
+	messages := 0
+	q := query{Seq: 1, NextFor: r.subject, Batch: batchSize}
+	for {
+		es, _, err := r.batch(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if len(es) == 0 {
+			return tail[:min(len(tail), r.limit)], r.isEnd(ctx, q)
+		}
+		for _, e := range plain(es) {
+			tail = append(tail, e)
+			if e.Kind == topics.Message {
+				messages++
+			}
+			if messages > n {
+				tail, messages = tail[1:], messages-1
+			}
+		}
+		q.Seq = number(es[len(es)-1].Position) + 1
+		if es[len(es)-1].pending == 0 {
+			return tail[:min(len(tail), r.limit)], nil
+		}
+	}
+}
+
+func plain(es []stored) []topics.Entry {
+	entries := make([]topics.Entry, 0, len(es))
+	for _, e := range es {
+		if e.Kind != topics.Deleted {
+			entries = append(entries, e.Entry)
+		}
+	}
+	return entries
+}

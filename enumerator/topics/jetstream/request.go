@@ -1,0 +1,234 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	api "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/halley-go/halley/enumerator/topics"
+)
+
+// The numbers of errors of the server.
+const (
+	noMessage       = api.JSErrCodeMessageNotFound
+	wrongLast       = api.JSErrCodeStreamWrongLastSequence
+	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
+	duplicateBusy   = 10158
+	tooLarge        = api.JSErrCodeStreamMessageExceedsMaximum
+)
+
+// errBehind is the error of a read from a server that does not have all entries yet.
+var errBehind = errors.New("jetstream: the server is behind; read again")
+
+// query is a request for entries, in the words of the server.
+type query struct {
+	Seq        uint64     `json:"seq,omitempty"`
+	LastFor    string     `json:"last_by_subj,omitempty"`
+	NextFor    string     `json:"next_by_subj,omitempty"`
+	Batch      int        `json:"batch,omitempty"`
+	StartTime  *time.Time `json:"start_time,omitempty"`
+	LastForAll []string   `json:"multi_last,omitempty"`
+}
+
+// stored is an entry as it is in the stream.
+type stored struct {
+	topics.Entry
+	subject string
+	id      string // the message id
+	pending int    // how many of the answers to the query come after it
+}
+
+const (
+	kindHeader = "Halley-Kind"
+	ended      = "ended"
+	deleted    = "deleted"
+)
+
+func (s *store) stored(subject string, seq uint64, at time.Time, h nats.Header, data []byte) stored {
+	e := stored{subject: subject, id: h.Get(nats.MsgIdHdr)}
+	e.Position, e.Time, e.Data = s.position(seq, e.id), at, data
+	switch h.Get(kindHeader) {
+	case ended:
+		e.Kind = topics.Ended
+	case deleted:
+		e.Kind = topics.Deleted
+	}
+	return e
+}
+
+// received returns the entry that m brings, republished or as an answer to a query.
+func (s *store) received(m *nats.Msg) (stored, error) {
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return stored{}, fmt.Errorf("jetstream: a message on %s without a number: %w", m.Subject, err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return stored{}, fmt.Errorf("jetstream: a message on %s without a time: %w", m.Subject, err)
+	}
+	e := s.stored(m.Header.Get("Nats-Subject"), seq, at, m.Header, m.Data)
+	e.pending, _ = strconv.Atoi(m.Header.Get("Nats-Num-Pending"))
+	return e, nil
+}
+
+// lastNumber returns the number of the entry before the one that m brings.
+func lastNumber(m *nats.Msg) uint64 {
+	n, _ := strconv.ParseUint(m.Header.Get("Nats-Last-Sequence"), 10, 64)
+	return n
+}
+
+// request sends v to a subject of the API of JetStream, and decodes the answer to answer.
+func (s *store) request(ctx context.Context, subject string, v, answer any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API."+subject+"."+s.stream, body)
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	failure := struct{ Error *api.APIError }{}
+	if err := json.Unmarshal(m.Data, &failure); err != nil {
+		return err
+	}
+	if failure.Error != nil {
+		return failure.Error
+	}
+	return json.Unmarshal(m.Data, answer)
+}
+
+// failed returns the error of a call that failed with err.
+func (s *store) failed(ctx context.Context, err error) error {
+	switch {
+	case s.nc.IsClosed():
+		return fmt.Errorf("%w: %w", topics.ErrClosed, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("jetstream: no answer: %w", context.Cause(ctx))
+	}
+	return fmt.Errorf("jetstream: %w", err)
+}
+
+// get asks the leader of the stream for one entry. found is false if there is none.
+func (s *store) get(ctx context.Context, q query) (e stored, found bool, err error) {
+	var answer struct {
+		Message struct {
+			Subject string
+			Seq     uint64
+			Header  []byte `json:"hdrs"`
+			Data    []byte
+			Time    time.Time
+		}
+	}
+	err = s.request(ctx, "STREAM.MSG.GET", q, &answer)
+	if isCode(err, noMessage) {
+		return stored{}, false, nil
+	}
+	if err != nil {
+		return stored{}, false, err
+	}
+	m := answer.Message
+	var h nats.Header
+	if len(m.Header) > 0 {
+		if h, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return stored{}, false, fmt.Errorf("jetstream: %w", err)
+		}
+	}
+	return s.stored(m.Subject, m.Seq, m.Time, h, m.Data), true, nil
+}
+
+func isCode(err error, code api.ErrorCode) bool {
+	var apiErr *api.APIError
+	return errors.As(err, &apiErr) && apiErr.ErrorCode == code
+}
+
+// batch asks any replica of the stream for several entries. upTo is the number of the last entry that this replica has,
+// if q asks for the last entries of several subjects and some have entries.
+func (s *store) batch(ctx context.Context, q query) (entries []stored, upTo uint64, err error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	answers := make(chan *nats.Msg, max(q.Batch, len(q.LastForAll))+1) // nothing blocks or is dropped
+	inbox := s.nc.NewInbox()
+	sub, err := s.nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, 0, s.failed(ctx, err)
+	}
+	defer sub.Unsubscribe()
+	if err := s.nc.PublishRequest("$JS.API.DIRECT.GET."+s.stream, inbox, body); err != nil {
+		return nil, 0, s.failed(ctx, err)
+	}
+	var last uint64
+	for {
+		var m *nats.Msg
+		select {
+		case m = <-answers:
+		case <-ctx.Done():
+			return nil, 0, s.failed(ctx, ctx.Err())
+		}
+		status := m.Header.Get("Status")
+		if (status == "" || status == "204") && lastNumber(m) != last {
+			return nil, 0, errors.New("jetstream: an answer was lost")
+		}
+		switch status {
+		case "":
+			e, err := s.received(m)
+			if err != nil {
+				return nil, 0, err
+			}
+			entries, last = append(entries, e), number(e.Position)
+		case "204": // the end of the batch
+			upTo, _ = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
+			return entries, upTo, nil
+		case "404":
+			return nil, 0, nil
+		case "503":
+			return nil, 0, fmt.Errorf("jetstream: no replica of the stream answers: %w", nats.ErrNoResponders)
+		default:
+			return nil, 0, fmt.Errorf("jetstream: %s %s", status, m.Header.Get("Description"))
+		}
+	}
+}
+
+// info is the state of the stream, by its leader.
+type info struct {
+	Created time.Time
+	State   struct {
+		LastSeq uint64 `json:"last_seq"`
+	}
+	Cluster *struct {
+		Leader   string
+		Replicas []struct{ Active time.Duration }
+	}
+}
+
+// sure reports whether the leader cannot have been replaced by another without knowing it: it has heard of most replicas
+// in less than the time that an election needs.
+func (i *info) sure() bool {
+	if i.Cluster == nil {
+		return true
+	}
+	const election = 4 * time.Second
+	heard := 1
+	for _, r := range i.Cluster.Replicas {
+		if 0 < r.Active && r.Active < election-attempt { // 0: not heard of yet
+			heard++
+		}
+	}
+	return heard > (len(i.Cluster.Replicas)+1)/2
+}
+
+func (s *store) info(ctx context.Context) (i info, err error) {
+	err = s.request(ctx, "STREAM.INFO", struct{}{}, &i)
+	return i, err
+}

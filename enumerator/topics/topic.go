@@ -1,0 +1,116 @@
+package topics
+
+import (
+	"context"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like a [enumerator.Hub], and a value:
+// two Topics of the same name are the same.
+//
+// The runs of From, Last, Since and Beginning begin with messages that are stored, and go on with those to come. No
+// message is lost or repeated between the two. A run that is slow reads in the Store the messages that memory does not
+// hold any longer. A run hands on these notices:
+//
+//   - The first Item is a Bookmark with the Position where the run begins, or a Reset.
+//   - A Reset says that messages after the Position before it may be lost. The messages that are kept follow. The reasons are
+//     that messages were dropped before the run could read them, that the topic was deleted, or that the Store is
+//     another one. In doubt there is a Reset though no message was lost.
+//   - A Bookmark follows when the run has first reached the message that was the last when the run began, unless it
+//     has begun there.
+//   - A Gap of 1 takes the place of a message that could not be decoded.
+//
+// A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the name
+// is not valid, and with [ErrClosed] when the [Topics] is closed. A run takes place in the goroutine of the caller.
+type Topic[E any] struct {
+	topics *Topics[E]
+	name   string
+}
+
+// Name returns the name of the topic.
+func (t Topic[E]) Name() string { return t.name }
+
+// From returns an Enumerator of the messages after the one at p. If p is the zero Position, these are the messages that
+// arrive after the run has begun.
+func (t Topic[E]) From(p enumerator.Position) enumerator.Enumerator[enumerator.Item[E]] {
+	return t.items(run[E]{start: Place{After: p}, live: p == enumerator.Position{}})
+}
+
+// Last returns an Enumerator of the last n messages, or of all that are kept if they are fewer, and then of the messages
+// to come. Messages in memory count as kept. Last panics if n is negative.
+func (t Topic[E]) Last(n int) enumerator.Enumerator[enumerator.Item[E]] {
+	check.NotNegative("enumerator/topics: Last: n", n)
+	return t.items(run[E]{start: Place{Last: n}, live: n == 0})
+}
+
+// FromOrLast returns From(p), or Last(n) if p is the zero Position. It serves clients that come back and clients
+// that come for the first time. It panics if n is negative.
+func (t Topic[E]) FromOrLast(p enumerator.Position, n int) enumerator.Enumerator[enumerator.Item[E]] {
+	check.NotNegative("enumerator/topics: FromOrLast: n", n)
+	if p == (enumerator.Position{}) {
+		return t.Last(n)
+	}
+	return t.From(p)
+}
+
+// Since returns an Enumerator of the messages that were stored at a time or later, by the clock of the Store, and then of
+// the messages to come.
+func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] {
+	return t.items(run[E]{start: Place{Since: at}})
+}
+
+// Beginning returns an Enumerator of all messages that are kept, and then of the messages to come.
+func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { return t.items(run[E]{}) }
+
+// Read returns an Enumerator of the messages after place, up to the message that is the last when the run begins. Then it
+// hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store.
+func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+		return (&run[E]{sink: sink, topics: t.topics, name: t.name, start: place}).read(ctx)
+	})
+}
+
+func (t Topic[E]) items(start run[E]) enumerator.Enumerator[enumerator.Item[E]] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+		r := start
+		r.sink, r.topics, r.name = sink, t.topics, t.name
+		return r.drive(ctx)
+	})
+}
+
+// Position returns the last Position of the topic as this process knows it. If no run reads the topic here, Position
+// asks the Store. It returns the zero Position if the Store does not answer within two seconds.
+func (t Topic[E]) Position() enumerator.Position {
+	t.topics.mu.Lock()
+	f := t.topics.feeds[t.name]
+	t.topics.mu.Unlock()
+	if f != nil {
+		if l := f.current(); l != nil {
+			return l.hub.Position()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	p, _ := t.topics.last(ctx, t.name)
+	return p
+}
+
+// Publish is [Topics.Publish].
+func (t Topic[E]) Publish(ctx context.Context, key string, e E) (enumerator.Position, error) {
+	return t.topics.Publish(ctx, t.name, key, e)
+}
+
+// PublishAfter is [Topics.PublishAfter].
+func (t Topic[E]) PublishAfter(ctx context.Context, key string, last enumerator.Position, e E) (enumerator.Position, error) {
+	return t.topics.PublishAfter(ctx, t.name, key, last, e)
+}
+
+// End is [Topics.End].
+func (t Topic[E]) End(ctx context.Context) error { return t.topics.End(ctx, t.name) }
+
+// Delete is [Topics.Delete].
+func (t Topic[E]) Delete(ctx context.Context) error { return t.topics.Delete(ctx, t.name) }
