@@ -232,7 +232,7 @@ func TestChat(t *testing.T) {
 			chromedp.Click(chromedp.CSS(".rooms button")),
 			chromedp.WaitVisible(chromedp.CSS("#messages")),
 		))
-		tab.until(t, "room === '"+room+"' && document.getElementById('state').textContent === 'open'")
+		tab.until(t, "window.room === '"+room+"' && !!document.getElementById('state') && document.getElementById('state').textContent === 'open'")
 	}
 	say(lateSocket, "five", run+" elsewhere")
 	tabs := []*tab{overComet, overSocket, lateComet, lateSocket}
