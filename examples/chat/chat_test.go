@@ -146,6 +146,7 @@ func TestOpenRooms(t *testing.T) {
 		leaveTwo()
 		assert.Empty(t, c.visitors)
 		assert.Zero(t, c.open.Runs())
+		assert.Zero(t, c.rooms.Stats().Topics)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/style"
+	"github.com/halley-go/halley/httpadapter"
 )
 
 //go:embed page.html
@@ -30,7 +31,7 @@ func front(c *cluster) http.Handler {
 	// The nodes themselves.
 	mux.Handle("GET /nodes/stream", client.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[[]state]], error) {
 		return c.states.FromOrLast(after, 1), nil
-	}))
+	}, httpadapter.Limit(1000)))
 	mux.HandleFunc("POST /nodes/{node}/kill", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.PathValue("node"))
 		if err != nil || n < 1 || n > nodes {
@@ -64,19 +65,20 @@ func proxyTo(c *cluster) http.Handler {
 	}
 	var visitors atomic.Uint32
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		has, _ := r.Cookie("node")
-		first := int(visitors.Load())
-		if has != nil {
-			first, _ = strconv.Atoi(has.Value)
-		} else {
-			visitors.Add(1)
+		has := ""
+		if cookie, err := r.Cookie("node"); err == nil {
+			has = cookie.Value
+		}
+		first, err := strconv.Atoi(has)
+		if err != nil {
+			first = int(visitors.Add(1))
 		}
 		for i := range nodes {
-			n := c.nodes[uint(first+i)%nodes]
+			n := c.nodes[uint(first-1+i)%nodes]
 			if !n.isUp() {
 				continue
 			}
-			if name := strconv.Itoa(n.Node); has == nil || has.Value != name {
+			if name := strconv.Itoa(n.Node); name != has {
 				http.SetCookie(w, &http.Cookie{Name: "node", Value: name, Path: "/", SameSite: http.SameSiteLaxMode})
 			}
 			proxies[n.Node-1].ServeHTTP(w, r)

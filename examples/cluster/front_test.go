@@ -11,6 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/comet/follow"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
@@ -121,4 +124,24 @@ func TestNumbers(t *testing.T) {
 		assert.Equal(t, http.StatusOK, ask(mux, http.MethodPost, "/numbers?n="+n).Code)
 	}
 	assert.Equal(t, http.StatusServiceUnavailable, ask(mux, http.MethodPost, "/numbers?n=x").Code)
+
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	read := func(after string, n int) (numbers []int, last string) {
+		values := enumerator.Through(follow.Items[int](follow.Get(s.URL+"/numbers/stream"), follow.After(after)), enumeratee.Compose(
+			enumeratee.Filter(enumerator.Item[int].IsMessage), enumeratee.Take[enumerator.Item[int]](n)))
+		for i, err := range enumerator.All(t.Context(), values) {
+			require.NoError(t, err)
+			assert.Equal(t, len(numbers) == 0, i.Event == "node")
+			numbers, last = append(numbers, i.Value), i.ID()
+		}
+		return numbers, last
+	}
+	numbers, last := read("", 2)
+	assert.Equal(t, []int{2, 9}, numbers)
+	assert.Equal(t, http.StatusOK, ask(mux, http.MethodPost, "/numbers?n=10").Code)
+	assert.Equal(t, http.StatusOK, ask(mux, http.MethodPost, "/numbers?n=11").Code)
+	numbers, _ = read(last, 3)
+	assert.Equal(t, []int{2, 10, 11}, numbers)
+	http.DefaultClient.CloseIdleConnections()
 }

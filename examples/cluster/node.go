@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,6 +22,7 @@ import (
 	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/examples/style"
 	"github.com/halley-go/halley/examples/wschat"
+	"github.com/halley-go/halley/httpadapter"
 )
 
 // nodeSettings is the environment variable with which the program runs as a node.
@@ -39,7 +41,8 @@ type settings struct {
 // runNode runs a node until its standard input ends, because the parent has closed it or is gone. It writes a line to out
 // when its server runs, and another when it serves HTTP.
 func runNode(s settings, out io.Writer) error {
-	signal.Ignore(os.Interrupt) // Ctrl-C reaches all processes, and the parent ends the nodes
+	// Ctrl-C and the end of the terminal reach all processes, and the parent ends the nodes.
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel()
@@ -111,10 +114,10 @@ func runAlone(ctx context.Context, addr, dir string, out io.Writer) error {
 func chats(store topics.Store) *http.ServeMux {
 	rooms := chat.New(topics.New[chat.Message](store))
 	mux := http.NewServeMux()
-	mux.Handle("/chat", chat.Handler(rooms))
-	mux.Handle("/chat/", chat.Handler(rooms))
-	mux.Handle("/wschat", wschat.Handler(rooms))
-	mux.Handle("/wschat/", wschat.Handler(rooms))
+	for path, h := range map[string]http.Handler{"/chat": chat.Handler(rooms), "/wschat": wschat.Handler(rooms)} {
+		mux.Handle(path, h)
+		mux.Handle(path+"/", h)
+	}
 	mux.HandleFunc("GET /source/chat", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, chat.Source, "chat.go") })
 	mux.HandleFunc("GET /source/wschat", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, wschat.Source, "wschat.go") })
 	mux.Handle("GET /style.css", http.FileServerFS(style.Files))
@@ -138,5 +141,5 @@ func count(mux *http.ServeMux, node int, store topics.Store) {
 	here := enumeratee.Heading(enumerator.Item[int]{Value: node, Event: "node"})
 	mux.Handle("GET /numbers/stream", client.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[int]], error) {
 		return enumerator.Through(numbers.FromOrLast(after, 1), here), nil
-	}))
+	}, httpadapter.Limit(1000)))
 }
