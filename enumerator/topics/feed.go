@@ -37,9 +37,10 @@ type feed[E any] struct {
 // of its feed.
 type tail[E any] struct {
 	hub    *enumerator.Hub[E]
-	added  int  // the number of messages that were added
-	filled bool // the tail begins as far back as it should
-	whole  bool // the store had nothing before the tail when the tail began
+	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
+	added  int           // the number of messages that were added
+	filled bool          // the tail begins as far back as it should
+	whole  bool          // the store had nothing before the tail when the tail began
 
 	// bad are the places of messages that could not be decoded, in order. In the hub they are zero values.
 	bad atomic.Pointer[[]uint64]
@@ -185,13 +186,15 @@ func (w *watch[E]) lost(error) {
 func (f *feed[E]) add(entries ...Entry) {
 	for _, e := range entries {
 		l := f.tail
-		switch after := l.hub.Position().Seq < e.Position.Seq; {
-		case e.Kind == Ended:
+		switch last := l.hub.Position().Seq; {
+		case e.Kind == Ended && e.Position.Seq >= last: // it may be the one after which the watch has begun
+			l.ended.Store(e.Position.Seq)
 			l.hub.End()
-		case after && e.Kind == Deleted:
+		case e.Position.Seq <= last:
+		case e.Kind == Deleted:
 			f.move(f.newTail(e.Position), errMoved)
 			f.tail.filled, f.tail.whole = true, true
-		case after:
+		default:
 			f.push(e)
 		}
 	}
@@ -294,22 +297,20 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	return true, nil
 }
 
-// lastBatch returns the last entries, at least up to last, and reports whether they are all that there are.
+// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
-	entries, _, err = f.topics.read(ctx, f.name, Place{Last: batch})
-	messages := 0
-	for more := entries; err == nil && len(more) > 0; {
-		for _, e := range more {
-			if e.Kind == Message {
-				messages++
-			}
+	place := Place{Last: batch}
+	for {
+		more, ok, err := f.topics.read(ctx, f.name, place)
+		if err != nil {
+			return nil, false, err
 		}
-		end := entries[len(entries)-1].Position
-		if end.Seq >= last.Seq {
-			break
+		if !ok { // there is a gap between entries and more
+			entries = nil
 		}
-		more, _, err = f.topics.read(ctx, f.name, Place{After: end})
-		entries = append(entries, more...)
+		if entries = append(entries, more...); len(more) == 0 || more[len(more)-1].Position.Seq >= last.Seq {
+			return entries, len(entries) < batch, nil
+		}
+		place = Place{After: more[len(more)-1].Position}
 	}
-	return entries, messages < batch, err
 }

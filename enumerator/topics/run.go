@@ -107,11 +107,23 @@ func (r *run[E]) memory(ctx context.Context, l *tail[E], end enumerator.Position
 		source = l.hub.From(end)
 	}
 	step := source.Into(ctx, r)
-	if step.IsCont() && !r.marked { // the end is not in the hub
-		r.at = r.target
-		return r.reached()
+	switch {
+	case !step.IsCont(): // the hub has not ended
+		return step
+	case l.ended.Load() < r.at.Seq: // the topic has been deleted since, and the hub is behind
+		return r.wait(ctx)
 	}
-	return step
+	r.at.Seq = l.ended.Load()
+	return r.reached()
+}
+
+// wait lets time pass for a store or a hub that is behind. It returns the step of r.stop.
+func (r *run[E]) wait(ctx context.Context) iteratee.Step {
+	r.pause = min(max(2*r.pause, shortest), longest)
+	if err := r.topics.sleep(ctx, r.pause); err != nil {
+		return iteratee.StepError(err)
+	}
+	return r.stop.Step()
 }
 
 // isBehind reports whether r has read entries in the store that come after end.
@@ -205,11 +217,7 @@ func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.S
 		return step
 	}
 	if len(entries) == 0 && (at.Epoch != end.Epoch || at.Seq < end.Seq) { // the store is behind
-		r.pause = min(max(2*r.pause, shortest), longest)
-		if err := r.topics.sleep(ctx, r.pause); err != nil {
-			return iteratee.StepError(err)
-		}
-		return r.stop.Step()
+		return r.wait(ctx)
 	}
 	r.pause = 0
 	return r.handAll(ctx, entries)
