@@ -33,7 +33,7 @@ import (
 // If the program that ends a topic dies between mark and end, the next one whose message is refused publishes the end.
 
 // markTokens is the number of tokens at the end of the subject of a mark. There are 2^markTokens patterns.
-const markTokens = 14
+const markTokens = 10
 
 const (
 	lastSequence        = "Nats-Expected-Last-Subject-Sequence"
@@ -143,8 +143,13 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 			return enumerator.Position{}, errors.Join(errRefused, err)
 		}
 		return enumerator.Position{}, topics.ErrEnded
-	case isCode(err, wrongLast):
+	case isCode(err, wrongLast) && number(a.Last) == 0: // it may have been deleted once more
 		return enumerator.Position{}, errRefused
+	case isCode(err, wrongLast):
+		if _, err := a.expected(ctx); errors.Is(err, topics.ErrEnded) {
+			return enumerator.Position{}, err
+		}
+		return enumerator.Position{}, topics.ErrConflict
 	case err != nil:
 		return enumerator.Position{}, err
 	}

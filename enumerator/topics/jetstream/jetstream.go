@@ -87,15 +87,21 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 }
 
 func (s *store) open(ctx context.Context, config api.StreamConfig) error {
-	js, err := api.New(s.nc, api.WithDefaultTimeout(attempt))
+	js, err := api.New(s.nc)
 	if err != nil {
 		return err
 	}
-	for pause := newPause(); ; {
+	create := func() (api.Stream, error) {
+		ctx, cancel := context.WithTimeout(ctx, attempt)
+		defer cancel()
 		stream, err := js.CreateStream(ctx, config)
 		if errors.Is(err, api.ErrStreamNameAlreadyInUse) {
-			stream, err = js.Stream(ctx, config.Name)
+			return js.Stream(ctx, config.Name)
 		}
+		return stream, err
+	}
+	for pause := newPause(); ; {
+		stream, err := create()
 		if err == nil {
 			return mismatch(stream.CachedInfo().Config, config)
 		}

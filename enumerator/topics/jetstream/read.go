@@ -37,13 +37,13 @@ func (s *store) Read(ctx context.Context, name string, from topics.Place, limit 
 type reading struct {
 	*store
 	subject string
-	limit   int
+	limit   int // at most batchSize
 }
 
 // forward returns the entries from a place on. If there are none, the leader has said so. unbroken reports whether nothing
 // of the topic was ever dropped, if q begins at the beginning.
 func (r *reading) forward(ctx context.Context, q query) (entries []topics.Entry, unbroken bool, err error) {
-	q.NextFor, q.Batch = r.subject, r.limit
+	q.NextFor, q.Batch = r.subject, r.limit+1
 	for unbroken = !r.bounded; ; {
 		es, _, err := r.batch(ctx, q)
 		if err != nil {
@@ -52,20 +52,22 @@ func (r *reading) forward(ctx context.Context, q query) (entries []topics.Entry,
 		if len(es) == 0 {
 			return nil, unbroken, r.isEnd(ctx, q)
 		}
-		if len(es)+es[len(es)-1].pending > r.keep {
+		if last := es[len(es)-1]; len(es)+last.pending > r.keep {
 			unbroken = false
-		}
-		for _, e := range es {
-			if e.Kind == topics.Deleted {
-				unbroken = false
-				continue
+			if last.pending > 0 {
+				if last, _, err = r.get(ctx, query{LastFor: r.subject}); err != nil {
+					return nil, false, err
+				}
 			}
-			entries = append(entries, e.Entry)
+			if last.Kind != topics.Ended {
+				es = es[1:] // it is only there for its Position
+			}
 		}
-		if len(entries) > 0 {
-			return entries, unbroken, nil
+		if entries = plain(es[:min(len(es), r.limit)]); len(entries) > 0 {
+			return entries, unbroken && es[0].Kind != topics.Deleted, nil
 		}
-		q.StartTime, q.Seq = nil, number(es[len(es)-1].Position)+1
+		unbroken = false // there is only a deletion
+		q.StartTime, q.Seq = nil, number(es[0].Position)+1
 	}
 }
 
@@ -90,14 +92,18 @@ func (r *reading) after(ctx context.Context, p enumerator.Position) (entries []t
 		return r.forward(ctx, query{Seq: 1})
 	}
 	es, _, err := r.batch(ctx, query{Seq: number(p), NextFor: r.subject, Batch: r.limit + 1})
-	if err != nil {
+	before := p
+	before.Seq++
+	switch {
+	case err != nil:
 		return nil, false, err
-	}
-	if len(es) > 0 && es[0].Position == p {
+	case len(es) > 0 && es[0].Position == p:
 		if es = es[1:]; len(es) == 0 {
 			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1})
 		}
 		return plain(es), true, nil
+	case len(es) > 0 && es[0].Position == before && es[0].Kind != topics.Deleted: // a place before an entry, which is there
+		return plain(es[:min(len(es), r.limit)]), true, nil
 	}
 	at, found, err := r.get(ctx, query{Seq: number(p)})
 	switch {
@@ -143,17 +149,22 @@ func (r *reading) gone(ctx context.Context) ([]topics.Entry, bool, error) {
 
 // last returns the first of the last n messages, and the end of the topic.
 func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
+	newest, found, err := r.get(ctx, query{LastFor: r.subject})
+	if err != nil || !found {
+		return nil, err
+	}
+	n = min(n, r.keep)
 	var tail []topics.Entry
 	messages := 0
-	q := query{Seq: 1, NextFor: r.subject, Batch: batchSize}
-	for {
-		es, _, err := r.batch(ctx, q)
+	for seq := uint64(1); seq <= number(newest.Position); {
+		es, _, err := r.batch(ctx, query{Seq: seq, NextFor: r.subject, Batch: batchSize})
 		if err != nil {
 			return nil, err
 		}
 		if len(es) == 0 {
-			return tail[:min(len(tail), r.limit)], r.isEnd(ctx, q)
+			return nil, errBehind
 		}
+		seq = number(es[len(es)-1].Position) + 1
 		for _, e := range plain(es) {
 			tail = append(tail, e)
 			if e.Kind == topics.Message {
@@ -163,11 +174,8 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 				tail, messages = tail[1:], messages-1
 			}
 		}
-		q.Seq = number(es[len(es)-1].Position) + 1
-		if es[len(es)-1].pending == 0 {
-			return tail[:min(len(tail), r.limit)], nil
-		}
 	}
+	return tail[:min(len(tail), r.limit)], nil
 }
 
 func plain(es []stored) []topics.Entry {
