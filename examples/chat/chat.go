@@ -12,7 +12,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,7 +31,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// Source is this file and the page.
+// Source is this file and the page. The limits of posts are in limit.go.
 //
 //go:embed chat.go chat.html
 var Source embed.FS
@@ -50,9 +49,9 @@ type Message struct {
 // goroutines at once. [New] makes a Chat.
 type Chat struct {
 	rooms *topics.Topics[Message]
-	open  *enumerator.Shared[[]Open]
+	open  *enumerator.Shared[[]OpenRoom]
 
-	mu       sync.Mutex
+	mu       sync.Mutex          // guards the maps
 	visitors map[string]int      // the number of streams from each room
 	busy     map[limit]time.Time // when the pauses of all messages under the limit are over
 }
@@ -63,7 +62,7 @@ func New(rooms *topics.Topics[Message]) *Chat {
 	c.open = enumerator.Share(
 		enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Compose(
 			enumeratee.Map(c.list),
-			enumeratee.DistinctUntilChangedFunc(slices.Equal[[]Open]),
+			enumeratee.DistinctUntilChangedFunc(slices.Equal[[]OpenRoom]),
 		)),
 		enumerator.Capacity(1), enumerator.WhenFull(enumerator.DropOldest),
 	)
@@ -108,7 +107,7 @@ func (r Room) Post(ctx context.Context, poster, key, name, text string) error {
 // open rooms, with the Event "rooms" and no Position.
 func (r Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[any]] {
 	messages := enumerator.Through(r.topic.FromOrLast(after, 100), items.Map(func(m Message) any { return m }))
-	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]Open]) (enumerator.Item[any], bool) {
+	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]OpenRoom]) (enumerator.Item[any], bool) {
 		return enumerator.Item[any]{Value: i.Value, Event: "rooms"}, i.IsMessage()
 	}))
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[any]]) iteratee.Step {
@@ -147,8 +146,8 @@ var (
 	ErrBusy = errors.New("too many messages at once")
 )
 
-// An Open is a room in which someone is.
-type Open struct {
+// An OpenRoom is a room with visitors.
+type OpenRoom struct {
 	Name     string `json:"name"`
 	Visitors int    `json:"visitors"`
 }
@@ -163,64 +162,17 @@ func (c *Chat) visit(room string, n int) {
 }
 
 // list returns the open rooms of this process, those with the most visitors first.
-func (c *Chat) list(time.Time) []Open {
+func (c *Chat) list(time.Time) []OpenRoom {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var rooms []Open
+	var rooms []OpenRoom
 	for name, n := range c.visitors {
-		rooms = append(rooms, Open{name, n})
+		rooms = append(rooms, OpenRoom{name, n})
 	}
-	slices.SortFunc(rooms, func(a, b Open) int {
+	slices.SortFunc(rooms, func(a, b OpenRoom) int {
 		return cmp.Or(b.Visitors-a.Visitors, strings.Compare(a.Name, b.Name))
 	})
 	return rooms[:min(len(rooms), maxOpen)]
-}
-
-// A pace allows burst messages at once, and another message after each pause.
-type pace struct {
-	burst int
-	pause time.Duration
-}
-
-// Each pace is ten times as fast as the one before. So no poster can keep out the others in a room,
-// and no room the other rooms.
-var (
-	posterPace = pace{20, 200 * time.Millisecond}
-	roomPace   = pace{200, 20 * time.Millisecond}
-	chatPace   = pace{2000, 2 * time.Millisecond}
-)
-
-// A limit is the pace of a poster, of a room, or of the chat.
-type limit struct {
-	pace
-	name string
-}
-
-// take reports whether all limits allow a message at now, and counts it if they do.
-func (c *Chat) take(now time.Time, limits ...limit) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// Keep only the limits of the last seconds. The pace of the chat bounds their number.
-	maps.DeleteFunc(c.busy, func(_ limit, busy time.Time) bool { return !busy.After(now) })
-	for _, l := range limits {
-		if _, fits := l.add(c.busy[l], now); !fits {
-			return false
-		}
-	}
-	for _, l := range limits {
-		c.busy[l], _ = l.add(c.busy[l], now)
-	}
-	return true
-}
-
-// add adds the pause of a message at now to busy, the end of all earlier pauses. It returns the
-// new end, and whether the pace allows the message.
-func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
-	if busy.Before(now) {
-		busy = now
-	}
-	until = busy.Add(p.pause)
-	return until, until.Sub(now) <= time.Duration(p.burst)*p.pause
 }
 
 // snippet: handler

@@ -112,13 +112,13 @@ func TestRoomHoldsTheLastMessages(t *testing.T) {
 func TestOpenRooms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChat(t)
-		lists := func(name string) (next <-chan []Open, leave func()) {
+		lists := func(name string) (next <-chan []OpenRoom, leave func()) {
 			ctx, cancel := context.WithCancel(t.Context())
-			found, left := make(chan []Open), make(chan struct{})
+			found, left := make(chan []OpenRoom), make(chan struct{})
 			go func() {
 				defer close(left)
 				for i := range enumerator.All(ctx, room(t, c, name).Messages(enumerator.Position{})) {
-					if open, ok := i.Value.([]Open); ok {
+					if open, ok := i.Value.([]OpenRoom); ok {
 						assert.Equal(t, "rooms", i.Event)
 						assert.Zero(t, i.Position, "a client cannot resume after a list")
 						found <- open
@@ -128,21 +128,21 @@ func TestOpenRooms(t *testing.T) {
 			return found, func() { cancel(); <-left }
 		}
 		one, leaveOne := lists("lobby")
-		assert.Equal(t, []Open{{"lobby", 1}}, <-one)
+		assert.Equal(t, []OpenRoom{{"lobby", 1}}, <-one)
 		two, leaveTwo := lists("den")
-		assert.Equal(t, []Open{{"lobby", 1}}, <-two, "the last list comes at once")
-		assert.Equal(t, []Open{{"den", 1}, {"lobby", 1}}, <-one)
-		assert.Equal(t, []Open{{"den", 1}, {"lobby", 1}}, <-two)
+		assert.Equal(t, []OpenRoom{{"lobby", 1}}, <-two, "the last list comes at once")
+		assert.Equal(t, []OpenRoom{{"den", 1}, {"lobby", 1}}, <-one)
+		assert.Equal(t, []OpenRoom{{"den", 1}, {"lobby", 1}}, <-two)
 		three, leaveThree := lists("lobby")
 		<-three
-		want := []Open{{"lobby", 2}, {"den", 1}}
+		want := []OpenRoom{{"lobby", 2}, {"den", 1}}
 		assert.Equal(t, want, <-one)
 		assert.Equal(t, want, <-two)
 		assert.Equal(t, want, <-three)
 
 		leaveOne()
 		leaveThree()
-		assert.Equal(t, []Open{{"den", 1}}, <-two)
+		assert.Equal(t, []OpenRoom{{"den", 1}}, <-two)
 		leaveTwo()
 		assert.Empty(t, c.visitors)
 		assert.Zero(t, c.open.Runs())
@@ -158,7 +158,7 @@ func TestOpenRoomsAreFew(t *testing.T) {
 	c.visit("999", 1)
 	found := c.list(time.Time{})
 	assert.Len(t, found, maxOpen)
-	assert.Equal(t, []Open{{"999", 2}, {"0", 1}, {"1", 1}, {"10", 1}}, found[:4])
+	assert.Equal(t, []OpenRoom{{"999", 2}, {"0", 1}, {"1", 1}, {"10", 1}}, found[:4])
 }
 
 func TestPaces(t *testing.T) {

@@ -80,9 +80,9 @@ func TestFrontSpreadsNewBrowsers(t *testing.T) {
 }
 
 func TestFrontWithoutANode(t *testing.T) {
-	c, h := newFront(t)
+	c, _ := newFront(t)
 	c.nodes[1].Addr = ""
-	h = front(c)
+	h := front(c)
 	w := ask(h, http.MethodGet, "/chat", "Cookie", "node=2") // which has just gone
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
