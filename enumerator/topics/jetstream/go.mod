@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/halley-go/halley => ../../..
 
 require (
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/halley-go/halley v0.0.0
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
@@ -23,5 +24,6 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 )

@@ -225,10 +225,12 @@ func (s *store) final(err error) error {
 	switch {
 	case s.nc.IsClosed():
 		return errors.Join(topics.ErrClosed, err)
-	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
-	case errors.As(err, &apiErr) && 400 <= apiErr.Code && apiErr.Code < 500:
+	case errors.Is(err, api.ErrStreamNameRequired), errors.Is(err, api.ErrInvalidStreamName):
 		return err
+	case errors.As(err, &apiErr):
+		if code := apiErr.ErrorCode; code == noReplicas || code != noPeers && 400 <= apiErr.Code && apiErr.Code < 500 {
+			return err
+		}
 	}
 	return nil
 }

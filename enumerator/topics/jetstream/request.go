@@ -17,9 +17,11 @@ import (
 // The numbers of errors of the server.
 const (
 	noMessage       = api.JSErrCodeMessageNotFound
+	noPeers         = 10005 // the cluster is too small for the replicas, as it is while servers are missing
 	wrongLast       = api.JSErrCodeStreamWrongLastSequence
 	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
 	duplicateBusy   = 10158
+	noReplicas      = 10074 // the server is not in a cluster
 	tooLarge        = api.JSErrCodeStreamMessageExceedsMaximum
 )
 

@@ -26,6 +26,7 @@ type config struct {
 	client  string // the address for clients, or "" for none
 	cluster string // the address for the other nodes
 	routes  []string
+	reach   string // the address of Advertise
 	logger  server.Logger
 }
 
@@ -39,6 +40,12 @@ func Cluster(name, listen string, routes ...string) Option {
 	return func(c *config) {
 		c.options.ServerName, c.cluster, c.routes = name, listen, routes
 	}
+}
+
+// Advertise sets the address at which the other nodes of a [Cluster] reach this one, if it is not the one at which it listens, as
+// behind a proxy or in a container. The nodes tell one another such addresses.
+func Advertise(address string) Option {
+	return func(c *config) { c.reach = address }
 }
 
 // Clients lets the server accept clients at the address listen, so that tools such as nats can look at its streams.
@@ -109,7 +116,7 @@ func (c *config) listen() (err error) {
 		return err
 	}
 	// With one connection between two servers, a request cannot overtake the interest in its subject.
-	o.Cluster = server.ClusterOpts{Name: "halley", PoolSize: -1}
+	o.Cluster = server.ClusterOpts{Name: "halley", PoolSize: -1, Advertise: c.reach}
 	if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.cluster); err != nil {
 		return err
 	}

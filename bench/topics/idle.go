@@ -1,0 +1,172 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/jetstream"
+	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A source opens topics by number. Each call of live gives a run of one of them.
+type source struct {
+	name string
+	open func(dir string) (live func(n int) enumerator.Enumerator[enumerator.Item[message]], stop func(), err error)
+}
+
+type runOf = func(n int) enumerator.Enumerator[enumerator.Item[message]]
+
+// The memory of the first is that of the runs, and not counted for the others.
+var sources = []source{
+	{"one hub", func(string) (runOf, func(), error) {
+		hub := enumerator.Broadcast[message]()
+		return func(int) enumerator.Enumerator[enumerator.Item[message]] { return hub.Live() }, func() {}, nil
+	}},
+	{"a hub each", func(string) (runOf, func(), error) {
+		return func(int) enumerator.Enumerator[enumerator.Item[message]] {
+			return enumerator.Broadcast[message]().Live()
+		}, func() {}, nil
+	}},
+	{"topics, memory", func(string) (runOf, func(), error) {
+		t := topics.New[message](topics.Memory(100))
+		return func(n int) enumerator.Enumerator[enumerator.Item[message]] { return t.Last(nameOf(n), 0) }, t.Close, nil
+	}},
+	{"topics, embedded NATS", func(dir string) (runOf, func(), error) {
+		nc, stop, err := embedded.Start(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		store, err := jetstream.Open(context.Background(), nc, "topics")
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		t := topics.New[message](store)
+		return func(n int) enumerator.Enumerator[enumerator.Item[message]] { return t.Last(nameOf(n), 0) },
+			func() { t.Close(); stop() }, nil
+	}},
+}
+
+func nameOf(n int) string { return fmt.Sprint("room ", n) }
+
+// idleness is what idle topics cost.
+type idleness struct {
+	bytes, goroutines float64 // of a topic and its run
+	all               float64 // the seconds until all runs have begun
+	one               float64 // the microseconds until one more has begun
+}
+
+func idle(s scale) ([][]string, error) {
+	found := map[string][]idleness{}
+	for round := range min(s.rounds, 3) {
+		for _, source := range sources {
+			dir := fmt.Sprintf("%s/idle %s %d", s.dir, source.name, round)
+			i, err := idleOnce(source, s.topics, dir)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", source.name, err)
+			}
+			found[source.name] = append(found[source.name], i)
+			log.Printf("idle: %s: %+v", source.name, i)
+			if err := os.RemoveAll(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	rows := [][]string{strings.Split(fmt.Sprintf("%d runs|bytes each|above one hub|goroutines each|above one hub|all attached, s|one attached, µs", s.topics), "|")}
+	for _, source := range sources {
+		figure := func(value func(idleness) float64) float64 {
+			var vs []float64
+			for _, i := range found[source.name] {
+				vs = append(vs, value(i))
+			}
+			return median(vs)
+		}
+		above := func(value func(idleness) float64) float64 {
+			var vs []float64
+			for round, i := range found[source.name] {
+				vs = append(vs, value(i)-value(found[sources[0].name][round]))
+			}
+			return median(vs)
+		}
+		bytes, goroutines := func(i idleness) float64 { return i.bytes }, func(i idleness) float64 { return i.goroutines }
+		rows = append(rows, []string{source.name,
+			fmt.Sprintf("%.0f", figure(bytes)), fmt.Sprintf("%.0f", above(bytes)),
+			fmt.Sprintf("%.2f", figure(goroutines)), fmt.Sprintf("%.2f", above(goroutines)),
+			fmt.Sprintf("%.2f", figure(func(i idleness) float64 { return i.all })),
+			fmt.Sprintf("%.0f", figure(func(i idleness) float64 { return i.one }))})
+	}
+	return rows, nil
+}
+
+func idleOnce(source source, n int, dir string) (i idleness, err error) {
+	live, stop, err := source.open(dir)
+	if err != nil {
+		return i, err
+	}
+	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	var runs sync.WaitGroup
+	defer runs.Wait()
+	defer cancel()
+	// attach starts a run, and returns when it has begun.
+	attach := func(number int) {
+		begun := make(chan struct{})
+		runs.Go(func() {
+			_, err := enumerator.Run(ctx, live(number), iteratee.ForEach(func(_ context.Context, item enumerator.Item[message]) error {
+				if begun != nil {
+					close(begun)
+					begun = nil
+				}
+				return item.Lost()
+			}))
+			if ctx.Err() == nil {
+				log.Fatalf("the run of topic %d has ended: %v", number, err)
+			}
+		})
+		<-begun
+	}
+	attach(-1)
+	memory, goroutines := memoryInUse(), runtime.NumGoroutine()
+	start := time.Now()
+	var all sync.WaitGroup
+	const atOnce = 64
+	for first := range atOnce {
+		all.Go(func() {
+			for number := first; number < n; number += atOnce {
+				attach(number)
+			}
+		})
+	}
+	all.Wait()
+	i.all = time.Since(start).Seconds()
+	i.bytes = float64(memoryInUse()-memory) / float64(n)
+	i.goroutines = float64(runtime.NumGoroutine()-goroutines) / float64(n)
+	var took []float64
+	for number := range 1000 {
+		start := time.Now()
+		attach(n + number)
+		took = append(took, float64(time.Since(start).Nanoseconds())/1e3)
+	}
+	i.one = median(took)
+	return i, nil
+}
+
+// memoryInUse returns the bytes of the heap and the stacks.
+func memoryInUse() int64 {
+	runtime.GC()
+	runtime.GC() // the second one empties sync.Pool
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}

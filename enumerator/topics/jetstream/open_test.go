@@ -1,0 +1,170 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/jetstream"
+	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
+)
+
+func TestOpenRefusesAStreamWithOtherSettings(t *testing.T) {
+	nc := start(t, t.TempDir())
+	open(t, nc, "test", jetstream.Keep(10), jetstream.MaxAge(time.Hour), jetstream.MaxBytes(1<<20))
+	open(t, nc, "test", jetstream.Keep(10), jetstream.MaxAge(time.Hour), jetstream.MaxBytes(1<<20))
+	_, err := jetstream.Open(timeout(t), nc, "test", jetstream.Keep(11))
+	require.EqualError(t, err, `jetstream: Open: stream "test": it has other settings: MaxMsgsPerSubject (Keep and one more) is 11, not 12; `+
+		`MaxAge is 1h0m0s, not 0s; MaxBytes is 1048576, not -1`)
+
+	for _, name := range []string{"", "a.b", "*", ">", "a b"} {
+		_, err = jetstream.Open(timeout(t), nc, name)
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+	}
+
+	_, err = jetstream.Open(timeout(t), nc, "replicated", jetstream.Replicas(3))
+	require.ErrorContains(t, err, "replicas > 1 not supported")
+
+	nc.Close()
+	_, err = jetstream.Open(timeout(t), nc, "test")
+	require.ErrorIs(t, err, topics.ErrClosed)
+}
+
+func TestMisusePanics(t *testing.T) {
+	for want, f := range map[string]func(){
+		"enumerator/topics/jetstream: Keep: n must be positive":         func() { jetstream.Keep(0) },
+		"enumerator/topics/jetstream: MaxBytes: n must be positive":     func() { jetstream.MaxBytes(0) },
+		"enumerator/topics/jetstream: Replicas: n must be positive":     func() { jetstream.Replicas(0) },
+		"enumerator/topics/jetstream: MaxAge: d must be at least 1s, n": func() { jetstream.MaxAge(time.Millisecond) },
+	} {
+		func() {
+			defer func() { assert.Contains(t, fmt.Sprint(recover()), want) }()
+			f()
+		}()
+	}
+}
+
+func TestAClosedConnection(t *testing.T) {
+	_, stop, err := embedded.Start(t.TempDir())
+	require.NoError(t, err)
+	stop()
+	nc, stop, err := embedded.Start(t.TempDir())
+	require.NoError(t, err)
+	s := open(t, nc, "test")
+	w := watch(t, s, "a")
+	stop()
+	w.isLost()
+	_, err = s.Append(timeout(t), "a", topics.Record{})
+	assert.ErrorIs(t, err, topics.ErrClosed)
+	_, _, err = s.Read(timeout(t), "a", topics.Place{}, 1)
+	assert.ErrorIs(t, err, topics.ErrClosed)
+	_, _, err = s.Watch(timeout(t), "a", func(topics.Entry) {}, func(error) {})
+	assert.ErrorIs(t, err, topics.ErrClosed)
+}
+
+func TestAnEntryThatIsTooLarge(t *testing.T) {
+	s := open(t, start(t, t.TempDir()), "test")
+	_, err := s.Append(timeout(t), "a", topics.Record{Data: make([]byte, 2<<20)})
+	require.ErrorIs(t, err, topics.ErrTooLarge)
+	require.NotErrorIs(t, err, topics.ErrUnknown)
+}
+
+// Entries expire, also those that a watch got last.
+func TestMaxAge(t *testing.T) {
+	t.Parallel()
+	s := open(t, start(t, t.TempDir()), "test", jetstream.MaxAge(time.Second))
+	w := watch(t, s, "a")
+	appendTo(t, s, "a", "1")
+	_, err := s.Append(timeout(t), "b", topics.Record{Kind: topics.Ended})
+	require.NoError(t, err)
+	w.gets("1")
+	require.Eventually(t, func() bool {
+		es, ok, err := s.Read(timeout(t), "a", topics.Place{}, 1)
+		return assert.NoError(t, err) && assert.True(t, ok) && len(es) == 0
+	}, 200*time.Second, 10*time.Millisecond)
+	appendTo(t, s, "a", "2")
+	select {
+	case <-w.lost: // the entry before is gone, so others may be
+	case e := <-w.news:
+		assert.Equal(t, "2", string(e.Data))
+	}
+	_, err = s.Append(timeout(t), "b", topics.Record{})
+	require.ErrorIs(t, err, topics.ErrEnded, "an end does not expire")
+}
+
+// processors returns the time that the processors have worked for this process.
+func processors() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// Many topics are watched and idle. In the long form there are 100,000 of them.
+func TestManyTopics(t *testing.T) {
+	n := 3_000
+	if os.Getenv("HALLEY_LONG") != "" {
+		n = 100_000
+	}
+	nc := start(t, t.TempDir(), embedded.SyncLater())
+	s := open(t, nc, "test")
+	memory := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, goroutines, began, used := memory(), runtime.NumGoroutine(), time.Now(), processors()
+	var got, lost atomic.Int64
+	stops := make([]func(), n)
+	for i := range n {
+		_, stop, err := s.Watch(context.Background(), fmt.Sprint("topic ", i), func(topics.Entry) { got.Add(1) }, func(error) { lost.Add(1) })
+		require.NoError(t, err)
+		stops[i] = stop
+	}
+	t.Logf("%d topics: %v, %v of the processors, %d bytes for each", n, time.Since(began), processors()-used, (memory()-before)/uint64(n))
+	require.Less(t, (memory()-before)/uint64(n), uint64(8<<10))
+	require.Less(t, runtime.NumGoroutine(), goroutines+100)
+
+	// Each of them gets its entry, also while the audits compare all.
+	began, used = time.Now(), processors()
+	require.NoError(t, inParallel(16, n, func(i int) error {
+		_, err := s.Append(timeout(t), fmt.Sprint("topic ", i), topics.Record{Data: []byte("x")})
+		return err
+	}))
+	require.Eventually(t, func() bool { return got.Load() == int64(n) }, time.Minute, time.Millisecond)
+	t.Logf("%d entries: %v, %v of the processors", n, time.Since(began), processors()-used)
+	require.Zero(t, lost.Load())
+	var wg sync.WaitGroup
+	for _, stop := range stops {
+		wg.Go(stop)
+	}
+	wg.Wait()
+}
+
+func TestAnEntryIsOfOneTopicOnly(t *testing.T) {
+	s := open(t, start(t, t.TempDir()), "test")
+	all := watch(t, s, "a")
+	appendTo(t, s, "A", "other")
+	appendTo(t, s, "a.b", "other")
+	appendTo(t, s, ">", "other")
+	appendTo(t, s, "a", "mine")
+	all.gets("mine")
+	es, _, err := s.Read(timeout(t), ">", topics.Place{}, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"other"}, datas(es))
+	require.Empty(t, strings.Join(datas(es)[1:], ""))
+}
