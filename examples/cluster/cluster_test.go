@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -52,8 +51,12 @@ type program struct {
 // start starts the program, and returns when it serves its page.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{temp: t.TempDir(), ended: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	return startCommand(t, exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{cmd: cmd, temp: t.TempDir(), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), beMain+"=1", "TMPDIR="+p.temp)
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -120,29 +123,6 @@ func areUp(states []state) bool {
 	return !slices.ContainsFunc(states, func(s state) bool { return s.State != up })
 }
 
-// The program ends its nodes when it ends, also if it is killed, and leaves no files.
-func TestEnds(t *testing.T) {
-	for _, signal := range []os.Signal{os.Interrupt, os.Kill, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
-			if signal == syscall.SIGTERM && !probe.Long() {
-				t.Skip("an interrupt is the same")
-			}
-			p := start(t)
-			files, err := os.ReadDir(p.temp)
-			require.NoError(t, err)
-			require.NotEmpty(t, files)
-			require.NoError(t, p.cmd.Process.Signal(signal))
-			p.wait(t)
-			if signal != os.Kill {
-				assert.Zero(t, p.cmd.ProcessState.ExitCode())
-			}
-			files, err = os.ReadDir(p.temp)
-			require.NoError(t, err)
-			assert.Empty(t, files)
-		})
-	}
-}
-
 // A reader gets each number once and in order while the node that serves it is killed, three times in the long form.
 func TestKilledNodes(t *testing.T) {
 	kills := 1
@@ -180,65 +160,82 @@ func TestKilledNodes(t *testing.T) {
 	assert.Equal(t, (kills+1)*each, got)
 }
 
-// The page gets 1,000 numbers, each once and in order, while its node is killed in the middle. So does the chat.
+// The page gets 1,000 numbers, each once and in order, while its node is killed in the middle, and so does a second tab. The
+// chat goes on as well.
 func TestPage(t *testing.T) {
 	browser := browsertest.Start(t)
 	p := start(t, "-every", "10ms")
-	tab, cancel := chromedp.NewContext(browser)
-	defer cancel()
-	evaluate := func(script string) {
-		t.Helper()
-		_, err := chromedp.Run(tab, chromedp.Evaluate[chromedp.Void](script))
-		require.NoError(t, err)
-	}
-	until := func(condition string) {
-		t.Helper()
-		require.Eventually(t, func() bool {
-			holds, err := chromedp.Run(tab, chromedp.Evaluate[bool](condition))
-			require.NoError(t, err, condition)
-			return holds
-		}, waitAtMost, 5*time.Millisecond, condition)
-	}
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(p.url)))
-	until("here > 0 && received > 10 && states.every(function(n) { return n.state === 'up'; })")
-	evaluate(`
+	one, two := openTab(t, browser, p.url), openTab(t, browser, p.url)
+	const watched = `
 		var all = [], events = [], first = here, pid = states[here-1].pid;
 		var counted = halley.connect('numbers/stream', function(n) { all.push(n); });
-		['reset', 'gap', 'error'].forEach(function(type) { [counted, numbers].forEach(function(s) {
-			s.addEventListener(type, function(e) { events.push(type); });
-		}); });`)
-	say := func(text string) {
-		require.NoError(t, chromedp.Do(tab,
+		['reset', 'gap', 'error'].forEach(function(type) { [counted, numbers, messages].forEach(function(stream) {
+			stream.addEventListener(type, function(e) { events.push(type); });
+		}); });`
+	for _, tab := range []tab{one, two} {
+		tab.until("here > 0 && received > 10 && states.every(function(n) { return n.state === 'up'; })")
+		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void](watched))
+		require.NoError(t, err)
+	}
+	say := func(tab tab, text string) {
+		require.NoError(t, chromedp.Do(tab.ctx,
 			chromedp.SetValue(chromedp.CSS("[name=name]"), "kiki"),
 			chromedp.SetValue(chromedp.CSS("[name=text]"), text),
 			chromedp.Click(chromedp.CSS("form button")),
 		))
 	}
-	said := func(n int) string { return fmt.Sprintf("document.querySelectorAll('#messages li').length >= %d", n) }
-	say("before")
-	until(said(1))
-	until("all.length >= 500")
-	require.NoError(t, chromedp.Do(tab, chromedp.Click(chromedp.CSS(".here button"))))
-	say("in the middle")
-	until("here > 0 && here !== first")
-	until(said(2))
-	until("all.length >= 1000")
-	until("states[first-1].state === 'up' && states[first-1].pid !== pid")
+	heard := func(n int) string { return fmt.Sprintf("list.children.length >= %d", n) }
+	say(two, "before")
+	one.until(heard(1))
+	one.until("all.length >= 500")
+	require.NoError(t, chromedp.Do(one.ctx, chromedp.Click(chromedp.CSS(".here button"))))
+	say(one, "in the middle")
+	for _, tab := range []tab{one, two} {
+		tab.until("here > 0 && here !== first")
+		tab.until(heard(2))
+		tab.until("all.length >= 1000")
+		tab.until("states[first-1].state === 'up' && states[first-1].pid !== pid")
 
-	check := func(want any, script string) {
-		t.Helper()
-		got, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](script))
-		require.NoError(t, err)
-		wanted, err := json.Marshal(want)
-		require.NoError(t, err)
-		assert.JSONEq(t, string(wanted), string(got), script)
+		tab.check("events", []string{})
+		tab.check("all.length >= 1000 && all.every(function(n, i) { return n === all[0] + i; })", true)
+		tab.check("received > 1000 && [lost, repeated]", []int{0, 0})
+		tab.check("[$('lost').textContent, $('repeated').textContent]", []string{"0", "0"})
+		tab.check("[...list.children].map(li => li.lastChild.textContent.trim())", []string{"before", "in the middle"})
+		tab.check("$('problem').textContent", "")
 	}
-	check([]string{}, "events")
-	check(true, "all.length >= 1000 && all.every(function(n, i) { return n === all[0] + i; })")
-	check([]int{0, 0}, "[lost, repeated]")
-	check([]string{"0", "0"}, "[$('lost').textContent, $('repeated').textContent]")
-	check([]string{"before", "in the middle"}, "[...document.querySelectorAll('#messages li')].map(li => li.lastChild.textContent.trim())")
-	check("", "$('problem').textContent")
+}
+
+// A tab is a tab of a browser.
+type tab struct {
+	*testing.T
+	ctx context.Context
+}
+
+func openTab(t *testing.T, browser context.Context, url string) tab {
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
+	return tab{t, ctx}
+}
+
+// until waits for a condition in the page.
+func (tab tab) until(condition string) {
+	tab.Helper()
+	require.Eventually(tab, func() bool {
+		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](condition))
+		require.NoError(tab, err, condition)
+		return holds
+	}, waitAtMost, 5*time.Millisecond, condition)
+}
+
+// check checks the value of a script.
+func (tab tab) check(script string, want any) {
+	tab.Helper()
+	got, err := chromedp.Run(tab.ctx, chromedp.Evaluate[json.RawMessage](script))
+	require.NoError(tab, err, script)
+	wanted, err := json.Marshal(want)
+	require.NoError(tab, err)
+	assert.JSONEq(tab, string(wanted), string(got), script)
 }
 
 // The messages of the chat are there after a restart.
