@@ -172,7 +172,7 @@ func TestChart(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
-// Tabs of both chats talk in one room. Two tabs join late, and one loses its connection.
+// Tabs of both chats talk in one room. Two tabs join late, and one loses its connection. Then two go to another room.
 func TestChat(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
@@ -186,7 +186,7 @@ func TestChat(t *testing.T) {
 		require.NoError(t, chromedp.Do(tab.ctx,
 			chromedp.SetValue(chromedp.CSS("[name=name]"), name),
 			chromedp.SetValue(chromedp.CSS("[name=text]"), text),
-			chromedp.Click(chromedp.CSS("form button")),
+			chromedp.Click(chromedp.CSS("#post button")),
 		))
 		tab.until(t, "document.querySelector('[name=text]').value === ''")
 	}
@@ -224,10 +224,28 @@ func TestChat(t *testing.T) {
 	require.NoError(t, err)
 	overSocket.until(t, "document.getElementById('problem').textContent.includes('1 to 30 characters')")
 
+	// Two of the tabs go to another room.
+	room := "<b>den</b> & " + run[:10]
+	for _, tab := range []*tab{lateComet, lateSocket} {
+		require.NoError(t, chromedp.Do(tab.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=room]"), " "+room),
+			chromedp.Click(chromedp.CSS(".rooms button")),
+			chromedp.WaitVisible(chromedp.CSS("#messages")),
+		))
+		tab.until(t, "window.room === '"+room+"' && !!document.getElementById('state') && document.getElementById('state').textContent === 'open'")
+	}
+	say(lateSocket, "five", run+" elsewhere")
 	tabs := []*tab{overComet, overSocket, lateComet, lateSocket}
 	for _, tab := range tabs {
+		tab.until(t, "[...document.querySelectorAll('#rooms a')].map(a => a.textContent).sort().join() === '"+room+" 2,lobby 2'")
+	}
+	checkHeard(overComet, overSocket)
+	want = []string{"five " + run + " elsewhere"}
+	checkHeard(lateComet, lateSocket)
+
+	for _, tab := range tabs {
 		tab.checkConsole(t)
-		tab.until(t, "document.title.startsWith('A chat')")
+		tab.until(t, "document.title.includes(' · A chat')")
 	}
 	require.EqualValues(t, len(tabs), server.open.Load())
 	for _, tab := range tabs {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/examples/chart"
 	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/examples/comet/clock"
@@ -21,6 +22,7 @@ import (
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
+	"github.com/halley-go/halley/examples/style"
 	"github.com/halley-go/halley/examples/tokens"
 	"github.com/halley-go/halley/examples/upload"
 	"github.com/halley-go/halley/examples/wschat"
@@ -35,9 +37,11 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples. Both chats share one room. The work that they do apart from requests ends with ctx.
+// examples returns all examples. Both chats have the same rooms. The work that they do apart from requests ends with ctx.
 func examples(ctx context.Context) []example {
-	room := chat.NewRoom()
+	// The last 100 messages of each room, for a day. examples/cluster runs the same handlers on disk and on several nodes.
+	store := topics.Memory(100, topics.MaxAge(24*time.Hour), topics.MaxBytes(64<<20))
+	rooms := chat.New(topics.New[chat.Message](store))
 	return []example{
 		{
 			"comet/manual", "Script tags by hand",
@@ -66,13 +70,13 @@ func examples(ctx context.Context) []example {
 		},
 		{
 			"chat", "A chat room",
-			"Several browsers talk. One that joins late gets the last messages, and one that lost its connection gets the messages it missed.",
-			chat.Handler(room), chat.Source,
+			"Several browsers talk, in rooms by name. One that joins late gets the last messages, and one that lost its connection gets the messages it missed.",
+			chat.Handler(rooms), chat.Source,
 		},
 		{
 			"wschat", "A chat over WebSocket",
-			"Messages come and go over one connection. Both chats share one room.",
-			wschat.Handler(room), wschat.Source,
+			"Messages come and go over one connection. Both chats have the same rooms.",
+			wschat.Handler(rooms), wschat.Source,
 		},
 		{
 			"tokens", "Tokens of a model",
@@ -102,7 +106,7 @@ func examples(ctx context.Context) []example {
 	}
 }
 
-//go:embed index.html source.html style.css icon.svg
+//go:embed index.html source.html
 var files embed.FS
 
 var pages = template.Must(template.ParseFS(files, "*.html"))
@@ -126,7 +130,7 @@ func gallery(ctx context.Context) http.Handler {
 
 func asset(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, files, name)
+		http.ServeFileFS(w, r, style.Files, name)
 	})
 }
 

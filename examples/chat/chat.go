@@ -1,32 +1,37 @@
-// Package chat is a chat room.
+// Package chat is a chat with rooms.
 //
-// A [Room] is a hub: it sends each message to all clients in the room. A client that joins
-// later gets the last messages first. The Room does not depend on a transport. Here, messages
-// arrive by form and leave by the transports of package client. In package wschat, they arrive
-// and leave by WebSocket.
+// A room is a topic. The first message makes it, and it is gone when its messages are. So a room
+// that nobody uses costs nothing. A [Chat] runs on any store of topics: in memory, on disk, or on
+// many machines. It does not depend on a transport either. Here, messages arrive by form and leave
+// by the transports of package client. In package wschat, they arrive and leave by WebSocket.
 package chat
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/parse"
+	"github.com/halley-go/halley/iteratee"
 )
 
-// Source is this file and the page.
+// Source is this file and the page. The limits of posts are in limit.go.
 //
 //go:embed chat.go chat.html
 var Source embed.FS
@@ -40,39 +45,100 @@ type Message struct {
 	Text string    `json:"text"`
 }
 
-// A Room passes messages on and holds the last 100 of them. Its methods may be called by
-// several goroutines at once. [NewRoom] makes a Room.
+// A Chat has rooms by name. Its methods, and those of its rooms, may be called by several
+// goroutines at once. [New] makes a Chat.
+type Chat struct {
+	rooms *topics.Topics[Message]
+	open  *enumerator.Shared[[]OpenRoom]
+
+	mu       sync.Mutex          // guards the maps
+	visitors map[string]int      // the number of streams from each room
+	busy     map[limit]time.Time // when the pauses of all messages under the limit are over
+}
+
+// New returns a Chat whose rooms are topics.
+func New(rooms *topics.Topics[Message]) *Chat {
+	c := &Chat{rooms: rooms, visitors: map[string]int{}, busy: map[limit]time.Time{}}
+	c.open = enumerator.Share(
+		enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Compose(
+			enumeratee.Map(c.list),
+			enumeratee.DistinctUntilChangedFunc(slices.Equal[[]OpenRoom]),
+		)),
+		enumerator.Capacity(1), enumerator.WhenFull(enumerator.DropOldest),
+	)
+	return c
+}
+
+// A Room is a room of a Chat.
 type Room struct {
-	hub *enumerator.Hub[Message]
-
-	mu      sync.Mutex
-	busy    time.Time            // when the pauses of all messages are over
-	posters map[string]time.Time // when those of each poster's messages are over
+	chat  *Chat
+	topic topics.Topic[Message]
 }
 
-// NewRoom returns an empty Room.
-func NewRoom() *Room {
-	return &Room{hub: enumerator.Broadcast[Message](enumerator.Capacity(100)), posters: map[string]time.Time{}}
+// Room returns the room with a name, which may be any short text. The room need not exist.
+func (c *Chat) Room(name string) (Room, error) {
+	name = strings.TrimSpace(name)
+	if !fits(name, maxRoom) {
+		return Room{}, ErrRoom
+	}
+	return Room{c, c.rooms.Topic(name)}, nil
 }
+
+// Post sends a message to all clients in the room, without the spaces around name and text. poster
+// identifies the sender, for example by address. Post limits the pace of each poster, of each room,
+// and of the chat. If an error leaves it open whether the message was sent, post it again with the
+// same key: it is sent once.
+func (r Room) Post(ctx context.Context, poster, key, name, text string) error {
+	m := Message{time.Now(), strings.TrimSpace(name), strings.TrimSpace(text)}
+	if !fits(m.Name, maxName) || !fits(m.Text, maxText) || len(key) > maxKey {
+		return ErrLength
+	}
+	if !r.chat.take(m.At, limit{posterPace, poster}, limit{roomPace, r.topic.Name()}, limit{chatPace, ""}) {
+		return ErrBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := r.topic.Publish(ctx, key, m)
+	return err
+}
+
+// Messages returns the messages of the room after a Position. The zero Position is for a client that
+// has just joined: the last messages that are kept come first. Among the messages are lists of the
+// open rooms, with the Event "rooms" and no Position.
+func (r Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[any]] {
+	messages := enumerator.Through(r.topic.FromOrLast(after, 100), items.Map(func(m Message) any { return m }))
+	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]OpenRoom]) (enumerator.Item[any], bool) {
+		return enumerator.Item[any]{Value: i.Value, Event: "rooms"}, i.IsMessage()
+	}))
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[any]]) iteratee.Step {
+		r.chat.visit(r.topic.Name(), 1)
+		defer r.chat.visit(r.topic.Name(), -1)
+		return enumerator.Interleave(messages, rooms).Into(ctx, sink)
+	})
+}
+
+// end snippet
 
 const (
+	maxRoom = 40   // characters
 	maxName = 30   // characters
 	maxText = 1000 // characters
+	maxKey  = 40   // bytes
+
+	maxOpen  = 20               // rooms in a list
+	patience = 15 * time.Second // for the store, which may have to elect a leader first
 )
 
-// A pace allows burst messages at once, and another message after each pause.
-type pace struct {
-	burst int
-	pause time.Duration
+// fits reports whether text has 1 to most characters.
+func fits(text string, most int) bool {
+	return text != "" && utf8.ValidString(text) && utf8.RuneCountInString(text) <= most
 }
-
-var (
-	posterPace = pace{20, 200 * time.Millisecond}
-	roomPace   = pace{200, 20 * time.Millisecond} // ten times as fast, so that no poster can keep out the others
-)
 
 // The pages show the texts of these errors.
 var (
+	// ErrRoom is the error of a room whose name is empty or too long.
+	ErrRoom = fmt.Errorf("the name of a room has 1 to %d characters", maxRoom)
+
 	// ErrLength is the error of a post whose name or text is empty or too long.
 	ErrLength = fmt.Errorf("a name has 1 to %d characters, and a message 1 to %d", maxName, maxText)
 
@@ -80,51 +146,44 @@ var (
 	ErrBusy = errors.New("too many messages at once")
 )
 
-// Post sends a message to all clients, without the spaces around name and text. poster
-// identifies the sender, for example by address. Post limits the pace of each poster, and of
-// all posters together.
-func (r *Room) Post(ctx context.Context, poster, name, text string) error {
-	m := Message{Name: strings.TrimSpace(name), Text: strings.TrimSpace(text)}
-	if m.Name == "" || m.Text == "" || utf8.RuneCountInString(m.Name) > maxName || utf8.RuneCountInString(m.Text) > maxText {
-		return ErrLength
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock() // after the push, so that messages are ordered by time
-	m.At = time.Now()
-	own, ownFits := posterPace.add(r.posters[poster], m.At)
-	all, allFit := roomPace.add(r.busy, m.At)
-	if !ownFits || !allFit {
-		return ErrBusy
-	}
-	// Keep only the posters of the last seconds. The pace of the room bounds their number.
-	maps.DeleteFunc(r.posters, func(_ string, busy time.Time) bool { return !busy.After(m.At) })
-	r.posters[poster], r.busy = own, all
-	return r.hub.Push(ctx, m)
+// An OpenRoom is a room with visitors.
+type OpenRoom struct {
+	Name     string `json:"name"`
+	Visitors int    `json:"visitors"`
 }
 
-// add adds the pause of a message at now to busy, the end of all earlier pauses. It returns the
-// new end, and whether the pace allows the message.
-func (p pace) add(busy, now time.Time) (until time.Time, fits bool) {
-	if busy.Before(now) {
-		busy = now
+// visit adds n to the number of visitors of a room.
+func (c *Chat) visit(room string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.visitors[room] += n; c.visitors[room] == 0 {
+		delete(c.visitors, room)
 	}
-	until = busy.Add(p.pause)
-	return until, until.Sub(now) <= time.Duration(p.burst)*p.pause
 }
 
-// Messages returns the messages of the Room after a Position. The zero Position is for a client
-// that has just joined: the messages that the Room holds come first.
-func (r *Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[Message]] {
-	return r.hub.FromOrLast(after, 100)
+// list returns the open rooms of this process, those with the most visitors first.
+func (c *Chat) list(time.Time) []OpenRoom {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var rooms []OpenRoom
+	for name, n := range c.visitors {
+		rooms = append(rooms, OpenRoom{name, n})
+	}
+	slices.SortFunc(rooms, func(a, b OpenRoom) int {
+		return cmp.Or(b.Visitors-a.Visitors, strings.Compare(a.Name, b.Name))
+	})
+	return rooms[:min(len(rooms), maxOpen)]
 }
-
-// end snippet
 
 // snippet: handler
 
-// Handler serves the page, the script of package client, and room.
-func Handler(room *Room) http.Handler {
-	stream := func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[Message]], error) {
+// Handler serves the page, the script of package client, and the rooms of chat.
+func Handler(chat *Chat) http.Handler {
+	stream := func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
+		room, err := chat.Room(RoomOf(r.URL.Query()))
+		if err != nil {
+			return enumerator.Enumerator[enumerator.Item[any]]{}, Status(err)
+		}
 		return room.Messages(after), nil
 	}
 	mux := http.NewServeMux()
@@ -137,26 +196,39 @@ func Handler(room *Room) http.Handler {
 		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
 	))
 	// Forms of other sites cannot post here.
-	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(room)))
+	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(chat)))
 	return mux
 }
 
 // post handles the form of the page.
-func post(room *Room) http.Handler {
+func post(chat *Chat) http.Handler {
 	return parse.Action(parse.Form(16<<10), func(w http.ResponseWriter, r *http.Request, form url.Values) error {
-		err := room.Post(r.Context(), visitor.Address(r), form.Get("name"), form.Get("text"))
-		switch {
-		case errors.Is(err, ErrLength):
-			return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
-		case errors.Is(err, ErrBusy):
-			w.Header().Set("Retry-After", "1")
-			return &httpadapter.StatusError{Status: http.StatusTooManyRequests, Text: err.Error()}
-		case err != nil:
-			return &httpadapter.StatusError{Status: http.StatusServiceUnavailable, Text: "the room is closed", Err: err}
+		room, err := chat.Room(RoomOf(form))
+		if err == nil {
+			err = room.Post(r.Context(), visitor.Address(r), form.Get("key"), form.Get("name"), form.Get("text"))
 		}
-		w.WriteHeader(http.StatusNoContent)
-		return nil
+		if err == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return Status(err)
 	}, httpadapter.BodyTimeout(10*time.Second))
 }
 
 // end snippet
+
+// RoomOf returns the name of the room in the parameters of a page.
+func RoomOf(form url.Values) string { return cmp.Or(form.Get("room"), "lobby") }
+
+// Status returns err with the status of its answer.
+func Status(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrRoom), errors.Is(err, ErrLength):
+		return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: err.Error()}
+	case errors.Is(err, ErrBusy):
+		return &httpadapter.StatusError{Status: http.StatusTooManyRequests, Text: err.Error(), Header: http.Header{"Retry-After": {"1"}}}
+	default:
+		return &httpadapter.StatusError{Status: http.StatusServiceUnavailable, Text: "the message may not have been stored: send it again", Err: err}
+	}
+}

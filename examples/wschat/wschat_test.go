@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/examples/chat"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
@@ -26,8 +28,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func serve(t *testing.T, room *chat.Room) *httptest.Server {
-	s := httptest.NewUnstartedServer(Handler(room))
+// newChat returns a chat in memory, and its lobby. It ends with the test.
+func newChat(t *testing.T) (*chat.Chat, chat.Room) {
+	rooms := topics.New[chat.Message](topics.Memory(100))
+	t.Cleanup(rooms.Close)
+	c := chat.New(rooms)
+	lobby, err := c.Room("lobby")
+	require.NoError(t, err)
+	return c, lobby
+}
+
+func serve(t *testing.T, rooms *chat.Chat) *httptest.Server {
+	s := httptest.NewUnstartedServer(Handler(rooms))
 	httpadapter.Drain(s.Config)
 	s.Start()
 	t.Cleanup(s.Close)
@@ -51,7 +63,7 @@ func dial(t *testing.T, s *httptest.Server, query string) client {
 }
 
 func (c client) say(name, text string) {
-	require.NoError(c, wsjson.Write(c.ctx, c.conn, post{name, text}))
+	require.NoError(c, wsjson.Write(c.ctx, c.conn, post{"", name, text}))
 }
 
 // A record is a decoded comet.Record.
@@ -68,12 +80,12 @@ func (r record) message() string {
 	return name + ": " + text
 }
 
-// record reads a record that is not a bookmark.
+// record reads a record that is neither a bookmark nor a list of rooms.
 func (c client) record() record {
 	for {
 		var r record
 		require.NoError(c, wsjson.Read(c.ctx, c.conn, &r))
-		if r.Event != "bookmark" {
+		if r.Event != "bookmark" && r.Event != "rooms" {
 			return r
 		}
 	}
@@ -103,9 +115,9 @@ func (c client) closed() coder.StatusCode {
 
 // Every client gets the messages of all transports, and the answers to its own posts.
 func TestChat(t *testing.T) {
-	room := chat.NewRoom()
-	s := serve(t, room)
-	require.NoError(t, room.Post(t.Context(), "another", "comet", "before"))
+	rooms, lobby := newChat(t)
+	s := serve(t, rooms)
+	require.NoError(t, lobby.Post(t.Context(), "another", "", "comet", "before"))
 	one, two := dial(t, s, ""), dial(t, s, "")
 
 	hostile := `</script><img src=x onerror="alert(1)">`
@@ -116,7 +128,7 @@ func TestChat(t *testing.T) {
 
 	two.say("", "nobody")
 	two.say("two", "bar")
-	require.NoError(t, room.Post(t.Context(), "another", "comet", "after"))
+	require.NoError(t, lobby.Post(t.Context(), "another", "", "comet", "after"))
 	messages, answers = two.records(6)
 	assert.ElementsMatch(t, []string{"comet: before", "kiki: " + hostile, "two: bar", "comet: after"}, messages)
 	assert.Equal(t, []any{chat.ErrLength.Error(), ""}, answers)
@@ -132,10 +144,10 @@ func TestChat(t *testing.T) {
 }
 
 func TestGoesOnWhereItWas(t *testing.T) {
-	room := chat.NewRoom()
-	s := serve(t, room)
+	rooms, lobby := newChat(t)
+	s := serve(t, rooms)
 	for _, text := range []string{"one", "two", "three"} {
-		require.NoError(t, room.Post(t.Context(), "another", "kiki", text))
+		require.NoError(t, lobby.Post(t.Context(), "another", "", "kiki", text))
 	}
 	c := dial(t, s, "")
 	assert.Equal(t, "kiki: one", c.record().message())
@@ -151,51 +163,46 @@ func TestGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// A client that does not keep up is told how many messages it has missed.
-func TestGap(t *testing.T) {
+// A client that falls so far behind that the room has dropped messages is told so, and gets those that the room keeps.
+func TestSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := chat.NewRoom()
-		post := func() {
-			time.Sleep(time.Second)
-			require.NoError(t, room.Post(t.Context(), "another", "kiki", "foo"))
-		}
-		_, out := join(room, "one", enumerator.Position{})
-		slow := enumeratee.MapM(func(_ context.Context, r comet.Record) (comet.Record, error) {
-			time.Sleep(time.Hour)
-			return r, nil
-		})
+		_, lobby := newChat(t)
+		_, out := join(lobby, "one", enumerator.Position{})
+		slow := enumeratee.Compose(
+			enumeratee.Filter(func(r comet.Record) bool { return r.Event != "rooms" && r.Event != comet.Bookmark }),
+			enumeratee.MapM(func(_ context.Context, r comet.Record) (comet.Record, error) {
+				time.Sleep(time.Hour)
+				return r, nil
+			}))
 		go func() {
-			for range 200 {
-				post()
+			for n := range 400 {
+				time.Sleep(time.Second)
+				assert.NoError(t, lobby.Post(t.Context(), "another", "", "kiki", strconv.Itoa(n)))
 			}
 		}()
 		records, err := enumerator.Run(t.Context(), enumerator.Through(out, enumeratee.Compose(slow, enumeratee.Take[comet.Record](102))), iteratee.Collect[comet.Record]())
 		require.NoError(t, err)
-		gaps, missed := 0, uint64(0)
-		for _, r := range records {
-			if r.Event == comet.Gap {
-				gaps++
-				missed += r.Data.(comet.Missed).Count
-			}
+		assert.Equal(t, "0", records[0].Data.(chat.Message).Text)
+		assert.Equal(t, comet.Reset, records[1].Event)
+		for i, r := range records[2:] {
+			assert.Equal(t, strconv.Itoa(300+i), r.Data.(chat.Message).Text)
 		}
-		assert.Equal(t, 1, gaps)
-		assert.EqualValues(t, 200, missed+uint64(len(records)-2), "without the gap and the bookmark")
 	})
 }
 
 // Posts beyond the pace are answered with ErrBusy. Later posts are taken again.
 func TestBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := chat.NewRoom()
-		in, out := join(room, "one", enumerator.Position{})
+		_, lobby := newChat(t)
+		in, out := join(lobby, "one", enumerator.Position{})
 		posts := make(chan post)
 		go func() {
 			defer close(posts)
 			for range 50 {
-				posts <- post{"kiki", "foo"}
+				posts <- post{"", "kiki", "foo"}
 			}
 			time.Sleep(time.Minute)
-			posts <- post{"kiki", "bar"}
+			posts <- post{"", "kiki", "bar"}
 		}()
 		taken := make(chan error, 1)
 		go func() {
@@ -221,10 +228,11 @@ func TestBusy(t *testing.T) {
 // The posts of a client that does not read are not read either.
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		_, lobby := newChat(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		in, _ := join(chat.NewRoom(), "one", enumerator.Position{})
+		in, _ := join(lobby, "one", enumerator.Position{})
 		read := 0
-		posts := enumerator.Repeat(func() post { read++; return post{"kiki", "foo"} })
+		posts := enumerator.Repeat(func() post { read++; return post{"", "kiki", "foo"} })
 		ended := make(chan error, 1)
 		go func() {
 			_, err := enumerator.Run(ctx, posts, in)
@@ -238,7 +246,8 @@ func TestBackpressure(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	s := serve(t, chat.NewRoom())
+	rooms, _ := newChat(t)
+	s := serve(t, rooms)
 	for name, test := range map[string]struct {
 		kind coder.MessageType
 		data string
@@ -265,7 +274,8 @@ func TestRefuses(t *testing.T) {
 
 // The largest post that the room takes fits into a message, even with escapes for all characters.
 func TestLargestPost(t *testing.T) {
-	c := dial(t, serve(t, chat.NewRoom()), "")
+	rooms, _ := newChat(t)
+	c := dial(t, serve(t, rooms), "")
 	largest := `{"name":"` + strings.Repeat(`\ud83d\ude00`, 30) + `","text":"` + strings.Repeat(`\ud83d\ude00`, 1000) + `"}`
 	require.NoError(t, c.conn.Write(c.ctx, coder.MessageText, []byte(largest)))
 	messages, answers := c.records(2)
@@ -274,7 +284,8 @@ func TestLargestPost(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	s := serve(t, chat.NewRoom())
+	rooms, _ := newChat(t)
+	s := serve(t, rooms)
 	c := dial(t, s, "")
 	c.say("kiki", "foo")
 	c.records(2)
