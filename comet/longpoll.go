@@ -20,7 +20,8 @@ import (
 // A Bookmark is not an element, so LongPoll does not hand on the one at the beginning. If source has moved on without
 // elements, because they were filtered, LongPoll hands on the newest Bookmark last. If source has ended, LongPoll does
 // not wait, and hands on an Item with End after the last elements. If after is the zero Position, the answer is
-// a single Bookmark, the first Item of source.From(after), without waiting: no element can have been lost.
+// a single Bookmark with the Position of source, without waiting: no element can have been lost. If source does not
+// know its Position, the answer is the first Item of source.From(after).
 //
 // The client polls again with the ID of the last Item, or with the same ID as before if the answer was empty.
 // So it misses nothing between polls. LongPoll panics if wait is not positive.
@@ -37,6 +38,9 @@ func LongPoll[E any](source enumerator.Source[E], after enumerator.Position, wai
 			last: enumerator.Item[E]{Position: after},
 		}
 		if after == (enumerator.Position{}) {
+			if at := source.Position(); at != after {
+				return sink.Next(enumerator.Item[E]{Position: at, Bookmark: true})
+			}
 			poll.ahead = map[string]enumerator.Position{} // nothing is ahead of the first Item
 		}
 		return poll.run(ctx, source.From(after), wait)

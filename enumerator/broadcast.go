@@ -264,7 +264,7 @@ type Source[E any] interface {
 	// Last returns an Enumerator of the last n elements and of those that come after them, as [Hub.Last] does.
 	Last(n int) Enumerator[Item[E]]
 
-	// Position returns the Position of the last element.
+	// Position returns the Position of the last element. It is the zero Position if the Source does not know it.
 	Position() Position
 }
 

@@ -73,9 +73,10 @@ type Access struct {
 // With If-Match: "POSITION", the message is stored only if the last entry of the topic is at POSITION. With
 // If-None-Match: *, it is stored only if the topic has no entries.
 //
-// A form of another site cannot publish, because it cannot send JSON. A script of another site can, if browsers cannot
-// tell its origin or [httpadapter.CORS] allows it. So put [http.CrossOriginProtection] around the handler if requests
-// have cookies. CORS must allow the headers Idempotency-Key, If-Match and If-None-Match, and expose Halley-Position.
+// A page of another origin cannot publish unless [httpadapter.CORS] allows it: a form cannot send JSON, and a browser
+// asks before a script sends it. If requests have cookies, put [http.CrossOriginProtection] around the handler too, so
+// that a mistake in CORS does no harm. Pages that may publish need CORS with the Headers Idempotency-Key, If-Match and
+// If-None-Match, and with Halley-Position in Expose.
 //
 // Handler panics if t or allow is nil.
 func Handler[E any](t *topics.Topics[E], allow func(r *http.Request, a Access) error, opts ...Option) http.Handler {
