@@ -22,11 +22,9 @@ const (
 	patience = 10 * time.Second // with the body, and then with the Store
 )
 
-// publisher is the handler of POST.
-type publisher[E any] source[E]
-
-func (p publisher[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	position, err := p.publish(w, r)
+// post answers a POST.
+func (s source[E]) post(w http.ResponseWriter, r *http.Request) {
+	position, err := s.publish(w, r)
 	if err != nil {
 		httpadapter.Error(w, r, err)
 		return
@@ -35,7 +33,7 @@ func (p publisher[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (p publisher[E]) publish(w http.ResponseWriter, r *http.Request) (none enumerator.Position, err error) {
+func (s source[E]) publish(w http.ResponseWriter, r *http.Request) (none enumerator.Position, err error) {
 	names, _, err := namesOf(r, r.URL.Query())
 	if err != nil {
 		return none, err
@@ -43,10 +41,10 @@ func (p publisher[E]) publish(w http.ResponseWriter, r *http.Request) (none enum
 	if len(names) > 1 {
 		return none, malformed("a message is published to one topic")
 	}
-	if err := source[E](p).permit(r, Access{Topic: names[0], Write: true}); err != nil {
+	if err := s.permit(r, Access{Topic: names[0], Write: true}); err != nil {
 		return none, err
 	}
-	for _, limit := range p.limits {
+	for _, limit := range s.limits {
 		if err := limit(r); err != nil {
 			return none, err
 		}
@@ -59,13 +57,13 @@ func (p publisher[E]) publish(w http.ResponseWriter, r *http.Request) (none enum
 	if err != nil {
 		return none, err
 	}
-	e, err := parse.Body(r, parse.JSON[E](p.maxBytes), httpadapter.Writer(w), httpadapter.BodyTimeout(patience))
+	e, err := parse.Body(r, parse.JSON[E](s.maxBytes), httpadapter.Writer(w), httpadapter.BodyTimeout(patience))
 	if err != nil {
 		return none, explained(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), patience, errSlow)
 	defer cancel()
-	topic := p.topics.Topic(names[0])
+	topic := s.topics.Topic(names[0])
 	var position enumerator.Position
 	if isConditional {
 		position, err = topic.PublishAfter(ctx, key, last, e)
@@ -107,9 +105,9 @@ func explained(err error) error {
 		text = fmt.Sprintf("the body is not JSON: %v, at byte %d", syntax, syntax.Offset)
 	}
 	if other, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		text = fmt.Sprintf("the body does not fit: it has the wrong %s at byte %d", strings.TrimPrefix(other.Value, "a "), other.Offset)
+		text = fmt.Sprintf("the body does not fit: the %s at byte %d has the wrong type", other.Value, other.Offset)
 		if other.Field != "" {
-			text += ", in the field " + other.Field
+			text = fmt.Sprintf("the body does not fit: the %s in the field %s has the wrong type", other.Value, other.Field)
 		}
 	}
 	return &httpadapter.StatusError{Status: http.StatusBadRequest, Text: text, Err: err}

@@ -81,13 +81,12 @@ type Access struct {
 func Handler[E any](t *topics.Topics[E], allow func(r *http.Request, a Access) error, opts ...Option) http.Handler {
 	source := newSource("Handler", t, allow, opts)
 	read := client.Handler(source.items, source.stream...)
-	publish := publisher[E](source)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
 			read.ServeHTTP(w, r)
 		case http.MethodPost:
-			publish.ServeHTTP(w, r)
+			source.post(w, r)
 		default:
 			w.Header().Set("Allow", "GET, HEAD, POST")
 			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
