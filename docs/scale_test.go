@@ -38,8 +38,8 @@ func serveRooms(rooms *topics.Topics[Line]) http.Handler {
 // end snippet
 
 func mayEnter(r *http.Request, a topic.Access) error {
-	if a.Topic == "secret" {
-		return errors.New("no entry")
+	if a.Topic == "ready" {
+		return errors.New("the topic is not a room")
 	}
 	return nil
 }
@@ -63,7 +63,8 @@ func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit 
 
 // snippet: ready
 
-// ready answers the load balancer. Only a node that most other nodes can hear can publish.
+// ready answers the load balancer. Only a node that most other nodes can hear can publish. The topic is no room:
+// mayEnter refuses it.
 func ready(rooms *topics.Topics[Line]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)

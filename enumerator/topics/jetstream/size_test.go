@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"testing"
 
 	api "github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator/topics"
@@ -33,6 +37,36 @@ func BenchmarkSize(b *testing.B) {
 			b.ReportMetric(float64(stream.CachedInfo().State.Bytes)/float64(b.N), "stream-B/message")
 		})
 	}
+}
+
+// BenchmarkServer measures the memory and the goroutines of a server with an empty stream.
+func BenchmarkServer(b *testing.B) {
+	before, goroutines := heap(), runtime.NumGoroutine()
+	open(b, start(b, b.TempDir()), "test")
+	b.ReportMetric((heap()-before)/(1<<20), "heap-MiB")
+	b.ReportMetric(float64(runtime.NumGoroutine()-goroutines), "goroutines")
+	b.ReportMetric(0, "ns/op")
+}
+
+// NATS costs a program these bytes.
+func TestSizeOfAProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds three programs")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	size := func(program string) int64 {
+		file := filepath.Join(dir, program)
+		out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/size/"+program).CombinedOutput()
+		require.NoError(t, err, string(out))
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		return info.Size()
+	}
+	memory, jetstream, embedded := size("memory"), size("jetstream"), size("embedded")
+	t.Logf("memory %d bytes, jetstream %d more, embedded %d more", memory, jetstream-memory, embedded-memory)
+	assert.Less(t, jetstream-memory, int64(1_500_000))
+	assert.Less(t, embedded-memory, int64(14_000_000))
 }
 
 func measureHeap(b *testing.B, s topics.Store, data []byte) {
