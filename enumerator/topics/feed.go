@@ -112,20 +112,19 @@ func (f *feed[E]) begin(ctx context.Context) (*tail[E], error) {
 	f.watch = w
 	f.mu.Unlock()
 	last, stop, err := f.topics.store.Watch(ctx, f.name, w.next, w.lost)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case err != nil:
-		f.watch = nil
+	if err != nil {
 		return nil, err
-	case f.watch != w: // lost, or detached by Close
-		defer stop()
+	}
+	f.mu.Lock()
+	if f.watch != w { // lost, or detached by Close
+		f.mu.Unlock()
+		stop()
 		return nil, errLost
 	}
+	defer f.mu.Unlock()
 	w.stop = stop
-	l := f.newTail(last)
-	l.whole = last.Seq == 0
-	f.tail = l
+	f.tail = f.newTail(last)
+	f.tail.whole = last.Seq == 0
 	f.add(w.keep(false)...)
 	return f.tail, nil
 }
@@ -136,14 +135,20 @@ func (w *watch[E]) keep(on bool) (news []Entry) {
 	return news
 }
 
-// detach ends the watch, and lets the hub end with err.
-func (f *feed[E]) detach(err error) {
+// detach ends the watch w, or any if w is nil, and lets the hub end with err.
+func (f *feed[E]) detach(w *watch[E], err error) {
 	f.mu.Lock()
-	w := f.watch
+	if w == nil {
+		w = f.watch
+	}
+	if w == nil || w != f.watch {
+		f.mu.Unlock()
+		return
+	}
 	f.watch = nil
 	f.move(nil, err)
 	f.mu.Unlock()
-	if w != nil && w.stop != nil {
+	if w.stop != nil {
 		w.stop() // not with the lock, which next needs
 	}
 }
@@ -172,15 +177,7 @@ func (w *watch[E]) next(e Entry) {
 	f.topics.counts.lag.Store(int64(time.Since(e.Time)))
 }
 
-func (w *watch[E]) lost(error) {
-	f := w.feed
-	f.mu.Lock()
-	mine := f.watch == w
-	f.mu.Unlock()
-	if mine {
-		f.detach(errMoved)
-	}
-}
+func (w *watch[E]) lost(error) { w.feed.detach(w, errMoved) }
 
 // add adds entries to the tail, unless it has them.
 func (f *feed[E]) add(entries ...Entry) {
@@ -273,6 +270,7 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 		defer f.mu.Unlock()
 		return f.tail != l, nil
 	}
+	last.Seq = max(last.Seq, l.ended.Load())
 	w.keep(true)
 	f.mu.Unlock()
 	entries, whole, err := f.lastBatch(ctx, last)
@@ -284,10 +282,13 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	l.filled = true
 	l.whole = l.whole || len(entries) == 0
-	if len(entries) == 0 || entries[len(entries)-1].Position.Seq < last.Seq {
+	if len(entries) == 0 {
 		return false, nil
 	}
 	before := entries[0].Position
+	if before.Epoch != last.Epoch || entries[len(entries)-1].Position.Seq < last.Seq { // the watch is about to be lost
+		return false, nil
+	}
 	before.Seq--
 	longer := f.newTail(before)
 	longer.filled, longer.whole = true, whole

@@ -53,6 +53,9 @@ type modelWatch struct {
 	stopped bool
 }
 
+// longest is more than the longest pause of a run.
+const longest = 2100 * time.Millisecond
+
 var errFault = errors.New("a fault of the test")
 
 func (c *cluster) chance(percent int) bool { return c.faulty && c.rng.IntN(100) < percent }
@@ -533,9 +536,9 @@ func TestRunsAreTheirModel(t *testing.T) {
 			c.mu.Lock()
 			c.faulty = false
 			c.mu.Unlock()
-			for busy := true; busy; {
-				busy = false
-				time.Sleep(10 * time.Second)
+			for quiet := 0; quiet < 4; quiet++ {
+				busy := false
+				time.Sleep(longest)
 				for _, n := range nodes {
 					busy = n.tellAll() || busy
 				}
@@ -544,6 +547,9 @@ func TestRunsAreTheirModel(t *testing.T) {
 					busy = goOn(r) || busy
 				}
 				synctest.Wait()
+				if busy {
+					quiet = 0
+				}
 			}
 			for i, r := range runs {
 				r.final(t, i)

@@ -183,7 +183,7 @@ func (t *Topics[E]) Close() {
 	}
 	t.mu.Unlock()
 	for _, f := range feeds {
-		f.detach(ErrClosed)
+		f.detach(nil, ErrClosed)
 	}
 }
 
@@ -239,6 +239,6 @@ func (t *Topics[E]) leave(f *feed[E]) {
 	}
 	t.mu.Unlock()
 	if last {
-		f.detach(errMoved)
+		f.detach(nil, errMoved)
 	}
 }
