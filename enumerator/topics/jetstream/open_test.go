@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/jetstream"
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
@@ -167,4 +168,38 @@ func TestAnEntryIsOfOneTopicOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"other"}, datas(es))
 	require.Empty(t, strings.Join(datas(es)[1:], ""))
+}
+
+// The last messages of a long topic are found without reading all of it.
+func TestTheLastOfManyMessages(t *testing.T) {
+	s := open(t, start(t, t.TempDir(), embedded.SyncLater()), "test", jetstream.Keep(4_000))
+	const n = 6_000
+	for i := range n {
+		_, err := s.Append(timeout(t), []string{"a", "b", "a", "a"}[i%4], topics.Record{Data: fmt.Append(nil, i)})
+		require.NoError(t, err)
+	}
+	all := positions(readAll(t, s, "a"))
+	require.Len(t, all, 4_000)
+	check := func(messages, end int) {
+		for _, n := range []int{1, 2, 255, 256, 257, 258, 1000, 2500, 3999, 4000, 4001, 1 << 30} {
+			var got []enumerator.Position
+			place := topics.Place{Last: n}
+			for {
+				es, ok, err := s.Read(timeout(t), "a", place, 300)
+				require.NoError(t, err)
+				require.True(t, ok)
+				if len(es) == 0 {
+					break
+				}
+				got = append(got, positions(es)...)
+				place = topics.Place{After: got[len(got)-1]}
+			}
+			require.Equal(t, all[len(all)-min(n, messages)-end:], got, n)
+		}
+	}
+	check(4_000, 0)
+	p, err := s.Append(timeout(t), "a", topics.Record{Kind: topics.Ended})
+	require.NoError(t, err)
+	all = append(all, p)
+	check(4_000, 1)
 }
