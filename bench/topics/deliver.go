@@ -59,7 +59,9 @@ type fanner struct {
 var fanners = []fanner{
 	{"Broadcast", fanBroadcast},
 	{"topics, memory", fanMemory},
-	{"topics, embedded NATS", fanEmbedded},
+	{"topics, NATS in another process", fanStream(startElsewhere)},
+	{"topics, embedded NATS", fanStream(startSync)},
+	{"topics, embedded NATS, SyncLater", fanStream(startSyncLater)},
 	{"core NATS, decoding for each reader", fanCore},
 }
 
@@ -73,18 +75,27 @@ func fanMemory(_ string, readers []*reader) (fan, error) {
 	return fanTopics(topics.Memory(1000), readers), nil
 }
 
-func fanEmbedded(dir string, readers []*reader) (fan, error) {
-	nc, stop, err := embedded.Start(dir)
-	if err != nil {
-		return fan{}, err
+// fanStream makes fans whose topics are in a stream of the server that start has started.
+func fanStream(start func(dir string) (*nats.Conn, func(), error)) func(string, []*reader) (fan, error) {
+	return func(dir string, readers []*reader) (fan, error) {
+		nc, stop, err := start(dir)
+		if err != nil {
+			return fan{}, err
+		}
+		store, err := jetstream.Open(context.Background(), nc, "topics")
+		if err != nil {
+			stop()
+			return fan{}, err
+		}
+		f := fanTopics(store, readers)
+		return fan{f.publish, func() { f.close(); stop() }}, nil
 	}
-	store, err := jetstream.Open(context.Background(), nc, "topics")
-	if err != nil {
-		stop()
-		return fan{}, err
-	}
-	f := fanTopics(store, readers)
-	return fan{f.publish, func() { f.close(); stop() }}, nil
+}
+
+func startSync(dir string) (*nats.Conn, func(), error) { return embedded.Start(dir) }
+
+func startSyncLater(dir string) (*nats.Conn, func(), error) {
+	return embedded.Start(dir, embedded.SyncLater())
 }
 
 func fanTopics(store topics.Store, readers []*reader) fan {

@@ -9,9 +9,9 @@
 // Three jobs are measured:
 //
 //   - deliver: the processor time of the process for each message and each of 1,000 readers. The readers are those of a
-//     [enumerator.Broadcast] hub, of topics over a [topics.Memory] and over an embedded NATS server, and subscriptions of
-//     core NATS that each decode the JSON of a message. Everything that a message costs is counted: to encode and store
-//     it, to decode it, and to hand it to the readers, but no HTTP.
+//     [enumerator.Broadcast] hub, of topics over a [topics.Memory] and over NATS servers, and subscriptions of core NATS that
+//     each decode the JSON of a message. Everything that the process does for a message is counted: to encode, publish and
+//     decode it, to hand it to the readers and, if the server is embedded, to store it. There is no HTTP.
 //   - idle: the memory and the goroutines of 100,000 topics with a run each, above those of as many runs of one hub, the time until
 //     all of them are attached, and the time to attach one.
 //   - publish: the rate of acknowledged publishes, with and without a sync of the disk before each acknowledgement, by
@@ -62,8 +62,15 @@ func main() {
 	flag.IntVar(&s.topics, "topics", 100_000, "the number of topics in idle")
 	flag.DurationVar(&s.publish, "publish", time.Second, "the time for which each contender publishes")
 	flag.StringVar(&s.dir, "dir", "", "the folder for the data of servers, instead of a temporary one")
+	child := flag.String("serve", "", "run a server at this address (for the program's own use)")
 	flag.Parse()
 	log.SetFlags(0)
+	if *child != "" {
+		if err := serve(*child, s.dir); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if s.rounds < 1 {
 		log.Fatal("-rounds must be at least 1")
 	}

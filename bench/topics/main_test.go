@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"io"
 	"log"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -13,6 +14,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// The program starts itself as a server. In a test, that is the test's executable.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "-serve" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // Each job checks that its contenders do what they are measured for.
 func TestJobs(t *testing.T) {

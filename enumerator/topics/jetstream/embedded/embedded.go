@@ -115,8 +115,15 @@ func (c *config) listen() (err error) {
 	if o.Host, o.Port, err = hostPort(c.client); err != nil || c.cluster == "" {
 		return err
 	}
-	// With one connection between two servers, a request cannot overtake the interest in its subject.
-	o.Cluster = server.ClusterOpts{Name: "halley", PoolSize: -1, Advertise: c.reach}
+	o.Cluster = server.ClusterOpts{
+		Name:      "halley",
+		Advertise: c.reach,
+		PoolSize:  -1, // with one connection between two servers, a request cannot overtake the interest in its subject
+
+		// A node that does not read makes the others wait for this long. While the goroutine that reads from one node waits to
+		// write to another, two nodes of three cannot elect a leader.
+		WriteDeadline: 2 * time.Second,
+	}
 	if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.cluster); err != nil {
 		return err
 	}
@@ -166,7 +173,8 @@ func (c *config) start() (*nats.Conn, func(), error) {
 	}
 	closed := make(chan struct{})
 	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("halley"), nats.MaxReconnects(-1),
-		nats.ReconnectWait(50*time.Millisecond), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
+		nats.ReconnectWait(50*time.Millisecond), nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // by default it writes to the standard error
 	if err != nil {
 		shutdown()
 		return nil, nil, err

@@ -34,8 +34,8 @@ var failures = []failure{
 	{"SIGTERM of each in turn", toEach(stop), 3 * time.Second, true},
 	{"partition of the leader, both ways", toLeader(partition(true, true)), 10 * time.Second, false},
 	{"partition of the leader, from it", toLeader(partition(true, false)), 10 * time.Second, false},
-	{"partition of the leader, to it", toLeader(partition(false, true)), unlimited, false},
-	{"partition of a follower, both ways", toFollower(partition(true, true)), time.Second, false},
+	{"partition of the leader, to it", toLeader(partition(false, true)), unlimited, false},             // it goes on to lead for 10 to 20 s
+	{"partition of a follower, both ways", toFollower(partition(true, true)), 10 * time.Second, false}, // it wants an election when it is back
 }
 
 // A stage is a cluster under load, and the log of what happens to it.
