@@ -51,9 +51,10 @@ type Chat struct {
 	rooms *topics.Topics[Message]
 	open  *enumerator.Shared[[]OpenRoom]
 
-	mu       sync.Mutex          // guards the maps
+	mu       sync.Mutex          // guards the fields below
 	visitors map[string]int      // the number of streams from each room
 	busy     map[limit]time.Time // when the pauses of all messages under the limit are over
+	swept    time.Time           // when those that are over were last dropped
 }
 
 // New returns a Chat whose rooms are topics.

@@ -211,7 +211,7 @@ func TestManyPostersAndRooms(t *testing.T) {
 		c := newChat(t)
 		posted, most := 0, 0
 		start := time.Now()
-		for n := range 20_000 {
+		for n := range 8_000 {
 			if room(t, c, fmt.Sprint(n)).Post(t.Context(), fmt.Sprint(n), "", "kiki", "foo") == nil {
 				posted++
 			}
@@ -219,7 +219,7 @@ func TestManyPostersAndRooms(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		assert.InDelta(t, chatPace.burst+int(time.Since(start)/chatPace.pause), posted, 1)
-		assert.LessOrEqual(t, most, 2*(chatPace.burst+int(posterPace.pause/chatPace.pause)+2))
+		assert.LessOrEqual(t, most, 2*(chatPace.burst+int((posterPace.pause+time.Second)/chatPace.pause)+2))
 		time.Sleep(time.Minute)
 		require.NoError(t, room(t, c, "lobby").Post(t.Context(), "one", "", "kiki", "foo"))
 		assert.Len(t, c.busy, 3)

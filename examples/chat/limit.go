@@ -30,7 +30,10 @@ func (c *Chat) take(now time.Time, limits ...limit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// Keep only the limits of the last seconds. The pace of the chat bounds their number.
-	maps.DeleteFunc(c.busy, func(_ limit, busy time.Time) bool { return !busy.After(now) })
+	if now.Sub(c.swept) >= time.Second {
+		c.swept = now
+		maps.DeleteFunc(c.busy, func(_ limit, busy time.Time) bool { return !busy.After(now) })
+	}
 	for _, l := range limits {
 		if _, ok := l.add(c.busy[l], now); !ok {
 			return false

@@ -50,7 +50,7 @@ type cluster struct {
 	out    io.Writer
 	began  time.Time
 
-	mu sync.Mutex // guards the fields below, and those of the nodes
+	mu sync.Mutex // guards the states and processes of the nodes
 }
 
 // A node is a node as its parent sees it.
@@ -58,8 +58,8 @@ type node struct {
 	settings
 	cluster *cluster
 
-	state   string      // guarded by the lock of the cluster, as is process
-	process *os.Process // nil before the first start
+	state   string
+	process *os.Process // nil if there is none
 }
 
 // runCluster runs the nodes and the front, which listens on addr, until ctx ends.

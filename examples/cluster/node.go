@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -45,14 +43,20 @@ func runNode(s settings, out io.Writer) error {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		defer cancel()
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+		time.Sleep(grace)
+		os.Exit(1)
 	}()
-	defer func() {
-		if ctx.Err() != nil { // all nodes end, and the parent may be gone: the last one removes the folder
-			os.RemoveAll(s.Root)
-		}
-	}()
+	err := serveNode(ctx, s, out)
+	if ctx.Err() == nil {
+		return err
+	}
+	os.RemoveAll(s.Root) // the parent may be gone; the node that ends last leaves nothing
+	return nil
+}
+
+func serveNode(ctx context.Context, s settings, out io.Writer) error {
 	nc, stop, err := embedded.Start(s.Dir, embedded.Cluster("node"+strconv.Itoa(s.Node), s.NATS, s.Routes...))
 	if err != nil {
 		return err
@@ -60,11 +64,12 @@ func runNode(s settings, out io.Writer) error {
 	defer stop()
 	fmt.Fprintln(out, joining)
 
-	messages, err := open(ctx, nc, "chat", 100)
+	// Open waits until the nodes have a leader.
+	messages, err := jetstream.Open(ctx, nc, "chat", jetstream.Replicas(nodes), jetstream.Keep(100))
 	if err != nil {
 		return err
 	}
-	numbers, err := open(ctx, nc, "numbers", 10_000)
+	numbers, err := jetstream.Open(ctx, nc, "numbers", jetstream.Replicas(nodes), jetstream.Keep(10_000))
 	if err != nil {
 		return err
 	}
@@ -76,17 +81,6 @@ func runNode(s settings, out io.Writer) error {
 	mux := chats(messages)
 	count(mux, s.Node, numbers)
 	return serve(ctx, listener, mux)
-}
-
-// open opens a stream that all nodes keep. It tries again while they have no leader.
-func open(ctx context.Context, nc *nats.Conn, stream string, keep int) (topics.Store, error) {
-	for {
-		store, err := jetstream.Open(ctx, nc, stream, jetstream.Replicas(nodes), jetstream.Keep(keep))
-		if err == nil || ctx.Err() != nil {
-			return store, err
-		}
-		time.Sleep(pause)
-	}
 }
 
 // runAlone serves the chat in this process, and keeps its messages in dir.
@@ -110,7 +104,7 @@ func runAlone(ctx context.Context, addr, dir string, out io.Writer) error {
 	return serve(ctx, listener, mux)
 }
 
-// chats serves the chats of the gallery. Only their store is another one.
+// chats serves the chats of the gallery, whose rooms are kept in store.
 func chats(store topics.Store) *http.ServeMux {
 	rooms := chat.New(topics.New[chat.Message](store))
 	mux := http.NewServeMux()

@@ -170,10 +170,11 @@ func TestSlowClient(t *testing.T) {
 		_, out := join(lobby, "one", enumerator.Position{})
 		slow := enumeratee.Compose(
 			enumeratee.Filter(func(r comet.Record) bool { return r.Event != "rooms" && r.Event != comet.Bookmark }),
-			enumeratee.MapM(func(_ context.Context, r comet.Record) (comet.Record, error) {
-				time.Sleep(time.Hour)
-				return r, nil
-			}))
+			enumeratee.Tap(func(r comet.Record) {
+				if m, ok := r.Data.(chat.Message); ok && m.Text == "0" {
+					time.Sleep(time.Hour)
+				}
+			}, nil))
 		go func() {
 			for n := range 400 {
 				time.Sleep(time.Second)
