@@ -65,6 +65,13 @@ func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
 	return l
 }
 
+// end returns the Position of the last entry.
+func (l *tail[E]) end() enumerator.Position {
+	p := l.hub.Position()
+	p.Seq = max(p.Seq, l.ended.Load())
+	return p
+}
+
 func (f *feed[E]) current() *tail[E] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -265,12 +272,11 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	defer f.give()
 	f.mu.Lock()
-	w, last := f.watch, l.hub.Position()
+	w, last := f.watch, l.end()
 	if f.tail != l || l.filled || l.added >= batch {
 		defer f.mu.Unlock()
 		return f.tail != l, nil
 	}
-	last.Seq = max(last.Seq, l.ended.Load())
 	w.keep(true)
 	f.mu.Unlock()
 	entries, whole, err := f.lastBatch(ctx, last)
@@ -300,7 +306,8 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 
 // lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
-	place := Place{Last: batch}
+	const most = batch - 1 // an Ended may come after the messages
+	place := Place{Last: most}
 	for {
 		more, ok, err := f.topics.read(ctx, f.name, place)
 		if err != nil {
@@ -310,7 +317,7 @@ func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entr
 			entries = nil
 		}
 		if entries = append(entries, more...); len(more) == 0 || more[len(more)-1].Position.Seq >= last.Seq {
-			return entries, len(entries) < batch, nil
+			return entries, len(entries) < most, nil
 		}
 		place = Place{After: more[len(more)-1].Position}
 	}
