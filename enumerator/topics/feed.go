@@ -123,7 +123,7 @@ func (f *feed[E]) begin(ctx context.Context) (*tail[E], error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	if f.watch != w { // lost, or detached by Close
+	if f.watch != w || f.topics.open.Err() != nil { // lost, or closed: Close may have come before the watch
 		f.mu.Unlock()
 		stop()
 		return nil, errLost
@@ -178,10 +178,13 @@ func (w *watch[E]) next(e Entry) {
 	if w.keeping {
 		w.news = append(w.news, e)
 	}
-	if f.tail != nil {
-		f.add(e)
+	if f.tail == nil {
+		return
 	}
-	f.topics.counts.lag.Store(int64(time.Since(e.Time)))
+	if e.Position.Seq > f.tail.hub.Position().Seq { // the end may be told again
+		f.topics.counts.lag.Store(int64(time.Since(e.Time)))
+	}
+	f.add(e)
 }
 
 func (w *watch[E]) lost(error) { w.feed.detach(w, errMoved) }
