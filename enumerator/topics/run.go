@@ -22,7 +22,7 @@ type run[E any] struct {
 	finite bool // the run ends where the end of the topic was when it began
 
 	at     enumerator.Position // of the last Item; or the place to begin, or zero if that is not known yet
-	known  bool                // the store has confirmed that at is a place
+	known  bool                // at is a place in the store that tail watches
 	begun  bool                // the first notice was handed on
 	target enumerator.Position // where the topic ended when the run began
 	marked bool                // the run has reached target, and has handed on the Bookmark there
@@ -41,6 +41,9 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		l, err := f.attach(ctx)
 		if err != nil {
 			return iteratee.StepError(err)
+		}
+		if l != r.tail { // the store may be another one, or have lost its end
+			r.tail, r.known = l, false
 		}
 		end := l.end()
 		r.aim(end)
@@ -77,13 +80,19 @@ func (r *run[E]) read(ctx context.Context) iteratee.Step {
 		if step := r.stored(ctx, end); step != r.stop.Step() {
 			return step
 		}
+		if r.pause > 0 { // the store is behind, or does not have the target any longer
+			if end, err = r.topics.last(ctx, r.name); err != nil {
+				return iteratee.StepError(err)
+			}
+			r.aim(end)
+		}
 	}
 	return iteratee.StepCont
 }
 
-// aim sets the target if the run has none, or if that is of another store.
+// aim sets the target if the run has none, or if the store is another one or has lost its end.
 func (r *run[E]) aim(end enumerator.Position) {
-	if !r.marked && r.target.Epoch != end.Epoch {
+	if !r.marked && (r.target.Epoch != end.Epoch || end.Seq < r.target.Seq) {
 		r.target = end
 	}
 }
@@ -101,7 +110,7 @@ func (r *run[E]) find(f *feed[E], l *tail[E]) (ok bool) {
 
 // memory hands on the Items of the hub of l. It returns the step of r.stop if the hub does not have the next message.
 func (r *run[E]) memory(ctx context.Context, l *tail[E]) iteratee.Step {
-	r.tail, r.attached = l, false
+	r.attached = false
 	source := l.hub.From(r.at)
 	if last := l.hub.Position(); r.known && last.Epoch == r.at.Epoch && last.Seq < r.at.Seq { // the hub is behind the store
 		source = l.hub.From(last)
