@@ -30,7 +30,7 @@ type Tracker[E any] struct {
 
 // Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an
 // Item with End follows, unless the run was interrupted or source has sent an End itself. It has the Position
-// and the Cursor of the Item before it.
+// and the Cursor of the last Item that has any.
 func (t *Tracker[E]) Items(source enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[enumerator.Item[E]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		consumer := &tracking[E]{Sink: sink, ctx: ctx, t: t}
@@ -62,6 +62,9 @@ func (t *Tracker[E]) tell() {
 // holds reports whether item is held back. If not, the caller hands it on after holds has forgotten the Bookmark
 // before it. In the other order a heartbeat between the two could move the client back.
 func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
+	if item.ID() == "" { // it does not move the client
+		return false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := item.Position
@@ -88,11 +91,16 @@ type tracking[E any] struct {
 	iteratee.Sink[enumerator.Item[E]]
 	ctx  context.Context
 	t    *Tracker[E]
-	last enumerator.Item[E]
+	last enumerator.Item[E] // the last one that moved the client
+
+	ended bool // the last Item was an End
 }
 
 func (c *tracking[E]) Next(item enumerator.Item[E]) iteratee.Step {
-	c.last = item
+	c.ended = item.End
+	if item.ID() != "" {
+		c.last = item
+	}
 	if c.t.holds(item) {
 		return iteratee.StepCont
 	}
@@ -108,7 +116,7 @@ func (c *tracking[E]) EOF() iteratee.Step {
 
 // end hands on the End.
 func (c *tracking[E]) end() iteratee.Step {
-	if step := iteratee.Cancelled(c.ctx); !step.IsCont() || c.last.End {
+	if step := iteratee.Cancelled(c.ctx); !step.IsCont() || c.ended {
 		return step
 	}
 	return c.Next(enumerator.Item[E]{Position: c.last.Position, Cursor: c.last.Cursor, End: true})

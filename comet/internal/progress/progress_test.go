@@ -60,6 +60,7 @@ func TestBookmarks(t *testing.T) {
 				{bookmark(8), func() { time.Sleep(time.Second - 1) }},
 				{bookmark(9), func() { time.Sleep(time.Nanosecond); untold(bookmark(9)) }},
 				{bookmark(10), nil}, // the heartbeat was just now
+				{item{Value: 1}, func() { untold(bookmark(10)) }}, // without a Position, it does not move the client
 			}
 			got, err := run(&tracker, enumerator.New(func(_ context.Context, sink iteratee.Sink[item]) iteratee.Step {
 				for _, step := range steps {
@@ -73,7 +74,7 @@ func TestBookmarks(t *testing.T) {
 				return iteratee.StepCont
 			}))
 			require.NoError(t, err)
-			assert.Equal(t, []item{bookmark(1), message(5), bookmark(7), end(10)}, got)
+			assert.Equal(t, []item{bookmark(1), message(5), bookmark(7), {Value: 1}, end(10)}, got)
 			untold()
 		})
 	})
