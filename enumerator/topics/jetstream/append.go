@@ -244,7 +244,7 @@ func (a *appending) purgeMark(ctx context.Context, seq uint64) {
 
 // find looks for the entry of an earlier attempt or an earlier Append with the same key.
 func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool, err error) {
-	since := time.Now().Add(-2 * a.window) // the clocks of the servers may differ
+	since := time.Now().Add(-2 * topics.Window) // the clocks of the servers may differ
 	q := query{StartTime: &since, NextFor: a.entrySubject(a.token), Batch: batchSize}
 	for {
 		entries, _, err := a.batch(ctx, q)
@@ -291,7 +291,7 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint6
 			doubt = began
 		}
 		switch over := s.nc.IsClosed() || !pause.wait(ctx); {
-		case !doubt.IsZero() && (over || time.Since(doubt) > s.window-attempt):
+		case !doubt.IsZero() && (over || time.Since(doubt) > topics.Window-attempt):
 			return 0, fmt.Errorf("%w: %w", topics.ErrUnknown, s.failed(ctx, err))
 		case over:
 			return 0, s.failed(ctx, err)

@@ -280,7 +280,7 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stores := connect(t)
-			for round := range 5 {
+			for round := range 3 {
 				topic := fmt.Sprint(round)
 				var publishers sync.WaitGroup
 				var count atomic.Int64

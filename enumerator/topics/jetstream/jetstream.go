@@ -27,13 +27,14 @@ func Keep(n int) Option {
 	return func(c *api.StreamConfig) { c.MaxMsgsPerSubject = int64(n) + 1 } // one more, for its Position
 }
 
-// MaxAge limits the age of entries. By default there is no limit. A client whose last entry has expired
-// gets a Reset when it comes back, so prefer Keep. MaxAge panics if d is less than a second.
+// MaxAge limits the age of entries. By default there is no limit. An end does not expire. A client whose last entry has
+// expired gets a Reset, also while it waits for the next one, so prefer Keep. MaxAge panics if d is less than
+// [topics.Window], for which the stream remembers keys.
 func MaxAge(d time.Duration) Option {
-	if d < time.Second {
-		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least 1s, not %v", d))
+	if d < topics.Window {
+		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least %v, not %v", topics.Window, d))
 	}
-	return func(c *api.StreamConfig) { c.MaxAge, c.Duplicates = d, min(d, topics.Window) }
+	return func(c *api.StreamConfig) { c.MaxAge = d }
 }
 
 // MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic, and also an
@@ -78,7 +79,7 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 	}
 	s := &store{
 		nc: nc, prefix: prefix, stream: stream, epoch: hash(stream),
-		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0, window: config.Duplicates,
+		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0,
 	}
 	if err := s.open(ctx, config); err != nil {
 		return nil, fmt.Errorf("jetstream: Open: stream %q: %w", stream, err)
