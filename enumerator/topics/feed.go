@@ -65,6 +65,13 @@ func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
 	return l
 }
 
+// end returns the Position of the last entry.
+func (l *tail[E]) end() enumerator.Position {
+	p := l.hub.Position()
+	p.Seq = max(p.Seq, l.ended.Load())
+	return p
+}
+
 func (f *feed[E]) current() *tail[E] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -265,12 +272,11 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	defer f.give()
 	f.mu.Lock()
-	w, last := f.watch, l.hub.Position()
+	w, last := f.watch, l.end()
 	if f.tail != l || l.filled || l.added >= batch {
 		defer f.mu.Unlock()
 		return f.tail != l, nil
 	}
-	last.Seq = max(last.Seq, l.ended.Load())
 	w.keep(true)
 	f.mu.Unlock()
 	entries, whole, err := f.lastBatch(ctx, last)

@@ -90,7 +90,7 @@ func (t Topic[E]) Position() enumerator.Position {
 	t.topics.mu.Unlock()
 	if f != nil {
 		if l := f.current(); l != nil {
-			return l.hub.Position()
+			return l.end()
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
