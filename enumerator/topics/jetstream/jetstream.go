@@ -37,8 +37,8 @@ func MaxAge(d time.Duration) Option {
 	return func(c *api.StreamConfig) { c.MaxAge = d }
 }
 
-// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic, and also an
-// end. By default there is no limit. MaxBytes panics if n is not positive.
+// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic. A topic
+// whose end was dropped can be published to again. By default there is no limit. MaxBytes panics if n is not positive.
 func MaxBytes(n int64) Option {
 	check.Positive("enumerator/topics/jetstream: MaxBytes: n", n)
 	return func(c *api.StreamConfig) { c.MaxBytes = n }
@@ -51,11 +51,14 @@ func Replicas(n int) Option {
 	return func(c *api.StreamConfig) { c.Replicas = n }
 }
 
-// Open returns the Store whose entries are in the stream with this name, and makes the stream if it is not there. A
-// stream with other settings than the options say is an error that names them; Open changes no stream. While servers do not answer, Open
-// tries again until ctx ends.
+// Open returns the Store whose entries are in the stream with this name. It makes the stream if it is not there, and
+// changes none that is there: an error names the settings that differ from the options. Open tries again until ctx ends
+// while servers do not answer or the cluster is too small for the replicas.
 //
-// The Store uses nc until nc is closed. It needs no closing: two goroutines run while topics are watched.
+// The Store uses nc until nc is closed, and need not be closed itself. It runs two goroutines while topics are watched, and
+// one for each topic that is catching up.
+//
+// A mirror of the stream must not answer direct requests (mirror_direct): it may be behind.
 func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (topics.Store, error) {
 	prefix := "halley." + stream + "."
 	config := api.StreamConfig{
