@@ -121,12 +121,14 @@ func idleOnce(source source, n int, dir string) (i idleness, err error) {
 	defer cancel()
 	// attach starts a run, and returns when it has begun.
 	attach := func(number int) {
-		begun := make(chan struct{})
+		begun := make(chan struct{}, 1)
 		runs.Go(func() {
 			_, err := enumerator.Run(ctx, live(number), iteratee.ForEach(func(_ context.Context, item enumerator.Item[message]) error {
-				if begun != nil {
-					close(begun)
-					begun = nil
+				if item.Bookmark {
+					select {
+					case begun <- struct{}{}:
+					default: // a run may have two Bookmarks
+					}
 				}
 				return item.Lost()
 			}))
