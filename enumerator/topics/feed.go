@@ -300,7 +300,8 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 
 // lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
-	place := Place{Last: batch}
+	const most = batch - 1 // an Ended may come after the messages
+	place := Place{Last: most}
 	for {
 		more, ok, err := f.topics.read(ctx, f.name, place)
 		if err != nil {
@@ -310,7 +311,7 @@ func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entr
 			entries = nil
 		}
 		if entries = append(entries, more...); len(more) == 0 || more[len(more)-1].Position.Seq >= last.Seq {
-			return entries, len(entries) < batch, nil
+			return entries, len(entries) < most, nil
 		}
 		place = Place{After: more[len(more)-1].Position}
 	}

@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -42,12 +41,12 @@ type audit struct {
 	rest       int    // the number of audits until all topics are compared
 }
 
-// run makes one audit. It asks for the last entries of the topics that got any since the last audit, and sometimes for
-// those of all topics.
+// run makes one audit. It compares the entries that the stream got since the last audit, and sometimes the last entries of
+// all topics.
 func (a *audit) run() {
 	stream, err := a.info(a.ctx)
 	if final := a.final(err); final != nil { // the connection is closed, or there is no such stream
-		for w := range a.all() {
+		for _, w := range a.all() {
 			w.lose(final)
 		}
 	}
@@ -59,28 +58,23 @@ func (a *audit) run() {
 		return
 	}
 	a.stream, a.generation = stream, generation
-	from := a.upTo + 1
-	if a.rest == 0 {
-		from = 0
+	fresh := a.unaudited()
+	upTo, ok := stream.State.LastSeq, true
+	switch {
+	case a.rest == 0:
+		ok = a.compareLast(a.all(), 0)
+	case !a.compareLast(fresh, 0):
+		ok = false
+	case upTo-a.upTo < uint64(a.count()):
+		upTo, ok = a.compareNews()
+	default:
+		ok = a.compareLast(a.all(), a.upTo+1)
 	}
-	var old, fresh []*watch
-	for w := range a.all() {
-		if w.audited {
-			old = append(old, w)
-		} else {
-			fresh = append(fresh, w)
-		}
-	}
-	if from > stream.State.LastSeq {
-		old = nil
-	}
-	if !a.compare(fresh, 0) || !a.compare(old, from) || !stream.sure() {
+	if !ok || !stream.sure() {
 		return
 	}
-	for _, w := range fresh {
-		w.audited = true
-	}
-	a.upTo = stream.State.LastSeq
+	a.audited(len(fresh))
+	a.upTo = upTo
 	if a.rest--; a.rest < 0 {
 		a.rest = auditAll
 	}
@@ -98,15 +92,63 @@ func (i *info) differs(now info) bool {
 }
 
 // all returns the watches.
-func (f *feed) all() iter.Seq[*watch] {
+func (f *feed) all() []*watch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return maps.Values(maps.Clone(f.watches))
+	return slices.Collect(maps.Values(f.watches))
 }
 
-// compare compares the last entries of the topics of watches whose number is from or more. It reports whether a
+func (f *feed) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.watches)
+}
+
+// of returns the watches of the topic whose entries have this subject.
+func (f *feed) of(subject string) []*watch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.topics[subject]
+}
+
+// unaudited returns the watches that no audit has compared. The leader that they asked when they began may have been
+// replaced without knowing it.
+func (f *feed) unaudited() []*watch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fresh
+}
+
+// audited removes the first n watches of unaudited.
+func (f *feed) audited(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fresh = slices.Clone(f.fresh[n:])
+}
+
+// compareNews compares the entries after upTo, which are few. It returns the number of the last of them.
+func (a *audit) compareNews() (upTo uint64, ok bool) {
+	for upTo = a.upTo; upTo < a.stream.State.LastSeq; {
+		entries, _, err := a.batch(a.ctx, query{Seq: upTo + 1, NextFor: a.prefix + ">", Batch: batchSize})
+		if err != nil {
+			return 0, false
+		}
+		if len(entries) == 0 {
+			break
+		}
+		for _, e := range entries {
+			upTo = number(e.Position)
+			for _, w := range a.of(e.subject) {
+				w.compare(e, false)
+			}
+		}
+	}
+	return upTo, true
+}
+
+// compareLast compares the last entries of the topics of watches whose number is from or more. It reports whether a
 // replica that has all entries has answered.
-func (a *audit) compare(watches []*watch, from uint64) bool {
+func (a *audit) compareLast(watches []*watch, from uint64) bool {
 	if len(watches) == 0 {
 		return true
 	}
@@ -136,7 +178,7 @@ func (a *audit) compare(watches []*watch, from uint64) bool {
 		}
 		for _, e := range entries {
 			for _, w := range subjects[e.subject] {
-				w.compare(e)
+				w.compare(e, true)
 			}
 			delete(subjects, e.subject)
 		}
@@ -147,7 +189,7 @@ func (a *audit) compare(watches []*watch, from uint64) bool {
 		for _, without := range subjects {
 			for _, w := range without {
 				if from == 0 {
-					w.compare(stored{})
+					w.compare(stored{}, true)
 				}
 			}
 		}
@@ -155,13 +197,15 @@ func (a *audit) compare(watches []*watch, from uint64) bool {
 	return complete
 }
 
-// compare reads from the stream if last is not what the stream has.
-func (w *watch) compare(last stored) {
+// compare reads from the stream if e was missed or, if e is the last entry, it is not what the watch got last.
+func (w *watch) compare(e stored, isLast bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.attached || last.Position == w.last || number(last.Position) == 0 && (number(w.last) == 0 || w.deleted) {
-		return
+	missed := e.Position.Seq > w.last.Seq
+	other := isLast && e.Position != w.last
+	gone := number(e.Position) == 0 && (number(w.last) == 0 || w.deleted) // there was nothing, or a deletion that has expired
+	if w.attached && (missed || other) && !gone {
+		w.want = max(w.want, number(e.Position))
+		w.fill()
 	}
-	w.want = max(w.want, number(last.Position))
-	w.fill()
 }

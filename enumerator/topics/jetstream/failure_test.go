@@ -149,7 +149,7 @@ func TestAStreamThatIsDeleted(t *testing.T) {
 	require.NoError(t, management(t, nc).DeleteStream(timeout(t), "test"))
 	w.isLost()
 	_, _, err := s.Watch(timeout(t), "a", func(topics.Entry) {}, func(error) {})
-	require.ErrorContains(t, err, "stream not found")
+	require.Error(t, err)
 	_, _, err = s.Read(timeout(t), "a", topics.Place{}, 1)
 	require.Error(t, err)
 	ctx, cancel := context.WithTimeout(timeout(t), 100*time.Millisecond)

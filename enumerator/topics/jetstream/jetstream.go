@@ -78,7 +78,7 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 	}
 	s := &store{
 		nc: nc, prefix: prefix, stream: stream, epoch: hash(stream),
-		keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0, window: config.Duplicates,
+		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0, window: config.Duplicates,
 	}
 	if err := s.open(ctx, config); err != nil {
 		return nil, fmt.Errorf("jetstream: Open: stream %q: %w", stream, err)
@@ -151,13 +151,14 @@ func mismatch(have, config api.StreamConfig) error {
 
 // store is a [topics.Store].
 type store struct {
-	nc      *nats.Conn
-	stream  string
-	prefix  string // of all subjects
-	epoch   uint64
-	keep    int
-	bounded bool          // whether entries are dropped for other reasons than Keep
-	window  time.Duration // for which message ids are remembered
+	nc       *nats.Conn
+	stream   string
+	prefix   string // of all subjects
+	epoch    uint64
+	keep     int
+	replicas int
+	bounded  bool          // whether entries are dropped for other reasons than Keep
+	window   time.Duration // for which message ids are remembered
 
 	mu   sync.Mutex
 	feed *feed // nil while nothing is watched

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/jetstream"
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
@@ -121,11 +122,11 @@ func TestManyTopics(t *testing.T) {
 	}
 	nc := start(t, t.TempDir(), embedded.SyncLater())
 	s := open(t, nc, "test")
-	memory := func() uint64 {
+	memory := func() int {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+		return int(m.HeapAlloc)
 	}
 	before, goroutines, began, used := memory(), runtime.NumGoroutine(), time.Now(), processors()
 	var got, lost atomic.Int64
@@ -135,8 +136,8 @@ func TestManyTopics(t *testing.T) {
 		require.NoError(t, err)
 		stops[i] = stop
 	}
-	t.Logf("%d topics: %v, %v of the processors, %d bytes for each", n, time.Since(began), processors()-used, (memory()-before)/uint64(n))
-	require.Less(t, (memory()-before)/uint64(n), uint64(8<<10))
+	t.Logf("%d topics: %v, %v of the processors, %d bytes for each", n, time.Since(began), processors()-used, (memory()-before)/n)
+	require.Less(t, (memory()-before)/n, 8<<10)
 	require.Less(t, runtime.NumGoroutine(), goroutines+100)
 
 	// Each of them gets its entry, also while the audits compare all.
@@ -167,4 +168,69 @@ func TestAnEntryIsOfOneTopicOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"other"}, datas(es))
 	require.Empty(t, strings.Join(datas(es)[1:], ""))
+}
+
+// The last messages of a long topic are found without reading all of it.
+func TestTheLastOfManyMessages(t *testing.T) {
+	s := open(t, start(t, t.TempDir(), embedded.SyncLater()), "test", jetstream.Keep(4_000))
+	const n = 6_000
+	for i := range n {
+		_, err := s.Append(timeout(t), []string{"a", "b", "a", "a"}[i%4], topics.Record{Data: fmt.Append(nil, i)})
+		require.NoError(t, err)
+	}
+	all := positions(readAll(t, s, "a"))
+	require.Len(t, all, 4_000)
+	check := func(messages, end int) {
+		for _, n := range []int{1, 2, 255, 256, 257, 258, 1000, 2500, 3999, 4000, 4001, 1 << 30} {
+			var got []enumerator.Position
+			place := topics.Place{Last: n}
+			for {
+				es, ok, err := s.Read(timeout(t), "a", place, 300)
+				require.NoError(t, err)
+				require.True(t, ok)
+				if len(es) == 0 {
+					break
+				}
+				got = append(got, positions(es)...)
+				place = topics.Place{After: got[len(got)-1]}
+			}
+			require.Equal(t, all[len(all)-min(n, messages)-end:], got, n)
+		}
+	}
+	check(4_000, 0)
+	p, err := s.Append(timeout(t), "a", topics.Record{Kind: topics.Ended})
+	require.NoError(t, err)
+	all = append(all, p)
+	check(4_000, 1)
+}
+
+// A place of one topic is a place of another one, if that can have lost nothing.
+func TestAPlaceOfAnotherTopic(t *testing.T) {
+	s := open(t, start(t, t.TempDir()), "test", jetstream.Keep(3))
+	first := appendTo(t, s, "other", "x")
+	appendTo(t, s, "a", "1")
+	second := appendTo(t, s, "other", "y")
+	appendTo(t, s, "a", "2")
+	third := appendTo(t, s, "other", "z")
+	reads := func(p enumerator.Position, ok bool, data ...string) {
+		t.Helper()
+		es, gotOK, err := s.Read(timeout(t), "a", topics.Place{After: p}, 10)
+		require.NoError(t, err)
+		require.Equal(t, ok, gotOK)
+		require.Equal(t, data, datas(es))
+	}
+	reads(first, true, "1", "2")
+	reads(second, true, "2")
+	reads(third, true)
+	appendTo(t, s, "a", "3")
+	appendTo(t, s, "a", "4")
+	appendTo(t, s, "a", "5")
+	reads(first, false, "3", "4", "5")
+	reads(second, false, "3", "4", "5")
+	reads(third, true, "3", "4", "5") // "2" is still there
+	last := appendTo(t, s, "other", "z")
+	reads(last, true)
+	_, err := s.Append(timeout(t), "a", topics.Record{Kind: topics.Deleted})
+	require.NoError(t, err)
+	reads(last, false)
 }

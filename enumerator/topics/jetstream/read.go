@@ -154,9 +154,13 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 		return nil, err
 	}
 	n = min(n, r.keep)
+	seq, err := r.before(ctx, n, number(newest.Position))
+	if err != nil {
+		return nil, err
+	}
 	var tail []topics.Entry
 	messages := 0
-	for seq := uint64(1); seq <= number(newest.Position); {
+	for seq <= number(newest.Position) {
 		es, _, err := r.batch(ctx, query{Seq: seq, NextFor: r.subject, Batch: batchSize})
 		if err != nil {
 			return nil, err
@@ -176,6 +180,29 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 		}
 	}
 	return tail[:min(len(tail), r.limit)], nil
+}
+
+// before returns the number of a place before the last n messages, and at most a batch before them if it finds one soon.
+func (r *reading) before(ctx context.Context, n int, newest uint64) (uint64, error) {
+	n++ // the last entry may be an end
+	low, high := uint64(1), newest
+	for tries, probe := 0, low; tries < 20 && high-low > batchSize; tries++ {
+		es, _, err := r.batch(ctx, query{Seq: probe, NextFor: r.subject, Batch: 1})
+		if err != nil {
+			return 0, err
+		}
+		more := 0 // than n
+		if len(es) > 0 {
+			more = es[0].pending + 1 - n
+		}
+		if more < 0 {
+			high = probe
+		} else if low = max(low, number(es[0].Position)); more <= batchSize {
+			break
+		}
+		probe = low + (high-low)/2
+	}
+	return low, nil
 }
 
 func plain(es []stored) []topics.Entry {

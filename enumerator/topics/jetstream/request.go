@@ -120,6 +120,9 @@ func (s *store) failed(ctx context.Context, err error) error {
 
 // get asks the leader of the stream for one entry. found is false if there is none.
 func (s *store) get(ctx context.Context, q query) (e stored, found bool, err error) {
+	if s.replicas == 1 {
+		return s.direct(ctx, q)
+	}
 	var answer struct {
 		Message struct {
 			Subject string
@@ -144,6 +147,35 @@ func (s *store) get(ctx context.Context, q query) (e stored, found bool, err err
 		}
 	}
 	return s.stored(m.Subject, m.Seq, m.Time, h, m.Data), true, nil
+}
+
+// direct asks any replica of the stream for one entry, which costs a quarter of the time.
+func (s *store) direct(ctx context.Context, q query) (e stored, found bool, err error) {
+	subject, body := "$JS.API.DIRECT.GET."+s.stream, []byte(nil)
+	if q.LastFor != "" {
+		subject += "." + q.LastFor
+	} else if body, err = json.Marshal(q); err != nil {
+		return stored{}, false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	m, err := s.nc.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return stored{}, false, s.failed(ctx, err)
+	}
+	switch m.Header.Get("Status") {
+	case "":
+		e, err = s.received(m)
+		return e, err == nil, err
+	case "404":
+		return stored{}, false, nil
+	}
+	return stored{}, false, refused(m)
+}
+
+// refused returns the error that m tells instead of an entry.
+func refused(m *nats.Msg) error {
+	return fmt.Errorf("jetstream: %s %s", m.Header.Get("Status"), m.Header.Get("Description"))
 }
 
 func isCode(err error, code api.ErrorCode) bool {
@@ -197,7 +229,7 @@ func (s *store) batch(ctx context.Context, q query) (entries []stored, upTo uint
 		case "503":
 			return nil, 0, fmt.Errorf("jetstream: no replica of the stream answers: %w", nats.ErrNoResponders)
 		default:
-			return nil, 0, fmt.Errorf("jetstream: %s %s", status, m.Header.Get("Description"))
+			return nil, 0, refused(m)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,8 @@ type feed struct {
 
 	mu      sync.Mutex
 	watches map[*nats.Subscription]*watch
+	topics  map[string][]*watch // the same, by the subject of the entries
+	fresh   []*watch            // those that no audit has compared
 }
 
 // watch is a call of Watch that was not stopped.
@@ -43,8 +46,6 @@ type watch struct {
 	deleted    bool // last is that of a deletion
 	generation uint64
 	want       uint64 // the greatest number of an entry of the topic that there is
-
-	audited bool // belongs to the audits
 }
 
 // Watch implements [topics.Store].
@@ -85,7 +86,8 @@ func (s *store) enter(w *watch, subject string) error {
 	f := s.feed
 	if f == nil {
 		const waiting, fills = 1 << 16, 16
-		f = &feed{store: s, news: make(chan *nats.Msg, waiting), fills: make(chan struct{}, fills), watches: map[*nats.Subscription]*watch{}}
+		f = &feed{store: s, news: make(chan *nats.Msg, waiting), fills: make(chan struct{}, fills),
+			watches: map[*nats.Subscription]*watch{}, topics: map[string][]*watch{}}
 	}
 	f.mu.Lock() // until w is there for its first message
 	defer f.mu.Unlock()
@@ -95,6 +97,8 @@ func (s *store) enter(w *watch, subject string) error {
 	}
 	w.feed, w.sub, w.generation = f, sub, f.generation.Load()
 	f.watches[sub] = w
+	f.topics[w.subject] = append(slices.Clip(f.topics[w.subject]), w) // an audit may be using the slice
+	f.fresh = append(f.fresh, w)
 	if s.feed == nil {
 		s.feed = f
 		f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -116,6 +120,10 @@ func (w *watch) stop() {
 	}
 	_ = w.sub.Unsubscribe() // fails if the connection is closed
 	delete(w.watches, w.sub)
+	others := slices.DeleteFunc(slices.Clone(w.topics[w.subject]), func(other *watch) bool { return other == w })
+	if w.topics[w.subject] = others; len(others) == 0 {
+		delete(w.topics, w.subject)
+	}
 	if len(w.watches) == 0 {
 		w.cancel()
 		w.store.feed = nil

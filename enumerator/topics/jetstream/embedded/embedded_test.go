@@ -23,7 +23,7 @@ func TestStartFails(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for name, start := range map[string]func() error{
 		"a port in use":                func() error { return fails(t.TempDir(), embedded.Clients(used)) },
-		"a port of nodes in use":       func() error { return fails(t.TempDir(), embedded.Cluster("a", used)) },
+		"a port of nodes in use":       func() error { return fails(t.TempDir(), embedded.Cluster("a", used, "127.0.0.1:1")) },
 		"an address without a port":    func() error { return fails(t.TempDir(), embedded.Clients("127.0.0.1")) },
 		"a route without a port":       func() error { return fails(t.TempDir(), embedded.Cluster("a", "127.0.0.1:0", "127.0.0.1")) },
 		"a file":                       func() error { return fails(file) },

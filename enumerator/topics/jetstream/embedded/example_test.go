@@ -103,6 +103,21 @@ func ExampleClients() {
 	// Output: true
 }
 
+// A node listens at an address of its own machine, and the others reach it at that of a proxy.
+func ExampleAdvertise() {
+	dir, err := os.MkdirTemp("", "halley")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	_, stop, err := embedded.Start(dir,
+		embedded.Cluster("node1", "127.0.0.1:14221", "node2.example:6222", "node3.example:6222"),
+		embedded.Advertise("node1.example:6222"))
+	fmt.Println(err)
+	stop()
+	// Output: <nil>
+}
+
 func ExampleSyncLater() {
 	dir, err := os.MkdirTemp("", "halley")
 	if err != nil {
