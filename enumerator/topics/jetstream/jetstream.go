@@ -161,8 +161,7 @@ type store struct {
 	epoch    uint64
 	keep     int
 	replicas int
-	bounded  bool          // whether entries are dropped for other reasons than Keep
-	window   time.Duration // for which message ids are remembered
+	bounded  bool // whether entries are dropped for other reasons than Keep
 
 	mu   sync.Mutex
 	feed *feed // nil while nothing is watched
