@@ -247,3 +247,44 @@ func TestMemoryTakesAnyLimit(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+// speechless is a Store that tells of new entries, and does not answer reads until it is told to.
+type speechless struct {
+	topics.Store
+	speak chan struct{}
+}
+
+func (s speechless) Read(ctx context.Context, name string, from topics.Place, limit int) ([]topics.Entry, bool, error) {
+	select {
+	case <-s.speak:
+		return s.Store.Read(ctx, name, from, limit)
+	case <-ctx.Done():
+		return nil, false, context.Cause(ctx)
+	}
+}
+
+func TestNewsAreBoundedWhileReadsHaveNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := speechless{topics.Memory(100_000), make(chan struct{})}
+		all := topics.New[string](s)
+		defer all.Close()
+		news := all.Topic("news")
+		publish(t, news, numbers(10)...)
+		live, last := read(t, news.From(position{})), read(t, news.Last(5))
+		publish(t, news, numbers(20_000)...)
+		require.Less(t, all.News("news"), 5000)
+		close(s.speak)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, append([]string{"at 10"}, numbers(20_000)...), live.got)
+		require.Equal(t, "19999", last.got[len(last.got)-1])
+		publish(t, news, "more")
+		synctest.Wait()
+		require.Equal(t, "more", last.got[len(last.got)-1])
+	})
+}
+
+func TestReadRefusesANegativeNumber(t *testing.T) {
+	news := topics.New[string](topics.Memory(1)).Topic("news")
+	require.PanicsWithValue(t, "enumerator/topics: Read: place.Last must not be negative, got -1", func() { news.Read(topics.Place{Last: -1}) })
+}
