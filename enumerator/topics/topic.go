@@ -9,8 +9,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like a [enumerator.Hub], and a value:
-// two Topics of the same name are the same.
+// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like an [enumerator.Hub], and a value:
+// two Topics with the same name are the same.
 //
 // The runs of From, Last, Since and Beginning begin with messages that are stored, and go on with those to come. No
 // message is lost or repeated between the two. A run that is slow reads in the Store the messages that memory does not

@@ -41,8 +41,9 @@ type Topics[E any] struct {
 }
 
 // New returns the Topics of store. The options are [enumerator.Capacity] and [enumerator.CapacityFunc]: they say how
-// many of the last messages of a topic are held in memory while runs read it. New panics if store is nil, or if the
-// policy of [enumerator.WhenFull] is not DropOldest.
+// many of the last messages of a topic are held in memory while runs read it. In place of a message that cannot be
+// decoded, the function of CapacityFunc gets the zero value. New panics if store is nil, or if the policy of
+// [enumerator.WhenFull] is not DropOldest.
 func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	if store == nil {
 		panic("enumerator/topics: New: store must not be nil")
@@ -143,11 +144,12 @@ func (t *Topics[E]) decode(data []byte) (e E, ok bool) {
 	if t.raw {
 		return any(data).(E), true
 	}
-	err := json.Unmarshal(data, &e)
-	if err != nil {
+	if err := json.Unmarshal(data, &e); err != nil {
 		t.counts.undecoded.Add(1)
+		var zero E
+		return zero, false // e may be half filled
 	}
-	return e, err == nil
+	return e, true
 }
 
 // Topic returns the topic with this name.
