@@ -165,9 +165,11 @@ func (c *check) readAll(s topics.Store, name string, from topics.Place, limit in
 }
 
 // list shows entries.
-func list(entries []topics.Entry) string {
-	text := make([]string, len(entries))
-	for i, e := range entries {
+type list []topics.Entry
+
+func (l list) String() string {
+	text := make([]string, len(l))
+	for i, e := range l {
 		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted"}[e.Kind], e.Data)
 	}
 	return "[" + strings.Join(text, ", ") + "]"
