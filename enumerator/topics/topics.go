@@ -58,8 +58,8 @@ func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	return t
 }
 
-// Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is stored.
-// If the Store does not answer, Publish tries again until ctx ends, and stores e once.
+// Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is
+// stored. If the Store does not answer, Publish tries again until ctx ends, and stores e once.
 //
 // A second Publish with the same key within two minutes stores nothing and returns the Position of the first. An
 // empty key is a key of its own.
@@ -69,8 +69,8 @@ func (t *Topics[E]) Publish(ctx context.Context, name, key string, e E) (enumera
 	return t.publish(ctx, name, e, Record{Key: key})
 }
 
-// PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is zero,
-// that the topic has no entries. Otherwise it returns [ErrConflict].
+// PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is
+// zero, that the topic has no entries. Otherwise it returns [ErrConflict].
 func (t *Topics[E]) PublishAfter(ctx context.Context, name, key string, last enumerator.Position, e E) (enumerator.Position, error) {
 	return t.publish(ctx, name, e, Record{Key: key, Conditional: true, Last: last})
 }
