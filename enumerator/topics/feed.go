@@ -33,8 +33,8 @@ type feed[E any] struct {
 	tail  *tail[E]   // nil if the feed is not attached
 }
 
-// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is the tail
-// of its feed.
+// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is
+// the tail of its feed.
 type tail[E any] struct {
 	hub    *enumerator.Hub[E]
 	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
@@ -63,6 +63,13 @@ func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
 	l := &tail[E]{hub: enumerator.Broadcast[E](f.topics.opts...)}
 	l.hub.Reset(at)
 	return l
+}
+
+// end returns the Position of the last entry.
+func (l *tail[E]) end() enumerator.Position {
+	p := l.hub.Position()
+	p.Seq = max(p.Seq, l.ended.Load())
+	return p
 }
 
 func (f *feed[E]) current() *tail[E] {
@@ -265,12 +272,11 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	defer f.give()
 	f.mu.Lock()
-	w, last := f.watch, l.hub.Position()
+	w, last := f.watch, l.end()
 	if f.tail != l || l.filled || l.added >= batch {
 		defer f.mu.Unlock()
 		return f.tail != l, nil
 	}
-	last.Seq = max(last.Seq, l.ended.Load())
 	w.keep(true)
 	f.mu.Unlock()
 	entries, whole, err := f.lastBatch(ctx, last)
@@ -298,7 +304,8 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	return true, nil
 }
 
-// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
+// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are
+// kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
 	const most = batch - 1 // an Ended may come after the messages
 	place := Place{Last: most}

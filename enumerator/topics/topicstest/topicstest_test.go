@@ -300,26 +300,30 @@ func (l *losing) Watch(ctx context.Context, name string, next func(topics.Entry)
 	return p, stop, err
 }
 
-func (l *losing) lose(times int, stop bool) {
+// lose ends all watches, and tells them errs.
+func (l *losing) lose(errs ...error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, lost := range l.lost {
-		if stop {
-			l.stops[i]()
-		}
-		for range times {
-			lost(errors.New("the test has lost it"))
+		l.stops[i]()
+		for _, err := range errs {
+			lost(err)
 		}
 	}
 }
 
 func TestTestLost(t *testing.T) {
+	cut := errors.New("the connection is cut")
 	s := &losing{Store: topics.Memory(100)}
-	require.NoError(t, topicstest.TestLost(s, func() { s.lose(1, true) }))
+	require.NoError(t, topicstest.TestLost(s, func() { s.lose(cut) }))
 	s = &losing{Store: topics.Memory(100)}
-	require.ErrorContains(t, topicstest.TestLost(s, func() { s.lose(2, true) }), "lost is called 2 times")
+	require.ErrorContains(t, topicstest.TestLost(s, func() { s.lose(cut, cut) }), "lost is called 2 times")
 	s = &losing{Store: topics.Memory(100)}
-	require.ErrorContains(t, topicstest.TestLost(s, func() { s.lose(1, false) }), "next 1 times after that")
+	require.ErrorContains(t, topicstest.TestLost(s, func() { s.lost[0](cut) }), "next 1 times after that")
+	synctest.Test(t, func(t *testing.T) {
+		s := &losing{Store: topics.Memory(100)}
+		require.ErrorContains(t, topicstest.TestLost(s, func() { s.lose() }), "waits for lost")
+	})
 }
 
 // A Store may be slow to tell, and tells entries from any goroutine.
