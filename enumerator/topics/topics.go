@@ -59,7 +59,8 @@ func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 }
 
 // Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is
-// stored. If the Store does not answer, Publish tries again until ctx ends, and stores e once.
+// stored. If the Store does not answer, Publish tries again until ctx ends, and stores e once. If e may have been
+// stored, Publish gives up before the Store forgets the key.
 //
 // A second Publish with the same key within two minutes stores nothing and returns the Position of the first. An
 // empty key is a key of its own.
