@@ -11,8 +11,8 @@ import (
 
 // run is one run of a topic. It is also the Sink of the hub of a tail, and hands on the Items of the hub.
 //
-// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail has
-// its place. When the tail has moved or has overtaken the run, this begins again.
+// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail
+// has its place. When the tail has moved or has overtaken the run, this begins again.
 type run[E any] struct {
 	sink   iteratee.Sink[enumerator.Item[E]]
 	topics *Topics[E]
@@ -29,6 +29,7 @@ type run[E any] struct {
 	pause  time.Duration       // after the last answer of a store that was behind
 
 	tail     *tail[E]
+	watch    *watch[E]     // that of the last tail
 	attached bool          // the hub has accepted the place
 	stop     iteratee.Stop // says that the run goes on elsewhere
 }
@@ -42,8 +43,8 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if err != nil {
 			return iteratee.StepError(err)
 		}
-		if l != r.tail { // the store may be another one, or have lost its end
-			r.tail, r.known = l, false
+		if l.watch != r.watch { // the one before was lost: the store may be another one
+			r.watch, r.known = l.watch, false
 		}
 		end := l.end()
 		r.aim(end)
@@ -198,8 +199,8 @@ func (r *run[E]) reached() iteratee.Step {
 	return r.sink.Next(enumerator.Item[E]{Position: r.at, Bookmark: true})
 }
 
-// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if there may
-// be more.
+// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if
+// there may be more.
 func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.Step {
 	if !r.begun {
 		r.at = r.start.After // has may have set another
