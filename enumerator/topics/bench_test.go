@@ -16,8 +16,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// BenchmarkReaders delivers messages to 1,000 readers of a topic, in turn with a hub alone. Nothing else runs, and each
-// processor is busy, so the time stands for processor time.
+// BenchmarkReaders delivers messages to 1,000 readers of a topic, in turn with a hub alone. Nothing else runs, and
+// each processor is busy, so the time stands for processor time.
 func BenchmarkReaders(b *testing.B) {
 	const readers, messages = 1000, 100
 	type message struct {

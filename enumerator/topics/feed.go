@@ -33,8 +33,8 @@ type feed[E any] struct {
 	tail  *tail[E]   // nil if the feed is not attached
 }
 
-// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is the tail
-// of its feed.
+// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is
+// the tail of its feed.
 type tail[E any] struct {
 	hub    *enumerator.Hub[E]
 	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
@@ -304,7 +304,8 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	return true, nil
 }
 
-// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
+// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are
+// kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
 	const most = batch - 1 // an Ended may come after the messages
 	place := Place{Last: most}

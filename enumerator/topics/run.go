@@ -11,8 +11,8 @@ import (
 
 // run is one run of a topic. It is also the Sink of the hub of a tail, and hands on the Items of the hub.
 //
-// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail has
-// its place. When the tail has moved or has overtaken the run, this begins again.
+// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail
+// has its place. When the tail has moved or has overtaken the run, this begins again.
 type run[E any] struct {
 	sink   iteratee.Sink[enumerator.Item[E]]
 	topics *Topics[E]
@@ -189,8 +189,8 @@ func (r *run[E]) reached() iteratee.Step {
 	return r.sink.Next(enumerator.Item[E]{Position: r.at, Bookmark: true})
 }
 
-// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if there may
-// be more.
+// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if
+// there may be more.
 func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.Step {
 	if !r.begun {
 		r.at = r.start.After // has may have set another

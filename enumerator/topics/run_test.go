@@ -246,6 +246,25 @@ func TestAMessageThatDoesNotGoIntoMemory(t *testing.T) {
 	})
 }
 
+// A message that is decoded in part is not handed on.
+func TestABadMessageHasNoValue(t *testing.T) {
+	type move struct {
+		From string
+		To   int
+	}
+	s := topics.Memory(10)
+	all := topics.New[move](s)
+	_, err := s.Append(t.Context(), "chess", topics.Record{Data: []byte(`{"From":"e2","To":"e4"}`)})
+	require.NoError(t, err)
+	require.NoError(t, all.End(t.Context(), "chess"))
+	for _, e := range []enumerator.Enumerator[enumerator.Item[move]]{all.Last("chess", 5), all.Topic("chess").Read(topics.Place{})} {
+		got, err := enumerator.Run(t.Context(), e, iteratee.Collect[enumerator.Item[move]]())
+		require.NoError(t, err)
+		require.Zero(t, got[1].Value)
+		require.EqualValues(t, 1, got[1].Gap.N)
+	}
+}
+
 func TestABytesTopicStoresBytesAsTheyAre(t *testing.T) {
 	s := topics.Memory(10)
 	all := topics.New[[]byte](s)
