@@ -8,7 +8,6 @@ import (
 	"log"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,11 +59,13 @@ var sources = []source{
 
 func nameOf(n int) string { return fmt.Sprint("room ", n) }
 
-// idleness is what idle topics cost.
+// idleness is what idle topics cost, each with a run.
 type idleness struct {
-	bytes, goroutines float64 // of a topic and its run
-	all               float64 // the seconds until all runs have begun
-	one               float64 // the microseconds until one more has begun
+	heap, stack float64 // bytes of each
+	goroutines  float64 // of each
+	all         float64 // the seconds until all runs have begun
+	processor   float64 // the processor time of the process until then, in seconds
+	one         float64 // the microseconds until one more has begun
 }
 
 func idle(s scale) ([][]string, error) {
@@ -83,28 +84,37 @@ func idle(s scale) ([][]string, error) {
 			}
 		}
 	}
-	rows := [][]string{strings.Split(fmt.Sprintf("%d runs|bytes each|above one hub|goroutines each|above one hub|all attached, s|one attached, µs", s.topics), "|")}
+	columns := []struct {
+		name, format string
+		value        func(idleness) float64
+		above        bool // only what is above the value of the first source
+	}{
+		{"heap of each, bytes", "%.0f", func(i idleness) float64 { return i.heap }, false},
+		{"above one hub", "%.0f", func(i idleness) float64 { return i.heap }, true},
+		{"stack of each, bytes", "%.0f", func(i idleness) float64 { return i.stack }, false},
+		{"goroutines of each", "%.2f", func(i idleness) float64 { return i.goroutines }, false},
+		{"all attached, s", "%.2f", func(i idleness) float64 { return i.all }, false},
+		{"processor time, s", "%.2f", func(i idleness) float64 { return i.processor }, false},
+		{"one attached, µs", "%.0f", func(i idleness) float64 { return i.one }, false},
+	}
+	rows := [][]string{{fmt.Sprintf("%d topics, with a run each", s.topics)}}
+	for _, c := range columns {
+		rows[0] = append(rows[0], c.name)
+	}
 	for _, source := range sources {
-		figure := func(value func(idleness) float64) float64 {
-			var vs []float64
-			for _, i := range found[source.name] {
-				vs = append(vs, value(i))
-			}
-			return median(vs)
-		}
-		above := func(value func(idleness) float64) float64 {
+		row := []string{source.name}
+		for _, c := range columns {
 			var vs []float64
 			for round, i := range found[source.name] {
-				vs = append(vs, value(i)-value(found[sources[0].name][round]))
+				v := c.value(i)
+				if c.above {
+					v -= c.value(found[sources[0].name][round])
+				}
+				vs = append(vs, v)
 			}
-			return median(vs)
+			row = append(row, fmt.Sprintf(c.format, median(vs)))
 		}
-		bytes, goroutines := func(i idleness) float64 { return i.bytes }, func(i idleness) float64 { return i.goroutines }
-		rows = append(rows, []string{source.name,
-			fmt.Sprintf("%.0f", figure(bytes)), fmt.Sprintf("%.0f", above(bytes)),
-			fmt.Sprintf("%.2f", figure(goroutines)), fmt.Sprintf("%.2f", above(goroutines)),
-			fmt.Sprintf("%.2f", figure(func(i idleness) float64 { return i.all })),
-			fmt.Sprintf("%.0f", figure(func(i idleness) float64 { return i.one }))})
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
@@ -121,12 +131,14 @@ func idleOnce(source source, n int, dir string) (i idleness, err error) {
 	defer cancel()
 	// attach starts a run, and returns when it has begun.
 	attach := func(number int) {
-		begun := make(chan struct{})
+		begun := make(chan struct{}, 1)
 		runs.Go(func() {
 			_, err := enumerator.Run(ctx, live(number), iteratee.ForEach(func(_ context.Context, item enumerator.Item[message]) error {
-				if begun != nil {
-					close(begun)
-					begun = nil
+				if item.Bookmark {
+					select {
+					case begun <- struct{}{}:
+					default: // a run may have two Bookmarks
+					}
 				}
 				return item.Lost()
 			}))
@@ -137,8 +149,8 @@ func idleOnce(source source, n int, dir string) (i idleness, err error) {
 		<-begun
 	}
 	attach(-1)
-	memory, goroutines := memoryInUse(), runtime.NumGoroutine()
-	start := time.Now()
+	heap, stack := memoryInUse()
+	goroutines, processor, start := runtime.NumGoroutine(), processorTime(), time.Now()
 	var all sync.WaitGroup
 	const atOnce = 64
 	for first := range atOnce {
@@ -150,7 +162,9 @@ func idleOnce(source source, n int, dir string) (i idleness, err error) {
 	}
 	all.Wait()
 	i.all = time.Since(start).Seconds()
-	i.bytes = float64(memoryInUse()-memory) / float64(n)
+	i.processor = (processorTime() - processor).Seconds()
+	heapThen, stackThen := memoryInUse()
+	i.heap, i.stack = (heapThen-heap)/float64(n), (stackThen-stack)/float64(n)
 	i.goroutines = float64(runtime.NumGoroutine()-goroutines) / float64(n)
 	var took []float64
 	for number := range 1000 {
@@ -162,11 +176,11 @@ func idleOnce(source source, n int, dir string) (i idleness, err error) {
 	return i, nil
 }
 
-// memoryInUse returns the bytes of the heap and the stacks.
-func memoryInUse() int64 {
+// memoryInUse returns the bytes of the heap and of the stacks.
+func memoryInUse() (heap, stack float64) {
 	runtime.GC()
 	runtime.GC() // the second one empties sync.Pool
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
+	return float64(m.HeapAlloc), float64(m.StackInuse)
 }

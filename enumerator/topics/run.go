@@ -42,6 +42,9 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if err != nil {
 			return iteratee.StepError(err)
 		}
+		if l != r.tail { // the watch may have been lost, and the store be another one
+			r.known = false
+		}
 		end := l.end()
 		r.aim(end)
 		if r.find(f, l) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -20,17 +21,16 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// How a topic ends, for good and whichever programs publish to it at the same time:
+// A topic ends in two steps, so that nothing follows its end whichever programs publish at the same time.
 //
-// First a mark is stored on a subject of its own. Each message is published under the condition that there is no
-// mark, so the stream refuses those that arrive later. Messages that were accepted before the mark was stored can still come after
-// it in the stream. They come before the end itself, because the end is published after the mark has been acknowledged.
+// First a mark is stored on a subject of its own. Each message is published under the condition that there is no mark, so
+// the stream refuses those that it gets later. Messages that it accepted before may be stored after the mark.
+// They are stored before the end, which is published when the mark has been acknowledged. If the program dies in
+// between, the next program whose message is refused publishes the end.
 //
-// A replicated stream refuses a message if another one with a condition on the same subject is on its way to the
-// other replicas. So each message names the mark by a different pattern: the subject of the mark ends with tokens
-// that a wildcard can stand for, or not.
-//
-// If the program that ends a topic dies between mark and end, the next one whose message is refused publishes the end.
+// A replicated stream refuses a message while another one with a condition on the same subject is on its way to the other
+// replicas. So each message names the mark by another pattern: the subject of the mark ends with tokens, and a wildcard
+// stands for some of them.
 
 // markTokens is the number of tokens at the end of the subject of a mark. There are 2^markTokens patterns.
 const markTokens = 10
@@ -87,14 +87,15 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 		}
 		// The stream may have refused to store it a second time.
 		p, found, findErr := a.find(ctx)
-		if found {
+		switch {
+		case found:
 			return p, nil
-		}
-		if findErr == nil && !errors.Is(err, errRefused) {
+		case findErr != nil:
+			return none, fmt.Errorf("%w: %w: %w", topics.ErrUnknown, err, findErr)
+		case !errors.Is(err, errRefused):
 			return none, err
-		}
-		if !pause.wait(ctx) {
-			return none, errors.Join(err, findErr, context.Cause(ctx))
+		case !pause.wait(ctx):
+			return none, fmt.Errorf("%w: %w", err, context.Cause(ctx))
 		}
 	}
 }
@@ -139,10 +140,13 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}, prepare)
 	switch {
 	case isCode(err, wrongLast) && !a.Conditional:
-		if _, ended, err := a.finishEnd(ctx); err != nil || !ended {
-			return enumerator.Position{}, errors.Join(errRefused, err)
+		switch _, ended, err := a.finishEnd(ctx); {
+		case err != nil:
+			return enumerator.Position{}, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+		case ended:
+			return enumerator.Position{}, topics.ErrEnded
 		}
-		return enumerator.Position{}, topics.ErrEnded
+		return enumerator.Position{}, errRefused
 	case isCode(err, wrongLast) && number(a.Last) == 0: // it may have been deleted once more
 		return enumerator.Position{}, errRefused
 	case isCode(err, wrongLast):
@@ -182,16 +186,21 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 	if a.Conditional {
 		return none, errors.New("jetstream: the end of a topic cannot have a condition")
 	}
+	if p, found, err := a.find(ctx); err != nil || found {
+		return p, err
+	}
 	mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Data: []byte(a.id), Header: nats.Header{
 		nats.MsgIdHdr: {nuid.Next()}, lastSequence: {"0"}, ttl: {never},
 	}}
-	_, err := a.publish(ctx, mark, func() {})
-	if err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
+	if _, err := a.publish(ctx, mark, func() {}); err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
 		return none, err
 	}
-	if e, found, err := a.finishEnd(ctx); err != nil || !found {
-		return none, errors.Join(errRefused, err)
-	} else if e.id == a.id {
+	switch e, found, err := a.finishEnd(ctx); {
+	case err != nil: // the next program that publishes finishes it
+		return none, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+	case !found: // another program has deleted the topic
+		return none, errRefused
+	case e.id == a.id:
 		return e.Position, nil
 	}
 	return none, topics.ErrEnded
@@ -242,22 +251,23 @@ func (a *appending) purgeMark(ctx context.Context, seq uint64) {
 	}{a.markSubject(a.token, 0), seq}, &answer)
 }
 
-// find looks for the entry of an earlier attempt or an earlier Append with the same key.
+// find looks for the entry of an earlier attempt or an earlier Append with the same key. It publishes again under a condition
+// that never holds: the stream answers with the number of the entry, if it remembers the message id.
 func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool, err error) {
-	since := time.Now().Add(-2 * a.window) // the clocks of the servers may differ
-	q := query{StartTime: &since, NextFor: a.entrySubject(a.token), Batch: batchSize}
-	for {
-		entries, _, err := a.batch(ctx, q)
-		if err != nil || len(entries) == 0 {
-			return enumerator.Position{}, false, err
-		}
-		for _, e := range entries {
-			if e.id == a.id {
-				return e.Position, true, nil
-			}
-		}
-		q.StartTime, q.Seq = nil, number(entries[len(entries)-1].Position)+1
+	h := nats.Header{nats.MsgIdHdr: {a.id}}
+	if a.replicas == 1 {
+		h.Set(nats.ExpectedLastMsgIdHdr, "-") // only this condition is checked after the message id
+	} else {
+		h.Set(lastSequence, strconv.Itoa(math.MaxInt64>>16)) // this one is not replicated
 	}
+	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h}, func() {})
+	switch {
+	case err == nil:
+		return a.position(seq, a.id), true, nil
+	case isCode(err, wrongLast), isCode(err, wrongLastID):
+		return p, false, nil
+	}
+	return p, false, err
 }
 
 // publish publishes m until the stream has acknowledged it, and returns its number. prepare is called before each attempt.
@@ -274,7 +284,7 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint6
 			return seq, nil
 		case errors.As(err, &apiErr):
 			switch apiErr.ErrorCode {
-			case wrongLast:
+			case wrongLast, wrongLastID:
 				return 0, err
 			case wrongLastOrBusy, duplicateBusy:
 			case tooLarge:
@@ -291,7 +301,7 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint6
 			doubt = began
 		}
 		switch over := s.nc.IsClosed() || !pause.wait(ctx); {
-		case !doubt.IsZero() && (over || time.Since(doubt) > s.window-attempt):
+		case !doubt.IsZero() && (over || time.Since(doubt) > topics.Window-attempt):
 			return 0, fmt.Errorf("%w: %w", topics.ErrUnknown, s.failed(ctx, err))
 		case over:
 			return 0, s.failed(ctx, err)

@@ -280,7 +280,7 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stores := connect(t)
-			for round := range 5 {
+			for round := range 3 {
 				topic := fmt.Sprint(round)
 				var publishers sync.WaitGroup
 				var count atomic.Int64
@@ -326,6 +326,32 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key is known although its entry is gone, and the topic has ended.
+func TestAKeyOutlivesItsEntry(t *testing.T) {
+	t.Parallel()
+	s := open(t, start(t, t.TempDir()), "test", jetstream.Keep(1))
+	first, err := s.Append(timeout(t), "a", topics.Record{Key: "k"})
+	require.NoError(t, err)
+	for range 5 {
+		appendTo(t, s, "a", "x")
+	}
+	again := func(r topics.Record) {
+		r.Key = "k"
+		p, err := s.Append(timeout(t), "a", r)
+		require.NoError(t, err)
+		require.Equal(t, first, p)
+	}
+	again(topics.Record{Conditional: true})
+	again(topics.Record{Kind: topics.Ended})
+	appendTo(t, s, "a", "the topic has not ended")
+	_, err = s.Append(timeout(t), "a", topics.Record{Kind: topics.Ended})
+	require.NoError(t, err)
+	again(topics.Record{})
+	again(topics.Record{Kind: topics.Ended})
+	_, err = s.Append(timeout(t), "a", topics.Record{Key: "another"})
+	require.ErrorIs(t, err, topics.ErrEnded)
 }
 
 // The program that ends a topic dies before it has stored the end.

@@ -27,17 +27,18 @@ func Keep(n int) Option {
 	return func(c *api.StreamConfig) { c.MaxMsgsPerSubject = int64(n) + 1 } // one more, for its Position
 }
 
-// MaxAge limits the age of entries. By default there is no limit. A client whose last entry has expired
-// gets a Reset when it comes back, so prefer Keep. MaxAge panics if d is less than a second.
+// MaxAge limits the age of entries. By default there is no limit. An end does not expire. A client whose last entry has
+// expired gets a Reset, also while it waits for the next one, so prefer Keep. MaxAge panics if d is less than
+// [topics.Window], for which the stream remembers keys.
 func MaxAge(d time.Duration) Option {
-	if d < time.Second {
-		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least 1s, not %v", d))
+	if d < topics.Window {
+		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least %v, not %v", topics.Window, d))
 	}
-	return func(c *api.StreamConfig) { c.MaxAge, c.Duplicates = d, min(d, topics.Window) }
+	return func(c *api.StreamConfig) { c.MaxAge = d }
 }
 
-// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic, and also an
-// end. By default there is no limit. MaxBytes panics if n is not positive.
+// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic. A topic
+// whose end was dropped can be published to again. By default there is no limit. MaxBytes panics if n is not positive.
 func MaxBytes(n int64) Option {
 	check.Positive("enumerator/topics/jetstream: MaxBytes: n", n)
 	return func(c *api.StreamConfig) { c.MaxBytes = n }
@@ -50,11 +51,14 @@ func Replicas(n int) Option {
 	return func(c *api.StreamConfig) { c.Replicas = n }
 }
 
-// Open returns the Store whose entries are in the stream with this name, and makes the stream if it is not there. A
-// stream with other settings than the options say is an error that names them; Open changes no stream. While servers do not answer, Open
-// tries again until ctx ends.
+// Open returns the Store whose entries are in the stream with this name. It makes the stream if it is not there, and
+// changes none that is there: an error names the settings that differ from the options. Open tries again until ctx ends
+// while servers do not answer or the cluster is too small for the replicas.
 //
-// The Store uses nc until nc is closed. It needs no closing: two goroutines run while topics are watched.
+// The Store uses nc until nc is closed, and need not be closed itself. It runs two goroutines while topics are watched, and
+// one for each topic that is catching up.
+//
+// A mirror of the stream must not answer direct requests (mirror_direct): it may be behind.
 func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (topics.Store, error) {
 	prefix := "halley." + stream + "."
 	config := api.StreamConfig{
@@ -78,7 +82,7 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 	}
 	s := &store{
 		nc: nc, prefix: prefix, stream: stream, epoch: hash(stream),
-		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0, window: config.Duplicates,
+		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0,
 	}
 	if err := s.open(ctx, config); err != nil {
 		return nil, fmt.Errorf("jetstream: Open: stream %q: %w", stream, err)
@@ -157,8 +161,7 @@ type store struct {
 	epoch    uint64
 	keep     int
 	replicas int
-	bounded  bool          // whether entries are dropped for other reasons than Keep
-	window   time.Duration // for which message ids are remembered
+	bounded  bool // whether entries are dropped for other reasons than Keep
 
 	mu   sync.Mutex
 	feed *feed // nil while nothing is watched

@@ -45,10 +45,10 @@ func TestOpenRefusesAStreamWithOtherSettings(t *testing.T) {
 
 func TestMisusePanics(t *testing.T) {
 	for want, f := range map[string]func(){
-		"enumerator/topics/jetstream: Keep: n must be positive":         func() { jetstream.Keep(0) },
-		"enumerator/topics/jetstream: MaxBytes: n must be positive":     func() { jetstream.MaxBytes(0) },
-		"enumerator/topics/jetstream: Replicas: n must be positive":     func() { jetstream.Replicas(0) },
-		"enumerator/topics/jetstream: MaxAge: d must be at least 1s, n": func() { jetstream.MaxAge(time.Millisecond) },
+		"enumerator/topics/jetstream: Keep: n must be positive":      func() { jetstream.Keep(0) },
+		"enumerator/topics/jetstream: MaxBytes: n must be positive":  func() { jetstream.MaxBytes(0) },
+		"enumerator/topics/jetstream: Replicas: n must be positive":  func() { jetstream.Replicas(0) },
+		"enumerator/topics/jetstream: MaxAge: d must be at least 2m": func() { jetstream.MaxAge(time.Minute) },
 	} {
 		func() {
 			defer func() { assert.Contains(t, fmt.Sprint(recover()), want) }()
@@ -85,10 +85,17 @@ func TestAnEntryThatIsTooLarge(t *testing.T) {
 // Entries expire, also those that a watch got last.
 func TestMaxAge(t *testing.T) {
 	t.Parallel()
-	s := open(t, start(t, t.TempDir()), "test", jetstream.MaxAge(time.Second))
+	nc := start(t, t.TempDir())
+	s := open(t, nc, "test", jetstream.MaxAge(time.Hour))
+	stream, err := management(t, nc).Stream(timeout(t), "test")
+	require.NoError(t, err)
+	config := stream.CachedInfo().Config
+	config.MaxAge, config.Duplicates = time.Second, time.Second
+	_, err = management(t, nc).UpdateStream(timeout(t), config)
+	require.NoError(t, err)
 	w := watch(t, s, "a")
 	appendTo(t, s, "a", "1")
-	_, err := s.Append(timeout(t), "b", topics.Record{Kind: topics.Ended})
+	_, err = s.Append(timeout(t), "b", topics.Record{Kind: topics.Ended})
 	require.NoError(t, err)
 	w.gets("1")
 	require.Eventually(t, func() bool {
@@ -172,16 +179,16 @@ func TestAnEntryIsOfOneTopicOnly(t *testing.T) {
 
 // The last messages of a long topic are found without reading all of it.
 func TestTheLastOfManyMessages(t *testing.T) {
-	s := open(t, start(t, t.TempDir(), embedded.SyncLater()), "test", jetstream.Keep(4_000))
-	const n = 6_000
+	s := open(t, start(t, t.TempDir(), embedded.SyncLater()), "test", jetstream.Keep(1_500))
+	const n = 2_400
 	for i := range n {
 		_, err := s.Append(timeout(t), []string{"a", "b", "a", "a"}[i%4], topics.Record{Data: fmt.Append(nil, i)})
 		require.NoError(t, err)
 	}
 	all := positions(readAll(t, s, "a"))
-	require.Len(t, all, 4_000)
+	require.Len(t, all, 1_500)
 	check := func(messages, end int) {
-		for _, n := range []int{1, 2, 255, 256, 257, 258, 1000, 2500, 3999, 4000, 4001, 1 << 30} {
+		for _, n := range []int{1, 2, 255, 256, 257, 258, 1000, 1499, 1500, 1501, 1 << 30} {
 			var got []enumerator.Position
 			place := topics.Place{Last: n}
 			for {
@@ -197,11 +204,11 @@ func TestTheLastOfManyMessages(t *testing.T) {
 			require.Equal(t, all[len(all)-min(n, messages)-end:], got, n)
 		}
 	}
-	check(4_000, 0)
+	check(1_500, 0)
 	p, err := s.Append(timeout(t), "a", topics.Record{Kind: topics.Ended})
 	require.NoError(t, err)
 	all = append(all, p)
-	check(4_000, 1)
+	check(1_500, 1)
 }
 
 // A place of one topic is a place of another one, if that can have lost nothing.

@@ -77,7 +77,7 @@ func (r *reading) isEnd(ctx context.Context, q query) error {
 	switch {
 	case err != nil:
 		return err
-	case found && last.Kind != topics.Deleted && (q.StartTime == nil && number(last.Position) >= q.Seq || q.StartTime != nil && !last.Time.Before(*q.StartTime)):
+	case found && q.StartTime == nil && number(last.Position) >= q.Seq, found && q.StartTime != nil && !last.Time.Before(*q.StartTime):
 		return errBehind
 	}
 	return nil

@@ -19,6 +19,7 @@ const (
 	noMessage       = api.JSErrCodeMessageNotFound
 	noPeers         = 10005 // the cluster is too small for the replicas, as it is while servers are missing
 	wrongLast       = api.JSErrCodeStreamWrongLastSequence
+	wrongLastID     = 10070
 	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
 	duplicateBusy   = 10158
 	noReplicas      = 10074 // the server is not in a cluster

@@ -173,7 +173,7 @@ func (c *config) start() (*nats.Conn, func(), error) {
 	}
 	closed := make(chan struct{})
 	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("halley"), nats.MaxReconnects(-1),
-		nats.ReconnectWait(50*time.Millisecond), nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
+		nats.ReconnectWait(50*time.Millisecond), nats.DrainTimeout(5*time.Second), nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // by default it writes to the standard error
 	if err != nil {
 		shutdown()

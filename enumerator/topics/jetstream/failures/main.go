@@ -1,3 +1,5 @@
+//go:build unix
+
 // Failures runs three nodes under load, lets a failure happen to one of them, and checks that each reader gets each
 // message that was acknowledged once, in order:
 //
