@@ -24,11 +24,13 @@ type ledger struct {
 	mu      sync.Mutex
 	acked   map[string]map[string]enumerator.Position
 	took    []time.Duration
-	sent    int      // the number of messages that were begun
-	refused []string // the last errors of messages that were never acknowledged
+	sent    int               // the number of messages that were begun
+	refused map[string]string // by key, what is to be said of messages that were not acknowledged in time
 }
 
-func newLedger() *ledger { return &ledger{acked: map[string]map[string]enumerator.Position{}} }
+func newLedger() *ledger {
+	return &ledger{acked: map[string]map[string]enumerator.Position{}, refused: map[string]string{}}
+}
 
 func (l *ledger) begin() {
 	l.mu.Lock()
@@ -49,7 +51,7 @@ func (l *ledger) ack(topic, key string, p enumerator.Position, took time.Duratio
 func (l *ledger) refuse(topic, key string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.refused = append(l.refused, fmt.Sprintf("%s of %s was not acknowledged: %v", key, topic, err))
+	l.refused[key] = fmt.Sprintf("%s of %s was not acknowledged: %v", key, topic, err)
 }
 
 // count returns the number of messages that were begun, and of those that were acknowledged.
@@ -143,11 +145,11 @@ type verdict struct {
 func (l *ledger) judge(records []*record) (v verdict) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v.notes = append(v.notes, l.refused...)
+	v.notes = slices.AppendSeq(v.notes, maps.Values(l.refused))
 	for _, r := range records {
 		r.mu.Lock()
 		for _, topic := range r.topics {
-			v.topic(r, topic, l.acked[topic])
+			v.topic(r, topic, l.acked[topic], l.refused)
 		}
 		v.resets += len(r.resets)
 		v.notes = append(v.notes, slices.Concat(r.resets, r.gaps)...)
@@ -159,19 +161,20 @@ func (l *ledger) judge(records []*record) (v verdict) {
 	return v
 }
 
-func (v *verdict) topic(r *record, topic string, acked map[string]enumerator.Position) {
+func (v *verdict) topic(r *record, topic string, acked map[string]enumerator.Position, refused map[string]string) {
 	var last enumerator.Position
 	seen := map[string]bool{}
 	for _, got := range r.got[topic] {
 		p, ok := acked[got.key]
+		_, maybe := refused[got.key]
 		switch {
 		case seen[got.key]:
 			v.repeated++
 			v.note("%s got %s of %s again, at %v", r.reader, got.key, topic, got.position)
 			continue
-		case !ok:
-			v.note("%s got %q of %s, which was not acknowledged, at %v", r.reader, got.key, topic, got.position)
-		case p != got.position:
+		case !ok && !maybe:
+			v.note("%s got %q of %s, which was not published, at %v", r.reader, got.key, topic, got.position)
+		case ok && p != got.position:
 			v.disordered++
 			v.note("%s got %s of %s at %v and not at %v", r.reader, got.key, topic, got.position, p)
 		case got.position.Seq <= last.Seq:

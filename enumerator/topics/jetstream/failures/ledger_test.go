@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		"another Position": {[]enumerator.Item[message]{item("a", 1), item("b", 4), item("c", 7)},
 			verdict{disordered: 1, notes: []string{"r got b of t at 1z-14 and not at 1z-13"}}},
 		"a stranger": {[]enumerator.Item[message]{item("a", 1), item("b", 3), item("x", 4), item("c", 7)},
-			verdict{notes: []string{`r got "x" of t, which was not acknowledged, at 1z-14`}}},
+			verdict{notes: []string{`r got "x" of t, which was not published, at 1z-14`}}},
 		"a Reset": {[]enumerator.Item[message]{{Reset: true, Position: at(1)}, item("a", 1), item("b", 3), item("c", 7)},
 			verdict{resets: 1, notes: []string{"r got a Reset of t at 1z-11 from n1"}}},
 		"a Gap": {[]enumerator.Item[message]{item("a", 1), item("b", 3), {Gap: enumerator.Gap{N: 2}, Position: at(5)}, item("c", 7)},
@@ -70,6 +70,7 @@ func TestJudgeOfSeveralTopics(t *testing.T) {
 	assert.Equal(t, verdict{}, l.judge([]*record{r}), "topics have an order each")
 
 	l.refuse("t", "d", errors.New("boom"))
+	r.take(enumerator.Item[message]{Event: "t", Value: message{Key: "d"}, Cursor: items.Cursor(map[string]enumerator.Position{"t": at(5)})}, time.Now())
 	r.err = errors.New("bang")
 	assert.Equal(t, []string{"d of t was not acknowledged: boom", "r has ended: bang"}, l.judge([]*record{r}).notes)
 }

@@ -68,8 +68,9 @@ func (l *link) accept() {
 
 func (l *link) forward(conn net.Conn) {
 	defer conn.Close()
-	l.await(there) // a handshake needs both directions
-	l.await(back)
+	if l.isHeld() {
+		return // a handshake needs both directions, and whoever connects tries again
+	}
 	other, err := net.Dial("tcp", l.target)
 	if err != nil {
 		return
@@ -99,6 +100,12 @@ func (l *link) open(conns ...net.Conn) bool {
 		l.conns[conn] = true
 	}
 	return true
+}
+
+func (l *link) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[there] || l.held[back]
 }
 
 // await waits until the direction is not held.

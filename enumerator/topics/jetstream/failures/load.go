@@ -149,7 +149,7 @@ func (l *load) publish(ctx context.Context) {
 func (l *load) publishOne(topic, key string) {
 	l.ledger.begin()
 	start := time.Now()
-	for {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		p, err := l.post(topic, key)
 		if err == nil {
 			l.ledger.ack(topic, key, p, time.Since(start))
@@ -159,7 +159,7 @@ func (l *load) publishOne(topic, key string) {
 			l.ledger.refuse(topic, key, err)
 			return
 		}
-		time.Sleep(50*time.Millisecond + rand.N(100*time.Millisecond))
+		time.Sleep(wait + rand.N(wait))
 	}
 }
 
