@@ -36,6 +36,7 @@ type feed[E any] struct {
 // tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is
 // the tail of its feed.
 type tail[E any] struct {
+	watch  *watch[E] // that adds to the tail
 	hub    *enumerator.Hub[E]
 	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
 	added  int           // the number of messages that were added
@@ -60,7 +61,7 @@ type watch[E any] struct {
 }
 
 func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
-	l := &tail[E]{hub: enumerator.Broadcast[E](f.topics.opts...)}
+	l := &tail[E]{watch: f.watch, hub: enumerator.Broadcast[E](f.topics.opts...)}
 	l.hub.Reset(at)
 	return l
 }

@@ -29,6 +29,7 @@ type run[E any] struct {
 	pause  time.Duration       // after the last answer of a store that was behind
 
 	tail     *tail[E]
+	watch    *watch[E]     // that of the last tail
 	attached bool          // the hub has accepted the place
 	stop     iteratee.Stop // says that the run goes on elsewhere
 }
@@ -42,8 +43,8 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if err != nil {
 			return iteratee.StepError(err)
 		}
-		if l != r.tail { // the watch may have been lost, and the store be another one
-			r.known = false
+		if l.watch != r.watch { // the one before was lost: the store may be another one
+			r.watch, r.known = l.watch, false
 		}
 		end := l.end()
 		r.aim(end)

@@ -61,10 +61,13 @@ func TestRunsOverAStreamThatIsMadeAnew(t *testing.T) {
 	open(t, nc, "test")
 	_, err := topic.Publish(timeout(t), "", "new")
 	require.NoError(t, err)
-	for _, run := range []<-chan enumerator.Item[string]{live, follow(t, topic.From(last.Position))} {
+	isReset := func(run <-chan enumerator.Item[string]) {
+		t.Helper()
 		require.True(t, receive(t, run).Reset)
 		require.Equal(t, "new", receive(t, run).Value)
 	}
+	isReset(live)
+	isReset(follow(t, topic.From(last.Position)))
 }
 
 // A run that the memory of its topic has overtaken goes on in the stream, without a Reset.
