@@ -59,7 +59,7 @@ func TestBookmarks(t *testing.T) {
 				{bookmark(7), func() { untold() }}, // handed on after a second, with 6
 				{bookmark(8), func() { time.Sleep(time.Second - 1) }},
 				{bookmark(9), func() { time.Sleep(time.Nanosecond); untold(bookmark(9)) }},
-				{bookmark(10), nil}, // the heartbeat was just now
+				{bookmark(10), nil},                               // the heartbeat was just now
 				{item{Value: 1}, func() { untold(bookmark(10)) }}, // without a Position, it does not move the client
 			}
 			got, err := run(&tracker, enumerator.New(func(_ context.Context, sink iteratee.Sink[item]) iteratee.Step {
