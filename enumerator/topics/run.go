@@ -22,7 +22,7 @@ type run[E any] struct {
 	finite bool // the run ends where the end of the topic was when it began
 
 	at     enumerator.Position // of the last Item; or the place to begin, or zero if that is not known yet
-	known  bool                // at is a place in the store that tail watches
+	known  bool                // the store has confirmed that at is a place, while watch was not lost
 	begun  bool                // the first notice was handed on
 	target enumerator.Position // where the topic ended when the run began
 	marked bool                // the run has reached target, and has handed on the Bookmark there
@@ -111,7 +111,7 @@ func (r *run[E]) find(f *feed[E], l *tail[E]) (ok bool) {
 
 // memory hands on the Items of the hub of l. It returns the step of r.stop if the hub does not have the next message.
 func (r *run[E]) memory(ctx context.Context, l *tail[E]) iteratee.Step {
-	r.attached = false
+	r.tail, r.attached = l, false
 	source := l.hub.From(r.at)
 	if last := l.hub.Position(); r.known && last.Epoch == r.at.Epoch && last.Seq < r.at.Seq { // the hub is behind the store
 		source = l.hub.From(last)
