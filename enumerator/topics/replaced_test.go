@@ -288,3 +288,47 @@ func TestReadRefusesANegativeNumber(t *testing.T) {
 	news := topics.New[string](topics.Memory(1)).Topic("news")
 	require.PanicsWithValue(t, "enumerator/topics: Read: place.Last must not be negative, got -1", func() { news.Read(topics.Place{Last: -1}) })
 }
+
+// hooked is a Store that calls before at the next Read.
+type hooked struct {
+	topics.Store
+	before func()
+}
+
+func (h *hooked) Read(ctx context.Context, name string, from topics.Place, limit int) ([]topics.Entry, bool, error) {
+	if before := h.before; before != nil {
+		h.before = nil
+		before()
+	}
+	return h.Store.Read(ctx, name, from, limit)
+}
+
+// The topic is deleted while a run that memory has overtaken reads the Store.
+func TestAResetDoesNotGoBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &hooked{Store: topics.Memory(100)}
+		all := topics.New[string](s, enumerator.Capacity(2))
+		defer all.Close()
+		news := all.Topic("news")
+		read(t, news.Beginning()) // fills the memory
+		goOn := make(chan struct{})
+		var got []string
+		go func() {
+			_, _ = enumerator.Run(t.Context(), news.From(position{}), iteratee.ForEach(func(_ context.Context, i item) error {
+				got = append(got, shown(i))
+				if i.Value == "a" {
+					<-goOn
+				}
+				return nil
+			}))
+		}()
+		synctest.Wait()
+		publish(t, news, "a")
+		synctest.Wait()
+		publish(t, news, "b", "c", "d")
+		s.before = func() { require.NoError(t, news.Delete(t.Context())) }
+		close(goOn)
+		synctest.Wait()
+		require.Equal(t, []string{"at 0", "a", "reset 4", "reset 5"}, got)
+	})
+}

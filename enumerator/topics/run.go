@@ -46,8 +46,7 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if l.watch != r.watch { // the one before was lost: the store may be another one
 			r.watch, r.known = l.watch, false
 		}
-		end := l.end()
-		r.aim(end)
+		r.aim(l.end())
 		if r.find(f, l) {
 			step := r.memory(ctx, l)
 			switch {
@@ -63,7 +62,7 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		case moved:
 			continue
 		}
-		if step := r.stored(ctx, end); step != r.stop.Step() {
+		if step := r.stored(ctx, l.end()); step != r.stop.Step() {
 			return step
 		}
 	}
