@@ -253,11 +253,11 @@ var beginning = time.Date(2024, 10, 9, 0, 0, 0, 0, time.UTC)
 
 // cursorAfter returns the cursor of now or, if the client has a later one, one that is later still.
 func cursorAfter(sent string) string {
-	now := uint64(time.Since(beginning) / interval)
-	if n, err := strconv.ParseUint(sent, 10, 53); err == nil && n >= now {
-		now = n + 1 + rand.Uint64N(uint64(time.Hour/interval))
+	now := max(0, int64(time.Since(beginning)/interval))
+	if n, err := strconv.ParseInt(sent, 10, 53); err == nil && n >= now {
+		now = n + 1 + rand.Int64N(int64(time.Hour/interval))
 	}
-	return strconv.FormatUint(now, 10)
+	return strconv.FormatInt(now, 10)
 }
 
 // poll waits for data after p if p is empty, and returns the page after it.
