@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +23,10 @@ import (
 	"github.com/halley-go/halley/httpadapter/durable"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // the refusals
+	goleak.VerifyTestMain(m)
+}
 
 // answer is an answer of a handler.
 type answer struct {
