@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -417,6 +416,17 @@ type failing struct {
 	err error
 }
 
+// leaving is a Store that is read when the client leaves.
+type leaving struct {
+	topics.Store
+	leave func()
+}
+
+func (l leaving) Read(ctx context.Context, name string, from topics.Place, limit int) ([]topics.Entry, bool, error) {
+	l.leave()
+	return l.Store.Read(context.WithoutCancel(ctx), name, from, limit)
+}
+
 func (f failing) Append(ctx context.Context, name string, r topics.Record) (p enumerator.Position, err error) {
 	return p, f.err
 }
@@ -430,7 +440,6 @@ func TestStoreFails(t *testing.T) {
 		assert.Equal(t, status, do(t, h, "PUT", "/a", "").status)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	h := durable.Handler(failing{topics.Memory(1), errors.New("no answer")}, byPath)
-	time.AfterFunc(time.Millisecond, cancel)
+	h := durable.Handler(failing{leaving{topics.Memory(1), cancel}, errors.New("no answer")}, byPath)
 	assert.Equal(t, httpadapter.StatusClientClosedRequest, serve(h, request(ctx, "PUT", "/a", "", nil)).status)
 }
