@@ -1,9 +1,12 @@
 package interop_test
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +20,9 @@ import (
 
 // streams returns a handler of streams by path.
 func streams() http.Handler {
-	h := durable.Handler(topics.Memory(100_000), func(r *http.Request) (string, error) { return r.URL.Path, nil })
+	name := func(r *http.Request) (string, error) { return r.URL.Path, nil }
+	// node cannot read the 413 to a body of which it is still sending the rest, so the 10 MB of the suite are taken.
+	h := durable.Handler(topics.Memory(100_000), name, durable.MaxBytes(16<<20))
 	return httpadapter.CORS{Origins: []string{"*"}, Headers: []string{"If-None-Match"}}.Handler(h)
 }
 
@@ -48,26 +53,72 @@ func TestDurableConformance(t *testing.T) {
 
 // The client of the protocol gets each message once, and its producer appends each once, while connections are cut.
 func TestDurableClient(t *testing.T) {
-	const total, cuts = 2000, 13
 	for _, live := range []string{"long-poll", "sse"} {
 		t.Run(live, func(t *testing.T) {
 			t.Parallel()
+			var reads, writes storm
+			all := streams()
+			server := httpadaptertest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/enough":
+					if !reads.isOver() || !writes.isOver() {
+						w.WriteHeader(http.StatusNotFound)
+					}
+					return
+				case r.Method == http.MethodGet:
+					reads.admit()
+				case r.Method == http.MethodPost:
+					writes.admit()
+				}
+				all.ServeHTTP(w, r)
+			}))
+			reads.proxy, writes.proxy = httpadaptertest.NewProxy(t, server.URL), httpadaptertest.NewProxy(t, server.URL)
+			sent := start(t, "durable-writer", writes.proxy.URL+"/a", "2000", server.URL+"/enough")
 			s := &stage{T: t}
-			server := httpadaptertest.NewServer(t, streams())
-			reads, writes := httpadaptertest.NewProxy(t, server.URL), httpadaptertest.NewProxy(t, server.URL)
-			sent := start(t, "durable-writer", writes.URL+"/a", strconv.Itoa(total), "50")
 			s.eventually(func() bool {
 				answer, err := server.Client().Head(server.URL + "/a")
 				return err == nil && answer.StatusCode == http.StatusOK
 			})
-			got := start(t, "durable-reader", reads.URL+"/a", live)
-			for n := range cuts {
-				s.eventually(func() bool { return len(got()) >= (n+1)*total/(cuts+2) })
-				reads.Cut(int64(n * 37))
-				writes.Cut(int64(n * 53))
+			got := start(t, "durable-reader", reads.proxy.URL+"/a", live)
+			s.eventually(func() bool { return len(sent()) > 0 })
+			total, err := strconv.Atoi(sent()[0])
+			require.NoError(t, err)
+			s.eventually(func() bool { lines := got(); return slices.Contains(lines, "closed") })
+			lines, want := got(), append(messages(0, total), "closed")
+			for i, line := range lines[:min(len(lines), len(want))] {
+				require.Equal(t, want[i], line)
 			}
-			s.expect(got, append(messages(0, total), "closed"))
-			s.expect(sent, []string{"closed"})
+			require.Len(t, lines, len(want))
 		})
 	}
+}
+
+// cuts is the number of the connections that a storm cuts for certain.
+const cuts = 13
+
+// storm cuts the first connections of a proxy: one in the head of the answer, one at a random byte, and so on.
+type storm struct {
+	proxy *httpadaptertest.Proxy
+
+	mu    sync.Mutex
+	asked int // the number of requests so far
+}
+
+func (s *storm) admit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.asked++; {
+	case s.asked > 2*cuts:
+		s.proxy.Cut(-1)
+	case s.asked%2 == 1:
+		s.proxy.Cut(1 + rand.Int64N(100))
+	default:
+		s.proxy.Cut(1 + rand.Int64N(1500))
+	}
+}
+
+func (s *storm) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked > 2*cuts
 }

@@ -125,7 +125,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setDefault(header, "Cross-Origin-Resource-Policy", "same-origin")
 	if err := h.serve(w, r); err != nil {
 		setDefault(header, "Cache-Control", "no-store") // the answer may have its own
-		httpadapter.Error(w, r, h.answerTo(r, err))
+		httpadapter.Error(w, r, answerTo(r, err))
 	}
 }
 
@@ -154,9 +154,9 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	return serve(w, r, name)
 }
 
-// answerTo returns the error that answers a request that has failed with err.
-func (h *handler) answerTo(r *http.Request, err error) error {
-	if _, ok := errors.AsType[*httpadapter.StatusError](err); ok || r.Context().Err() != nil {
+// answerTo returns the error that answers a request that has failed with err, or nil.
+func answerTo(r *http.Request, err error) error {
+	if _, ok := errors.AsType[*httpadapter.StatusError](err); err == nil || ok || r.Context().Err() != nil {
 		return err
 	}
 	answer := func(status int, text string) error {

@@ -9,19 +9,17 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
-	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// events answers with an event stream that begins with p.
-func (h *handler) events(w http.ResponseWriter, r *http.Request, name string, s *stream, p page) {
-	events := &encoder{stream: s, cursor: cursorAfter(r.URL.Query().Get("cursor"))}
-	events.base64 = !s.isJSON() && !strings.HasPrefix(mediaType(s.Type), "text/")
-	header := http.Header{"Cache-Control": {"no-cache, no-transform"}}
+// events returns the event stream that begins with p, and sets the header of its answer.
+func (h *handler) events(header http.Header, name string, s *stream, p page, cursor string) enumerator.Enumerator[[]byte] {
+	events := &encoder{stream: s, cursor: cursor, base64: !s.isJSON() && !strings.HasPrefix(mediaType(s.Type), "text/")}
+	header.Set("Cache-Control", "no-cache, no-transform")
 	if events.base64 {
 		header.Set("Stream-SSE-Data-Encoding", "base64")
 	}
-	source := enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		p := p
 		for {
 			if step := sink.Next(events.encode(&p)); !step.IsCont() || p.closed {
@@ -36,7 +34,6 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, name string, s 
 			}
 		}
 	})
-	h.send(w, r, source, header, httpadapter.EventStream(), httpadapter.MaxDuration(lifetime))
 }
 
 // follow hands on the events of the entries to come.

@@ -41,13 +41,14 @@ func (h *handler) head(w http.ResponseWriter, r *http.Request, name string) erro
 	return nil
 }
 
-// get reads a stream.
+// get reads a stream. It all takes place in a stream of httpadapter, so it has a place under the limits while it waits, and
+// a deadline of its own for the answer.
 func (h *handler) get(w http.ResponseWriter, r *http.Request, name string) error {
 	query := r.URL.Query()
 	live := query.Get("live")
 	switch {
-	case len(query["live"]) > 1 || live != "" && live != "long-poll" && live != "sse":
-		return malformed("live must be long-poll or sse")
+	case len(query["live"]) > 1 || live != "" && live != longPoll && live != eventStream:
+		return malformed("live must be %s or %s", longPoll, eventStream)
 	case live != "" && len(query["offset"]) == 0:
 		return malformed("a live read needs an offset")
 	}
@@ -55,32 +56,77 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request, name string) error
 	if err != nil {
 		return err
 	}
-	ctx, cancel := patiently(r)
-	defer cancel()
-	s, err := h.mustFind(ctx, name)
+	opts := h.stream
+	if live == eventStream {
+		opts = append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.MaxDuration(lifetime)}, opts...)
+	}
+	httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
+		w.Header().Set("Cache-Control", "no-store") // an answer that can be cached says so
+		source, err := h.source(w.Header(), r, name, live, after, now)
+		return source, answerTo(r, err)
+	}, opts...).ServeHTTP(w, r)
+	return nil
+}
+
+const longPoll, eventStream = "long-poll", "sse"
+
+// source returns the body of the answer to a GET, and sets its header.
+func (h *handler) source(header http.Header, r *http.Request, name, live string, after topics.Place, now bool) (none enumerator.Enumerator[[]byte], err error) {
+	s, p, err := h.first(r, name, after, now)
 	if err != nil {
-		return err
+		return none, err
 	}
-	if err := h.noteRead(ctx, name, s); err != nil {
-		return err
-	}
-	p := page{next: s.last, upToDate: true, closed: s.Closed}
-	if !now {
-		if p, err = h.page(ctx, name, s, after); err != nil {
-			return err
+	cursor := cursorAfter(r.URL.Query().Get("cursor"))
+	switch live {
+	case eventStream:
+		return h.events(header, name, s, p, cursor), nil
+	case longPoll:
+		if p.isEmpty() {
+			if err := h.wait(r, name, p.next); err != nil {
+				return none, err
+			}
+			if s, p, err = h.first(r, name, topics.Place{After: p.next}, false); err != nil {
+				return none, err
+			}
 		}
-	}
-	if live == "sse" {
-		h.events(w, r, name, s, p)
-		return nil
-	}
-	if live == "long-poll" {
-		if p, err = h.poll(w, r, name, s, p); err != nil || p.refused {
-			return err
-		}
+		header.Set("Stream-Cursor", cursor)
 		now = false
 	}
-	return h.answer(w, r, s, p, live != "", now)
+	setPlace(header, p.next, p.closed)
+	if p.upToDate {
+		header.Set("Stream-Up-To-Date", "true")
+	}
+	if live == longPoll && p.size == 0 {
+		return none, &httpadapter.StatusError{Status: http.StatusNoContent}
+	}
+	if !now {
+		etag := p.etag()
+		header.Set("ETag", etag)
+		header.Set("Cache-Control", fmt.Sprintf("private, max-age=%d, stale-while-revalidate=300", s.maxAge()))
+		if live == "" && isMatch(r.Header.Values("If-None-Match"), etag) {
+			return none, &httpadapter.StatusError{Status: http.StatusNotModified}
+		}
+	}
+	header.Set("Content-Type", s.Type)
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	return enumerator.Of(p.appendBody(make([]byte, 0, p.size+2), s.isJSON())), nil
+}
+
+// first returns the stream, and the page after a place or, if now is set, the empty page at its end.
+func (h *handler) first(r *http.Request, name string, after topics.Place, now bool) (s *stream, p page, err error) {
+	ctx, cancel := patiently(r)
+	defer cancel()
+	if s, err = h.mustFind(ctx, name); err != nil {
+		return s, p, err
+	}
+	if err = h.noteRead(ctx, name, s); err != nil {
+		return s, p, err
+	}
+	if now {
+		return s, page{next: s.last, upToDate: true, closed: s.Closed}, nil
+	}
+	p, err = h.page(ctx, name, s, after)
+	return s, p, err
 }
 
 // placeOf returns the place that a request names. now is true if that is the end.
@@ -109,7 +155,6 @@ type page struct {
 	next     enumerator.Position // of the last entry, or the place that was asked for
 	upToDate bool                // there are no more entries now
 	closed   bool                // there will be no more entries
-	refused  bool                // the request was answered: there was no place under a limit
 }
 
 // page reads the entries after a place.
@@ -176,45 +221,6 @@ func (p *page) appendBody(b []byte, isJSON bool) []byte {
 	return append(b, ']')
 }
 
-// answer answers with p.
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, s *stream, p page, live, now bool) error {
-	header := http.Header{}
-	setPlace(header, p.next, p.closed)
-	if p.upToDate {
-		header.Set("Stream-Up-To-Date", "true")
-	}
-	if live {
-		header.Set("Stream-Cursor", cursorAfter(r.URL.Query().Get("cursor")))
-	}
-	switch etag := p.etag(); {
-	case live && p.size == 0:
-		header.Set("Cache-Control", "no-store")
-		return &httpadapter.StatusError{Status: http.StatusNoContent, Header: header}
-	case now:
-		header.Set("Cache-Control", "no-store")
-	default:
-		header.Set("ETag", etag)
-		header.Set("Cache-Control", fmt.Sprintf("private, max-age=%d, stale-while-revalidate=300", s.maxAge()))
-		if !live && isMatch(r.Header.Values("If-None-Match"), etag) {
-			return &httpadapter.StatusError{Status: http.StatusNotModified, Header: header}
-		}
-	}
-	header.Set("Content-Type", s.Type)
-	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	body := p.appendBody(make([]byte, 0, p.size+2), s.isJSON())
-	h.send(w, r, enumerator.Of(body), header)
-	return nil
-}
-
-// send sends the chunks of source. The header is left out if an error is answered in their place.
-func (h *handler) send(w http.ResponseWriter, r *http.Request, source enumerator.Enumerator[[]byte], header http.Header, opts ...httpadapter.Option) {
-	for key := range header {
-		opts = append(opts, httpadapter.Header(key, header.Get(key)))
-	}
-	opts = append(opts, h.stream...)
-	httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return source, nil }, opts...).ServeHTTP(w, r)
-}
-
 // etag returns the ETag of the data of p. It is weak, because a content coding may change the bytes.
 func (p *page) etag() string {
 	closed := ""
@@ -258,30 +264,6 @@ func cursorAfter(sent string) string {
 		now = n + 1 + rand.Int64N(int64(time.Hour/interval))
 	}
 	return strconv.FormatInt(now, 10)
-}
-
-// poll waits for data after p if p is empty, and returns the page after it.
-func (h *handler) poll(w http.ResponseWriter, r *http.Request, name string, s *stream, p page) (page, error) {
-	if !p.isEmpty() {
-		return p, nil
-	}
-	p.refused = true
-	var err error
-	httpadapter.Limited(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		p.refused = false
-		err = h.wait(r, name, p.next)
-	}), h.stream...).ServeHTTP(w, r)
-	if p.refused || err != nil {
-		return p, err
-	}
-	ctx, cancel := patiently(r)
-	defer cancel()
-	now, err := h.mustFind(ctx, name)
-	if err != nil {
-		return p, err
-	}
-	*s = *now
-	return h.page(ctx, name, s, topics.Place{After: p.next})
 }
 
 // wait returns when there may be data after a Position, or the time for it is over.

@@ -11,14 +11,15 @@ async function untilAnswered(...args) {
   }
 }
 
-const [url, messages, burst] = process.argv.slice(2)
+const [url, messages, enough] = process.argv.slice(2)
 const stream = await DurableStream.create({ url, contentType: "application/json" })
 const producer = new IdempotentProducer(stream, "writer", {
   fetch: untilAnswered, lingerMs: 1, maxBatchBytes: 100, onError: error => console.log("error", error.message),
 })
-for (let n = 0; n < messages; n++) {
-  producer.append(String(n))
-  if ((n + 1) % burst == 0) await producer.flush()
-}
-await producer.close()
-console.log("closed")
+let n = 0
+do {
+  for (let i = 0; i < 50; i++) producer.append(String(n++))
+  await producer.flush()
+} while (n < messages || !(await fetch(enough)).ok)
+await producer.close(String(n))
+console.log(n + 1)
