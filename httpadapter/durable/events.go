@@ -80,7 +80,7 @@ func (e *encoder) encode(p *page) []byte {
 	b := make([]byte, 0, p.size*4/3+256)
 	if p.size > 0 {
 		b = append(b, "event: data\n"...)
-		body := p.appendBody(nil, e.stream.isJSON())
+		body := bytes.Join(p.chunks(e.stream.isJSON()), nil)
 		if e.base64 {
 			b = append(base64.StdEncoding.AppendEncode(append(b, "data:"...), body), '\n')
 		} else {

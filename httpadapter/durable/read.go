@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
@@ -109,7 +110,7 @@ func (h *handler) source(header http.Header, r *http.Request, name, live string,
 	}
 	header.Set("Content-Type", s.Type)
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	return enumerator.Of(p.appendBody(make([]byte, 0, p.size+2), s.isJSON())), nil
+	return inPieces(p.chunks(s.isJSON())), nil
 }
 
 // first returns the stream, and the page after a place or, if now is set, the empty page at its end.
@@ -203,22 +204,51 @@ func (p *page) add(at enumerator.Position, c content) {
 // isEmpty reports whether p tells nothing new.
 func (p *page) isEmpty() bool { return p.size == 0 && p.upToDate && !p.closed }
 
-// appendBody appends the data of p as the body of an answer.
-func (p *page) appendBody(b []byte, isJSON bool) []byte {
+// chunks returns the body of an answer with the data of p.
+func (p *page) chunks(isJSON bool) [][]byte {
 	if !isJSON {
-		for _, data := range p.contents {
-			b = append(b, data...)
-		}
-		return b
+		return p.contents
 	}
-	b = append(b, '[')
+	chunks := [][]byte{[]byte("[")}
 	for i, data := range p.contents {
 		if i > 0 {
-			b = append(b, ',')
+			chunks = append(chunks, comma)
 		}
-		b = append(b, data...)
+		chunks = append(chunks, data)
 	}
-	return append(b, ']')
+	return append(chunks, []byte("]"))
+}
+
+var comma = []byte(",")
+
+// pieceSize is the size of the writes of a body.
+const pieceSize = 128 << 10
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// inPieces returns an Enumerator of the bytes of chunks in large pieces, which share their memory.
+func inPieces(chunks [][]byte) enumerator.Enumerator[[]byte] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		piece := pieces.Get().(*[pieceSize]byte)
+		defer pieces.Put(piece)
+		cork := iteratee.Cork(ctx)
+		defer cork(false)
+		cork(true)
+		n := 0
+		for _, chunk := range chunks {
+			for len(chunk) > 0 {
+				if n == pieceSize {
+					if step := sink.Next(piece[:]); !step.IsCont() {
+						return step
+					}
+					n = 0
+				}
+				copied := copy(piece[n:], chunk)
+				n, chunk = n+copied, chunk[copied:]
+			}
+		}
+		return sink.Next(piece[:n])
+	})
 }
 
 // etag returns the ETag of the data of p. It is weak, because a content coding may change the bytes.
