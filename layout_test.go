@@ -62,6 +62,9 @@ var mayImport = map[string][]string{
 	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
 	"enumeratee/ndjson":           {"iteratee", "enumeratee", "enumeratee/text", "internal/whole", "internal/check"},
 	"enumerator/retry":            {"iteratee", "enumerator", "internal/scope", "github.com/cenkalti/backoff/v5", "internal/check"},
+
+	"enumerator/topics":            {"iteratee", "enumerator", "internal/check"},
+	"enumerator/topics/topicstest": {"enumerator", "enumerator/topics", "internal/report"},
 }
 
 func TestImportsFollowTheDependencyTable(t *testing.T) {

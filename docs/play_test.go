@@ -24,10 +24,10 @@ func TestPlay(t *testing.T) {
 	page, err := os.ReadFile("play.md")
 	require.NoError(t, err)
 	api := declarations{}
-	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumeratee/items", "enumerator", "enumerator/retry", "enumerator/rx", "comet", "comet/eventsource", "comet/client", "comet/client/wsclient", "httpadapter", "httpadapter/compress", "httpadapter/durable", "httpadapter/parse", "httpadapter/websocket"} {
+	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumeratee/items", "enumerator", "enumerator/retry", "enumerator/rx", "enumerator/topics", "comet", "comet/eventsource", "comet/client", "comet/client/wsclient", "httpadapter", "httpadapter/compress", "httpadapter/durable", "httpadapter/parse", "httpadapter/websocket"} {
 		api.addFolder(t, folder, true)
 	}
-	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "httpadapter/httpadaptertest"} {
+	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "enumerator/topics/topicstest", "httpadapter/httpadaptertest"} {
 		api.addFolder(t, folder, false)
 	}
 	for _, problem := range checkTables(string(page), api) {

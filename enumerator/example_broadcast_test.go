@@ -404,3 +404,19 @@ func ExampleChannel_Dropped() {
 	// [1 2 3] <nil>
 	// 2 dropped
 }
+
+// The ring holds two elements.
+func ExampleHub_Held() {
+	hub := enumerator.Broadcast[string](enumerator.Capacity(2))
+	for _, e := range []string{"rain", "snow", "sun"} {
+		_ = hub.Push(context.Background(), e)
+	}
+	fmt.Println(hub.Held())
+	// Output: 2
+}
+
+func ExampleHub_Policy() {
+	hub := enumerator.Broadcast[string](enumerator.WhenFull(enumerator.FailSlow))
+	fmt.Println(hub.Policy())
+	// Output: FailSlow
+}

@@ -33,8 +33,8 @@ type feed[E any] struct {
 	tail  *tail[E]   // nil if the feed is not attached
 }
 
-// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is the tail
-// of its feed.
+// tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is
+// the tail of its feed.
 type tail[E any] struct {
 	hub    *enumerator.Hub[E]
 	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
@@ -63,6 +63,13 @@ func (f *feed[E]) newTail(at enumerator.Position) *tail[E] {
 	l := &tail[E]{hub: enumerator.Broadcast[E](f.topics.opts...)}
 	l.hub.Reset(at)
 	return l
+}
+
+// end returns the Position of the last entry.
+func (l *tail[E]) end() enumerator.Position {
+	p := l.hub.Position()
+	p.Seq = max(p.Seq, l.ended.Load())
+	return p
 }
 
 func (f *feed[E]) current() *tail[E] {
@@ -112,20 +119,19 @@ func (f *feed[E]) begin(ctx context.Context) (*tail[E], error) {
 	f.watch = w
 	f.mu.Unlock()
 	last, stop, err := f.topics.store.Watch(ctx, f.name, w.next, w.lost)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case err != nil:
-		f.watch = nil
+	if err != nil {
 		return nil, err
-	case f.watch != w: // lost, or detached by Close
-		defer stop()
+	}
+	f.mu.Lock()
+	if f.watch != w { // lost, or detached by Close
+		f.mu.Unlock()
+		stop()
 		return nil, errLost
 	}
+	defer f.mu.Unlock()
 	w.stop = stop
-	l := f.newTail(last)
-	l.whole = last.Seq == 0
-	f.tail = l
+	f.tail = f.newTail(last)
+	f.tail.whole = last.Seq == 0
 	f.add(w.keep(false)...)
 	return f.tail, nil
 }
@@ -136,14 +142,20 @@ func (w *watch[E]) keep(on bool) (news []Entry) {
 	return news
 }
 
-// detach ends the watch, and lets the hub end with err.
-func (f *feed[E]) detach(err error) {
+// detach ends the watch w, or any if w is nil, and lets the hub end with err.
+func (f *feed[E]) detach(w *watch[E], err error) {
 	f.mu.Lock()
-	w := f.watch
+	if w == nil {
+		w = f.watch
+	}
+	if w == nil || w != f.watch {
+		f.mu.Unlock()
+		return
+	}
 	f.watch = nil
 	f.move(nil, err)
 	f.mu.Unlock()
-	if w != nil && w.stop != nil {
+	if w.stop != nil {
 		w.stop() // not with the lock, which next needs
 	}
 }
@@ -172,15 +184,7 @@ func (w *watch[E]) next(e Entry) {
 	f.topics.counts.lag.Store(int64(time.Since(e.Time)))
 }
 
-func (w *watch[E]) lost(error) {
-	f := w.feed
-	f.mu.Lock()
-	mine := f.watch == w
-	f.mu.Unlock()
-	if mine {
-		f.detach(errMoved)
-	}
-}
+func (w *watch[E]) lost(error) { w.feed.detach(w, errMoved) }
 
 // add adds entries to the tail, unless it has them.
 func (f *feed[E]) add(entries ...Entry) {
@@ -268,7 +272,7 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	defer f.give()
 	f.mu.Lock()
-	w, last := f.watch, l.hub.Position()
+	w, last := f.watch, l.end()
 	if f.tail != l || l.filled || l.added >= batch {
 		defer f.mu.Unlock()
 		return f.tail != l, nil
@@ -284,10 +288,13 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	}
 	l.filled = true
 	l.whole = l.whole || len(entries) == 0
-	if len(entries) == 0 || entries[len(entries)-1].Position.Seq < last.Seq {
+	if len(entries) == 0 {
 		return false, nil
 	}
 	before := entries[0].Position
+	if before.Epoch != last.Epoch || entries[len(entries)-1].Position.Seq < last.Seq { // the watch is about to be lost
+		return false, nil
+	}
 	before.Seq--
 	longer := f.newTail(before)
 	longer.filled, longer.whole = true, whole
@@ -297,9 +304,11 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	return true, nil
 }
 
-// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are kept.
+// lastBatch returns the last entries without gaps, at least up to last, and reports whether they are all that are
+// kept.
 func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entries []Entry, whole bool, err error) {
-	place := Place{Last: batch}
+	const most = batch - 1 // an Ended may come after the messages
+	place := Place{Last: most}
 	for {
 		more, ok, err := f.topics.read(ctx, f.name, place)
 		if err != nil {
@@ -309,7 +318,7 @@ func (f *feed[E]) lastBatch(ctx context.Context, last enumerator.Position) (entr
 			entries = nil
 		}
 		if entries = append(entries, more...); len(more) == 0 || more[len(more)-1].Position.Seq >= last.Seq {
-			return entries, len(entries) < batch, nil
+			return entries, len(entries) < most, nil
 		}
 		place = Place{After: more[len(more)-1].Position}
 	}

@@ -53,12 +53,15 @@ type modelWatch struct {
 	stopped bool
 }
 
+// longest is more than the longest pause of a run.
+const longest = 2100 * time.Millisecond
+
 var errFault = errors.New("a fault of the test")
 
 func (c *cluster) chance(percent int) bool { return c.faulty && c.rng.IntN(100) < percent }
 
-// state returns the entries that are kept, and the Seqs of the last that was dropped and of the last that there was, for a node
-// that knows the entries up to bound.
+// state returns the entries that are kept, and the Seqs of the last that was dropped and of the last that there
+// was, for a node that knows the entries up to bound.
 func (c *cluster) state(name string, bound uint64) (kept []topics.Entry, gone, last uint64) {
 	for _, e := range c.logs[logOf{c.epoch, name}] {
 		if e.Position.Seq > bound {
@@ -240,16 +243,14 @@ type modelRun struct {
 	cancel context.CancelFunc
 	goOn   chan struct{}
 
-	mu     sync.Mutex // guards the fields below
-	busy   bool       // the consumer waits for goOn
-	over   bool
-	err    error
-	at     position
-	begun  bool
-	marks  int
-	trace  []string
-	wrong  string
-	resets int
+	mu    sync.Mutex // guards the fields below
+	busy  bool       // the consumer waits for goOn
+	over  bool
+	err   error
+	at    position
+	begun bool
+	trace []string
+	wrong string
 }
 
 func (r *modelRun) check(i enumerator.Item[int]) {
@@ -262,9 +263,6 @@ func (r *modelRun) check(i enumerator.Item[int]) {
 	r.trace = append(r.trace, fmt.Sprintf("%v %v %v %v %v", i.Position, i.Value, i.Gap.N, i.Reset, i.Bookmark))
 	if r.wrong == "" {
 		r.wrong = r.fault(c, i)
-		if r.wrong != "" {
-			r.wrong += fmt.Sprint(" at ", len(r.trace)-1)
-		}
 	}
 	r.begun = true
 	r.at = i.Position
@@ -303,7 +301,6 @@ func (r *modelRun) fault(c *cluster, i enumerator.Item[int]) string {
 	}
 	switch {
 	case i.Reset:
-		r.resets++
 		from := r.at
 		if !r.begun {
 			from = r.start.After
@@ -317,7 +314,6 @@ func (r *modelRun) fault(c *cluster, i enumerator.Item[int]) string {
 	case p.Epoch != r.at.Epoch:
 		return "another epoch"
 	case i.Bookmark:
-		r.marks++
 		if p.Seq < r.at.Seq || between(r.at.Seq, p.Seq, topics.Message, topics.Deleted) > 0 {
 			return "a Bookmark past entries"
 		}
@@ -346,17 +342,6 @@ func (r *modelRun) final(t *rapid.T, i int) {
 	defer c.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	shownLog := func(epoch uint64) (all []string) {
-		for _, e := range c.logs[logOf{epoch, r.name}] {
-			all = append(all, fmt.Sprintf("%v %d %s", e.Position, e.Kind, e.Data))
-		}
-		return all
-	}
-	defer func() {
-		if t.Failed() {
-			fmt.Printf("FAILED %q %q over %v err %v start %+v\nTRACE %q\nLOG1 %q\nLOG2 %q\n", r.wrong, r.at, r.over, r.err, r.start, r.trace, shownLog(r.at.Epoch), shownLog(r.at.Epoch-1))
-		}
-	}()
 	if r.wrong != "" {
 		t.Fatalf("run %d of %s, %+v: %s: %q", i, r.name, r.start, r.wrong, r.trace)
 	}
@@ -533,9 +518,9 @@ func TestRunsAreTheirModel(t *testing.T) {
 			c.mu.Lock()
 			c.faulty = false
 			c.mu.Unlock()
-			for busy := true; busy; {
-				busy = false
-				time.Sleep(10 * time.Second)
+			for quiet := 0; quiet < 4; quiet++ {
+				busy := false
+				time.Sleep(longest)
 				for _, n := range nodes {
 					busy = n.tellAll() || busy
 				}
@@ -544,6 +529,9 @@ func TestRunsAreTheirModel(t *testing.T) {
 					busy = goOn(r) || busy
 				}
 				synctest.Wait()
+				if busy {
+					quiet = 0
+				}
 			}
 			for i, r := range runs {
 				r.final(t, i)

@@ -11,8 +11,8 @@ import (
 
 // run is one run of a topic. It is also the Sink of the hub of a tail, and hands on the Items of the hub.
 //
-// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail has
-// its place. When the tail has moved or has overtaken the run, this begins again.
+// The run begins in memory if the tail has its place. Otherwise it reads the store, batch by batch, until the tail
+// has its place. When the tail has moved or has overtaken the run, this begins again.
 type run[E any] struct {
 	sink   iteratee.Sink[enumerator.Item[E]]
 	topics *Topics[E]
@@ -42,10 +42,10 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if err != nil {
 			return iteratee.StepError(err)
 		}
-		end := l.hub.Position()
+		end := l.end()
 		r.aim(end)
 		if r.find(f, l) {
-			step := r.memory(ctx, l, end)
+			step := r.memory(ctx, l)
 			switch {
 			case errors.Is(step.Err(), errMoved):
 				continue
@@ -100,11 +100,11 @@ func (r *run[E]) find(f *feed[E], l *tail[E]) (ok bool) {
 }
 
 // memory hands on the Items of the hub of l. It returns the step of r.stop if the hub does not have the next message.
-func (r *run[E]) memory(ctx context.Context, l *tail[E], end enumerator.Position) iteratee.Step {
+func (r *run[E]) memory(ctx context.Context, l *tail[E]) iteratee.Step {
 	r.tail, r.attached = l, false
 	source := l.hub.From(r.at)
-	if r.isBehind(end) {
-		source = l.hub.From(end)
+	if last := l.hub.Position(); r.known && last.Epoch == r.at.Epoch && last.Seq < r.at.Seq { // the hub is behind the store
+		source = l.hub.From(last)
 	}
 	step := source.Into(ctx, r)
 	switch {
@@ -126,11 +126,6 @@ func (r *run[E]) wait(ctx context.Context) iteratee.Step {
 	return r.stop.Step()
 }
 
-// isBehind reports whether r has read entries in the store that come after end.
-func (r *run[E]) isBehind(end enumerator.Position) bool {
-	return r.known && end.Epoch == r.at.Epoch && end.Seq < r.at.Seq
-}
-
 // Next takes an Item of the hub.
 func (r *run[E]) Next(item enumerator.Item[E]) iteratee.Step {
 	switch {
@@ -146,6 +141,10 @@ func (r *run[E]) Next(item enumerator.Item[E]) iteratee.Step {
 		return iteratee.StepCont
 	case r.tail.isBad(item.Position):
 		item.Gap = enumerator.Gap{From: item.Position, N: 1}
+	}
+	if r.marked { // as almost always: this saves copies of item
+		r.at = item.Position
+		return r.sink.Next(item)
 	}
 	return r.hand(item)
 }
@@ -190,8 +189,8 @@ func (r *run[E]) reached() iteratee.Step {
 	return r.sink.Next(enumerator.Item[E]{Position: r.at, Bookmark: true})
 }
 
-// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if there may
-// be more.
+// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if
+// there may be more.
 func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.Step {
 	if !r.begun {
 		r.at = r.start.After // has may have set another

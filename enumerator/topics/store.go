@@ -79,13 +79,15 @@ type Place struct {
 // A Store keeps the entries of topics, for all programs that have it open. [Memory] returns a Store of one
 // process. Package topicstest checks that a Store keeps the following laws.
 //
-// The Positions of all entries of a Store have the same Epoch, which is not 0, and their Seqs rise with the order of the entries, also
-// over several topics. Each program sees the entries of a topic in this order. A Store that has lost its end, or
-// was made anew, has another Epoch or does not use a Seq again. A Position of another Store is no place: ok is false.
+// The Positions of all entries of a Store have the same Epoch, which is not 0, and their Seqs rise with the order
+// of the entries, also over several topics. Each program sees the entries of a topic in this order. A Store that
+// has lost its end, or was made anew, has another Epoch or does not use a Seq again. A Position of another Store is
+// no place: ok is false.
 //
-// An error that wraps [ErrName], [ErrConflict], [ErrEnded], [ErrTooLarge] or [ErrClosed] is final. A call that fails
-// with another error can be repeated later. An error of Append that wraps [ErrUnknown] says that the entry may have been
-// stored; any other error of Append says that it was not. If the context ends, the error wraps its cause.
+// An error that wraps [ErrName], [ErrConflict], [ErrEnded], [ErrTooLarge] or [ErrClosed] is final. A call that
+// fails with another error can be repeated later. An error of Append that wraps [ErrUnknown] says that the entry
+// may have been stored; any other error of Append says that it was not. If the context ends, the error wraps its
+// cause.
 //
 // Names can be any bytes. A name that is empty or longer than [MaxName] is an [ErrName].
 //
@@ -101,17 +103,17 @@ type Store interface {
 	// Read returns some of the entries after from, in order, limit at most. Fewer than limit do not mean that there
 	// are no more. No entries mean that there are no more now. limit is positive.
 	//
-	// If from.After is set, ok says that no entry after it is missing. A Store that cannot know it otherwise looks whether
-	// it has the very entry with this Position, or whether the Seq is 0 and nothing of the topic was ever dropped. If ok is
-	// false, the entries begin with the oldest one that is kept. For other Places ok is true. Last does not count
-	// an Ended.
+	// If from.After is set, ok says that no entry after it is missing. A Store that cannot know it otherwise looks
+	// whether it has the very entry with this Position, or whether the Seq is 0 and nothing of the topic was ever
+	// dropped. If ok is false, the entries begin with the oldest one that is kept. For other Places ok is true.
+	// Last does not count an Ended.
 	//
 	// Read does not return an entry of Kind Deleted, but the Position of a deletion is a place like that of an
 	// entry. A place before a deletion is not ok.
 	//
-	// Read knows all entries that this Store has told of before, by Append, Watch, next or Read. It may not know later
-	// ones yet. If it does not know whether from.After is a place, because that is later, it fails with an error that
-	// is not final.
+	// Read knows all entries that this Store has told of before, by Append, Watch, next or Read. It may not know
+	// later ones yet. If it does not know whether from.After is a place, because that is later, it fails with an
+	// error that is not final.
 	Read(ctx context.Context, name string, from Place, limit int) (entries []Entry, ok bool, err error)
 
 	// Watch returns the last Position of the topic, or {Epoch, 0} if it has none. It calls next with each later

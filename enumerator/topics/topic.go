@@ -9,12 +9,12 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like a [enumerator.Hub], and a value:
-// two Topics of the same name are the same.
+// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like an [enumerator.Hub], and a value:
+// two Topics with the same name are the same.
 //
 // The runs of From, Last, Since and Beginning begin with messages that are stored, and go on with those to come. No
-// message is lost or repeated between the two. A run that is slow reads in the Store the messages that memory does not
-// hold any longer. A run hands on these notices:
+// message is lost or repeated between the two. A run that is slow reads in the Store the messages that memory does
+// not hold any longer. A run hands on these notices:
 //
 //   - The first Item is a Bookmark with the Position where the run begins, or a Reset.
 //   - A Reset says that messages after the Position before it may be lost. The messages that are kept follow. The reasons are
@@ -24,8 +24,9 @@ import (
 //     has begun there.
 //   - A Gap of 1 takes the place of a message that could not be decoded.
 //
-// A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the name
-// is not valid, and with [ErrClosed] when the [Topics] is closed. A run takes place in the goroutine of the caller.
+// A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the
+// name is not valid, and with [ErrClosed] when the [Topics] is closed. A run takes place in the goroutine of the
+// caller.
 type Topic[E any] struct {
 	topics *Topics[E]
 	name   string
@@ -34,14 +35,14 @@ type Topic[E any] struct {
 // Name returns the name of the topic.
 func (t Topic[E]) Name() string { return t.name }
 
-// From returns an Enumerator of the messages after the one at p. If p is the zero Position, these are the messages that
-// arrive after the run has begun.
+// From returns an Enumerator of the messages after the one at p. If p is the zero Position, these are the messages
+// that arrive after the run has begun.
 func (t Topic[E]) From(p enumerator.Position) enumerator.Enumerator[enumerator.Item[E]] {
 	return t.items(run[E]{start: Place{After: p}, live: p == enumerator.Position{}})
 }
 
-// Last returns an Enumerator of the last n messages, or of all that are kept if they are fewer, and then of the messages
-// to come. Messages in memory count as kept. Last panics if n is negative.
+// Last returns an Enumerator of the last n messages, or of all that are kept if they are fewer, and then of the
+// messages to come. Messages in memory count as kept. Last panics if n is negative.
 func (t Topic[E]) Last(n int) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumerator/topics: Last: n", n)
 	return t.items(run[E]{start: Place{Last: n}, live: n == 0})
@@ -57,8 +58,8 @@ func (t Topic[E]) FromOrLast(p enumerator.Position, n int) enumerator.Enumerator
 	return t.From(p)
 }
 
-// Since returns an Enumerator of the messages that were stored at a time or later, by the clock of the Store, and then of
-// the messages to come.
+// Since returns an Enumerator of the messages that were stored at a time or later, by the clock of the Store, and
+// then of the messages to come.
 func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] {
 	return t.items(run[E]{start: Place{Since: at}})
 }
@@ -66,8 +67,8 @@ func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] 
 // Beginning returns an Enumerator of all messages that are kept, and then of the messages to come.
 func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { return t.items(run[E]{}) }
 
-// Read returns an Enumerator of the messages after place, up to the message that is the last when the run begins. Then it
-// hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store.
+// Read returns an Enumerator of the messages after place, up to the message that is the last when the run begins.
+// Then it hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store.
 func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		return (&run[E]{sink: sink, topics: t.topics, name: t.name, start: place}).read(ctx)
@@ -90,7 +91,7 @@ func (t Topic[E]) Position() enumerator.Position {
 	t.topics.mu.Unlock()
 	if f != nil {
 		if l := f.current(); l != nil {
-			return l.hub.Position()
+			return l.end()
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)

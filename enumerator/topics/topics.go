@@ -41,8 +41,9 @@ type Topics[E any] struct {
 }
 
 // New returns the Topics of store. The options are [enumerator.Capacity] and [enumerator.CapacityFunc]: they say how
-// many of the last messages of a topic are held in memory while runs read it. New panics if store is nil, or if the
-// policy of [enumerator.WhenFull] is not DropOldest.
+// many of the last messages of a topic are held in memory while runs read it. In place of a message that cannot be
+// decoded, the function of CapacityFunc gets the zero value. New panics if store is nil, or if the policy of
+// [enumerator.WhenFull] is not DropOldest.
 func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	if store == nil {
 		panic("enumerator/topics: New: store must not be nil")
@@ -57,8 +58,9 @@ func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	return t
 }
 
-// Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is stored.
-// If the Store does not answer, Publish tries again until ctx ends, and stores e once.
+// Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is
+// stored. If the Store does not answer, Publish tries again until ctx ends, and stores e once. If e may have been
+// stored, Publish gives up before the Store forgets the key.
 //
 // A second Publish with the same key within two minutes stores nothing and returns the Position of the first. An
 // empty key is a key of its own.
@@ -68,8 +70,8 @@ func (t *Topics[E]) Publish(ctx context.Context, name, key string, e E) (enumera
 	return t.publish(ctx, name, e, Record{Key: key})
 }
 
-// PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is zero,
-// that the topic has no entries. Otherwise it returns [ErrConflict].
+// PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is
+// zero, that the topic has no entries. Otherwise it returns [ErrConflict].
 func (t *Topics[E]) PublishAfter(ctx context.Context, name, key string, last enumerator.Position, e E) (enumerator.Position, error) {
 	return t.publish(ctx, name, e, Record{Key: key, Conditional: true, Last: last})
 }
@@ -143,11 +145,12 @@ func (t *Topics[E]) decode(data []byte) (e E, ok bool) {
 	if t.raw {
 		return any(data).(E), true
 	}
-	err := json.Unmarshal(data, &e)
-	if err != nil {
+	if err := json.Unmarshal(data, &e); err != nil {
 		t.counts.undecoded.Add(1)
+		var zero E
+		return zero, false // e may be half filled
 	}
-	return e, err == nil
+	return e, true
 }
 
 // Topic returns the topic with this name.
@@ -183,7 +186,7 @@ func (t *Topics[E]) Close() {
 	}
 	t.mu.Unlock()
 	for _, f := range feeds {
-		f.detach(ErrClosed)
+		f.detach(nil, ErrClosed)
 	}
 }
 
@@ -239,6 +242,6 @@ func (t *Topics[E]) leave(f *feed[E]) {
 	}
 	t.mu.Unlock()
 	if last {
-		f.detach(errMoved)
+		f.detach(nil, errMoved)
 	}
 }

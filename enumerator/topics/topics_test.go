@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -38,10 +39,12 @@ func shown(i item) string {
 
 // reader is a run in another goroutine.
 type reader struct {
-	got    []string
-	last   position
-	err    error
 	cancel context.CancelFunc
+
+	mu   sync.Mutex // guards the fields below
+	got  []string
+	last position
+	err  error
 }
 
 // read starts a run. It must be called in a bubble, and got must be read after synctest.Wait.
@@ -49,12 +52,16 @@ func read(t *testing.T, e items) *reader {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &reader{cancel: cancel}
 	go func() {
-		_, r.err = enumerator.Run(ctx, e, iteratee.ForEach(func(_ context.Context, i item) error {
+		_, err := enumerator.Run(ctx, e, iteratee.ForEach(func(_ context.Context, i item) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.got = append(r.got, shown(i))
 			r.last = i.Position
 			return nil
 		}))
-		r.got = append(r.got, "end")
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.got, r.err = append(r.got, "end"), err
 	}()
 	synctest.Wait()
 	return r
@@ -64,6 +71,8 @@ func read(t *testing.T, e items) *reader {
 func (r *reader) sees(t *testing.T, want string) {
 	t.Helper()
 	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	require.Equal(t, want, strings.Join(r.got, ", "))
 	r.got = nil
 }

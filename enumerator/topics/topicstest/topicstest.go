@@ -16,9 +16,10 @@ import (
 	"github.com/halley-go/halley/internal/report"
 )
 
-// Test checks that a [topics.Store] keeps its laws. Each call of open returns a new Store without entries, as two programs
-// have it open. A Store that only one program can have open is returned twice. The Store keeps the last messages of a topic,
-// exactly as many as keep says. Test returns nil, or an error with the first violation of each law:
+// Test checks that a [topics.Store] keeps its laws. Each call of open returns a new Store without entries, as two
+// programs have it open. A Store that only one program can have open is returned twice. The Store keeps the last
+// messages of a topic, exactly as many as keep says. Test returns nil, or an error with the first violation of each
+// law:
 //
 //   - Append: Positions have the same Epoch, which is not 0, and their Seqs rise.
 //   - Read: both programs read the same entries, in the order of their Positions, with their Data and with Times that
@@ -35,8 +36,8 @@ import (
 //     and nothing after stop. Watches begin at any moment while both programs append.
 //   - cancel: a call whose context has ended fails with the cause, and stores nothing.
 //
-// The Stores are used by several goroutines at once, so that the race detector finds state that they share. An entry that
-// does not reach a watcher within ten seconds is lost for Test. The caller closes what open has opened.
+// The Stores are used by several goroutines at once, so that the race detector finds state that they share. An
+// entry that does not reach a watcher within ten seconds is lost for Test. The caller closes what open has opened.
 func Test(open func(keep int) (one, other topics.Store)) error {
 	r := new(report.Report)
 	for _, law := range []struct {
@@ -61,9 +62,9 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 	return r.Err()
 }
 
-// TestLost checks that a watcher which loses entries is told. lose makes store lose the entries that are appended until lose
-// returns, or the watch itself. TestLost returns an error if the watcher does not get lost once, if it is told anything
-// after that, or if a new watch does not continue.
+// TestLost checks that a watcher which loses entries is told. lose makes store lose the entries that are appended
+// until lose returns, or the watch itself. TestLost returns an error if the watcher does not get lost once, if it
+// is told anything after that, or if a new watch does not continue.
 func TestLost(store topics.Store, lose func()) error {
 	r := new(report.Report)
 	open := func(int) (one, other topics.Store) { return store, store }
@@ -165,9 +166,11 @@ func (c *check) readAll(s topics.Store, name string, from topics.Place, limit in
 }
 
 // list shows entries.
-func list(entries []topics.Entry) string {
-	text := make([]string, len(entries))
-	for i, e := range entries {
+type list []topics.Entry
+
+func (l list) String() string {
+	text := make([]string, len(l))
+	for i, e := range l {
 		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted"}[e.Kind], e.Data)
 	}
 	return "[" + strings.Join(text, ", ") + "]"

@@ -162,13 +162,13 @@ func (c *check) stop() {
 	c.new(100)
 	stopped, other := c.watchOf(c.one, "a"), c.watchOf(c.other, "a")
 	var got atomic.Int64
-	stop := make(chan func(), 1)
+	var stop atomic.Pointer[func()]
 	_, end, err := c.one.Watch(c.ctx, "a", func(topics.Entry) {
 		got.Add(1)
-		(<-stop)()
+		(*stop.Load())()
 	}, func(error) {})
 	c.that(err == nil, "Watch fails: %v", err)
-	stop <- end
+	stop.Store(&end)
 	first := c.append(c.other, "a", message("1"))
 	c.wants(stopped, first)
 	stopped.stop()

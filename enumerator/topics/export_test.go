@@ -1,0 +1,18 @@
+package topics
+
+import "context"
+
+// Sizes returns the numbers of topics, entries and remembered keys and deletions of a Store of Memory, and its bytes.
+func Sizes(s Store) (topics, entries, recent, bytes int) {
+	m := s.(*memory)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.topics), m.entries.Len(), m.recent.Len(), m.bytes
+}
+
+// Attach attaches a topic without a run, until detach is called.
+func (t *Topics[E]) Attach(ctx context.Context, name string) (detach func(), err error) {
+	f := t.join(name)
+	_, err = f.attach(ctx)
+	return func() { t.leave(f) }, err
+}
