@@ -92,8 +92,8 @@ type handler struct {
 //
 // # Expiry
 //
-// A stream with a Stream-TTL lives as long after the last read or append, or up to a sixteenth longer. A stream with a
-// Stream-Expires-At lives until then. It is deleted by the first request after its time.
+// A stream with a Stream-TTL lives for this time after the beginning of the last read or the last append, or up to a
+// sixteenth longer. A stream with a Stream-Expires-At lives until then. The first request after its time deletes it.
 //
 // # Pages of other sites
 //
@@ -130,16 +130,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
-	serve := map[string]func(http.ResponseWriter, *http.Request, string) error{
-		http.MethodGet: h.get, http.MethodHead: h.head,
-		http.MethodPut: h.put, http.MethodPost: h.post, http.MethodDelete: h.delete,
-	}[r.Method]
-	if serve == nil {
-		status := http.StatusMethodNotAllowed
-		if r.Method == http.MethodOptions {
-			status = http.StatusNoContent
-		}
-		return &httpadapter.StatusError{Status: status, Header: http.Header{"Allow": {"GET, HEAD, OPTIONS, PUT, POST, DELETE"}}}
+	var serve func(http.ResponseWriter, *http.Request, string) error
+	switch r.Method {
+	case http.MethodGet:
+		serve = h.get
+	case http.MethodHead:
+		serve = h.head
+	case http.MethodPut:
+		serve = h.put
+	case http.MethodPost:
+		serve = h.post
+	case http.MethodDelete:
+		serve = h.delete
+	case http.MethodOptions:
+		return &httpadapter.StatusError{Status: http.StatusNoContent, Header: allowed}
+	default:
+		return &httpadapter.StatusError{Status: http.StatusMethodNotAllowed, Header: allowed}
 	}
 	name, err := h.name(r)
 	if err != nil {
@@ -153,6 +159,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	return serve(w, r, name)
 }
+
+var allowed = http.Header{"Allow": {"GET, HEAD, OPTIONS, PUT, POST, DELETE"}}
 
 // answerTo returns the error that answers a request that has failed with err, or nil.
 func answerTo(r *http.Request, err error) error {
