@@ -133,7 +133,7 @@ func (s source[E]) items(r *http.Request, after enumerator.Position) (none enume
 		topic := s.topics.Topic(names[0])
 		switch {
 		case poll && after == enumerator.Position{} && s.last > 0:
-			return topic.Read(topics.Place{Last: s.last}), nil
+			return enumerator.TakeUntil(topic.Read(topics.Place{Last: s.last}), enumerator.Interval(wait)), nil
 		case poll:
 			return comet.LongPoll(topic, after, wait), nil
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"sync"
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/check"
@@ -48,6 +49,14 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		j := &joining[E]{Sink: sink}
 		var runs []enumerator.Enumerator[joined[E]]
+		ends := make([]enumerator.Position, len(names)) // of sources that begin there
+		var asking sync.WaitGroup                       // a source may have to ask a server
+		for number, name := range names {
+			if _, back := given[name]; !back && n == 0 && err == nil {
+				asking.Go(func() { ends[number] = sources[name].Position() })
+			}
+		}
+		asking.Wait()
 		for number, name := range names {
 			p, back := given[name]
 			if err != nil {
@@ -58,7 +67,7 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 				run = sources[name].Last(n)
 			} else {
 				if !back {
-					p = sources[name].Position()
+					p = ends[number]
 				}
 				run = sources[name].From(p)
 			}

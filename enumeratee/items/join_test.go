@@ -421,3 +421,27 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(once.Nanoseconds())/float64(b.N*readers*n), "ns/delivery")
 	b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
 }
+
+// slow is a source that takes a second to tell its Position, as a topic of a store that hardly answers.
+type slow struct{ enumerator.Source[int] }
+
+func (s slow) Position() enumerator.Position {
+	time.Sleep(time.Second)
+	return s.Source.Position()
+}
+
+func TestJoinAsksAllSourcesForTheirPositionsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sources := map[string]enumerator.Source[int]{}
+		for n := range 64 {
+			sources[strconv.Itoa(n)] = slow{enumerator.Broadcast[int]()}
+		}
+		begin := time.Now()
+		for i, err := range enumerator.All(t.Context(), items.Join("", sources, 0)) {
+			require.NoError(t, err)
+			require.True(t, i.Bookmark)
+			break
+		}
+		require.Equal(t, time.Second, time.Since(begin))
+	})
+}

@@ -16,3 +16,13 @@ func (t *Topics[E]) Attach(ctx context.Context, name string) (detach func(), err
 	_, err = f.attach(ctx)
 	return func() { t.leave(f) }, err
 }
+
+// News returns the number of entries that are kept because a run attaches or fills.
+func (t *Topics[E]) News(name string) int {
+	t.mu.Lock()
+	f := t.feeds[name]
+	t.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.watch.news)
+}

@@ -47,6 +47,9 @@ type tail[E any] struct {
 	bad atomic.Pointer[[]uint64]
 }
 
+// newsMost is the most news that a fill keeps while it reads. The tail stays as it is if there are more.
+const newsMost = 1 << 12
+
 // badMost is the most bad messages of a tail. Another one begins a new tail.
 const badMost = 1 << 10
 
@@ -124,7 +127,7 @@ func (f *feed[E]) begin(ctx context.Context) (*tail[E], error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	if f.watch != w { // lost, or detached by Close
+	if f.watch != w || f.topics.open.Err() != nil { // lost, or closed: Close may have come before the watch
 		f.mu.Unlock()
 		stop()
 		return nil, errLost
@@ -179,10 +182,16 @@ func (w *watch[E]) next(e Entry) {
 	if w.keeping {
 		w.news = append(w.news, e)
 	}
-	if f.tail != nil {
-		f.add(e)
+	if f.tail == nil {
+		return
 	}
-	f.topics.counts.lag.Store(int64(time.Since(e.Time)))
+	if len(w.news) > newsMost {
+		w.keep(false)
+	}
+	if e.Position.Seq > f.tail.hub.Position().Seq { // the end may be told again
+		f.topics.counts.lag.Store(int64(time.Since(e.Time)))
+	}
+	f.add(e)
 }
 
 func (w *watch[E]) lost(error) { w.feed.detach(w, errMoved) }
@@ -283,13 +292,14 @@ func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) 
 	entries, whole, err := f.lastBatch(ctx, last)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	kept := w.keeping
 	news := w.keep(false)
 	if err != nil || f.tail != l {
 		return f.tail != l, err
 	}
 	l.filled = true
 	l.whole = l.whole || len(entries) == 0
-	if len(entries) == 0 {
+	if len(entries) == 0 || !kept {
 		return false, nil
 	}
 	before := entries[0].Position

@@ -286,8 +286,8 @@ func (m *memory) Read(ctx context.Context, name string, from Place, limit int) (
 	} else {
 		ok = true
 	}
-	first := l.find(from)
-	for _, h := range l.entries[first:min(first+limit, len(l.entries))] {
+	found := l.entries[l.find(from):]
+	for _, h := range found[:min(limit, len(found))] {
 		entries = append(entries, h.Entry)
 	}
 	return entries, ok, nil

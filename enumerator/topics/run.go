@@ -22,7 +22,7 @@ type run[E any] struct {
 	finite bool // the run ends where the end of the topic was when it began
 
 	at     enumerator.Position // of the last Item; or the place to begin, or zero if that is not known yet
-	known  bool                // the store has confirmed that at is a place
+	known  bool                // the store has confirmed that at is a place, while watch was not lost
 	begun  bool                // the first notice was handed on
 	target enumerator.Position // where the topic ended when the run began
 	marked bool                // the run has reached target, and has handed on the Bookmark there
@@ -81,13 +81,19 @@ func (r *run[E]) read(ctx context.Context) iteratee.Step {
 		if step := r.stored(ctx, end); step != r.stop.Step() {
 			return step
 		}
+		if r.pause > 0 { // the store is behind, or does not have the target any longer
+			if end, err = r.topics.last(ctx, r.name); err != nil {
+				return iteratee.StepError(err)
+			}
+			r.aim(end)
+		}
 	}
 	return iteratee.StepCont
 }
 
-// aim sets the target if the run has none, or if that is of another store.
+// aim sets the target if the run has none, or if the store is another one or has lost its end.
 func (r *run[E]) aim(end enumerator.Position) {
-	if !r.marked && r.target.Epoch != end.Epoch {
+	if !r.marked && (r.target.Epoch != end.Epoch || end.Seq < r.target.Seq) {
 		r.target = end
 	}
 }

@@ -91,7 +91,7 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 		case found:
 			return p, nil
 		case findErr != nil:
-			return none, fmt.Errorf("%w: %w: %w", topics.ErrUnknown, err, findErr)
+			return none, fmt.Errorf("%w: %w", topics.ErrUnknown, findErr) // err would be taken for the outcome
 		case !errors.Is(err, errRefused):
 			return none, err
 		case !pause.wait(ctx):

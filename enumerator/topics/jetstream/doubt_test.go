@@ -1,0 +1,59 @@
+package jetstream
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+)
+
+// The answer to the first attempt is lost. The stream refuses the second one, because it may have stored the first, and
+// then does not answer.
+func TestAnAppendInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]topics.Record{
+		"a message":              {Key: "k"},
+		"a message to a topic":   {Key: "k", Conditional: true},
+		"a message after others": {Key: "k", Conditional: true, Last: enumerator.Position{Epoch: hash("test"), Seq: 7 << 16}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true})
+			require.NoError(t, err)
+			srv.Start()
+			defer srv.WaitForShutdown()
+			defer srv.Shutdown()
+			nc, err := nats.Connect("", nats.InProcessServer(srv))
+			require.NoError(t, err)
+			defer nc.Close()
+			attempts := 0
+			_, err = nc.Subscribe("halley.test.entry.news", func(m *nats.Msg) {
+				if m.Header.Get(nats.ExpectedLastMsgIdHdr) != "" { // it asks whether the key is known
+					return
+				}
+				if attempts++; attempts > 1 {
+					_ = m.Respond(fmt.Appendf(nil, `{"error":{"code":400,"err_code":%d}}`, wrongLast))
+				}
+			})
+			require.NoError(t, err)
+			_, err = nc.Subscribe("$JS.API.DIRECT.GET.test.>", func(m *nats.Msg) { // there is no entry and no mark
+				_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"404"}}})
+			})
+			require.NoError(t, err)
+
+			s := &store{nc: nc, prefix: "halley.test.", stream: "test", epoch: hash("test"), replicas: 1, keep: 100}
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			defer cancel()
+			_, err = s.Append(ctx, "news", r)
+			require.ErrorIs(t, err, topics.ErrUnknown)
+			require.NotErrorIs(t, err, topics.ErrConflict)
+		})
+	}
+}
