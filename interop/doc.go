@@ -3,4 +3,6 @@
 // Each test reads a stream of a hub through a proxy that cuts connections at random bytes. The client must get
 // each message once and in order. The clients of npm are in package.json, and their drivers in the folder
 // drivers: a driver prints each event that it gets as a line.
+//
+// The conformance suite of Durable Streams runs against package durable, and so does its client.
 package interop

@@ -35,14 +35,17 @@ func TestNode(t *testing.T) {
 
 // node returns the start of the driver with that name.
 func node(name string) starter {
-	return func(t *testing.T, url string) func() []string {
-		var out output
-		cmd := driver(t, name, url)
-		cmd.Stdout = &out
-		require.NoError(t, cmd.Start())
-		t.Cleanup(func() { _ = cmd.Wait() }) // it was killed when the test ended
-		return out.lines
-	}
+	return func(t *testing.T, url string) func() []string { return start(t, name, url) }
+}
+
+// start starts the driver with that name, and returns a function that returns the lines that it has written.
+func start(t *testing.T, name string, args ...string) (lines func() []string) {
+	var out output
+	cmd := driver(t, name, args...)
+	cmd.Stdout = &out
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Wait() }) // it was killed when the test ended
+	return out.lines
 }
 
 // driver returns the command of the driver with that name, which ends with the test.

@@ -2,20 +2,20 @@ package jetstream
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	api "github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
@@ -71,7 +71,7 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 	if err := context.Cause(ctx); err != nil {
 		return none, err
 	}
-	a := appending{s, token, r, nuid.Next()}
+	a := appending{s, token, r, rand.Text()}
 	if r.Key != "" {
 		a.id = messageID(token, r.Key)
 	}
@@ -135,7 +135,7 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 		h.Set(lastSequence, strconv.FormatUint(last, 10))
 	case a.Kind == topics.Message:
 		h.Set(lastSequence, "0")
-		prepare = func() { h.Set(lastSequenceSubject, a.markSubject(a.token, rand.Uint())) }
+		prepare = func() { h.Set(lastSequenceSubject, a.markSubject(a.token, mathrand.Uint())) }
 	}
 	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}, prepare)
 	switch {
@@ -190,7 +190,7 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 		return p, err
 	}
 	mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Data: []byte(a.id), Header: nats.Header{
-		nats.MsgIdHdr: {nuid.Next()}, lastSequence: {"0"}, ttl: {never},
+		nats.MsgIdHdr: {rand.Text()}, lastSequence: {"0"}, ttl: {never},
 	}}
 	if _, err := a.publish(ctx, mark, func() {}); err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
 		return none, err

@@ -2,12 +2,12 @@ package jetstream_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
 
 	api "github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator/topics"
@@ -36,7 +36,7 @@ func BenchmarkAppend(b *testing.B) {
 					return err
 				}
 				publishesOnce := func(i int) error {
-					_, err := js.Publish(ctx, fmt.Sprint("halley.raw.entry.topic", i%parallel), data, api.WithMsgID(nuid.Next()))
+					_, err := js.Publish(ctx, fmt.Sprint("halley.raw.entry.topic", i%parallel), data, api.WithMsgID(rand.Text()))
 					return err
 				}
 				var took [3]time.Duration

@@ -5,7 +5,9 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -66,8 +68,9 @@ func Logger(l server.Logger) Option {
 	return func(c *config) { c.logger = l }
 }
 
-// Start starts a server whose streams are in dir, and connects to it. It makes dir if it is not there. A dir that another
-// process uses is an error.
+// Start starts a server whose streams are in dir, and connects to it. It makes dir if it is not there. It is an error if
+// another process uses dir, or if dir belongs to a single server and the server is a node of a cluster, or to another node:
+// a cluster deletes streams that it does not know.
 //
 // stop closes the connection, when it has sent what was published, and ends the server. A node of a cluster hands over
 // its leaderships first, so that the others need not notice that it is missing. stop returns when all files are closed, and may be
@@ -92,7 +95,11 @@ func Start(dir string, opts ...Option) (nc *nats.Conn, stop func(), err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("embedded: Start: %s is in use by another server: %w", dir, err)
 	}
-	nc, end, err := c.start()
+	err = c.own(dir)
+	var end func()
+	if err == nil {
+		nc, end, err = c.start()
+	}
 	if err != nil {
 		lock.Close()
 		return nil, nil, fmt.Errorf("embedded: Start: %w", err)
@@ -101,6 +108,23 @@ func Start(dir string, opts ...Option) (nc *nats.Conn, stop func(), err error) {
 		end()
 		lock.Close()
 	}), nil
+}
+
+// own makes dir that of this server, or returns an error if it is that of another.
+func (c *config) own(dir string) error {
+	owner, file := "a single server", filepath.Join(dir, "owner")
+	if c.cluster != "" {
+		owner = fmt.Sprintf("the node %s of a cluster", c.options.ServerName)
+	}
+	switch old, err := os.ReadFile(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.WriteFile(file, []byte(owner), 0o640)
+	case err != nil:
+		return err
+	case string(old) != owner:
+		return fmt.Errorf("%s belongs to %s, and this is %s: take another folder, and copy the streams with a backup", dir, old, owner)
+	}
+	return nil
 }
 
 func (c *config) listen() (err error) {

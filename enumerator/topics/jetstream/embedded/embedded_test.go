@@ -43,6 +43,20 @@ func fails(dir string, opts ...embedded.Option) error {
 	return err
 }
 
+// A cluster deletes the streams of a single server, because it does not know them.
+func TestADirectoryOfAnotherServer(t *testing.T) {
+	single, first := t.TempDir(), t.TempDir()
+	cluster := func(name string) embedded.Option { return embedded.Cluster(name, "127.0.0.1:0", "127.0.0.1:1") }
+	require.NoError(t, fails(single))
+	require.NoError(t, fails(single))
+	require.ErrorContains(t, fails(single, cluster("a")), single+" belongs to a single server, and this is the node a of a cluster")
+	require.NoError(t, fails(single), "its streams are as they were")
+	require.NoError(t, fails(first, cluster("a")))
+	require.NoError(t, fails(first, cluster("a")))
+	require.ErrorContains(t, fails(first, cluster("b")), "belongs to the node a of a cluster, and this is the node b of a cluster")
+	require.ErrorContains(t, fails(first), "belongs to the node a of a cluster, and this is a single server")
+}
+
 // A directory can be used again after a Start that has failed.
 func TestAStartThatFailedKeepsNothing(t *testing.T) {
 	dir := t.TempDir()
