@@ -39,8 +39,8 @@ type Access struct {
 // the error is or wraps, or with 403.
 //
 // A name must have 1 to [topics.MaxName] bytes of UTF-8 without control characters, and [items.CheckName] must not
-// refuse it. Other names are answered with 400, for reading and for publishing. A topic whose name is error has to be
-// read and published to by the program itself.
+// refuse it. Other names are answered with 400, for reading and for publishing. A topic with such a
+// name, such as error, can be used by the program itself, but not over HTTP.
 //
 // # Reading
 //

@@ -37,8 +37,9 @@ func MaxBytes(n int) MemoryOption {
 
 // Memory returns a Store of this process alone, whose entries are gone when the process ends. It keeps the last
 // messages of each topic, as many as keep says. If the memory of all topics is more than [MaxBytes], the oldest
-// entries are dropped first, whatever their topic. A topic without entries needs no memory, except for two minutes
-// after a deletion. The Store needs no goroutine and need not be closed. Memory panics if keep is not positive.
+// entries are dropped first, whatever their topic, and the oldest keys are forgotten. A topic without entries needs no
+// memory, except for two minutes after a deletion. The Store needs no goroutine and need not be closed. Memory panics if
+// keep is not positive.
 //
 // An entry that is larger than MaxBytes is an [ErrTooLarge]. If the end of a topic is dropped, the topic can be
 // published to again.

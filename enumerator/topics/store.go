@@ -55,15 +55,15 @@ type Entry struct {
 // A Record is an [Entry] that is not stored yet. Nobody may change its Data.
 type Record struct {
 	// Key makes the append idempotent: if the topic got a Record with the same Key in the last two minutes, the
-	// append stores nothing and returns the Position of that one, even if its condition does not hold now, or the
-	// topic has ended. An empty Key equals no other.
+	// append stores nothing and returns the Position of that Record. It does so even if its condition does not hold
+	// now, or if the topic has ended. An empty Key is not remembered.
 	Key string
 
 	Kind Kind
 	Data []byte
 
-	// Conditional is true if the Record may be stored only if Last is the last Position of the topic or, if Last
-	// is zero, only if the topic has no entries.
+	// If Conditional is true, the Record is stored only if Last is the last Position of the topic. If Last is zero,
+	// the Record is stored only if the topic has no entries.
 	Conditional bool
 	Last        enumerator.Position
 }
@@ -72,7 +72,7 @@ type Record struct {
 // oldest entry that is kept.
 type Place struct {
 	After enumerator.Position // after the entry with this Position
-	Last  int                 // before the last n messages, or before the oldest kept entry if there are fewer
+	Last  int                 // before the last messages, as many as Last says, or all that are kept if they are fewer
 	Since time.Time           // before the oldest entry that was stored at this time or later
 }
 
@@ -81,8 +81,8 @@ type Place struct {
 //
 // The Positions of all entries of a Store have the same Epoch, which is not 0, and their Seqs rise with the order
 // of the entries, also over several topics. Each program sees the entries of a topic in this order. A Store that
-// has lost its end, or was made anew, has another Epoch or does not use a Seq again. A Position of another Store is
-// no place: ok is false.
+// has lost its end, or was made anew, has another Epoch or does not use a Seq again; its new Seqs may be less than its
+// old ones. For a Position of another Store, ok is false.
 //
 // An error that wraps [ErrName], [ErrConflict], [ErrEnded], [ErrTooLarge] or [ErrClosed] is final. A call that
 // fails with another error can be repeated later. An error of Append that wraps [ErrUnknown] says that the entry

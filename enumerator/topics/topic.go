@@ -13,15 +13,15 @@ import (
 // two Topics with the same name are the same.
 //
 // The runs of From, Last, Since and Beginning begin with messages that are stored, and go on with those to come. No
-// message is lost or repeated between the two. A run that is slow reads in the Store the messages that memory does
-// not hold any longer. A run hands on these notices:
+// message is lost or repeated between the two. A slow run reads messages from the Store when memory no
+// longer holds them. A run hands on these notices:
 //
 //   - The first Item is a Bookmark with the Position where the run begins, or a Reset.
 //   - A Reset says that messages after the Position before it may be lost. The messages that are kept follow. The reasons are
 //     that messages were dropped before the run could read them, that the topic was deleted, or that the Store is
 //     another one. In doubt there is a Reset though no message was lost.
-//   - A Bookmark follows when the run has first reached the message that was the last when the run began, unless it
-//     has begun there.
+//   - A Bookmark follows when the run reaches the message that was the last one when the run began. A run that begins
+//     there has only the first Bookmark.
 //   - A Gap of 1 takes the place of a message that could not be decoded.
 //
 // A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the
