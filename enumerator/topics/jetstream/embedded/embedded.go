@@ -143,10 +143,6 @@ func (c *config) listen() (err error) {
 		Name:      "halley",
 		Advertise: c.reach,
 		PoolSize:  -1, // with one connection between two servers, a request cannot overtake the interest in its subject
-
-		// A node that does not read makes the others wait for this long. While the goroutine that reads from one node waits to
-		// write to another, two nodes of three cannot elect a leader.
-		WriteDeadline: 2 * time.Second,
 	}
 	if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.cluster); err != nil {
 		return err
