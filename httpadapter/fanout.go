@@ -1,0 +1,421 @@
+package httpadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"sync"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/fanout"
+	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Fanout returns an http.Handler that sends one source to many clients. Its streams are those of [Handler], but a
+// stream that waits costs less than a KiB and no goroutine, and each element is encoded once for all clients.
+//
+// source is a hub, for example. encode makes chunks of its Items. start says for a request where the stream begins:
+// with the elements after the Position or, if that is zero, with the last elements, as many as last says. So the
+// source of a stream is FromOrLast(after, last). An error of start is answered like an error of the function of
+// Handler.
+//
+// Fanout runs source once for all clients of a server, from the first client to the last. A client is handed over
+// to that run when it has got the elements that the run no longer holds. So encode must make of an Item the same
+// chunks whatever came before, and must do so before it takes the next Item. Chunks that it makes before the first
+// Item or at EOF are the first and the last ones of each stream.
+//
+// On Linux, a stream of HTTP/1.1 without TLS leaves net/http with [http.Hijacker] when it is handed over. For
+// net/http and for middleware it has ended then; [OnEnd] tells the real end. The response has the header Connection:
+// close. All other streams are those of Handler, with the same chunks: those of HTTP/2, of HTTP/1.0, with TLS, of
+// methods other than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a
+// connection that is not a *net.TCPConn, on other systems, and with the options [FlushInterval], [FlushSize],
+// [ContentEncoding] and [Trailer]. The first stream that is not handed over for one of these reasons is logged as
+// information.
+//
+// Options mean what they mean for Handler, with these differences for a stream that was handed over:
+//
+//   - A client that is more than 256 elements or 4 MiB behind gets a Gap in place of those that it has lost, or a
+//     Reset if it has lost one. encode can fail on such an Item, which cuts the stream. The policy of a hub applies
+//     to the run of Fanout, which goes at the pace of the clients that keep up.
+//   - A client counts as gone if it has something to read and makes no room for it for as long as [WriteTimeout]
+//     says, however little it has read before.
+//   - A client counts as gone when it closes its side of the connection, even if it has sent bytes that are not read.
+//   - A [Heartbeat] is sent to all clients when source has been idle for its interval. If encode has made no chunk of
+//     the last element, a chunk that it makes of a Bookmark takes the place of the heartbeat.
+//   - An error or a panic of source or encode is logged once, and not for each client.
+//   - Functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic in
+//     them is logged.
+//
+// [Drain] ends these streams too, but Server.Shutdown does not wait for them. Use [Shutdown]. Server.Close does not
+// close them.
+//
+// While Fanout has clients it has one goroutine for the run of source, and two for each 1,000 clients, up to
+// GOMAXPROCS times. They end when the last client has left. Fanout panics if source or start is nil.
+func Fanout[E any](
+	source interface {
+		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
+		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
+	},
+	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
+	start func(*http.Request) (after enumerator.Position, last int, err error),
+	opts ...Option,
+) http.Handler {
+	if source == nil {
+		panic("httpadapter: Fanout: source must not be nil")
+	}
+	if start == nil {
+		panic("httpadapter: Fanout: start must not be nil")
+	}
+	return &fanoutHandler[E]{config: newConfig(opts), source: source, encode: encode, start: start, crowds: map[*http.Server]*fanout.Crowd{}}
+}
+
+type fanoutHandler[E any] struct {
+	*config
+	source interface {
+		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
+		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
+	}
+	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
+	start  func(*http.Request) (enumerator.Position, int, error)
+	logged sync.Map // the reasons for the ordinary path that were logged
+
+	mu     sync.Mutex
+	crowds map[*http.Server]*fanout.Crowd // those that have not ended
+}
+
+// crowds holds all *fanout.Crowds that have not ended, with their *http.Servers.
+var crowds sync.Map
+
+// Shutdown calls srv.Shutdown, ends the streams of [Fanout] that belong to srv as if their sources had run out, and
+// waits for their clients to receive the end. It returns the error of srv.Shutdown, or that of ctx if ctx ends
+// first. Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
+func Shutdown(ctx context.Context, srv *http.Server) error {
+	if err := srv.Shutdown(ctx); err != nil {
+		return err
+	}
+	var err error
+	crowds.Range(func(crowd, server any) bool {
+		if server != srv {
+			return true
+		}
+		crowd.(*fanout.Crowd).Drain()
+		select {
+		case <-crowd.(*fanout.Crowd).Done():
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		return err == nil
+	})
+	return err
+}
+
+func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := newStream(w, r, f.config)
+	if f.hear != nil {
+		f.hear(s)
+	}
+	source := func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
+		after, last, err := f.start(r)
+		if err != nil {
+			return enumerator.Empty[[]byte](), err
+		}
+		items := f.source.From(after)
+		if after == (enumerator.Position{}) {
+			items = f.source.Last(last)
+		}
+		if reason := s.staysOrdinary(); reason != "" {
+			f.log(r, reason)
+			return enumerator.Through(items, f.encode), nil
+		}
+		return f.joining(s, items), nil
+	}
+	if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
+		f.logError(r, err)
+	}
+}
+
+// staysOrdinary returns the reason why a stream cannot be handed over, or "".
+func (s *stream) staysOrdinary() string {
+	server, _ := s.r.Context().Value(http.ServerContextKey).(*http.Server)
+	h := s.w.Header()
+	switch {
+	case !fanout.Supported:
+		return "the system is not Linux"
+	case s.encode != nil:
+		return "the option ContentEncoding"
+	case s.withTrailers != nil || h["Trailer"] != nil:
+		return "a trailer"
+	case !s.corks:
+		return "the option FlushInterval or FlushSize"
+	case s.r.TLS != nil:
+		return "TLS"
+	case s.r.ProtoMajor != 1 || s.r.ProtoMinor != 1:
+		return s.r.Proto
+	case s.r.Method != http.MethodGet:
+		return "the method " + s.r.Method
+	case s.r.ContentLength != 0:
+		return "a body"
+	case s.contentLength(h) >= 0:
+		return "a Content-Length"
+	case server == nil || !isOwn(s.w):
+		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
+	}
+	return ""
+}
+
+// isOwn reports whether w is the ResponseWriter of net/http, and its connection the one that the kernel has, with
+// no type of a listener around it. net/http tells of the connection only when it is hijacked, and then it is too
+// late for another path. If net/http renames these fields, isOwn returns false.
+func isOwn(w http.ResponseWriter) bool {
+	v := reflect.ValueOf(w)
+	if v.Type().String() != "*http.response" {
+		return false
+	}
+	if v = v.Elem().FieldByName("conn"); v.Kind() != reflect.Pointer {
+		return false
+	}
+	v = v.Elem().FieldByName("rwc")
+	return v.Kind() == reflect.Interface && v.Elem().Type().String() == "*net.TCPConn"
+}
+
+// log logs that a stream is not handed over, once for each reason.
+func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
+	if _, before := f.logged.LoadOrStore(reason, true); !before {
+		f.logger.InfoContext(r.Context(), "httpadapter: Fanout: a stream stays with net/http, as those of Handler do",
+			"reason", reason, "method", r.Method, "path", r.URL.Path)
+	}
+}
+
+// crowdOf returns a Crowd of which the caller is a member.
+func (f *fanoutHandler[E]) crowdOf(r *http.Request) *fanout.Crowd {
+	server := r.Context().Value(http.ServerContextKey).(*http.Server)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.crowds[server]; c != nil && c.Enter() {
+		return c
+	}
+	e := &engine[E]{fanoutHandler: f, server: server}
+	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended}
+	if f.config.beat != nil {
+		c.BeatEvery = f.beatEvery
+	}
+	e.crowd = fanout.Start(c)
+	if ctx := draining(r); ctx != nil {
+		e.undrain = context.AfterFunc(ctx, e.crowd.Drain)
+	}
+	crowds.Store(e.crowd, server)
+	f.crowds[server] = e.crowd
+	return e.crowd
+}
+
+// engine is the run of the source for the clients of a server.
+type engine[E any] struct {
+	*fanoutHandler[E]
+	server  *http.Server
+	crowd   *fanout.Crowd
+	undrain func() bool
+}
+
+// ended is called when nothing of the Crowd is left.
+func (e *engine[E]) ended() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.undrain != nil {
+		e.undrain()
+	}
+	if e.crowds[e.server] == e.crowd {
+		delete(e.crowds, e.server)
+	}
+	crowds.Delete(e.crowd)
+}
+
+// errEnginePanicked is the error of all streams after a panic in the source or the encoder.
+var errEnginePanicked = errors.New("httpadapter: Fanout: the source or the encoder has panicked")
+
+// guarded calls f in a goroutine of its own, and returns an error if f panics.
+func (e *engine[E]) guarded(f func() error) (err error) {
+	done := make(chan struct{})
+	go guard.Run("httpadapter: Fanout: a function", func() { err = f() }, func(panicked any) {
+		if panicked != nil {
+			logPanic(e.context(), e.logger, errEnginePanicked.Error(), panicked)
+			err = errEnginePanicked
+		}
+		close(done)
+	})
+	<-done
+	return err
+}
+
+// logPanic is called by a deferred function.
+func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any) {
+	logger.ErrorContext(ctx, msg, "panic", panicked, "stack", string(debug.Stack()))
+}
+
+// context returns a context for the logger.
+func (e *engine[E]) context() context.Context {
+	return context.WithValue(context.Background(), http.ServerContextKey, e.server)
+}
+
+// feed runs the source for the Crowd.
+func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (tail []byte, err error) {
+	err = e.guarded(func() error {
+		fed := &feeding[E]{feed: feed}
+		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, []byte], iteratee.Step) {
+			iteratee.OnCork(ctx, feed.Cork)
+			return fed, iteratee.StepCont
+		})
+		items := enumerator.Through(e.source.Last(fanout.MaxFrames), after(fed.item))
+		var err error
+		tail, err = enumerator.Run(ctx, enumerator.Through(items, e.encode), consumer)
+		return err
+	})
+	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
+		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: all streams failed", "error", err)
+	}
+	return tail, err
+}
+
+// feeding makes frames of chunks.
+type feeding[E any] struct {
+	feed  *fanout.Feed
+	begun bool
+	chunk []byte // the chunks since the Item before, as on the wire
+	mark  fanout.Mark
+}
+
+func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
+	if len(chunk) > 0 {
+		f.chunk = appendChunk(f.chunk, chunk)
+		f.mark.Chunks++
+		f.mark.Bytes += int64(len(chunk))
+	}
+	return iteratee.StepCont
+}
+
+// item is called when the chunks of item have come.
+func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
+	before := f.mark.Position
+	f.mark.Position = item.Position
+	if !f.begun {
+		f.begun = true
+		p := item.Position
+		if item.IsMessage() {
+			p.Seq--
+		}
+		f.feed.Begin(p)
+		if item.Bookmark || item.Reset { // each client has one of its own
+			f.mark.Chunks, f.mark.Bytes, f.chunk = 0, 0, nil
+			return iteratee.StepCont
+		}
+	}
+	switch {
+	case item.IsMessage():
+		f.mark.Elements++
+	case item.Gap.N > 0:
+		f.mark.Elements += item.Gap.N
+	}
+	f.feed.Push(&fanout.Frame{
+		Bytes: f.chunk,
+		After: f.mark,
+		Anew:  item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch,
+	})
+	f.chunk = nil
+	return iteratee.StepCont
+}
+
+func (*feeding[E]) EOF() iteratee.Step           { return iteratee.StepDone }
+func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
+func (f *feeding[E]) Result() ([]byte, error)    { return f.chunk, nil }
+
+// appendChunk appends a chunk of HTTP/1.1.
+func appendChunk(dst, chunk []byte) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, len(chunk)+len("ffffffff\r\n\r\n"))
+	}
+	dst = fmt.Appendf(dst, "%x\r\n", len(chunk))
+	dst = append(dst, chunk...)
+	return append(dst, "\r\n"...)
+}
+
+// after returns an adapter that hands on Items and calls f when the consumer has taken one.
+func after[E any](f func(enumerator.Item[E]) iteratee.Step) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[enumerator.Item[E]]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
+		return &calling[E]{Stage: stage, Outlet: out, f: f}, iteratee.StepCont
+	})
+}
+
+type calling[E any] struct {
+	enumeratee.Stage
+	iteratee.Outlet[enumerator.Item[E]]
+	f   func(enumerator.Item[E]) iteratee.Step
+	end iteratee.Step
+}
+
+func (c *calling[E]) Next(item enumerator.Item[E]) iteratee.Step {
+	if c.end.IsCont() {
+		c.end = c.Outlet.Next(item)
+	}
+	if c.end.IsCont() {
+		c.end = c.f(item)
+	}
+	return c.end
+}
+
+var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
+
+// encoded returns the chunks that encode makes of item, as on the wire.
+func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
+	var chunks []byte
+	err := e.guarded(func() error {
+		take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
+			if len(chunk) > 0 {
+				chunks = appendChunk(chunks, chunk)
+			}
+			return nil
+		})
+		items := enumerator.Through(enumerator.Of(item), after(func(enumerator.Item[E]) iteratee.Step {
+			return iteratee.StepError(errEncoded) // so that encode does not get EOF
+		}))
+		_, err := enumerator.Run(context.Background(), enumerator.Through(items, e.encode), take)
+		return err
+	})
+	if err == errEncoded {
+		err = nil
+	}
+	return chunks, err
+}
+
+func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
+	item := enumerator.Item[E]{Position: to.Position, Reset: anew}
+	if !anew {
+		first := from.Position
+		first.Seq++
+		item.Gap = enumerator.Gap{From: first, N: to.Elements - from.Elements}
+	}
+	chunks, err := e.encoded(item)
+	if err != nil && err != errEnginePanicked {
+		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: a stream failed", "error", err)
+	}
+	return chunks, err
+}
+
+func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error) {
+	if hidden {
+		chunks, err = e.encoded(enumerator.Item[E]{Position: at.Position, Bookmark: true})
+		if len(chunks) > 0 || err != nil {
+			return chunks, err
+		}
+	}
+	err = e.guarded(func() error {
+		if chunk := e.config.beat(); len(chunk) > 0 {
+			chunks = appendChunk(nil, chunk)
+		}
+		return nil
+	})
+	return chunks, err
+}
