@@ -62,9 +62,8 @@ type Crowd struct {
 	start  time.Time
 	cancel context.CancelFunc // ends the source
 	done   chan struct{}
-	stop   chan struct{} // closed when there are no members
-	others sync.WaitGroup
-	make   func() (kernel, error)
+	stop   chan struct{}  // closed when there are no members
+	others sync.WaitGroup // the goroutines besides that of run
 
 	mu      sync.Mutex // guards the fields below
 	changed sync.Cond  // the ring has begun, has got room, or is over
@@ -78,14 +77,18 @@ type Crowd struct {
 }
 
 // Start returns a new Crowd with one member.
-func Start(c Config) *Crowd { return start(c, newKernel) }
-
-func start(config Config, makeKernel func() (kernel, error)) *Crowd {
-	c := &Crowd{Config: config, start: time.Now(), done: make(chan struct{}), stop: make(chan struct{}), make: makeKernel, members: 1}
-	c.changed.L = &c.mu
+func Start(config Config) *Crowd {
+	c := newCrowd(config)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	go c.run(ctx)
+	return c
+}
+
+func newCrowd(config Config) *Crowd {
+	c := &Crowd{Config: config, start: time.Now(), done: make(chan struct{}), stop: make(chan struct{}), members: 1}
+	c.ring.maxFrames, c.ring.maxBytes = MaxFrames, MaxBytes
+	c.changed.L = &c.mu
 	return c
 }
 
@@ -159,8 +162,7 @@ func (f *Feed) Begin(p enumerator.Position) {
 	f.c.changed.Broadcast()
 }
 
-// Push hands f to all clients. It waits until there is room: until all shards have written the oldest frame to
-// the clients that keep up.
+// Push hands f to all clients. It waits until the oldest frame may leave the ring.
 func (f *Feed) Push(frame *Frame) { f.c.push(frame) }
 
 // longestBurst limits how long frames wait for the end of a burst.
@@ -188,13 +190,9 @@ func (c *Crowd) uncork() {
 func (c *Crowd) push(f *Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.ring.full(f) {
-		if c.members > 0 && c.slowest() == c.ring.first {
-			c.uncork()
-			c.changed.Wait()
-			continue
-		}
-		c.ring.evict()
+	for !c.makeRoom(f) {
+		c.uncork()
+		c.changed.Wait()
 	}
 	if f.last {
 		f.After, c.closed, c.corked = c.ring.end(), true, 0
@@ -209,13 +207,32 @@ func (c *Crowd) push(f *Frame) {
 	}
 }
 
-// slowest returns the index up to which all clients that keep up have got the frames.
-func (c *Crowd) slowest() uint64 {
-	index := c.ring.next()
+// makeRoom removes the oldest frames until there is room for f. It returns false if one of them must stay.
+func (c *Crowd) makeRoom(f *Frame) bool {
+	for c.ring.full(f) {
+		if c.members > 0 && c.kept() == c.ring.first {
+			return false
+		}
+		c.ring.evict()
+	}
+	return true
+}
+
+// kept returns the index of the oldest frame that must stay in the ring: clients that keep up have not got it, or
+// no client keeps up and the fastest has not got it. So the source goes at the pace of the fastest client.
+func (c *Crowd) kept() uint64 {
+	index, fastest := c.ring.next(), uint64(unknown)
 	for _, s := range c.shards {
 		index = min(index, s.done)
+		switch {
+		case s.fastest == unknown:
+		case fastest == unknown:
+			fastest = s.fastest
+		default:
+			fastest = max(fastest, s.fastest)
+		}
 	}
-	return index
+	return min(index, fastest)
 }
 
 // A Ticket is the place of a client that is about to join.
@@ -279,7 +296,7 @@ func (c *Crowd) shard() *shard {
 	if least != nil && (least.load < crowded || len(c.shards) >= runtime.GOMAXPROCS(0)) {
 		return least
 	}
-	k, err := c.make()
+	k, err := newKernel()
 	if err != nil {
 		return least
 	}

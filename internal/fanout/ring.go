@@ -23,8 +23,8 @@ type Frame struct {
 	err   error  // of the source, if this is the last Frame
 }
 
-// The ring holds the newest frames, as long as they are no more than these, and always the newest one.
-// A client that is further behind gets a gap.
+// A ring holds the newest frames, as many as these limits allow, and always the newest one. A client that is
+// further behind gets a gap.
 const (
 	MaxFrames = 256
 	MaxBytes  = 4 << 20
@@ -32,6 +32,8 @@ const (
 
 // ring is a queue of frames with consecutive indices.
 type ring struct {
+	maxFrames, maxBytes int
+
 	frames []*Frame
 	first  uint64 // the index of frames[0]
 	bytes  int    // in frames
@@ -63,7 +65,7 @@ func (r *ring) before(index uint64) Mark {
 
 // full reports whether the oldest frame must leave before f can be added.
 func (r *ring) full(f *Frame) bool {
-	return len(r.frames) > 0 && !f.last && (len(r.frames) >= MaxFrames || r.bytes+len(f.Bytes) > MaxBytes)
+	return len(r.frames) > 0 && !f.last && (len(r.frames) >= r.maxFrames || r.bytes+len(f.Bytes) > r.maxBytes)
 }
 
 // evict removes the oldest frame.

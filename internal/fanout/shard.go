@@ -65,6 +65,7 @@ type shard struct {
 	// These are guarded by the lock of the Crowd.
 	tickets []*Ticket
 	done    uint64 // this frame and later ones stay in the ring: passed, or less because of tickets
+	fastest uint64 // the next frame of the client that is furthest ahead, or unknown if none wants a frame
 	load    int    // the number of clients and tickets
 }
 
@@ -97,7 +98,7 @@ type told struct {
 
 func newShard(c *Crowd, k kernel) *shard {
 	next := c.ring.next()
-	return &shard{crowd: c, kernel: k, bell: make(chan struct{}, 1), events: make(chan []event), passed: next, done: next}
+	return &shard{crowd: c, kernel: k, bell: make(chan struct{}, 1), events: make(chan []event), passed: next, done: next, fastest: unknown}
 }
 
 // wake makes the shard look at the ring and at its tickets.
@@ -168,13 +169,31 @@ func (s *shard) pass() {
 	s.expire()
 	s.beat()
 
+	fastest := s.fastestClient()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.done = to
+	s.done, s.fastest = to, fastest
 	for _, t := range s.tickets {
 		s.done = min(s.done, t.index)
 	}
 	c.changed.Broadcast()
+}
+
+// fastestClient returns the next frame of the client that is furthest ahead, or unknown if none wants a frame.
+func (s *shard) fastestClient() uint64 {
+	if len(s.conns) > len(s.free)+s.blocked.Len()+s.lingering.Len() {
+		return s.passed
+	}
+	next, found := uint64(0), false
+	for e := s.blocked.Front(); e != nil; e = e.Next() {
+		if c := &s.conns[e.Value.(int32)]; !c.stuck.last {
+			next, found = max(next, c.next), true
+		}
+	}
+	if !found {
+		return unknown
+	}
+	return next
 }
 
 // take returns the tickets of the clients that have joined. It is called with the lock.
