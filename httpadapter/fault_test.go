@@ -28,15 +28,22 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// leavesNothing fails the test if goroutines or memory are left at its end. The testing
+// leavesNothing fails the test if goroutines, descriptors or memory are left at its end. The testing
 // package keeps the clients of a crowd until then; its streams take 60 MiB.
 func leavesNothing(t *testing.T) {
 	known := goleak.IgnoreCurrent()
-	before := inUse()
+	before, files := inUse(), descriptors()
 	t.Cleanup(func() {
 		goleak.VerifyNone(t, known)
+		assert.Eventually(t, func() bool { return descriptors() <= files }, patience, 10*time.Millisecond, "descriptors")
 		assert.Eventually(t, func() bool { return inUse() < before+(16<<20) }, patience, 10*time.Millisecond, "memory in use")
 	})
+}
+
+// descriptors returns the number of open descriptors, or 0 if the system does not tell.
+func descriptors() int {
+	files, _ := os.ReadDir("/proc/self/fd")
+	return len(files)
 }
 
 func inUse() uint64 {
@@ -135,13 +142,16 @@ type scene struct {
 	good    []*listener
 	panics  chan any
 	badRuns atomic.Int32
+	shared  bool // the handler runs the source for all streams
 }
 
 // A kind is a way to serve a source to clients.
-type kind func(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler
+type kind struct {
+	name    string
+	handler func(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler
+}
 
-// kinds are all of them.
-var kinds = map[string]kind{"Handler": byHandler, "Fanout": byFanout}
+var kinds = []kind{{"Handler", byHandler}, {"Fanout", byFanout}}
 
 func byHandler(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler {
 	return httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return source, nil }, opts...)
@@ -160,14 +170,14 @@ func chunksOnly() enumeratee.Enumeratee[enumerator.Item[[]byte], []byte] {
 
 func newScene(t *testing.T, of kind, bad enumerator.Enumerator[[]byte], opts ...httpadapter.Option) *scene {
 	leavesNothing(t)
-	s := &scene{bad: make(chan httpadapter.Outcome, 10), ticker: newTicker(), panics: make(chan any, 10)}
+	s := &scene{bad: make(chan httpadapter.Outcome, 10), ticker: newTicker(), panics: make(chan any, 10), shared: of.name == "Fanout"}
 	mux := http.NewServeMux()
 	counted := enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		s.badRuns.Add(1)
 		defer s.badRuns.Add(-1)
 		return bad.Into(ctx, sink)
 	})
-	mux.Handle("/bad", of(counted, append(opts,
+	mux.Handle("/bad", of.handler(counted, append(opts,
 		httpadapter.WriteTimeout(200*time.Millisecond),
 		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { s.bad <- o }))...))
 	mux.Handle("/good", byHandler(s.ticker.enumerator()))
@@ -216,6 +226,9 @@ func (s *scene) over(t *testing.T, want httpadapter.Reason) httpadapter.Outcome 
 	s.tick(t)
 	o := receive(t, s.bad, "the end of the bad stream")
 	assert.Equal(t, want, o.Reason, "%v", o.Err)
+	if s.shared { // the stream is not the source's last
+		assert.Eventually(t, func() bool { return s.badRuns.Load() == 0 }, patience, time.Millisecond)
+	}
 	assert.Zero(t, s.badRuns.Load(), "the source has ended before the stream")
 	s.tick(t)
 	return o
@@ -223,8 +236,8 @@ func (s *scene) over(t *testing.T, want httpadapter.Reason) httpadapter.Outcome 
 
 // TestFaults lets one stream go wrong in each way, while others go on.
 func TestFaults(t *testing.T) {
-	for name, of := range kinds {
-		t.Run(name, func(t *testing.T) { testFaults(t, of) })
+	for _, of := range kinds {
+		t.Run(of.name, func(t *testing.T) { testFaults(t, of) })
 	}
 }
 
