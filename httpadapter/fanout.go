@@ -11,6 +11,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fanout"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
@@ -65,9 +66,7 @@ func Fanout[E any](
 	start func(*http.Request) (after enumerator.Position, last int, err error),
 	opts ...Option,
 ) http.Handler {
-	if source == nil {
-		panic("httpadapter: Fanout: source must not be nil")
-	}
+	check.NotNil("httpadapter: Fanout: source", source)
 	if start == nil {
 		panic("httpadapter: Fanout: start must not be nil")
 	}
@@ -191,15 +190,16 @@ func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
 	}
 }
 
-// crowdOf returns a Crowd of which the caller is a member.
-func (f *fanoutHandler[E]) crowdOf(r *http.Request) *fanout.Crowd {
+// crowdOf returns a Crowd of which the caller is a member. If there is none, items feed a new one. So an element
+// that cannot be encoded fails only the clients that want it.
+func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
 	server := r.Context().Value(http.ServerContextKey).(*http.Server)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.crowds[server]; c != nil && c.Enter() {
 		return c
 	}
-	e := &engine[E]{fanoutHandler: f, server: server}
+	e := &engine[E]{fanoutHandler: f, server: server, items: items}
 	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended}
 	if f.config.beat != nil {
 		c.BeatEvery = f.beatEvery
@@ -216,6 +216,7 @@ func (f *fanoutHandler[E]) crowdOf(r *http.Request) *fanout.Crowd {
 // engine is the run of the source for the clients of a server.
 type engine[E any] struct {
 	*fanoutHandler[E]
+	items   enumerator.Enumerator[enumerator.Item[E]]
 	server  *http.Server
 	crowd   *fanout.Crowd
 	undrain func() bool
@@ -262,22 +263,21 @@ func (e *engine[E]) context() context.Context {
 }
 
 // feed runs the source for the Crowd.
-func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (tail []byte, err error) {
+func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Frame, err error) {
 	err = e.guarded(func() error {
 		fed := &feeding[E]{feed: feed}
-		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, []byte], iteratee.Step) {
+		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, fanout.Frame], iteratee.Step) {
 			iteratee.OnCork(ctx, feed.Cork)
 			return fed, iteratee.StepCont
 		})
-		items := enumerator.Through(e.source.Last(fanout.MaxFrames), after(fed.item))
 		var err error
-		tail, err = enumerator.Run(ctx, enumerator.Through(items, e.encode), consumer)
+		last, err = enumerator.Run(ctx, enumerator.Through(enumerator.Through(e.items, after(fed.item)), e.encode), consumer)
 		return err
 	})
 	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
 		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: all streams failed", "error", err)
 	}
-	return tail, err
+	return last, err
 }
 
 // feeding makes frames of chunks.
@@ -330,7 +330,11 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 
 func (*feeding[E]) EOF() iteratee.Step           { return iteratee.StepDone }
 func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
-func (f *feeding[E]) Result() ([]byte, error)    { return f.chunk, nil }
+
+// Result returns the chunks after the last Item.
+func (f *feeding[E]) Result() (fanout.Frame, error) {
+	return fanout.Frame{Bytes: f.chunk, After: f.mark}, nil
+}
 
 // appendChunk appends a chunk of HTTP/1.1.
 func appendChunk(dst, chunk []byte) []byte {
@@ -378,10 +382,14 @@ func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
 			}
 			return nil
 		})
-		items := enumerator.Through(enumerator.Of(item), after(func(enumerator.Item[E]) iteratee.Step {
+		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+			chunks = nil // those before the first Item
+			if step := sink.Next(item); !step.IsCont() {
+				return step
+			}
 			return iteratee.StepError(errEncoded) // so that encode does not get EOF
-		}))
-		_, err := enumerator.Run(context.Background(), enumerator.Through(items, e.encode), take)
+		})
+		_, err := enumerator.Run(context.Background(), enumerator.Through(only, e.encode), take)
 		return err
 	})
 	if err == errEncoded {

@@ -23,7 +23,7 @@ func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumer
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		j := &joiner{ctx: ctx, cancel: cancel, s: s, sink: sink, cork: iteratee.Cork(ctx), crowd: f.crowdOf(s.r)}
+		j := &joiner{ctx: ctx, cancel: cancel, s: s, sink: sink, cork: iteratee.Cork(ctx), crowd: f.crowdOf(s.r, items)}
 		defer j.leave()
 		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, struct{}], iteratee.Step) {
 			iteratee.OnCork(ctx, j.onCork)

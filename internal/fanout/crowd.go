@@ -15,8 +15,9 @@ import (
 // A Config tells a [Crowd] what to do. Its functions are called in the goroutines of the Crowd, and must not
 // panic.
 type Config struct {
-	// Source feeds the Crowd until ctx ends, or until it has nothing more. It runs in a goroutine of its own.
-	Source func(ctx context.Context, feed *Feed) (tail []byte, err error)
+	// Source feeds the Crowd until ctx ends, or until it has nothing more. It returns the last Frame, which may be
+	// empty. It runs in a goroutine of its own.
+	Source func(ctx context.Context, feed *Feed) (last Frame, err error)
 
 	// Gap returns the bytes for a client that has lost the elements between two Marks. If anew is true, the
 	// client must be told to start anew at the second one. An error ends the client.
@@ -96,11 +97,14 @@ func (c *Crowd) now() time.Duration { return time.Since(c.start) }
 
 // run drives the source, and then waits for the end.
 func (c *Crowd) run(ctx context.Context) {
-	tail, err := c.Source(ctx, &Feed{c})
+	last, err := c.Source(ctx, &Feed{c})
 	if err == nil {
-		tail = append(tail, lastChunk...)
+		last.Bytes = append(last.Bytes, lastChunk...)
+	} else {
+		last = Frame{After: c.ring.end()} // only this goroutine changes the ring
 	}
-	c.push(&Frame{Bytes: tail, last: true, err: err})
+	last.last, last.err = true, err
+	c.push(&last)
 	<-c.stop
 	c.cancel()
 	c.others.Wait()
@@ -195,7 +199,7 @@ func (c *Crowd) push(f *Frame) {
 		c.changed.Wait()
 	}
 	if f.last {
-		f.After, c.closed, c.corked = c.ring.end(), true, 0
+		c.closed, c.corked = true, 0
 	}
 	c.ring.add(f)
 	c.last = c.now()

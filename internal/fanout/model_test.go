@@ -186,7 +186,7 @@ func (m *model) push(size int, anew bool) {
 func (m *model) end() {
 	if !m.ended {
 		m.ended = true
-		m.crowd.push(&Frame{Bytes: []byte(lastChunk), last: true})
+		m.crowd.push(&Frame{Bytes: []byte(lastChunk), After: m.crowd.ring.end(), last: true})
 	}
 }
 
