@@ -131,6 +131,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.log(r, reason)
 			return enumerator.Through(items, f.encode), nil
 		}
+		w.Header().Set("Connection", "close") // it does not go back to net/http
 		return f.joining(s, items), nil
 	}
 	if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
@@ -271,7 +272,7 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Fr
 			return fed, iteratee.StepCont
 		})
 		var err error
-		last, err = enumerator.Run(ctx, enumerator.Through(enumerator.Through(e.items, after(fed.item)), e.encode), consumer)
+		last, err = enumerator.Run(ctx, enumerator.Through(enumerator.Through(e.items, around(fed.before, fed.item)), e.encode), consumer)
 		return err
 	})
 	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
@@ -297,6 +298,13 @@ func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 	return iteratee.StepCont
 }
 
+// before is called before the chunks of an Item. Each client has chunks before the first Item of its own.
+func (f *feeding[E]) before() {
+	if !f.begun {
+		f.chunk, f.mark = nil, fanout.Mark{}
+	}
+}
+
 // item is called when the chunks of item have come.
 func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 	before := f.mark.Position
@@ -309,7 +317,7 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 		}
 		f.feed.Begin(p)
 		if item.Bookmark || item.Reset { // each client has one of its own
-			f.mark.Chunks, f.mark.Bytes, f.chunk = 0, 0, nil
+			f.chunk, f.mark = nil, fanout.Mark{Position: p}
 			return iteratee.StepCont
 		}
 	}
@@ -346,28 +354,30 @@ func appendChunk(dst, chunk []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// after returns an adapter that hands on Items and calls f when the consumer has taken one.
-func after[E any](f func(enumerator.Item[E]) iteratee.Step) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
+// around returns an adapter that hands on Items. It calls before with each, and after when the consumer has taken it.
+func around[E any](before func(), after func(enumerator.Item[E]) iteratee.Step) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[enumerator.Item[E]]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
-		return &calling[E]{Stage: stage, Outlet: out, f: f}, iteratee.StepCont
+		return &surrounding[E]{Stage: stage, Outlet: out, before: before, after: after}, iteratee.StepCont
 	})
 }
 
-type calling[E any] struct {
+type surrounding[E any] struct {
 	enumeratee.Stage
 	iteratee.Outlet[enumerator.Item[E]]
-	f   func(enumerator.Item[E]) iteratee.Step
-	end iteratee.Step
+	before func()
+	after  func(enumerator.Item[E]) iteratee.Step
+	end    iteratee.Step
 }
 
-func (c *calling[E]) Next(item enumerator.Item[E]) iteratee.Step {
-	if c.end.IsCont() {
-		c.end = c.Outlet.Next(item)
+func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
+	if s.end.IsCont() {
+		s.before()
+		s.end = s.Outlet.Next(item)
 	}
-	if c.end.IsCont() {
-		c.end = c.f(item)
+	if s.end.IsCont() {
+		s.end = s.after(item)
 	}
-	return c.end
+	return s.end
 }
 
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")

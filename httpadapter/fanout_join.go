@@ -18,69 +18,56 @@ import (
 // errHandedOver ends the run of a stream that goes on in a Crowd.
 var errHandedOver = errors.New("httpadapter: Fanout: the stream was handed over")
 
-// joining returns the Enumerator of the chunks of items, which hands s over to a Crowd if it can.
+// joining returns the Enumerator of the chunks of items, which hands s over to a Crowd as soon as the Crowd has all
+// elements that follow.
 func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		j := &joiner{ctx: ctx, cancel: cancel, s: s, sink: sink, cork: iteratee.Cork(ctx), crowd: f.crowdOf(s.r, items)}
+		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, items)}
 		defer j.leave()
-		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, struct{}], iteratee.Step) {
-			iteratee.OnCork(ctx, j.onCork)
-			return j, iteratee.StepCont
-		})
-		at := after(func(item enumerator.Item[E]) iteratee.Step { return j.at(item.Position) })
-		_, err := enumerator.Run(ctx, enumerator.Through(enumerator.Through(items, at), f.encode), consumer)
+		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step { return j.after(item.Position) })
+		step := enumerator.Through(enumerator.Through(items, tap), f.encode).Into(ctx, j)
 		if j.ticket != nil {
 			s.takeOver = j.takeOver
 			return iteratee.StepError(errHandedOver)
 		}
-		if step := j.release(); !step.IsCont() || err == nil {
-			return step
+		if end := j.release(); !end.IsCont() {
+			return end
 		}
-		return iteratee.StepError(err)
+		return step
 	})
 }
 
-// maxHeld limits the chunks of a stream that wait for it to be handed over.
-const maxHeld = 256 << 10
-
-// joiner takes the chunks of a stream until the Crowd has all elements that follow. It holds them back until the
-// stream is handed over or turns out to stay.
+// joiner takes the chunks of a stream that is not handed over yet.
 type joiner struct {
+	iteratee.Sink[[]byte]
 	ctx    context.Context
-	cancel context.CancelCauseFunc
 	s      *stream
-	sink   iteratee.Sink[[]byte]
-	cork   func(corked bool)
-	end    iteratee.Step // of sink
-	corked bool
-	held   [][]byte
-	size   int           // of held
-	crowd  *fanout.Crowd // nil if the stream stays
+	crowd  *fanout.Crowd // nil if the stream stays with net/http
 	ticket *fanout.Ticket
+	holds  bool     // an Item is being encoded
+	held   [][]byte // its chunks
 }
+
+// before is called before an Item is encoded.
+func (j *joiner) before() { j.holds = j.crowd != nil }
 
 func (j *joiner) Next(chunk []byte) iteratee.Step {
-	switch {
-	case !j.end.IsCont():
-	case j.crowd == nil:
-		j.end = j.sink.Next(chunk)
-	default:
-		j.held = append(j.held, bytes.Clone(chunk))
-		if j.size += len(chunk); j.size > maxHeld {
-			return j.release()
-		}
+	if !j.holds {
+		return j.Sink.Next(chunk)
 	}
-	return j.end
+	j.held = append(j.held, bytes.Clone(chunk))
+	return iteratee.StepCont
 }
 
-func (*joiner) EOF() iteratee.Step           { return iteratee.StepDone }
-func (*joiner) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
-func (*joiner) Result() (struct{}, error)    { return struct{}{}, nil }
+func (j *joiner) EOF() iteratee.Step {
+	if step := j.release(); !step.IsCont() {
+		return step
+	}
+	return j.Sink.EOF()
+}
 
-// at is called when the client is to get all chunks up to p.
-func (j *joiner) at(p enumerator.Position) iteratee.Step {
+// after is called when an Item was encoded. The client is to get all chunks up to p.
+func (j *joiner) after(p enumerator.Position) iteratee.Step {
 	if j.crowd == nil {
 		return iteratee.StepCont
 	}
@@ -90,37 +77,21 @@ func (j *joiner) at(p enumerator.Position) iteratee.Step {
 		}
 		j.ticket.Cancel()
 		j.ticket = nil
-		return j.release()
+	} else if !j.crowd.Open() {
+		j.leave()
 	}
-	if !j.corked { // the next item may take its time
-		return j.release()
-	}
-	return iteratee.StepCont
+	return j.release()
 }
 
-func (j *joiner) onCork(corked bool) {
-	j.corked = corked
-	switch {
-	case j.crowd == nil:
-		j.cork(corked)
-	case !corked && j.ticket == nil:
-		if step := j.release(); !step.IsCont() {
-			j.cancel(step.Err())
+// release hands on the chunks that were held.
+func (j *joiner) release() (step iteratee.Step) {
+	for _, chunk := range j.held {
+		if step.IsCont() {
+			step = j.Sink.Next(chunk)
 		}
 	}
-}
-
-// release lets the stream stay with net/http.
-func (j *joiner) release() iteratee.Step {
-	j.leave()
-	for i, chunk := range j.held {
-		j.cork(j.corked || i < len(j.held)-1)
-		if j.end = j.sink.Next(chunk); !j.end.IsCont() {
-			break
-		}
-	}
-	j.held = nil
-	return j.end
+	j.holds, j.held = false, nil
+	return step
 }
 
 // leave leaves the Crowd, unless the stream is handed over.
@@ -135,11 +106,14 @@ func (j *joiner) leave() {
 	j.crowd = nil
 }
 
-// yields reports whether the stream can be handed over because its head has not left. Nothing is written then.
+// yields reports whether the stream can be handed over. If so, nothing is written to its ResponseWriter any more.
 func (s *stream) yields() bool {
 	s.lock()
 	defer s.unlock()
-	if s.sent || s.err != nil {
+	if s.waiting > 0 {
+		_ = s.send(nil, true)
+	}
+	if s.err != nil {
 		return false
 	}
 	s.err = errHandedOver
@@ -149,7 +123,10 @@ func (s *stream) yields() bool {
 // takeOver hands the connection over. leave gives the places of the limits back.
 func (j *joiner) takeOver(leave func()) error {
 	s := j.s
-	first := s.headOnWire()
+	var first []byte
+	if !s.sent {
+		first = s.headOnWire()
+	}
 	for _, chunk := range j.held {
 		if len(chunk) > 0 {
 			first = appendChunk(first, chunk)
@@ -212,8 +189,7 @@ func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()
 	}
 }
 
-// headOnWire returns the head of the response. The connection does not go back to net/http, so it must not be used
-// for another request.
+// headOnWire returns the head of the response.
 func (s *stream) headOnWire() []byte {
 	h := s.w.Header()
 	s.setHeader(h)

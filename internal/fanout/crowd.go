@@ -73,7 +73,7 @@ type Crowd struct {
 	last    time.Duration // when the last frame came
 	shards  []*shard
 	members int
-	closed  bool // there is no Enter any more
+	closed  bool // nobody may Enter
 	drained bool
 }
 
@@ -126,6 +126,13 @@ func (c *Crowd) Enter() bool {
 	}
 	c.members++
 	return true
+}
+
+// Open reports whether there may be an Enter.
+func (c *Crowd) Open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closed
 }
 
 // Leave takes back an Enter, or the one of Start.
