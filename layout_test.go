@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/fast", "internal/report"},
 	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/fast", "internal/report", "internal/scope"},
 	"internal/stop":               {},
-	"internal/fanout":             {"enumerator", "golang.org/x/sys/unix"},
+	"internal/fanout":             {"enumerator"},
 	"internal/deadline":           {},
 	"internal/fast":               {},
 	"internal/scope":              {"internal/stop"},

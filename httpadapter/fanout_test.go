@@ -791,12 +791,11 @@ func TestFanoutWithSmallBuffers(t *testing.T) {
 		return ctx
 	}
 	c.Start()
-	const n = 300
+	const n = 100
 	value := func(seq int) string { return strings.Repeat("x", 1+seq*seq%20_000) }
 	var all sync.WaitGroup
 	for i := range 10 {
 		client := httpadaptertest.Get(t, c.URL)
-		_ = client.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		b := bufio.NewReaderSize(client.Response().Body, 16<<i%5)
 		_, err := b.ReadString('\n')
 		require.NoError(t, err)

@@ -5,8 +5,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Supported reports whether this system can have a Crowd.
@@ -22,10 +20,10 @@ func Take(conn *net.TCPConn) (fd int, err error) {
 	if err == nil {
 		// The duplicate keeps the connection open. Close takes the descriptor itself out of the runtime's poller.
 		control := raw.Control(func(original uintptr) {
-			if fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
-				err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+			if fd, err = duplicate(original); err == nil {
+				err = os.NewSyscallError("setsockopt", syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, notSentLowAt, maxUnsent))
 				if err != nil {
-					_ = unix.Close(fd)
+					_ = syscall.Close(fd)
 				}
 			}
 		})
@@ -40,6 +38,17 @@ func Take(conn *net.TCPConn) (fd int, err error) {
 	return fd, nil
 }
 
+// notSentLowAt is TCP_NOTSENT_LOWAT, which package syscall lacks.
+const notSentLowAt = 25
+
+func duplicate(original uintptr) (fd int, err error) {
+	n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, original, syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, os.NewSyscallError("fcntl", errno)
+	}
+	return int(n), nil
+}
+
 // epoll is the kernel of Linux.
 type epoll struct {
 	fd   int
@@ -47,21 +56,24 @@ type epoll struct {
 }
 
 func newKernel() (kernel, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return &epoll{fd, os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
+// edges is EPOLLET, which is negative in package syscall.
+const edges = 1 << 31
+
 // add asks for edges, once and for all. An edge of EPOLLOUT comes only after a write that found no room.
 func (k *epoll) add(fd int, id uint64) error {
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(k.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
-		Events: unix.EPOLLRDHUP | unix.EPOLLOUT | unix.EPOLLET,
+	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(k.fd, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{
+		Events: syscall.EPOLLRDHUP | syscall.EPOLLOUT | edges,
 		Fd:     int32(uint32(id)),
 		Pad:    int32(uint32(id >> 32)),
 	}))
@@ -69,26 +81,26 @@ func (k *epoll) add(fd int, id uint64) error {
 
 func (k *epoll) write(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Write(fd, p)
+		n, err := syscall.Write(fd, p)
 		switch err {
 		case nil:
 			return n, nil
-		case unix.EAGAIN:
+		case syscall.EAGAIN:
 			return 0, nil
-		case unix.EINTR:
+		case syscall.EINTR:
 		default:
 			return 0, os.NewSyscallError("write", err)
 		}
 	}
 }
 
-func (k *epoll) finish(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
+func (k *epoll) finish(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
 
-func (k *epoll) close(fd int) { _ = unix.Close(fd) }
+func (k *epoll) close(fd int) { _ = syscall.Close(fd) }
 
 func (k *epoll) reset(fd int) {
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	_ = unix.Close(fd)
+	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	_ = syscall.Close(fd)
 }
 
 func (k *epoll) wait(f func([]event) bool) {
@@ -96,10 +108,10 @@ func (k *epoll) wait(f func([]event) bool) {
 	if err != nil {
 		return
 	}
-	var ready [256]unix.EpollEvent
+	var ready [256]syscall.EpollEvent
 	_ = raw.Read(func(fd uintptr) bool {
 		for {
-			n, err := unix.EpollWait(int(fd), ready[:], 0)
+			n, err := syscall.EpollWait(int(fd), ready[:], 0)
 			if err == syscall.EINTR {
 				continue
 			}
@@ -110,7 +122,7 @@ func (k *epoll) wait(f func([]event) bool) {
 			for i, e := range ready[:n] {
 				events[i] = event{
 					id:   uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)),
-					left: e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
+					left: e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0,
 				}
 			}
 			if !f(events) {

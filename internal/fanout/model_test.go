@@ -94,7 +94,7 @@ func (k *sockets) give(fd, room int) {
 }
 
 // fast is the room of a client that always has room.
-const fast = 1 << 40
+const fast = 1 << 30
 
 // listener is what the model knows of a client.
 type listener struct {
