@@ -654,7 +654,10 @@ func TestFanoutShutdown(t *testing.T) {
 				require.NoError(t, err)
 				bodies = append(bodies, b)
 			}
+			reader := c.listen(t, "")
+			reader.reads("bookmark at 0")
 			c.push(t, "the last words")
+			reader.reads("1 the last words") // so they are on their way to all
 			var all sync.WaitGroup
 			for i, b := range bodies {
 				all.Go(func() {
@@ -664,11 +667,12 @@ func TestFanoutShutdown(t *testing.T) {
 					_ = clients[i].Close()
 				})
 			}
+			all.Go(func() { reader.ends() })
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			assert.NoError(t, httpadapter.Shutdown(ctx, c.Config))
-			assert.Len(t, c.ends, n, "all have ended")
-			for range n {
+			assert.Len(t, c.ends, n+1, "all have ended")
+			for range n + 1 {
 				assert.Equal(t, httpadapter.Drained, (<-c.ends).Reason)
 			}
 			all.Wait()
@@ -685,13 +689,16 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	c.Start()
 	frozen := httpadaptertest.Get(t, c.URL)
 	frozen.Response()
-	for range 300 {
-		c.push(t, strings.Repeat("x", 10_000))
-	}
+	reader := c.listen(t, "")
+	reader.reads("bookmark at 0")
+	value := strings.Repeat("x", 1<<20)
+	c.push(t, value)
+	reader.reads("1 " + value) // so the other has no room
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	assert.Equal(t, context.DeadlineExceeded, httpadapter.Shutdown(ctx, c.Config))
 	assert.NoError(t, httpadapter.Shutdown(t.Context(), c.Config), "the client counts as gone")
+	assert.Equal(t, httpadapter.Drained, receive(t, c.ends, "the outcome of the reader").Reason)
 	assert.Equal(t, httpadapter.ClientGone, receive(t, c.ends, "the outcome").Reason)
 }
 
