@@ -18,45 +18,44 @@ import (
 )
 
 // Fanout returns an http.Handler that sends one source to many clients. Its streams are those of [Handler], but a
-// stream that waits costs less than a KiB and no goroutine, and each element is encoded once for all clients.
+// stream that waits takes less than a KiB and no goroutine, and each element is encoded once for all clients.
 //
-// source is a hub, for example. encode makes chunks of its Items. start says for a request where the stream begins:
-// with the elements after the Position or, if that is zero, with the last elements, as many as last says. So the
-// source of a stream is FromOrLast(after, last). An error of start is answered like an error of the function of
-// Handler.
+// source is a hub, for example. encode makes chunks of its Items. start tells for a request where the stream begins:
+// after a Position or, if the Position is zero, with the last elements, as many as last says. An error of start is
+// answered like an error of the function of Handler.
 //
-// Fanout runs source once for all clients of a server, from the first client to the last. A client is handed over
-// to that run when it has got the elements that the run no longer holds. So encode must make of an Item the same
-// chunks whatever came before, and must do so before it takes the next Item. Chunks that it makes before the first
-// Item or at EOF are the first and the last ones of each stream.
+// One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client
+// gets its first Items from a run of its own, until the common run has all elements that follow. Then the client is
+// handed over. So encode must make the same chunks of an Item whatever came before, and must make them before it
+// takes the next Item.
 //
-// On Linux, a stream of HTTP/1.1 without TLS leaves net/http with [http.Hijacker] when it is handed over. For
-// net/http and for middleware it has ended then; [OnEnd] tells the real end. The response has the header Connection:
-// close. All other streams are those of Handler, with the same chunks: those of HTTP/2, of HTTP/1.0, with TLS, of
-// methods other than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a
-// connection that is not a *net.TCPConn, on other systems, and with the options [FlushInterval], [FlushSize],
-// [ContentEncoding] and [Trailer]. The first stream that is not handed over for one of these reasons is logged as
-// information.
+// On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. To net/http and to middleware it seems
+// to end then; [OnEnd] tells the real end. The response has the header Connection: close. All other streams are those
+// of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other than GET, with a
+// body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not a
+// *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
+// tells the reason once, as information.
 //
-// Options mean what they mean for Handler, with these differences for a stream that was handed over:
+// The options have these effects on a stream that was handed over:
 //
-//   - A client that is more than 256 elements or 4 MiB behind gets a Gap in place of those that it has lost, or a
-//     Reset if it has lost one. encode can fail on such an Item, which cuts the stream. The policy of a hub applies
-//     to the run of Fanout, which goes at the pace of the clients that keep up.
-//   - A client counts as gone if it has something to read and makes no room for it for as long as [WriteTimeout]
-//     says, however little it has read before.
-//   - A client counts as gone when it closes its side of the connection, even if it has sent bytes that are not read.
-//   - A [Heartbeat] is sent to all clients when source has been idle for its interval. If encode has made no chunk of
-//     the last element, a chunk that it makes of a Bookmark takes the place of the heartbeat.
-//   - An error or a panic of source or encode is logged once, and not for each client.
-//   - Functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic in
-//     them is logged.
+//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset
+//     if one of them was a Reset. An error of encode for that Item cuts the stream. The policy of a hub does not see
+//     such a client: the common run goes at the pace of the fastest client.
+//   - A client counts as gone if it makes no room within the time of [WriteTimeout], or when it closes its side of the
+//     connection. Bytes that it sends are not read.
+//   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
+//     the chunk that encode makes of a Bookmark.
+//   - An error or a panic of the common run ends all its streams, and is logged once.
+//   - The functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic
+//     is logged.
 //
-// [Drain] ends these streams too, but Server.Shutdown does not wait for them. Use [Shutdown]. Server.Close does not
-// close them.
+// [Drain] ends these streams, but http.Server.Shutdown does not wait for their clients. Use [Shutdown].
+// http.Server.Close does not close them.
 //
-// While Fanout has clients it has one goroutine for the run of source, and two for each 1,000 clients, up to
-// GOMAXPROCS times. They end when the last client has left. Fanout panics if source or start is nil.
+// While there are clients, Fanout has two goroutines for the run and two for each shard. A shard has about 1,000 clients,
+// or more if there are GOMAXPROCS shards. All of them have ended soon after the last client has left.
+//
+// Fanout panics if source or start is nil.
 func Fanout[E any](
 	source interface {
 		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
@@ -90,9 +89,9 @@ type fanoutHandler[E any] struct {
 // crowds holds all *fanout.Crowds that have not ended, with their *http.Servers.
 var crowds sync.Map
 
-// Shutdown calls srv.Shutdown, ends the streams of [Fanout] that belong to srv as if their sources had run out, and
-// waits for their clients to receive the end. It returns the error of srv.Shutdown, or that of ctx if ctx ends
-// first. Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
+// Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
+// their clients have the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first. Streams of
+// [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
