@@ -594,6 +594,22 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 	assert.Greater(t, o.Chunks, 2*256)
 }
 
+// The source waits for a client if there is no other. A new client does not wait for it.
+func TestFanoutNewClientBesidesAFrozenOne(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.WriteTimeout(time.Hour))
+	c.Start()
+	frozen := httpadaptertest.Get(t, c.URL)
+	frozen.Response()
+	for range 600 {
+		c.push(t, strings.Repeat("x", 10_000))
+	}
+	next := c.listen(t, "")
+	next.reads("bookmark at 600")
+	c.push(t, "a")
+	next.reads("601 a")
+}
+
 // An error of the encoder for a gap cuts the stream of that client, and of no other.
 func TestFanoutCutsAClientThatHasLostElements(t *testing.T) {
 	if !isLinux {

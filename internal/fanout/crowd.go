@@ -221,7 +221,7 @@ func (c *Crowd) push(f *Frame) {
 // makeRoom removes the oldest frames until there is room for f. It returns false if one of them must stay.
 func (c *Crowd) makeRoom(f *Frame) bool {
 	for c.ring.full(f) {
-		if c.members > 0 && c.kept() == c.ring.first {
+		if c.members > 0 && c.kept() <= c.ring.first {
 			return false
 		}
 		c.ring.evict()
@@ -229,21 +229,23 @@ func (c *Crowd) makeRoom(f *Frame) bool {
 	return true
 }
 
-// kept returns the index of the oldest frame that must stay in the ring: clients that keep up have not got it, or
-// no client keeps up and the fastest has not got it. So the source goes at the pace of the fastest client.
+// kept returns the index of the oldest frame that must stay in the ring: clients that keep up or are about to join
+// have not got it, or there are no such clients and the fastest of the others has not got it. So the source goes at
+// the pace of the fastest client.
 func (c *Crowd) kept() uint64 {
-	index, fastest := c.ring.next(), uint64(unknown)
+	index, fastest := c.ring.next(), uint64(0)
+	stuck, keepsUp := false, false
 	for _, s := range c.shards {
 		index = min(index, s.done)
-		switch {
-		case s.fastest == unknown:
-		case fastest == unknown:
-			fastest = s.fastest
-		default:
-			fastest = max(fastest, s.fastest)
+		keepsUp = keepsUp || len(s.tickets) > 0
+		if s.fastest != unknown {
+			stuck, fastest = true, max(fastest, s.fastest)
 		}
 	}
-	return min(index, fastest)
+	if stuck && !keepsUp {
+		index = min(index, fastest)
+	}
+	return index
 }
 
 // A Ticket is the place of a client that is about to join.
@@ -277,6 +279,7 @@ func (c *Crowd) Reserve(ctx context.Context, p enumerator.Position) *Ticket {
 	s.tickets = append(s.tickets, t)
 	s.done = min(s.done, index)
 	s.load++
+	c.changed.Broadcast() // the source need not wait for others
 	return t
 }
 
