@@ -34,8 +34,8 @@ var contenders = []contender{
 	{"loop without heartbeats, room for 16", loopOf(10*time.Second, 0, 16)},
 	{"and without deadlines", loopOf(0, 0, 16)},
 	{"Halley", newHalley},
-	{"Halley, Fanout", newFanout},
-	{"floor: one write per stream and burst", newFloor},
+	{"Halley with Fanout", newFanout},
+	{"floor of Fanout", newFloor},
 	{"go-sse", newGoSSE},
 	{"r3labs/sse", newR3labs},
 }
