@@ -108,7 +108,7 @@ func run(ctx context.Context, addr string, hosts []string, out io.Writer) error 
 	// connections that browsers have opened in advance.
 	bounded, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := server.Shutdown(bounded); err != nil {
+	if err := httpadapter.Shutdown(bounded, server); err != nil {
 		server.Close()
 	}
 	<-served

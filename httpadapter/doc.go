@@ -4,6 +4,7 @@
 // so. Each chunk leaves at once, or together with the other chunks of its burst. To the client, a
 // source that has failed never looks like a source that has run out. When a client has left, or does
 // not read, the run ends, and with it the source. Options set everything else about a response.
+// [Fanout] sends one source to many clients at a fraction of the cost.
 // [Limited] applies their limits to other handlers, and [Drain] ends the streams when the server shuts
 // down. docs/http.md has tables of these behaviours.
 //

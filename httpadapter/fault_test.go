@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,21 +21,29 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
 	"github.com/halley-go/halley/iteratee"
 )
 
-// leavesNothing fails the test if goroutines or memory are left at its end. The testing
+// leavesNothing fails the test if goroutines, descriptors or memory are left at its end. The testing
 // package keeps the clients of a crowd until then; its streams take 60 MiB.
 func leavesNothing(t *testing.T) {
 	known := goleak.IgnoreCurrent()
-	before := inUse()
+	before, files := inUse(), descriptors()
 	t.Cleanup(func() {
 		goleak.VerifyNone(t, known)
+		assert.Eventually(t, func() bool { return descriptors() <= files }, patience, 10*time.Millisecond, "descriptors")
 		assert.Eventually(t, func() bool { return inUse() < before+(16<<20) }, patience, 10*time.Millisecond, "memory in use")
 	})
+}
+
+// descriptors returns the number of open descriptors, or 0 if the system does not tell.
+func descriptors() int {
+	files, _ := os.ReadDir("/proc/self/fd")
+	return len(files)
 }
 
 func inUse() uint64 {
@@ -133,24 +142,45 @@ type scene struct {
 	good    []*listener
 	panics  chan any
 	badRuns atomic.Int32
+	shared  bool // the handler runs the source for all streams
 }
 
-func newScene(t *testing.T, bad enumerator.Enumerator[[]byte], opts ...httpadapter.Option) *scene {
+// A kind is a way to serve a source to clients.
+type kind struct {
+	name    string
+	handler func(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler
+}
+
+var kinds = []kind{{"Handler", byHandler}, {"Fanout", byFanout}}
+
+func byHandler(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler {
+	return httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return source, nil }, opts...)
+}
+
+// byFanout cuts off a client that has lost a chunk.
+func byFanout(source enumerator.Enumerator[[]byte], opts ...httpadapter.Option) http.Handler {
+	return httpadapter.Fanout(enumerator.Share(source), chunksOnly(), func(*http.Request) (enumerator.Position, int, error) {
+		return enumerator.Position{}, 10, nil
+	}, append(opts, httpadapter.Logger(slog.New(slog.DiscardHandler)))...)
+}
+
+func chunksOnly() enumeratee.Enumeratee[enumerator.Item[[]byte], []byte] {
+	return enumeratee.MapM(func(_ context.Context, i enumerator.Item[[]byte]) ([]byte, error) { return i.Value, i.Lost() })
+}
+
+func newScene(t *testing.T, of kind, bad enumerator.Enumerator[[]byte], opts ...httpadapter.Option) *scene {
 	leavesNothing(t)
-	s := &scene{bad: make(chan httpadapter.Outcome, 10), ticker: newTicker(), panics: make(chan any, 10)}
+	s := &scene{bad: make(chan httpadapter.Outcome, 10), ticker: newTicker(), panics: make(chan any, 10), shared: of.name == "Fanout"}
 	mux := http.NewServeMux()
-	source := func(e enumerator.Enumerator[[]byte]) func(*http.Request) (enumerator.Enumerator[[]byte], error) {
-		return func(*http.Request) (enumerator.Enumerator[[]byte], error) { return e, nil }
-	}
 	counted := enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		s.badRuns.Add(1)
 		defer s.badRuns.Add(-1)
 		return bad.Into(ctx, sink)
 	})
-	mux.Handle("/bad", httpadapter.Handler(source(counted), append(opts,
+	mux.Handle("/bad", of.handler(counted, append(opts,
 		httpadapter.WriteTimeout(200*time.Millisecond),
 		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { s.bad <- o }))...))
-	mux.Handle("/good", httpadapter.Handler(source(s.ticker.enumerator())))
+	mux.Handle("/good", byHandler(s.ticker.enumerator()))
 	s.Server = narrow(unstarted(t, mux))
 	s.Config.WriteTimeout = httpadaptertest.Timeout
 	s.Config.IdleTimeout = httpadaptertest.Timeout // ends the connection after a stream
@@ -196,6 +226,9 @@ func (s *scene) over(t *testing.T, want httpadapter.Reason) httpadapter.Outcome 
 	s.tick(t)
 	o := receive(t, s.bad, "the end of the bad stream")
 	assert.Equal(t, want, o.Reason, "%v", o.Err)
+	if s.shared { // the stream is not the source's last
+		assert.Eventually(t, func() bool { return s.badRuns.Load() == 0 }, patience, time.Millisecond)
+	}
 	assert.Zero(t, s.badRuns.Load(), "the source has ended before the stream")
 	s.tick(t)
 	return o
@@ -203,6 +236,12 @@ func (s *scene) over(t *testing.T, want httpadapter.Reason) httpadapter.Outcome 
 
 // TestFaults lets one stream go wrong in each way, while others go on.
 func TestFaults(t *testing.T) {
+	for _, of := range kinds {
+		t.Run(of.name, func(t *testing.T) { testFaults(t, of) })
+	}
+}
+
+func testFaults(t *testing.T, of kind) {
 	forever := enumerator.New(func(ctx context.Context, _ iteratee.Sink[[]byte]) iteratee.Step {
 		<-ctx.Done()
 		return iteratee.StepError(context.Cause(ctx))
@@ -212,17 +251,17 @@ func TestFaults(t *testing.T) {
 	first := enumerator.Of([]byte("first\n"))
 
 	t.Run("the client stops reading", func(t *testing.T) {
-		s := newScene(t, flood)
+		s := newScene(t, of, flood)
 		httpadaptertest.Get(t, s.URL+"/bad")
 		assert.ErrorIs(t, s.over(t, httpadapter.ClientGone).Err, os.ErrDeadlineExceeded)
 	})
 	t.Run("the client stops reading, the source is idle", func(t *testing.T) {
-		s := newScene(t, forever, httpadapter.Heartbeat(time.Millisecond, []byte(strings.Repeat("-", 10_000))))
+		s := newScene(t, of, forever, httpadapter.Heartbeat(time.Millisecond, []byte(strings.Repeat("-", 10_000))))
 		httpadaptertest.Get(t, s.URL+"/bad")
 		s.over(t, httpadapter.ClientGone)
 	})
 	t.Run("the client vanishes without a word", func(t *testing.T) {
-		s := newScene(t, flood)
+		s := newScene(t, of, flood)
 		p := httpadaptertest.NewProxy(t, s.URL)
 		c := httpadaptertest.Get(t, p.URL+"/bad")
 		assert.Equal(t, 200, c.Response().StatusCode)
@@ -231,7 +270,7 @@ func TestFaults(t *testing.T) {
 		assert.ErrorIs(t, s.over(t, httpadapter.ClientGone).Err, os.ErrDeadlineExceeded)
 	})
 	t.Run("the client reads a byte now and then", func(t *testing.T) {
-		s := newScene(t, flood)
+		s := newScene(t, of, flood)
 		c := httpadaptertest.Get(t, s.URL+"/bad")
 		read := make(chan int)
 		go func() { read <- c.Trickle(time.Millisecond) }()
@@ -240,7 +279,7 @@ func TestFaults(t *testing.T) {
 		assert.Positive(t, receive(t, read, "the client"))
 	})
 	t.Run("the client resets within a chunk", func(t *testing.T) {
-		s := newScene(t, flood)
+		s := newScene(t, of, flood)
 		c := httpadaptertest.Get(t, s.URL+"/bad")
 		res := c.Response()
 		_, err := io.CopyN(io.Discard, res.Body, 15_000) // a chunk and a half
@@ -249,7 +288,7 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.ClientGone)
 	})
 	t.Run("the source blocks for ever and the client leaves", func(t *testing.T) {
-		s := newScene(t, first.AndThen(forever))
+		s := newScene(t, of, first.AndThen(forever))
 		c := httpadaptertest.Get(t, s.URL+"/bad")
 		_, err := io.CopyN(io.Discard, c.Response().Body, 6)
 		require.NoError(t, err)
@@ -258,28 +297,28 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.ClientGone)
 	})
 	t.Run("the source fails", func(t *testing.T) {
-		s := newScene(t, first.AndThen(failing(errBoom)))
+		s := newScene(t, of, first.AndThen(failing(errBoom)))
 		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
 		assert.Equal(t, "first\n", string(body))
 		assert.Equal(t, io.ErrUnexpectedEOF, err)
 		assert.Equal(t, errBoom, s.over(t, httpadapter.Failed).Err)
 	})
 	t.Run("the source panics", func(t *testing.T) {
-		s := newScene(t, first.AndThen(enumerator.Generate(func(context.Context) ([]byte, bool, error) { panic(errBoom) })))
+		s := newScene(t, of, first.AndThen(enumerator.Generate(func(context.Context) ([]byte, bool, error) { panic(errBoom) })))
 		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
 		assert.Equal(t, "first\n", string(body))
 		assert.Equal(t, io.ErrUnexpectedEOF, err)
 		s.over(t, httpadapter.Panicked)
 	})
 	t.Run("the source ends early", func(t *testing.T) {
-		s := newScene(t, first)
+		s := newScene(t, of, first)
 		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
 		assert.NoError(t, err)
 		assert.Equal(t, "first\n", string(body))
 		s.over(t, httpadapter.EndOfSource)
 	})
 	t.Run("a proxy holds back half a chunk", func(t *testing.T) {
-		s := newScene(t, enumerator.Of([]byte(strings.Repeat("a", 1000))).AndThen(after(20*time.Millisecond, nil, "b")))
+		s := newScene(t, of, enumerator.Of([]byte(strings.Repeat("a", 1000))).AndThen(after(20*time.Millisecond, nil, "b")))
 		p := httpadaptertest.NewProxy(t, s.URL)
 		p.Hold(700)
 		body, err := io.ReadAll(httpadaptertest.Get(t, p.URL+"/bad").Response().Body)
@@ -288,7 +327,7 @@ func TestFaults(t *testing.T) {
 		s.over(t, httpadapter.EndOfSource)
 	})
 	t.Run("a proxy cuts within a chunk", func(t *testing.T) {
-		s := newScene(t, flood)
+		s := newScene(t, of, flood)
 		p := httpadaptertest.NewProxy(t, s.URL)
 		p.Cut(15_000)
 		_, err := io.ReadAll(httpadaptertest.Get(t, p.URL+"/bad").Response().Body)

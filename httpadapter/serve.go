@@ -105,12 +105,21 @@ func checkMethod(r *http.Request) error {
 
 // serve does the work of Serve and Handler. If refused is not nil, serve answers with it.
 func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte], error), refused error) (Reason, error) {
-	defer s.report()
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			s.report()
+		}
+	}()
 	if refused != nil {
 		return s.answer(reasonOf(refused), refused)
 	}
 	leave, err := s.admit(s.r)
-	defer leave()
+	defer func() {
+		if !handedOver {
+			leave()
+		}
+	}()
 	if err != nil {
 		return s.answer(Refused, err)
 	}
@@ -134,6 +143,12 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 		s.leaveBody()
 	}
 	panicked = false
+	if s.takeOver != nil {
+		if err = s.takeOver(leave); err == nil {
+			handedOver = true
+			return "", nil
+		}
+	}
 
 	s.extend() // for what net/http writes after the handler
 	if err == nil {

@@ -30,6 +30,9 @@ type stream struct {
 	outcome Outcome
 	cancel  context.CancelCauseFunc // ends the run
 
+	// takeOver is set if the stream goes on without net/http and its goroutine. See Fanout.
+	takeOver func(leave func()) error
+
 	turn // for the writer and all fields below
 	alarm
 

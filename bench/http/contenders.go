@@ -5,8 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	r3labs "github.com/r3labs/sse/v2"
@@ -31,6 +34,8 @@ var contenders = []contender{
 	{"loop without heartbeats, room for 16", loopOf(10*time.Second, 0, 16)},
 	{"and without deadlines", loopOf(0, 0, 16)},
 	{"Halley", newHalley},
+	{"Halley with Fanout", newFanout},
+	{"floor of Fanout", newFloor},
 	{"go-sse", newGoSSE},
 	{"r3labs/sse", newR3labs},
 }
@@ -45,6 +50,71 @@ func newHalley() (http.Handler, func(string)) {
 		_, err := enumerator.Run(context.Background(), event, iteratee.ForEach(hub.Push))
 		must(err)
 	}
+}
+
+func newFanout() (http.Handler, func(string)) {
+	hub := enumerator.Broadcast[string]()
+	encode := eventsource.Messages(func(i enumerator.Item[string]) (eventsource.Event, error) {
+		return eventsource.Event{Data: i.Value, NoData: !i.IsMessage()}, nil
+	})
+	live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
+	return httpadapter.Fanout(hub, encode, live, httpadapter.EventStream()),
+		func(data string) { must(hub.Push(context.Background(), data)) }
+}
+
+// floor writes to the descriptors of hijacked connections in a loop, and does nothing else. It shows what the kernel
+// costs. The messages that are sent during a round are sent together in the next.
+type floor struct {
+	mu      sync.Mutex
+	fds     []int
+	pending []byte
+	bell    chan struct{}
+}
+
+func newFloor() (http.Handler, func(string)) {
+	f := &floor{bell: make(chan struct{}, 1)}
+	go f.run()
+	return f, f.send
+}
+
+func (f *floor) send(data string) {
+	event := fmt.Sprintf("data: %s\n\n", data)
+	f.mu.Lock()
+	f.pending = fmt.Appendf(f.pending, "%x\r\n%s\r\n", len(event), event)
+	f.mu.Unlock()
+	select {
+	case f.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (f *floor) run() {
+	for range f.bell {
+		f.mu.Lock()
+		pending, fds := f.pending, f.fds
+		f.pending = nil
+		f.mu.Unlock()
+		for _, fd := range fds {
+			_, _ = syscall.Write(fd, pending) // the client tells whether something is missing
+		}
+	}
+}
+
+func (f *floor) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	must(err)
+	file, err := conn.(*net.TCPConn).File()
+	must(err)
+	fd, err := syscall.Dup(int(file.Fd()))
+	must(err)
+	must(syscall.SetNonblock(fd, true))
+	must(file.Close())
+	must(conn.Close())
+	_, err = syscall.Write(fd, []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"))
+	must(err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fds = append(slices.Clip(f.fds), fd)
 }
 
 // loop is written by hand: it has a channel per stream, and sends a message to those that have

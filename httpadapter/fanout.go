@@ -1,0 +1,438 @@
+package httpadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"sync"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/check"
+	"github.com/halley-go/halley/internal/fanout"
+	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Fanout returns an http.Handler that sends one source to many clients. Its streams are those of [Handler], but a
+// stream that waits takes less than a KiB and no goroutine, and each element is encoded once for all clients.
+//
+// source is a hub, for example. encode makes chunks of its Items. start tells for a request where the stream begins:
+// after a Position or, if the Position is zero, with the last elements, as many as last says. An error of start is
+// answered like an error of the function of Handler.
+//
+// One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client
+// gets its first Items from a run of its own, until the common run has all elements that follow. Then the client is
+// handed over. So encode must make the same chunks of an Item whatever came before, and must make them before it
+// takes the next Item.
+//
+// On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. To net/http and to middleware it seems
+// to end then; [OnEnd] tells the real end. The response has the header Connection: close. All other streams are those
+// of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other than GET, with a
+// body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not a
+// *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
+// tells the reason once, as information.
+//
+// The options have these effects on a stream that was handed over:
+//
+//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset
+//     if one of them was a Reset. An error of encode for that Item cuts the stream. The policy of a hub does not see
+//     such a client: the common run goes at the pace of the fastest client.
+//   - A client counts as gone if it makes no room within the time of [WriteTimeout], or when it closes its side of the
+//     connection. Bytes that it sends are not read.
+//   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
+//     the chunk that encode makes of a Bookmark.
+//   - An error or a panic of the common run ends all its streams, and is logged once.
+//   - The functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic
+//     is logged.
+//
+// [Drain] ends these streams, but http.Server.Shutdown does not wait for their clients. Use [Shutdown].
+// http.Server.Close does not close them.
+//
+// While there are clients, Fanout has two goroutines for the run and two for each shard. A shard has about 1,000 clients,
+// or more if there are GOMAXPROCS shards. All of them have ended soon after the last client has left.
+//
+// Fanout panics if source or start is nil.
+func Fanout[E any](
+	source interface {
+		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
+		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
+	},
+	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
+	start func(*http.Request) (after enumerator.Position, last int, err error),
+	opts ...Option,
+) http.Handler {
+	check.NotNil("httpadapter: Fanout: source", source)
+	if start == nil {
+		panic("httpadapter: Fanout: start must not be nil")
+	}
+	return &fanoutHandler[E]{config: newConfig(opts), source: source, encode: encode, start: start, crowds: map[*http.Server]*fanout.Crowd{}}
+}
+
+type fanoutHandler[E any] struct {
+	*config
+	source interface {
+		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
+		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
+	}
+	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
+	start  func(*http.Request) (enumerator.Position, int, error)
+	logged sync.Map // the reasons for the ordinary path that were logged
+
+	mu     sync.Mutex
+	crowds map[*http.Server]*fanout.Crowd // those that have not ended
+}
+
+// crowds holds all *fanout.Crowds that have not ended, with their *http.Servers.
+var crowds sync.Map
+
+// Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
+// their clients have the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first. Streams of
+// [Serve] and [Handler] end only if [Drain] was called for srv.
+func Shutdown(ctx context.Context, srv *http.Server) error {
+	if err := srv.Shutdown(ctx); err != nil {
+		return err
+	}
+	var err error
+	crowds.Range(func(crowd, server any) bool {
+		if server != srv {
+			return true
+		}
+		crowd.(*fanout.Crowd).Drain()
+		select {
+		case <-crowd.(*fanout.Crowd).Done():
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		return err == nil
+	})
+	return err
+}
+
+func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := newStream(w, r, f.config)
+	if f.hear != nil {
+		f.hear(s)
+	}
+	source := func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
+		after, last, err := f.start(r)
+		if err != nil {
+			return enumerator.Empty[[]byte](), err
+		}
+		items := f.source.From(after)
+		if after == (enumerator.Position{}) {
+			items = f.source.Last(last)
+		}
+		if reason := s.staysOrdinary(); reason != "" {
+			f.log(r, reason)
+			return enumerator.Through(items, f.encode), nil
+		}
+		w.Header().Set("Connection", "close") // it does not go back to net/http
+		return f.joining(s, items), nil
+	}
+	if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
+		f.logError(r, err)
+	}
+}
+
+// staysOrdinary returns the reason why a stream cannot be handed over, or "".
+func (s *stream) staysOrdinary() string {
+	server, _ := s.r.Context().Value(http.ServerContextKey).(*http.Server)
+	h := s.w.Header()
+	switch {
+	case !fanout.Supported:
+		return "the system is not Linux"
+	case s.encode != nil:
+		return "the option ContentEncoding"
+	case s.withTrailers != nil || h["Trailer"] != nil:
+		return "a trailer"
+	case !s.corks:
+		return "the option FlushInterval or FlushSize"
+	case s.r.TLS != nil:
+		return "TLS"
+	case s.r.ProtoMajor != 1 || s.r.ProtoMinor != 1:
+		return s.r.Proto
+	case s.r.Method != http.MethodGet:
+		return "the method " + s.r.Method
+	case s.r.ContentLength != 0:
+		return "a body"
+	case s.contentLength(h) >= 0:
+		return "a Content-Length"
+	case server == nil || !isOwn(s.w):
+		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
+	}
+	return ""
+}
+
+// isOwn reports whether w is the ResponseWriter of net/http, and its connection the one that the kernel has, with
+// no type of a listener around it. net/http tells of the connection only when it is hijacked, and then it is too
+// late for another path. If net/http renames these fields, isOwn returns false.
+func isOwn(w http.ResponseWriter) bool {
+	v := reflect.ValueOf(w)
+	if v.Type().String() != "*http.response" {
+		return false
+	}
+	if v = v.Elem().FieldByName("conn"); v.Kind() != reflect.Pointer {
+		return false
+	}
+	v = v.Elem().FieldByName("rwc")
+	return v.Kind() == reflect.Interface && v.Elem().Type().String() == "*net.TCPConn"
+}
+
+// log logs that a stream is not handed over, once for each reason.
+func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
+	if _, before := f.logged.LoadOrStore(reason, true); !before {
+		f.logger.InfoContext(r.Context(), "httpadapter: Fanout: a stream stays with net/http, as those of Handler do",
+			"reason", reason, "method", r.Method, "path", r.URL.Path)
+	}
+}
+
+// crowdOf returns a Crowd of which the caller is a member. If there is none, items feed a new one. So an element
+// that cannot be encoded fails only the clients that want it.
+func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
+	server := r.Context().Value(http.ServerContextKey).(*http.Server)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.crowds[server]; c != nil && c.Enter() {
+		return c
+	}
+	e := &engine[E]{fanoutHandler: f, server: server, items: items}
+	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended}
+	if f.config.beat != nil {
+		c.BeatEvery = f.beatEvery
+	}
+	e.crowd = fanout.Start(c)
+	if ctx := draining(r); ctx != nil {
+		e.undrain = context.AfterFunc(ctx, e.crowd.Drain)
+	}
+	crowds.Store(e.crowd, server)
+	f.crowds[server] = e.crowd
+	return e.crowd
+}
+
+// engine is the run of the source for the clients of a server.
+type engine[E any] struct {
+	*fanoutHandler[E]
+	items   enumerator.Enumerator[enumerator.Item[E]]
+	server  *http.Server
+	crowd   *fanout.Crowd
+	undrain func() bool
+}
+
+// ended is called when nothing of the Crowd is left.
+func (e *engine[E]) ended() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.undrain != nil {
+		e.undrain()
+	}
+	if e.crowds[e.server] == e.crowd {
+		delete(e.crowds, e.server)
+	}
+	crowds.Delete(e.crowd)
+}
+
+// errEnginePanicked is the error of all streams after a panic in the source or the encoder.
+var errEnginePanicked = errors.New("httpadapter: Fanout: the source or the encoder has panicked")
+
+// guarded calls f in a goroutine of its own, and returns an error if f panics.
+func (e *engine[E]) guarded(f func() error) (err error) {
+	done := make(chan struct{})
+	go guard.Run("httpadapter: Fanout: a function", func() { err = f() }, func(panicked any) {
+		if panicked != nil {
+			logPanic(e.context(), e.logger, errEnginePanicked.Error(), panicked)
+			err = errEnginePanicked
+		}
+		close(done)
+	})
+	<-done
+	return err
+}
+
+// logPanic is called by a deferred function.
+func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any) {
+	logger.ErrorContext(ctx, msg, "panic", panicked, "stack", string(debug.Stack()))
+}
+
+// context returns a context for the logger.
+func (e *engine[E]) context() context.Context {
+	return context.WithValue(context.Background(), http.ServerContextKey, e.server)
+}
+
+// feed runs the source for the Crowd.
+func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Frame, err error) {
+	err = e.guarded(func() error {
+		fed := &feeding[E]{feed: feed}
+		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, fanout.Frame], iteratee.Step) {
+			iteratee.OnCork(ctx, feed.Cork)
+			return fed, iteratee.StepCont
+		})
+		var err error
+		last, err = enumerator.Run(ctx, enumerator.Through(enumerator.Through(e.items, around(fed.before, fed.item)), e.encode), consumer)
+		return err
+	})
+	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
+		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: all streams failed", "error", err)
+	}
+	return last, err
+}
+
+// feeding makes frames of chunks.
+type feeding[E any] struct {
+	feed  *fanout.Feed
+	begun bool
+	chunk []byte // the chunks since the Item before, as on the wire
+	mark  fanout.Mark
+}
+
+func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
+	if len(chunk) > 0 {
+		f.chunk = appendChunk(f.chunk, chunk)
+		f.mark.Chunks++
+		f.mark.Bytes += int64(len(chunk))
+	}
+	return iteratee.StepCont
+}
+
+// before is called before the chunks of an Item. Each client has chunks before the first Item of its own.
+func (f *feeding[E]) before() {
+	if !f.begun {
+		f.chunk, f.mark = nil, fanout.Mark{}
+	}
+}
+
+// item is called when the chunks of item have come.
+func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
+	before := f.mark.Position
+	f.mark.Position = item.Position
+	if !f.begun {
+		f.begun = true
+		p := item.Position
+		if item.IsMessage() {
+			p.Seq--
+		}
+		f.feed.Begin(p)
+		if item.Bookmark || item.Reset { // each client has one of its own
+			f.chunk, f.mark = nil, fanout.Mark{Position: p}
+			return iteratee.StepCont
+		}
+	}
+	switch {
+	case item.IsMessage():
+		f.mark.Elements++
+	case item.Gap.N > 0:
+		f.mark.Elements += item.Gap.N
+	}
+	f.feed.Push(&fanout.Frame{
+		Bytes: f.chunk,
+		After: f.mark,
+		Anew:  item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch,
+	})
+	f.chunk = nil
+	return iteratee.StepCont
+}
+
+func (*feeding[E]) EOF() iteratee.Step           { return iteratee.StepDone }
+func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
+
+// Result returns the chunks after the last Item.
+func (f *feeding[E]) Result() (fanout.Frame, error) {
+	return fanout.Frame{Bytes: f.chunk, After: f.mark}, nil
+}
+
+// appendChunk appends a chunk of HTTP/1.1.
+func appendChunk(dst, chunk []byte) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, len(chunk)+len("ffffffff\r\n\r\n"))
+	}
+	dst = fmt.Appendf(dst, "%x\r\n", len(chunk))
+	dst = append(dst, chunk...)
+	return append(dst, "\r\n"...)
+}
+
+// around returns an adapter that hands on Items. It calls before with each, and after when the consumer has taken it.
+func around[E any](before func(), after func(enumerator.Item[E]) iteratee.Step) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[enumerator.Item[E]]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
+		return &surrounding[E]{Stage: stage, Outlet: out, before: before, after: after}, iteratee.StepCont
+	})
+}
+
+type surrounding[E any] struct {
+	enumeratee.Stage
+	iteratee.Outlet[enumerator.Item[E]]
+	before func()
+	after  func(enumerator.Item[E]) iteratee.Step
+	end    iteratee.Step
+}
+
+func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
+	if s.end.IsCont() {
+		s.before()
+		s.end = s.Outlet.Next(item)
+	}
+	if s.end.IsCont() {
+		s.end = s.after(item)
+	}
+	return s.end
+}
+
+var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
+
+// encoded returns the chunks that encode makes of item, as on the wire.
+func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
+	var chunks []byte
+	err := e.guarded(func() error {
+		take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
+			if len(chunk) > 0 {
+				chunks = appendChunk(chunks, chunk)
+			}
+			return nil
+		})
+		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+			chunks = nil // those before the first Item
+			if step := sink.Next(item); !step.IsCont() {
+				return step
+			}
+			return iteratee.StepError(errEncoded) // so that encode does not get EOF
+		})
+		_, err := enumerator.Run(context.Background(), enumerator.Through(only, e.encode), take)
+		return err
+	})
+	if err == errEncoded {
+		err = nil
+	}
+	return chunks, err
+}
+
+func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
+	item := enumerator.Item[E]{Position: to.Position, Reset: anew}
+	if !anew {
+		first := from.Position
+		first.Seq++
+		item.Gap = enumerator.Gap{From: first, N: to.Elements - from.Elements}
+	}
+	chunks, err := e.encoded(item)
+	if err != nil && err != errEnginePanicked {
+		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: a stream failed", "error", err)
+	}
+	return chunks, err
+}
+
+func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error) {
+	if hidden {
+		chunks, err = e.encoded(enumerator.Item[E]{Position: at.Position, Bookmark: true})
+		if len(chunks) > 0 || err != nil {
+			return chunks, err
+		}
+	}
+	err = e.guarded(func() error {
+		if chunk := e.config.beat(); len(chunk) > 0 {
+			chunks = appendChunk(nil, chunk)
+		}
+		return nil
+	})
+	return chunks, err
+}

@@ -1,0 +1,206 @@
+package httpadapter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/fanout"
+	"github.com/halley-go/halley/internal/guard"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// errHandedOver ends the run of a stream that goes on in a Crowd.
+var errHandedOver = errors.New("httpadapter: Fanout: the stream was handed over")
+
+// joining returns the Enumerator of the chunks of items, which hands s over to a Crowd as soon as the Crowd has all
+// elements that follow.
+func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, items)}
+		defer j.leave()
+		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step { return j.after(item.Position) })
+		step := enumerator.Through(enumerator.Through(items, tap), f.encode).Into(ctx, j)
+		if j.ticket != nil {
+			s.takeOver = j.takeOver
+			return iteratee.StepError(errHandedOver)
+		}
+		if end := j.release(); !end.IsCont() {
+			return end
+		}
+		return step
+	})
+}
+
+// joiner takes the chunks of a stream that is not handed over yet.
+type joiner struct {
+	iteratee.Sink[[]byte]
+	ctx    context.Context
+	s      *stream
+	crowd  *fanout.Crowd // nil if the stream stays with net/http
+	ticket *fanout.Ticket
+	holds  bool     // an Item is being encoded
+	held   [][]byte // its chunks
+}
+
+// before is called before an Item is encoded.
+func (j *joiner) before() { j.holds = j.crowd != nil }
+
+func (j *joiner) Next(chunk []byte) iteratee.Step {
+	if !j.holds {
+		return j.Sink.Next(chunk)
+	}
+	j.held = append(j.held, bytes.Clone(chunk))
+	return iteratee.StepCont
+}
+
+func (j *joiner) EOF() iteratee.Step {
+	if step := j.release(); !step.IsCont() {
+		return step
+	}
+	return j.Sink.EOF()
+}
+
+// after is called when an Item was encoded. The client is to get all chunks up to p.
+func (j *joiner) after(p enumerator.Position) iteratee.Step {
+	if j.crowd == nil {
+		return iteratee.StepCont
+	}
+	if j.ticket = j.crowd.Reserve(j.ctx, p); j.ticket != nil {
+		if j.s.yields() {
+			return iteratee.StepError(errHandedOver)
+		}
+		j.ticket.Cancel()
+		j.ticket = nil
+	} else if !j.crowd.Open() {
+		j.leave()
+	}
+	return j.release()
+}
+
+// release hands on the chunks that were held.
+func (j *joiner) release() (step iteratee.Step) {
+	for _, chunk := range j.held {
+		if step.IsCont() {
+			step = j.Sink.Next(chunk)
+		}
+	}
+	j.holds, j.held = false, nil
+	return step
+}
+
+// leave leaves the Crowd, unless the stream is handed over.
+func (j *joiner) leave() {
+	if j.crowd == nil || j.s.takeOver != nil {
+		return
+	}
+	if j.ticket != nil { // something has panicked
+		j.ticket.Cancel()
+	}
+	j.crowd.Leave()
+	j.crowd = nil
+}
+
+// yields reports whether the stream can be handed over. If so, nothing is written to its ResponseWriter any more.
+func (s *stream) yields() bool {
+	s.lock()
+	defer s.unlock()
+	if s.waiting > 0 {
+		_ = s.send(nil, true)
+	}
+	if s.err != nil {
+		return false
+	}
+	s.err = errHandedOver
+	return true
+}
+
+// takeOver hands the connection over. leave gives the places of the limits back.
+func (j *joiner) takeOver(leave func()) error {
+	s := j.s
+	var first []byte
+	if !s.sent {
+		first = s.headOnWire()
+	}
+	for _, chunk := range j.held {
+		if len(chunk) > 0 {
+			first = appendChunk(first, chunk)
+			s.outcome.Chunks++
+			s.outcome.Bytes += int64(len(chunk))
+		}
+	}
+	conn, _, err := s.rc().Hijack()
+	var fd int
+	if err == nil {
+		s.sent = true
+		fd, err = fanout.Take(conn.(*net.TCPConn))
+	}
+	if err != nil {
+		j.ticket.Cancel()
+		j.crowd.Leave()
+		return fmt.Errorf("httpadapter: Fanout: %w", err)
+	}
+	client := &fanout.Client{FD: fd, First: first}
+	if s.until > 0 {
+		client.Ends = s.start.Add(s.until)
+	}
+	switch {
+	case s.onEnd != nil:
+		client.Over = overOf(s.config, s.r, s.start, s.outcome, leave)
+	case len(s.limits) > 0:
+		client.Over = func(fanout.End) { leave() }
+	}
+	j.ticket.Join(client)
+	return nil
+}
+
+// overOf returns the function that is called when a stream that was handed over has ended. It keeps nothing of
+// net/http in memory but the request.
+func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()) func(fanout.End) {
+	return func(end fanout.End) {
+		leave()
+		o.Reason, o.Err = Failed, end.Err
+		switch {
+		case end.Gone:
+			o.Reason, o.Err = ClientGone, fmt.Errorf("%w: %w", ErrClientGone, end.Err)
+		case end.Err == nil:
+			o.Reason = EndOfSource
+		case end.Err == fanout.ErrExpired:
+			o.Reason, o.Err = Expired, nil
+		case end.Err == fanout.ErrDrained:
+			o.Reason, o.Err = Drained, nil
+		case end.Err == errEnginePanicked:
+			o.Reason, o.Err = Panicked, nil
+		}
+		o.Chunks += end.Chunks
+		o.Bytes += end.Bytes
+		guard.Run("httpadapter: Fanout: a function of OnEnd", func() {
+			c.onEnd(&stream{config: c, r: r, start: start, outcome: o})
+		}, func(panicked any) {
+			if panicked != nil {
+				logPanic(r.Context(), c.logger, "httpadapter: Fanout: a function of OnEnd has panicked", panicked)
+			}
+		})
+	}
+}
+
+// headOnWire returns the head of the response.
+func (s *stream) headOnWire() []byte {
+	h := s.w.Header()
+	s.setHeader(h)
+	if _, set := h["Date"]; !set {
+		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	h.Set("Connection", "close")
+	h.Set("Transfer-Encoding", "chunked")
+	var head bytes.Buffer
+	head.WriteString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(&head) // a Buffer does not fail
+	head.WriteString("\r\n")
+	return head.Bytes()
+}

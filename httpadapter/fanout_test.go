@@ -1,0 +1,866 @@
+package httpadapter_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
+	"github.com/halley-go/halley/httpadapter/httpadaptertest"
+	"github.com/halley-go/halley/internal/probe"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// lines makes a line of each Item, without the Epoch. An empty value has no line, the value "fail" is an error, and
+// the value "panic" panics. The heading comes before the Items, and a line after them.
+func lines(heading string) enumeratee.Enumeratee[enumerator.Item[string], []byte] {
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[[]byte]) (iteratee.Sink[enumerator.Item[string]], iteratee.Step) {
+		return &lining{Stage: stage, out: out}, out.Next([]byte(heading))
+	})
+}
+
+type lining struct {
+	enumeratee.Stage
+	out  iteratee.Outlet[[]byte]
+	done bool
+}
+
+func (l *lining) Next(i enumerator.Item[string]) iteratee.Step {
+	seq := i.Position.Seq
+	switch {
+	case i.Gap.N > 0:
+		return l.out.Next(fmt.Appendf(nil, "gap of %d from %d to %d\n", i.Gap.N, i.Gap.From.Seq, seq))
+	case i.Reset:
+		return l.out.Next(fmt.Appendf(nil, "reset at %d\n", seq))
+	case i.Bookmark:
+		return l.out.Next(fmt.Appendf(nil, "bookmark at %d\n", seq))
+	case i.Value == "fail":
+		return iteratee.StepError(errBoom)
+	case i.Value == "panic":
+		panic(errBoom)
+	case i.Value == "":
+		return iteratee.StepCont
+	}
+	step := l.out.Next(fmt.Appendf(nil, "%d ", seq)) // two chunks
+	if step.IsCont() {
+		step = l.out.Next([]byte(i.Value + "\n"))
+	}
+	return step
+}
+
+func (l *lining) EOF() iteratee.Step {
+	if !l.done {
+		l.done = true
+		if step := l.out.Next([]byte("ending\n")); !step.IsCont() {
+			return step
+		}
+	}
+	return l.Stop()
+}
+
+func (l *lining) Rest() iteratee.Input[enumerator.Item[string]] {
+	return iteratee.Empty[enumerator.Item[string]]()
+}
+
+// where begins a stream after the Position in the query, or with the last elements.
+func where(r *http.Request) (after enumerator.Position, last int, err error) {
+	q := r.URL.Query()
+	if after, err = enumerator.ParsePosition(q.Get("after")); err != nil {
+		return after, 0, &httpadapter.StatusError{Status: http.StatusBadRequest, Err: err}
+	}
+	if q.Has("last") {
+		_, err = fmt.Sscan(q.Get("last"), &last)
+	}
+	return after, last, err
+}
+
+// concert is a hub that a Fanout serves.
+type concert struct {
+	*httptest.Server
+	hub    *enumerator.Hub[string]
+	ends   chan httpadapter.Outcome
+	logged func() string
+}
+
+// newConcert serves a hub by a Fanout.
+func newConcert(t *testing.T, opts ...httpadapter.Option) *concert {
+	return newConcertOf(t, lines(""), nil, opts...)
+}
+
+// newConcertOf serves a hub by a Fanout within wrap, which may be nil.
+func newConcertOf(t *testing.T, encode enumeratee.Enumeratee[enumerator.Item[string], []byte], wrap func(http.Handler) http.Handler, opts ...httpadapter.Option) *concert {
+	c := &concert{hub: enumerator.Broadcast[string](), ends: make(chan httpadapter.Outcome, 10_000), logged: probe.Logs(t)}
+	h := httpadapter.Fanout(c.hub, encode, where, append(opts,
+		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { c.ends <- o }))...)
+	if wrap != nil {
+		h = wrap(h)
+	}
+	c.Server = unstarted(t, h)
+	c.Config.ErrorLog = nil // package log
+	return c
+}
+
+func (c *concert) push(t *testing.T, values ...string) {
+	t.Helper()
+	for _, value := range values {
+		require.NoError(t, c.hub.Push(t.Context(), value))
+	}
+}
+
+// a listening is a response that is read line by line.
+type listening struct {
+	*http.Response
+	t *testing.T
+	b *bufio.Reader
+}
+
+func (c *concert) listen(t *testing.T, query string) *listening {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", c.URL+"/?"+query, nil)
+	require.NoError(t, err)
+	res, err := c.Client().Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return &listening{res, t, bufio.NewReader(res.Body)}
+}
+
+// reads fails the test unless these lines come.
+func (l *listening) reads(lines ...string) {
+	l.t.Helper()
+	for _, line := range lines {
+		got, err := l.b.ReadString('\n')
+		require.NoError(l.t, err)
+		require.Equal(l.t, line, strings.TrimSuffix(got, "\n"))
+	}
+}
+
+// ends fails the test unless the response ends after these lines.
+func (l *listening) ends(lines ...string) {
+	l.t.Helper()
+	l.reads(lines...)
+	rest, err := io.ReadAll(l.b)
+	require.NoError(l.t, err)
+	require.Empty(l.t, string(rest))
+}
+
+// wrapped is a middleware that Fanout does not bypass.
+func wrapped(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(onlyUnwrap{w}, r) })
+}
+
+var isLinux = runtime.GOOS == "linux"
+
+// The streams of a Fanout are the same whether they are handed over or not.
+func TestFanoutBeginsWhereStartSays(t *testing.T) {
+	for name, tt := range map[string]struct {
+		heading []string
+		wrap    func(http.Handler) http.Handler
+	}{
+		"handed over":                {},
+		"handed over after its head": {heading: []string{"heading"}},
+		"not":                        {wrap: wrapped},
+		"not, with a heading":        {heading: []string{"heading"}, wrap: wrapped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			c := newConcertOf(t, lines(strings.Join(tt.heading, "")+strings.Repeat("\n", len(tt.heading))), tt.wrap)
+			c.Start()
+			position := func(seq uint64) string {
+				p := c.hub.Position()
+				p.Seq = seq
+				return p.String()
+			}
+			c.push(t, "a", "b", "", "d")
+			live := c.listen(t, "")
+			assert.Equal(t, tt.wrap == nil && isLinux, live.Close, "the header Connection")
+			live.reads(tt.heading...)
+			live.reads("bookmark at 4")
+			two := c.listen(t, "last=2")
+			two.reads(tt.heading...)
+			two.reads("bookmark at 2", "4 d")
+			after := c.listen(t, "after="+position(1))
+			after.reads(tt.heading...)
+			after.reads("bookmark at 1", "2 b", "4 d")
+			unknown := c.listen(t, "after="+enumerator.Position{Epoch: 1, Seq: 1}.String())
+			unknown.reads(tt.heading...)
+			unknown.reads("reset at 0", "1 a", "2 b", "4 d")
+			res, err := c.Client().Get(c.URL + "/?after=nowhere")
+			require.NoError(t, err)
+			assert.Equal(t, 400, res.StatusCode)
+			_ = res.Body.Close()
+
+			c.push(t, "e")
+			all := []*listening{live, two, after, unknown}
+			for _, l := range all {
+				l.reads("5 e")
+			}
+
+			// The source has given more than the run of the Fanout holds.
+			for range 300 {
+				c.push(t, "x")
+				for _, l := range all { // in step, so that nobody is too far behind
+					l.reads(fmt.Sprintf("%d x", c.hub.Position().Seq))
+				}
+			}
+			old := c.listen(t, "after="+position(5))
+			old.reads(tt.heading...)
+			old.reads("reset at 49")
+			old.reads("50 x")
+			many := c.listen(t, "last=256")
+			many.reads(tt.heading...)
+			many.reads("bookmark at 49")
+
+			c.hub.End()
+			for _, l := range all {
+				l.ends("ending")
+			}
+			for seq := 50; seq <= 305; seq++ {
+				many.reads(fmt.Sprintf("%d x", seq))
+				if seq > 50 {
+					old.reads(fmt.Sprintf("%d x", seq))
+				}
+			}
+			many.ends("ending")
+			old.ends("ending")
+			last := c.listen(t, "last=1")
+			last.reads(tt.heading...)
+			last.ends("bookmark at 304", "305 x", "ending")
+
+			chunks := 0
+			for range 8 {
+				o := receive(t, c.ends, "an outcome")
+				if o.Reason == httpadapter.EndOfSource {
+					chunks += o.Chunks
+				}
+			}
+			elements := 4*301 + 1 + 2 + 3 + 2*256 + 1
+			notices := 7 * (2 + len(tt.heading))
+			assert.Equal(t, 2*elements+notices, chunks)
+		})
+	}
+}
+
+// A stream for which the engine is not made takes the ordinary path, and a log says so once.
+func TestFanoutStaysOrdinary(t *testing.T) {
+	for name, tt := range map[string]struct {
+		proto   string
+		opts    []httpadapter.Option
+		wrap    func(http.Handler) http.Handler
+		listen  func(net.Listener) net.Listener
+		request string // on a plain connection, if not empty
+		reason  string
+		body    string
+	}{
+		"TLS":                 {proto: "HTTP/1.1 TLS", reason: "TLS"},
+		"HTTP/2":              {proto: "HTTP/2.0", reason: "TLS"},
+		"HTTP/2 without TLS":  {proto: "HTTP/2.0 cleartext", reason: "HTTP/2.0"},
+		"HTTP/1.0":            {request: "GET / HTTP/1.0\r\n\r\n", reason: "HTTP/1.0"},
+		"POST":                {request: "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", reason: "the method POST"},
+		"a body":              {request: "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", reason: "a body"},
+		"a body of any size":  {request: "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", reason: "a body"},
+		"a middleware":        {wrap: wrapped, reason: "the ResponseWriter httpadapter_test.onlyUnwrap is not that of net/http with a *net.TCPConn"},
+		"a timeout":           {wrap: func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }, reason: "cannot flush"},
+		"a listener":          {listen: func(l net.Listener) net.Listener { return counting{l} }, reason: "the ResponseWriter *http.response is not that of net/http with a *net.TCPConn"},
+		"a Content-Length":    {opts: []httpadapter.Option{httpadapter.Header("Content-Length", "29")}, reason: "a Content-Length"},
+		"FlushSize":           {opts: []httpadapter.Option{httpadapter.FlushSize(1)}, reason: "the option FlushInterval or FlushSize"},
+		"compression":         {opts: []httpadapter.Option{compress.Option()}, reason: "the option ContentEncoding"},
+		"a Trailer":           {opts: []httpadapter.Option{httpadapter.Trailer("X-End", iteratee.Map(iteratee.Ignore[[]byte](), func(struct{}) string { return "x" }))}, reason: "a trailer"},
+		"a trailer of others": {wrap: announcing, reason: "a trailer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !isLinux {
+				tt.reason = "the system is not Linux"
+			}
+			leavesNothing(t)
+			c := newConcertOf(t, lines(""), tt.wrap, tt.opts...)
+			if tt.listen != nil {
+				c.Listener = tt.listen(c.Listener)
+			}
+			if tt.proto == "" {
+				tt.proto = "HTTP/1.1"
+			}
+			startAs(c.Server, tt.proto)
+			c.push(t, "a", "b")
+			c.hub.End()
+			const want = "bookmark at 0\n1 a\n2 b\nending\n"
+			for range 2 {
+				var body []byte
+				if tt.request != "" {
+					conn, b := dial(t, c.Server, strings.Replace(tt.request, "/ ", "/?last=2 ", 1))
+					res, err := http.ReadResponse(b, nil)
+					require.NoError(t, err)
+					body, err = io.ReadAll(res.Body)
+					assert.NoError(t, err)
+					_ = conn.Close()
+				} else {
+					res, err := c.Client().Get(c.URL + "/?last=2")
+					require.NoError(t, err)
+					body, err = io.ReadAll(res.Body)
+					assert.NoError(t, err)
+				}
+				if tt.reason != "cannot flush" {
+					assert.Equal(t, want, string(body))
+				}
+			}
+			if tt.reason == "cannot flush" {
+				assert.Contains(t, c.logged(), tt.reason)
+			} else {
+				assert.Equal(t, 1, strings.Count(c.logged(), tt.reason), c.logged())
+			}
+			c.Client().CloseIdleConnections()
+		})
+	}
+}
+
+func announcing(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-End")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// counting is a listener with a type of its own around each connection.
+type counting struct{ net.Listener }
+
+func (c counting) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	return struct{ net.Conn }{conn}, err
+}
+
+func TestFanoutHead(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.EventStream(), httpadapter.Header("X-A", "1\r\nX-B: 2"))
+	c.Start()
+	conn, b := dial(t, c.Server, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	head, err := http.ReadResponse(b, &http.Request{Method: "HEAD"})
+	require.NoError(t, err)
+	assert.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
+	res, err := http.ReadResponse(b, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"chunked"}, res.TransferEncoding)
+	assert.True(t, res.Close)
+	date, err := http.ParseTime(res.Header.Get("Date"))
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now(), date, time.Minute)
+	res.Header.Del("Date")
+	assert.Equal(t, http.Header{
+		"Content-Type":           {"text/event-stream"},
+		"X-Content-Type-Options": {"nosniff"},
+		"Cache-Control":          {"no-store, no-transform"},
+		"X-Accel-Buffering":      {"no"},
+		"X-A":                    {"1  X-B: 2"},
+	}, res.Header)
+	_ = conn.Close()
+	assert.Equal(t, httpadapter.EndOfSource, receive(t, c.ends, "the end of HEAD").Reason)
+	assert.Equal(t, httpadapter.ClientGone, receive(t, c.ends, "the end of GET").Reason)
+}
+
+func TestFanoutNoticesAClientThatLeaves(t *testing.T) {
+	for name, leave := range map[string]func(*httpadaptertest.Client){
+		"close":      func(c *httpadaptertest.Client) { _ = c.Close() },
+		"reset":      func(c *httpadaptertest.Client) { c.Reset() },
+		"half-close": func(c *httpadaptertest.Client) { _ = c.Conn.(*net.TCPConn).CloseWrite() },
+	} {
+		for _, extra := range []string{"", "GET /second HTTP/1.1\r\n"} {
+			t.Run(name+extra, func(t *testing.T) {
+				leavesNothing(t)
+				c := newConcert(t)
+				c.Start()
+				client := httpadaptertest.Get(t, c.URL)
+				_, err := io.WriteString(client, extra)
+				require.NoError(t, err)
+				body := bufio.NewReader(client.Response().Body)
+				_, err = body.ReadString('\n')
+				require.NoError(t, err)
+				start := time.Now()
+				leave(client)
+				o := receive(t, c.ends, "the end")
+				if extra == "" || isLinux { // see docs/http.md for net/http
+					assert.Less(t, time.Since(start), patience)
+				}
+				assert.Equal(t, httpadapter.ClientGone, o.Reason)
+				assert.ErrorIs(t, o.Err, httpadapter.ErrClientGone)
+				assert.ErrorIs(t, o.Err, context.Canceled)
+				assert.True(t, o.Started)
+				assert.Equal(t, 1, o.Chunks)
+			})
+		}
+	}
+}
+
+// All streams end, and the next client starts the source again.
+func TestFanoutFails(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end    func(t *testing.T, c *concert)
+		reason httpadapter.Reason
+		logged string
+	}{
+		"the source":    {func(_ *testing.T, c *concert) { c.hub.EndWithError(errBoom) }, httpadapter.Failed, "httpadapter: Fanout: all streams failed error=\"boom"},
+		"the encoder":   {func(t *testing.T, c *concert) { c.push(t, "fail") }, httpadapter.Failed, "httpadapter: Fanout: all streams failed error=\"boom"},
+		"a panic in it": {func(t *testing.T, c *concert) { c.push(t, "panic") }, httpadapter.Panicked, "the source or the encoder has panicked panic=\"boom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			c := newConcert(t)
+			c.Start()
+			c.push(t, "a")
+			all := make([]*listening, 20)
+			for i := range all {
+				all[i] = c.listen(t, "last=1")
+				all[i].reads("bookmark at 0", "1 a")
+			}
+			tt.end(t, c)
+			for _, l := range all {
+				_, err := io.ReadAll(l.b)
+				assert.Equal(t, io.ErrUnexpectedEOF, err)
+				o := receive(t, c.ends, "an outcome")
+				assert.Equal(t, tt.reason, o.Reason)
+				assert.Equal(t, 3, o.Chunks)
+				if tt.reason == httpadapter.Failed {
+					assert.ErrorIs(t, o.Err, errBoom)
+				}
+			}
+			if isLinux {
+				assert.Equal(t, 1, strings.Count(c.logged(), tt.logged), c.logged())
+			}
+		})
+	}
+	t.Run("and the next client starts anew", func(t *testing.T) {
+		leavesNothing(t)
+		c := newConcert(t)
+		c.Start()
+		before := c.listen(t, "")
+		before.reads("bookmark at 0")
+		c.push(t, "fail")
+		_, err := io.ReadAll(before.b)
+		assert.Error(t, err)
+		next := c.listen(t, "after="+c.hub.Position().String())
+		next.reads("bookmark at 1")
+		c.push(t, "b")
+		next.reads("2 b")
+	})
+}
+
+func TestFanoutLimit(t *testing.T) {
+	leavesNothing(t)
+	started := make(chan string, 10)
+	c := newConcert(t, httpadapter.Limit(1), httpadapter.OnStart(func(r *http.Request) { started <- r.URL.RawQuery }))
+	c.Start()
+	first := c.listen(t, "first")
+	first.reads("bookmark at 0")
+	second := c.listen(t, "second")
+	assert.Equal(t, 503, second.StatusCode)
+	assert.Equal(t, httpadapter.Refused, receive(t, c.ends, "the second").Reason)
+	_ = first.Body.Close()
+	assert.Equal(t, httpadapter.ClientGone, receive(t, c.ends, "the first").Reason)
+	third := c.listen(t, "third")
+	third.reads("bookmark at 0")
+	assert.Equal(t, "first", receive(t, started, "a start"))
+	assert.Equal(t, "third", receive(t, started, "a start"))
+}
+
+func TestFanoutMaxDuration(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.MaxDuration(100*time.Millisecond))
+	c.Start()
+	start := time.Now()
+	var all []*listening
+	for range 10 {
+		all = append(all, c.listen(t, ""))
+	}
+	for _, l := range all {
+		l.ends("bookmark at 0")
+		o := receive(t, c.ends, "an outcome")
+		assert.Equal(t, httpadapter.Expired, o.Reason)
+		assert.NoError(t, o.Err)
+		assert.GreaterOrEqual(t, o.Duration, 80*time.Millisecond)
+	}
+	assert.GreaterOrEqual(t, time.Since(start), 80*time.Millisecond)
+}
+
+func TestFanoutHeartbeat(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.Heartbeat(10*time.Millisecond, []byte("beat\n")))
+	c.Start()
+	c.push(t, "a")
+	l := c.listen(t, "")
+	l.reads("bookmark at 1", "beat", "beat")
+	c.push(t, "") // has no chunk, so the client does not know of it
+	for {
+		line, err := l.b.ReadString('\n')
+		require.NoError(t, err)
+		if line != "beat\n" {
+			if isLinux {
+				assert.Equal(t, "bookmark at 2\n", line)
+			}
+			break
+		}
+		if !isLinux {
+			break
+		}
+	}
+}
+
+func TestFanoutHeartbeatThatPanics(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.HeartbeatFunc(10*time.Millisecond, func() []byte { panic(errBoom) }))
+	c.Start()
+	l := c.listen(t, "")
+	l.reads("bookmark at 0")
+	if !isLinux {
+		return // Handler tells at the next chunk
+	}
+	_, err := io.ReadAll(l.b)
+	assert.Equal(t, io.ErrUnexpectedEOF, err)
+	assert.Equal(t, httpadapter.Panicked, receive(t, c.ends, "an outcome").Reason)
+	assert.Contains(t, c.logged(), "boom")
+}
+
+func TestFanoutOnEndThatPanics(t *testing.T) {
+	if !isLinux {
+		t.Skip("net/http logs the panic")
+	}
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.OnEnd(func(*http.Request, httpadapter.Outcome) { panic(errBoom) }))
+	c.Start()
+	c.listen(t, "").reads("bookmark at 0")
+	c.hub.End()
+	assert.Eventually(t, func() bool { return strings.Contains(c.logged(), "a function of OnEnd has panicked panic=\"boom") }, patience, time.Millisecond)
+}
+
+// A client that has stopped reading costs the others nothing. When it reads again, it is told what it has lost.
+func TestFanoutOvertakesAFrozenClient(t *testing.T) {
+	if !isLinux {
+		t.Skip("the hub overtakes it")
+	}
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	frozen := httpadaptertest.Get(t, c.URL)
+	b := bufio.NewReaderSize(frozen.Response().Body, 16)
+	_, err := b.ReadString('\n')
+	require.NoError(t, err)
+	reader := c.listen(t, "")
+	reader.reads("bookmark at 0")
+	value := strings.Repeat("x", 1000)
+	const n = 2000
+	for seq := range n {
+		c.push(t, value)
+		reader.reads(fmt.Sprintf("%d %s", seq+1, value))
+	}
+	next, bytes, gaps := 1, 0, 0
+	for next <= n {
+		line, err := b.ReadString('\n')
+		require.NoError(t, err)
+		var lost, from, to int
+		if _, err := fmt.Sscanf(line, "gap of %d from %d to %d\n", &lost, &from, &to); err == nil {
+			assert.Equal(t, next, from)
+			assert.Equal(t, to-from+1, lost)
+			if gaps == 0 {
+				assert.Less(t, bytes, 64<<10+64<<10, "the buffers of the client and of the server")
+			}
+			next, gaps = to+1, gaps+1
+			continue
+		}
+		require.Equal(t, fmt.Sprintf("%d %s\n", next, value), line)
+		bytes += len(line)
+		next++
+	}
+	assert.Positive(t, gaps)
+	c.push(t, "end")
+	line, err := b.ReadString('\n')
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("%d end\n", n+1), line)
+	_ = frozen.Close()
+	o := receive(t, c.ends, "the outcome")
+	assert.Less(t, o.Chunks, 1000)
+	assert.Greater(t, o.Chunks, 2*256)
+}
+
+// The source waits for a client if there is no other. A new client does not wait for it.
+func TestFanoutNewClientBesidesAFrozenOne(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.WriteTimeout(time.Hour))
+	c.Start()
+	frozen := httpadaptertest.Get(t, c.URL)
+	frozen.Response()
+	for range 600 {
+		c.push(t, strings.Repeat("x", 10_000))
+	}
+	next := c.listen(t, "")
+	next.reads("bookmark at 600")
+	c.push(t, "a")
+	next.reads("601 a")
+}
+
+// An error of the encoder for a gap cuts the stream of that client, and of no other.
+func TestFanoutCutsAClientThatHasLostElements(t *testing.T) {
+	if !isLinux {
+		t.Skip("the hub overtakes it")
+	}
+	leavesNothing(t)
+	hub := enumerator.Broadcast[[]byte]()
+	ends := make(chan httpadapter.Outcome, 2)
+	srv := unstarted(t, httpadapter.Fanout(hub, chunksOnly(), where, httpadapter.Logger(slog.New(slog.DiscardHandler)),
+		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o })))
+	srv.Start()
+	frozen := httpadaptertest.Get(t, srv.URL)
+	frozen.Response()
+	reader := bufio.NewReader(get(t, srv, t.Context()).Body)
+	line := strings.Repeat("x", 999) + "\n"
+	for range 2000 {
+		require.NoError(t, hub.Push(t.Context(), []byte(line)))
+		got, err := reader.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, line, got)
+	}
+	_, err := io.Copy(io.Discard, frozen)
+	assert.NoError(t, err, "the connection is closed")
+	o := receive(t, ends, "the outcome")
+	assert.Equal(t, httpadapter.Failed, o.Reason)
+	assert.ErrorIs(t, o.Err, enumerator.ErrLost)
+	require.NoError(t, hub.Push(t.Context(), []byte("end\n")))
+	got, err := reader.ReadString('\n')
+	assert.NoError(t, err)
+	assert.Equal(t, "end\n", got)
+}
+
+// Shutdown gives all clients the end of a complete response, even if they have sent more than was read.
+func TestFanoutShutdown(t *testing.T) {
+	for _, drain := range []bool{false, true} {
+		t.Run(fmt.Sprint("drain ", drain), func(t *testing.T) {
+			leavesNothing(t)
+			n := 200
+			if probe.Long() {
+				n = 2000
+			}
+			c := newConcert(t)
+			if drain || !isLinux {
+				httpadapter.Drain(c.Config)
+			}
+			c.Start()
+			var clients []*httpadaptertest.Client
+			for range n {
+				client := httpadaptertest.Get(t, c.URL)
+				_, err := io.WriteString(client, "GET /pipelined HTTP/1.1\r\nHost: x\r\n\r\n")
+				require.NoError(t, err)
+				clients = append(clients, client)
+			}
+			var bodies []*bufio.Reader
+			for _, client := range clients {
+				b := bufio.NewReader(client.Response().Body)
+				_, err := b.ReadString('\n')
+				require.NoError(t, err)
+				bodies = append(bodies, b)
+			}
+			reader := c.listen(t, "")
+			reader.reads("bookmark at 0")
+			c.push(t, "the last words")
+			reader.reads("1 the last words") // so they are on their way to all
+			var all sync.WaitGroup
+			for i, b := range bodies {
+				all.Go(func() {
+					rest, err := io.ReadAll(b)
+					assert.NoError(t, err, "a complete response")
+					assert.Equal(t, "1 the last words\n", string(rest))
+					_ = clients[i].Close()
+				})
+			}
+			all.Go(func() { reader.ends() })
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			assert.NoError(t, httpadapter.Shutdown(ctx, c.Config))
+			assert.Len(t, c.ends, n+1, "all have ended")
+			for range n + 1 {
+				assert.Equal(t, httpadapter.Drained, (<-c.ends).Reason)
+			}
+			all.Wait()
+		})
+	}
+}
+
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	if !isLinux {
+		t.Skip("Drain is tested elsewhere")
+	}
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.WriteTimeout(time.Second))
+	c.Start()
+	frozen := httpadaptertest.Get(t, c.URL)
+	frozen.Response()
+	reader := c.listen(t, "")
+	reader.reads("bookmark at 0")
+	value := strings.Repeat("x", 1<<20)
+	c.push(t, value)
+	reader.reads("1 " + value) // so the other has no room
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	assert.Equal(t, context.DeadlineExceeded, httpadapter.Shutdown(ctx, c.Config))
+	assert.NoError(t, httpadapter.Shutdown(t.Context(), c.Config), "the client counts as gone")
+	assert.Equal(t, httpadapter.Drained, receive(t, c.ends, "the outcome of the reader").Reason)
+	assert.Equal(t, httpadapter.ClientGone, receive(t, c.ends, "the outcome").Reason)
+}
+
+// One handler can belong to several servers. Each has a crowd of its own.
+func TestShutdownOfOneServer(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t)
+	other := unstarted(t, c.Config.Handler)
+	httpadapter.Drain(c.Config)
+	c.Start()
+	other.Start()
+	l := c.listen(t, "")
+	l.reads("bookmark at 0")
+	stays := &concert{Server: other}
+	l2 := stays.listen(t, "")
+	l2.reads("bookmark at 0")
+	done := make(chan error)
+	go func() { done <- httpadapter.Shutdown(context.Background(), c.Config) }()
+	l.ends()
+	assert.NoError(t, receive(t, done, "Shutdown"))
+	c.push(t, "a")
+	l2.reads("1 a")
+}
+
+// Clients come and go by the thousand, so that descriptors are used again. Each sees its own stream only, without a
+// gap.
+func TestFanoutCrowdThatComesAndGoes(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	clients, rounds := 20, 8
+	if probe.Long() {
+		rounds = 100
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	pushed := make(chan int)
+	go func() {
+		n := 0
+		for ; ctx.Err() == nil; n++ {
+			_ = c.hub.Push(context.Background(), strings.Repeat("x", n%50))
+			time.Sleep(200 * time.Microsecond)
+		}
+		pushed <- n
+	}()
+	var all sync.WaitGroup
+	var lines atomic.Int64
+	for i := range clients {
+		all.Go(func() {
+			for round := range rounds {
+				client := httpadaptertest.Get(t, c.URL)
+				b := bufio.NewReader(client.Response().Body)
+				last, want := 0, 2+(i+round)%30
+				for range want {
+					line, err := b.ReadString('\n')
+					if !assert.NoError(t, err) {
+						return
+					}
+					var seq int
+					var value string
+					switch {
+					case strings.HasPrefix(line, "bookmark"):
+						_, err = fmt.Sscanf(line, "bookmark at %d\n", &last)
+						assert.NoError(t, err)
+					default:
+						_, err := fmt.Sscanf(line, "%d %s\n", &seq, &value)
+						assert.NoError(t, err, "%q", line)
+						if seq != last+1 && (seq != last+2 || last%50 != 0) { // one in 50 has no line
+							t.Errorf("client %d: %d came after %d", i, seq, last)
+						}
+						assert.Equal(t, (seq-1)%50, len(value))
+						last = seq
+						lines.Add(1)
+					}
+				}
+				if round%2 == 0 {
+					client.Reset()
+				} else {
+					_ = client.Close()
+				}
+			}
+		})
+	}
+	all.Wait()
+	cancel()
+	t.Logf("%d clients got %d lines of %d elements", clients*rounds, lines.Load(), <-pushed)
+	for range clients * rounds {
+		receive(t, c.ends, "an outcome")
+	}
+}
+
+// Small buffers cut frames anywhere.
+func TestFanoutWithSmallBuffers(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		_ = conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		return ctx
+	}
+	c.Start()
+	const n = 100
+	value := func(seq int) string { return strings.Repeat("x", 1+seq*seq%20_000) }
+	var all sync.WaitGroup
+	for i := range 10 {
+		client := httpadaptertest.Get(t, c.URL)
+		b := bufio.NewReaderSize(client.Response().Body, 16<<i%5)
+		_, err := b.ReadString('\n')
+		require.NoError(t, err)
+		all.Go(func() {
+			for next := 1; next <= n; {
+				line, err := b.ReadString('\n')
+				if !assert.NoError(t, err) {
+					return
+				}
+				var lost, from, to int
+				switch _, err := fmt.Sscanf(line, "gap of %d from %d to %d\n", &lost, &from, &to); {
+				case err == nil:
+					assert.Equal(t, next, from)
+					next = to + 1
+				default:
+					if line != fmt.Sprintf("%d %s\n", next, value(next)) {
+						t.Errorf("%.20q came in place of %d", line, next)
+						return
+					}
+					next++
+				}
+			}
+			_ = client.Close()
+		})
+	}
+	for seq := range n {
+		c.push(t, value(seq+1))
+		if seq%50 == 49 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	all.Wait()
+}
+
+func TestFanoutPanicsOnMisuse(t *testing.T) {
+	hub := enumerator.Broadcast[string]()
+	assert.PanicsWithValue(t, "httpadapter: Fanout: start must not be nil", func() { httpadapter.Fanout(hub, lines(""), nil) })
+	assert.PanicsWithValue(t, "httpadapter: Fanout: source must not be nil", func() {
+		httpadapter.Fanout(nil, lines(""), where)
+	})
+	var nilHub *enumerator.Hub[string]
+	assert.PanicsWithValue(t, "httpadapter: Fanout: source must not be nil", func() {
+		httpadapter.Fanout(nilHub, lines(""), where)
+	})
+}

@@ -1,0 +1,634 @@
+package fanout
+
+import (
+	"container/list"
+	"context"
+	"os"
+	"slices"
+	"time"
+)
+
+// kernel is what a shard needs of the operating system. Only wait may wait.
+type kernel interface {
+	// add makes wait report the events of a descriptor.
+	add(fd int, id uint64) error
+
+	// write returns less than len(p) if there is no more room. An event tells when there is.
+	write(fd int, p []byte) (int, error)
+
+	finish(fd int) // tells the client that nothing follows
+	close(fd int)
+	reset(fd int) // closes, and drops what the client has not got
+
+	// wait calls f with events until stop is called or f returns false.
+	wait(f func([]event) bool)
+	stop()
+}
+
+// An event tells that a descriptor has room, or that its client has left.
+type event struct {
+	id   uint64 // that of add
+	left bool
+}
+
+const (
+	// linger is how long a client that has got everything may take to close the connection. If the server
+	// closed it before, the client could lose the end of the stream: closing a connection with unread input
+	// resets it.
+	linger = 500 * time.Millisecond
+
+	// endEvery is the least time between two looks for streams that have lasted long enough.
+	endEvery = 100 * time.Millisecond
+
+	// maxBatch limits the bytes of several frames that are written together.
+	maxBatch = 64 << 10
+)
+
+// A shard is a part of a Crowd. Its goroutine alone writes to its clients and closes them.
+type shard struct {
+	crowd  *Crowd
+	kernel kernel
+	bell   chan struct{}
+	events chan []event
+
+	// These belong to the goroutine of the shard.
+	conns     []conn
+	free      []int32 // the places in conns that are free
+	batch     batch
+	passed    uint64        // the clients that keep up have got all frames before this one
+	blocked   list.List     // the places of clients that have no room; the first must make room first
+	lingering list.List     // the places of clients that have got everything; the first must leave first
+	beaten    time.Duration // when the last heartbeat was sent
+	nextEnd   time.Duration // when a stream may have lasted long enough, or 0 for never
+	drained   bool
+
+	// These are guarded by the lock of the Crowd.
+	tickets []*Ticket
+	done    uint64 // this frame and later ones stay in the ring: passed, or less because of tickets
+	fastest uint64 // the next frame of the client that is furthest ahead, or unknown if none wants a frame
+	load    int    // the number of clients and tickets
+}
+
+// conn is a client. There are many, most of which are idle, so it is small.
+type conn struct {
+	fd    int32         // -1 if the place is free
+	gen   uint32        // how often the place has become free
+	next  uint64        // the index of the next frame, or unknown if none follows
+	ends  time.Duration // when the stream ends, or 0
+	stuck *stuck        // nil if the client keeps up
+	told  *told         // nil if nobody wants to know how the stream ends
+}
+
+// stuck is the part of a conn for a client that has no room, or that has got everything.
+type stuck struct {
+	place   *list.Element // in blocked or lingering
+	since   time.Duration // when the client last had room, or got everything
+	rest    []byte        // of what was begun
+	mark    Mark          // the place after rest
+	last    bool          // nothing follows rest
+	err     error         // with which the stream ends after rest
+	lingers bool          // the client has got everything
+}
+
+// told is the part of a conn that tells how the stream has ended.
+type told struct {
+	over  func(End)
+	begin Mark // where the client has joined, moved by the frames that it has lost
+}
+
+func newShard(c *Crowd, k kernel) *shard {
+	next := c.ring.next()
+	return &shard{crowd: c, kernel: k, bell: make(chan struct{}, 1), events: make(chan []event), passed: next, done: next, fastest: unknown}
+}
+
+// wake makes the shard look at the ring and at its tickets.
+func (s *shard) wake() {
+	select {
+	case s.bell <- struct{}{}:
+	default:
+	}
+}
+
+// listen hands the events of the kernel to the goroutine of the shard.
+func (s *shard) listen() {
+	defer s.crowd.others.Done()
+	s.kernel.wait(func(events []event) bool {
+		select {
+		case s.events <- events:
+			return true
+		case <-s.crowd.stop:
+			return false
+		}
+	})
+}
+
+func (s *shard) run() {
+	defer s.crowd.others.Done()
+	defer s.kernel.stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.crowd.stop:
+			return
+		case <-s.bell:
+		case events := <-s.events:
+			for _, e := range events {
+				s.handle(e)
+			}
+		case <-timer.C:
+		}
+		s.pass()
+		timer.Reset(s.due() - s.crowd.now())
+	}
+}
+
+// pass writes the new frames to all clients that keep up, and does what is due.
+func (s *shard) pass() {
+	c := s.crowd
+	c.mu.Lock()
+	joined := s.take()
+	to, drained := c.ring.next(), c.drained
+	c.mu.Unlock()
+
+	for i := range s.conns {
+		if conn := &s.conns[i]; conn.next < to && conn.stuck == nil {
+			s.send(int32(i), to)
+		}
+	}
+	s.passed = to
+	for _, t := range joined {
+		s.join(t)
+	}
+	if drained && !s.drained {
+		s.drained = true
+		for i := range s.conns {
+			s.complete(int32(i), ErrDrained)
+		}
+	}
+	s.expire()
+	s.beat()
+
+	fastest := s.fastestClient()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.done, s.fastest = to, fastest
+	for _, t := range s.tickets {
+		s.done = min(s.done, t.index)
+	}
+	c.changed.Broadcast()
+}
+
+// fastestClient returns the next frame of the client that is furthest ahead, or unknown if none wants a frame.
+func (s *shard) fastestClient() uint64 {
+	if len(s.conns) > len(s.free)+s.blocked.Len()+s.lingering.Len() {
+		return s.passed
+	}
+	next, found := uint64(0), false
+	for e := s.blocked.Front(); e != nil; e = e.Next() {
+		if c := &s.conns[e.Value.(int32)]; !c.stuck.last {
+			next, found = max(next, c.next), true
+		}
+	}
+	if !found {
+		return unknown
+	}
+	return next
+}
+
+// take returns the tickets of the clients that have joined. It is called with the lock.
+func (s *shard) take() (joined []*Ticket) {
+	ring := &s.crowd.ring
+	waiting := s.tickets[:0]
+	for _, t := range s.tickets {
+		if t.index == unknown {
+			index, ok := ring.after(t.p)
+			if !ok { // the source has begun anew
+				index = max(ring.base, ring.first+1) - 1
+			}
+			t.index = index
+		}
+		switch {
+		case t.gone:
+			s.load--
+		case t.client != nil && t.index != unknown:
+			joined = append(joined, t)
+		default:
+			waiting = append(waiting, t)
+		}
+	}
+	clear(s.tickets[len(waiting):])
+	s.tickets = waiting
+	return joined
+}
+
+// join adds a client, and writes to it what it has not got yet.
+func (s *shard) join(t *Ticket) {
+	if len(s.free) == 0 {
+		s.free = append(s.free, int32(len(s.conns)))
+		s.conns = append(s.conns, conn{})
+	}
+	i := s.free[len(s.free)-1]
+	s.free = s.free[:len(s.free)-1]
+	c := &s.conns[i]
+	c.fd, c.next = int32(t.client.FD), t.index
+	mark := s.markOf(c)
+	if t.client.Over != nil {
+		c.told = &told{over: t.client.Over, begin: mark}
+	}
+	if !t.client.Ends.IsZero() {
+		c.ends = max(t.client.Ends.Sub(s.crowd.start), 1)
+		if s.nextEnd == 0 || c.ends < s.nextEnd {
+			s.nextEnd = c.ends
+		}
+	}
+	if err := s.kernel.add(t.client.FD, uint64(c.gen)<<32|uint64(i)); err != nil {
+		s.cut(i, End{Err: err})
+		return
+	}
+	switch n, err := s.kernel.write(t.client.FD, t.client.First); {
+	case err != nil:
+		s.cut(i, End{Err: err, Gone: true})
+	case n < len(t.client.First):
+		s.block(i, stuck{rest: t.client.First[n:], mark: mark})
+	default:
+		s.send(i, s.passed)
+	}
+	if s.drained {
+		s.complete(i, ErrDrained)
+	}
+}
+
+// handle handles an event.
+func (s *shard) handle(e event) {
+	i := int32(uint32(e.id))
+	c := &s.conns[i]
+	switch {
+	case c.fd < 0 || c.gen != uint32(e.id>>32): // it was closed after the event
+	case e.left && c.stuck != nil && c.stuck.lingers:
+		s.close(i)
+	case e.left:
+		s.cut(i, End{Err: context.Canceled, Gone: true})
+	case c.stuck != nil && !c.stuck.lingers:
+		s.resume(i)
+	}
+}
+
+// batch is the bytes of consecutive frames, which are written together. Most clients get the same ones.
+type batch struct {
+	from, to uint64 // the indices of the frames
+	most     uint64 // the index that to may have been
+	before   Mark
+	frames   []*Frame
+	bytes    []byte
+	joined   []byte // the memory for the bytes of several frames
+}
+
+// pending returns frames from the index from on and before the index to. It returns nil if the ring does not
+// hold the first of them.
+func (s *shard) pending(from, to uint64) *batch {
+	b := &s.batch
+	if b.from == from && b.most == to {
+		return b
+	}
+	s.crowd.mu.Lock()
+	defer s.crowd.mu.Unlock()
+	ring := &s.crowd.ring
+	if from < ring.first {
+		return nil
+	}
+	b.from, b.to, b.most, b.before = from, from, to, ring.before(from)
+	b.frames, b.joined = b.frames[:0], b.joined[:0]
+	for size := 0; b.to < to; b.to++ {
+		f := ring.at(b.to)
+		if size += len(f.Bytes); size > maxBatch && b.to > from {
+			break
+		}
+		b.frames = append(b.frames, f)
+	}
+	if b.bytes = b.frames[0].Bytes; len(b.frames) > 1 {
+		for _, f := range b.frames {
+			b.joined = append(b.joined, f.Bytes...)
+		}
+		b.bytes = b.joined
+	}
+	return b
+}
+
+// send writes the frames before the index to. It returns false if the client has no room or its stream has ended.
+func (s *shard) send(i int32, to uint64) bool {
+	c := &s.conns[i]
+	for c.next < to {
+		b := s.pending(c.next, to)
+		if b == nil {
+			if !s.skip(i) {
+				return false
+			}
+			continue
+		}
+		n := 0
+		if len(b.bytes) > 0 {
+			var err error
+			if n, err = s.kernel.write(int(c.fd), b.bytes); err != nil {
+				s.cut(i, End{Err: err, Gone: true})
+				return false
+			}
+		}
+		if n < len(b.bytes) {
+			s.blockIn(i, b, n)
+			return false
+		}
+		c.next = b.to
+		last := b.frames[len(b.frames)-1]
+		if c.stuck != nil {
+			c.stuck.mark = last.After
+			s.touch(c)
+		}
+		if last.last {
+			s.finish(i, last.err)
+			return false
+		}
+	}
+	return true
+}
+
+// skip tells a client that the ring has overtaken that it has lost frames. It returns false if the client has no
+// room or its stream has ended.
+func (s *shard) skip(i int32) bool {
+	c := &s.conns[i]
+	s.crowd.mu.Lock()
+	first, floor, void := s.crowd.ring.first, s.crowd.ring.floor, s.crowd.ring.void
+	s.crowd.mu.Unlock()
+	from := c.stuck.mark
+	notice, err := s.crowd.Gap(from, floor, c.next < void)
+	if err != nil {
+		s.cut(i, End{Err: err})
+		return false
+	}
+	if c.told != nil {
+		c.told.begin.Chunks += floor.Chunks - from.Chunks
+		c.told.begin.Bytes += floor.Bytes - from.Bytes
+	}
+	c.next, c.stuck.mark, c.stuck.rest = first, floor, notice
+	return s.sendRest(i)
+}
+
+// sendRest writes the rest of what was begun. It returns false if the client has no room or has gone.
+func (s *shard) sendRest(i int32) bool {
+	c := &s.conns[i]
+	if len(c.stuck.rest) == 0 {
+		return true
+	}
+	n, err := s.kernel.write(int(c.fd), c.stuck.rest)
+	if err != nil {
+		s.cut(i, End{Err: err, Gone: true})
+		return false
+	}
+	if n > 0 {
+		s.touch(c)
+	}
+	if n < len(c.stuck.rest) {
+		c.stuck.rest = c.stuck.rest[n:]
+		return false
+	}
+	c.stuck.rest = nil
+	return true
+}
+
+// touch notes that a client without room has got some.
+func (s *shard) touch(c *conn) {
+	c.stuck.since = s.crowd.now()
+	s.blocked.MoveToBack(c.stuck.place)
+}
+
+// resume writes to a client that has room again.
+func (s *shard) resume(i int32) {
+	c := &s.conns[i]
+	switch {
+	case !s.sendRest(i):
+	case c.stuck.last:
+		s.finish(i, c.stuck.err)
+	case s.send(i, s.passed):
+		s.blocked.Remove(c.stuck.place)
+		c.stuck = nil
+	}
+}
+
+// blockIn notes that a client has had room for n bytes of b. Of b it needs only the rest of the frame that was
+// begun, if any.
+func (s *shard) blockIn(i int32, b *batch, n int) {
+	c := &s.conns[i]
+	next, mark, written := b.from, b.before, n
+	for _, f := range b.frames {
+		if n < len(f.Bytes) {
+			if n > 0 {
+				next, mark = next+1, f.After
+				s.block(i, stuck{rest: f.Bytes[n:], mark: mark, last: f.last, err: f.err})
+			} else {
+				s.block(i, stuck{mark: mark})
+			}
+			break
+		}
+		n -= len(f.Bytes)
+		next, mark = next+1, f.After
+	}
+	c.next = next
+	if written > 0 {
+		s.touch(c)
+	}
+}
+
+// block notes that a client has no room.
+func (s *shard) block(i int32, now stuck) {
+	c := &s.conns[i]
+	if c.stuck == nil {
+		c.stuck = &stuck{place: s.blocked.PushBack(i), since: s.crowd.now()}
+	}
+	now.place, now.since = c.stuck.place, c.stuck.since
+	*c.stuck = now
+}
+
+// complete ends a stream as if the source had run out.
+func (s *shard) complete(i int32, err error) {
+	c := &s.conns[i]
+	c.ends = 0
+	if c.fd < 0 || c.stuck != nil && (c.stuck.last || c.stuck.lingers) {
+		return
+	}
+	if c.stuck != nil {
+		c.next = unknown
+		c.stuck.rest, c.stuck.last, c.stuck.err = slices.Concat(c.stuck.rest, []byte(lastChunk)), true, err
+		return
+	}
+	switch n, failure := s.kernel.write(int(c.fd), []byte(lastChunk)); {
+	case failure != nil:
+		s.cut(i, End{Err: failure, Gone: true})
+	case n < len(lastChunk):
+		s.block(i, stuck{rest: []byte(lastChunk[n:]), mark: s.markOf(c), last: true, err: err})
+		c.next = unknown
+	default:
+		s.finish(i, err)
+	}
+}
+
+// finish lets a client that has got everything close the connection.
+func (s *shard) finish(i int32, err error) {
+	c := &s.conns[i]
+	s.report(c, End{Err: err})
+	s.kernel.finish(int(c.fd))
+	if c.stuck != nil {
+		s.blocked.Remove(c.stuck.place)
+	}
+	c.next = unknown
+	c.stuck = &stuck{place: s.lingering.PushBack(i), since: s.crowd.now(), lingers: true}
+}
+
+// cut ends a stream so that the client cannot take it for a complete one.
+func (s *shard) cut(i int32, end End) {
+	c := &s.conns[i]
+	s.report(c, end)
+	if end.Err == os.ErrDeadlineExceeded {
+		s.kernel.reset(int(c.fd))
+		s.leave(i)
+		return
+	}
+	s.close(i)
+}
+
+func (s *shard) close(i int32) {
+	s.kernel.close(int(s.conns[i].fd))
+	s.leave(i)
+}
+
+// leave frees the place of a client whose descriptor is closed.
+func (s *shard) leave(i int32) {
+	c := &s.conns[i]
+	switch {
+	case c.stuck == nil:
+	case c.stuck.lingers:
+		s.lingering.Remove(c.stuck.place)
+	default:
+		s.blocked.Remove(c.stuck.place)
+	}
+	*c = conn{fd: -1, gen: c.gen + 1, next: unknown}
+	s.free = append(s.free, i)
+	s.crowd.mu.Lock()
+	s.load--
+	s.crowd.mu.Unlock()
+	s.crowd.Leave()
+}
+
+// report tells how a stream has ended, unless that was told before.
+func (s *shard) report(c *conn, end End) {
+	if c.told == nil {
+		return
+	}
+	mark, begin, over := s.markOf(c), c.told.begin, c.told.over
+	c.told = nil
+	end.Chunks, end.Bytes = mark.Chunks-begin.Chunks, mark.Bytes-begin.Bytes
+	s.crowd.others.Add(1)
+	go func() {
+		defer s.crowd.others.Done()
+		over(end)
+	}()
+}
+
+// markOf returns the place of a client.
+func (s *shard) markOf(c *conn) Mark {
+	if c.stuck != nil {
+		return c.stuck.mark
+	}
+	s.crowd.mu.Lock()
+	defer s.crowd.mu.Unlock()
+	return s.crowd.ring.before(c.next)
+}
+
+// expire ends what has lasted too long.
+func (s *shard) expire() {
+	now := s.crowd.now()
+	for e := s.blocked.Front(); e != nil; e = s.blocked.Front() {
+		i := e.Value.(int32)
+		if now < s.conns[i].stuck.since+s.crowd.Timeout {
+			break
+		}
+		s.cut(i, End{Err: os.ErrDeadlineExceeded, Gone: true})
+	}
+	for e := s.lingering.Front(); e != nil; e = s.lingering.Front() {
+		i := e.Value.(int32)
+		if now < s.conns[i].stuck.since+linger {
+			break
+		}
+		s.close(i)
+	}
+	if s.nextEnd == 0 || now < s.nextEnd {
+		return
+	}
+	s.nextEnd = 0
+	for i := range s.conns {
+		c := &s.conns[i]
+		if c.ends > 0 && c.ends <= now {
+			s.complete(int32(i), ErrExpired)
+		} else if c.ends > 0 && (s.nextEnd == 0 || c.ends < s.nextEnd) {
+			s.nextEnd = c.ends
+		}
+	}
+	if s.nextEnd > 0 {
+		s.nextEnd = max(s.nextEnd, now+endEvery)
+	}
+}
+
+// beat sends a heartbeat if it is due.
+func (s *shard) beat() {
+	if s.crowd.BeatEvery == 0 {
+		return
+	}
+	now := s.crowd.now()
+	s.crowd.mu.Lock()
+	last, ended := s.crowd.last, s.crowd.ring.ended()
+	mark, hidden := s.crowd.ring.before(s.passed), s.crowd.ring.hides(s.passed)
+	s.crowd.mu.Unlock()
+	if ended || now < max(last, s.beaten)+s.crowd.BeatEvery {
+		return
+	}
+	s.beaten = now
+	bytes, err := s.crowd.Beat(mark, hidden)
+	for i := range s.conns {
+		c := &s.conns[i]
+		if c.fd < 0 || c.stuck != nil {
+			continue
+		}
+		if err != nil {
+			s.cut(int32(i), End{Err: err})
+			continue
+		}
+		if len(bytes) == 0 {
+			continue
+		}
+		n, err := s.kernel.write(int(c.fd), bytes)
+		if err != nil {
+			s.cut(int32(i), End{Err: err, Gone: true})
+		} else if n < len(bytes) {
+			s.block(int32(i), stuck{rest: bytes[n:], mark: mark})
+		}
+	}
+}
+
+// due returns when the next thing is due.
+func (s *shard) due() time.Duration {
+	at := s.crowd.now() + time.Hour
+	if e := s.blocked.Front(); e != nil {
+		at = min(at, s.conns[e.Value.(int32)].stuck.since+s.crowd.Timeout)
+	}
+	if e := s.lingering.Front(); e != nil {
+		at = min(at, s.conns[e.Value.(int32)].stuck.since+linger)
+	}
+	if s.nextEnd > 0 {
+		at = min(at, s.nextEnd)
+	}
+	if s.crowd.BeatEvery > 0 {
+		s.crowd.mu.Lock()
+		at = min(at, max(s.crowd.last, s.beaten)+s.crowd.BeatEvery)
+		s.crowd.mu.Unlock()
+	}
+	return at
+}
