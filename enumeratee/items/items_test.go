@@ -185,8 +185,20 @@ func TestEncode(t *testing.T) {
 		var calls []int
 		encode := items.Encode(func(n int) ([]byte, error) { calls = append(calls, n); return nil, nil })
 		run := func(is ...item) { collect(t, enumerator.Through(enumerator.FromSlice(is), encode)) }
-		run(message(1), message(1), message(257), message(1), message(2), message(257))
-		assert.Equal(t, []int{1, 257, 1, 2, 257}, calls)
+		run(message(1), message(1), message(256), message(1), message(2), message(256)) // 1 and 256 have one slot
+		assert.Equal(t, []int{1, 256, 1, 2, 256}, calls)
+	})
+	t.Run("numbers that are multiples", func(t *testing.T) { // of one topic of many, which publish in turn
+		for _, factor := range []uint64{1, 256, 65536} {
+			calls := 0
+			encode := items.Encode(func(n int) ([]byte, error) { calls++; return nil, nil })
+			for range 2 {
+				for n := range uint64(256) {
+					collect(t, enumerator.Through(enumerator.Of(message(int((n+1)*factor))), encode))
+				}
+			}
+			assert.LessOrEqual(t, calls, 258, factor)
+		}
 	})
 	t.Run("other epochs and no Position", func(t *testing.T) {
 		calls := 0

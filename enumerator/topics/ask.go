@@ -51,9 +51,7 @@ func (t *Topics[E]) try(ctx context.Context, f func(context.Context) error) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ctx, end := context.WithCancelCause(ctx)
-	defer context.AfterFunc(t.open, func() { end(ErrClosed) })()
-	defer end(nil)
+	defer context.AfterFunc(t.open, cancel)()
 	return f(ctx)
 }
 

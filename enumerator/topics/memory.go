@@ -346,17 +346,26 @@ func (m *memory) unwatch(l *log, w *watcher) {
 // goroutine is telling a watcher, that one tells it these news as well.
 func (m *memory) tell(watchers []*watcher) {
 	for _, w := range watchers {
-		if w.telling {
-			continue
+		if !w.telling {
+			m.tellAll(w)
 		}
-		w.telling = true
-		for len(w.news) > 0 {
-			e := w.news[0]
-			w.news = w.news[1:]
-			m.mu.Unlock()
-			w.next(e)
-			m.mu.Lock()
-		}
-		w.news, w.telling = nil, false
 	}
+}
+
+func (m *memory) tellAll(w *watcher) {
+	w.telling = true
+	defer func() { w.telling = false }() // also if next panics
+	for len(w.news) > 0 {
+		e := w.news[0]
+		w.news = w.news[1:]
+		m.call(w.next, e)
+	}
+	w.news = nil
+}
+
+// call calls next without the lock.
+func (m *memory) call(next func(Entry), e Entry) {
+	m.mu.Unlock()
+	defer m.mu.Lock()
+	next(e)
 }

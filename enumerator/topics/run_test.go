@@ -232,6 +232,68 @@ func TestABadMessageCostsOneMessage(t *testing.T) {
 	})
 }
 
+// touchy panics when it decodes "boom".
+type touchy string
+
+func (v *touchy) UnmarshalJSON(data []byte) error {
+	if *v = touchy(data); *v == `"boom"` {
+		panic("boom")
+	}
+	return nil
+}
+
+// The goroutine that decodes a message may be one of the store.
+func TestAPanicOfUnmarshalJSONCostsOneMessage(t *testing.T) {
+	s := topics.Memory(10)
+	all := topics.New[touchy](s)
+	defer all.Close()
+	var live sync.WaitGroup
+	attached := make(chan struct{})
+	check := func(e enumerator.Enumerator[enumerator.Item[touchy]], onBookmark func()) {
+		var got []string
+		_, err := enumerator.Run(t.Context(), e, iteratee.ForEach(func(_ context.Context, i enumerator.Item[touchy]) error {
+			switch {
+			case i.Bookmark:
+				onBookmark()
+			case i.Gap.N > 0:
+				got = append(got, fmt.Sprint("gap ", i.Position.Seq))
+				assert.Empty(t, i.Value)
+			default:
+				got = append(got, string(i.Value))
+			}
+			return nil
+		}))
+		assert.NoError(t, err)
+		assert.Equal(t, []string{`"a"`, "gap 2", `"b"`}, got)
+	}
+	live.Go(func() { check(all.From("news", position{}), func() { close(attached) }) })
+	<-attached
+	for _, data := range []string{`"a"`, `"boom"`, `"b"`} {
+		_, err := s.Append(t.Context(), "news", topics.Record{Data: []byte(data)})
+		require.NoError(t, err)
+	}
+	require.NoError(t, all.End(t.Context(), "news"))
+	live.Wait()
+	check(all.Topic("news").Beginning(), func() {})
+	check(all.Topic("news").Read(topics.Place{}), func() {})
+}
+
+// A panic in next leaves the store in order.
+func TestAPanicOfNext(t *testing.T) {
+	s := topics.Memory(10)
+	var got []string
+	_, _, err := s.Watch(t.Context(), "news", func(e topics.Entry) {
+		if got = append(got, string(e.Data)); len(got) == 1 {
+			panic("boom")
+		}
+	}, func(error) {})
+	require.NoError(t, err)
+	publish := func(data string) { _, _ = s.Append(t.Context(), "news", topics.Record{Data: []byte(data)}) }
+	assert.PanicsWithValue(t, "boom", func() { publish("a") })
+	publish("b")
+	assert.Equal(t, []string{"a", "b"}, got)
+}
+
 // A size that is not allowed keeps a message out of memory, not from the runs.
 func TestAMessageThatDoesNotGoIntoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -141,16 +141,21 @@ func (t *Topics[E]) encode(e E) ([]byte, error) {
 	return json.Marshal(e)
 }
 
+// decode returns false if data is no E, or if the UnmarshalJSON of E panics.
 func (t *Topics[E]) decode(data []byte) (e E, ok bool) {
 	if t.raw {
 		return any(data).(E), true
 	}
-	if err := json.Unmarshal(data, &e); err != nil {
-		t.counts.undecoded.Add(1)
-		var zero E
-		return zero, false // e may be half filled
-	}
-	return e, true
+	defer func() {
+		if !ok {
+			_ = recover() // the goroutine may be one of the store
+			var zero E
+			e = zero // and not half filled
+			t.counts.undecoded.Add(1)
+		}
+	}()
+	err := json.Unmarshal(data, &e)
+	return e, err == nil
 }
 
 // Topic returns the topic with this name.
