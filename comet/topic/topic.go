@@ -50,6 +50,9 @@ type Access struct {
 // [items.Join], also for a single topic. So a page can change its topics and keep its cursor. When the topic has
 // ended, or all of them have ended, the client gets an end.
 //
+// Each topic that somebody reads costs memory, whatever its name, and each topic of the query a goroutine of its own. So
+// allow should refuse the names that the program does not know.
+//
 // allow is not called again while a stream is open. With [httpadapter.MaxDuration], clients come back after some time.
 //
 // # Publishing
