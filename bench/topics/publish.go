@@ -45,17 +45,24 @@ func publishers(nc *nats.Conn) (contenders []string, publish map[string]func(int
 	if _, err := api.CreateStream(ctx, config); err != nil {
 		return nil, nil, err
 	}
-	raw := func(n int, opts ...js.PublishOpt) error {
+	raw := func(n int, header nats.Header) error {
 		data, err := json.Marshal(newMessage(n))
 		if err != nil {
 			return err
 		}
-		_, err = api.Publish(ctx, "raw.topic", data, opts...)
+		_, err = api.PublishMsg(ctx, &nats.Msg{Subject: "raw.topic", Header: header, Data: data})
 		return err
 	}
-	return []string{"js.Publish", "js.Publish with an id", "Topics.Publish"}, map[string]func(int) error{
-		"js.Publish":            func(n int) error { return raw(n) },
-		"js.Publish with an id": func(n int) error { return raw(n, js.WithMsgID(strconv.Itoa(n))) },
+	id := func(n int) nats.Header { return nats.Header{nats.MsgIdHdr: {strconv.Itoa(n)}} }
+	return []string{"js.Publish", "js.Publish with an id", "js.Publish with an id and a condition", "Topics.Publish"}, map[string]func(int) error{
+		"js.Publish":            func(n int) error { return raw(n, nats.Header{}) },
+		"js.Publish with an id": func(n int) error { return raw(n, id(n)) },
+		"js.Publish with an id and a condition": func(n int) error { // that another subject has no message, as a topic has no end
+			header := id(n)
+			header.Set(js.ExpectedLastSubjSeqHeader, "0")
+			header.Set("Nats-Expected-Last-Subject-Sequence-Subject", "raw.end")
+			return raw(n, header)
+		},
 		"Topics.Publish": func(n int) error {
 			_, err := t.Publish(ctx, topic, strconv.Itoa(n), newMessage(n))
 			return err
