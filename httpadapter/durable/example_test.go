@@ -93,7 +93,7 @@ func ExampleHandler_program() {
 	// snippet: program
 
 	store := topics.Memory(10_000)
-	prices := topics.New[float64](store) // what the program publishes, clients of the protocol read as JSON
+	prices := topics.New[float64](store) // clients of the protocol read its messages as JSON
 	streams := durable.Handler(store, func(r *http.Request) (string, error) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			return "", &httpadapter.StatusError{Status: http.StatusMethodNotAllowed}
