@@ -39,7 +39,8 @@ type example struct {
 
 // examples returns all examples. Both chats have the same rooms. The work that they do apart from requests ends with ctx.
 func examples(ctx context.Context) []example {
-	// The last 100 messages of each room, for a day. examples/cluster runs the same handlers on disk and on several nodes.
+	// The store keeps the last 100 messages of each room for a day. examples/cluster runs the same handlers on disk and on
+	// several nodes.
 	store := topics.Memory(100, topics.MaxAge(24*time.Hour), topics.MaxBytes(64<<20))
 	rooms := chat.New(topics.New[chat.Message](store))
 	return []example{

@@ -20,27 +20,27 @@ import (
 // Fanout returns an http.Handler that sends one source to many clients. Its streams are those of [Handler], but a
 // stream that waits takes less than a KiB and no goroutine, and each element is encoded once for all clients.
 //
-// source is a hub, for example. encode makes chunks of its Items. start tells for a request where the stream begins:
-// after a Position or, if the Position is zero, with the last elements, as many as last says. An error of start is
-// answered like an error of the function of Handler.
+// source is a hub, for example. encode makes chunks of its Items. start decides where the stream of a request begins. It
+// begins after the returned Position. If that is zero, it begins with the newest elements, at most last of them. An error
+// of start is answered like an error of the function of Handler.
 //
-// One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client
-// gets its first Items from a run of its own, until the common run has all elements that follow. Then the client is
-// handed over. So encode must make the same chunks of an Item whatever came before, and must make them before it
-// takes the next Item.
+// One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client gets
+// its first Items from a run of its own, until the common run has all elements that follow. Then the client is handed
+// over. So encode must make the same chunks of an Item regardless of earlier Items, and must make them before it takes
+// the next Item.
 //
-// On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. To net/http and to middleware it seems
-// to end then; [OnEnd] tells the real end. The response has the header Connection: close. All other streams are those
-// of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other than GET, with a
-// body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not a
-// *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
-// tells the reason once, as information.
+// On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. net/http and middleware see the stream
+// end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All other
+// streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other
+// than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not
+// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
+// gets each reason once, as information.
 //
 // The options have these effects on a stream that was handed over:
 //
-//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset
-//     if one of them was a Reset. An error of encode for that Item cuts the stream. The policy of a hub does not see
-//     such a client: the common run goes at the pace of the fastest client.
+//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset if
+//     one of them was a Reset. An error of encode for the Gap or the Reset cuts the stream. The policy of a hub does not
+//     see such a client: the common run goes at the pace of the fastest client.
 //   - A client counts as gone if it makes no room within the time of [WriteTimeout], or when it closes its side of the
 //     connection. Bytes that it sends are not read.
 //   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
@@ -53,7 +53,7 @@ import (
 // http.Server.Close does not close them.
 //
 // While there are clients, Fanout has two goroutines for the run and two for each shard. A shard has about 1,000 clients,
-// or more if there are GOMAXPROCS shards. All of them have ended soon after the last client has left.
+// or more if there are GOMAXPROCS shards. All of them end soon after the last client has left.
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](
@@ -90,8 +90,8 @@ type fanoutHandler[E any] struct {
 var crowds sync.Map
 
 // Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first. Streams of
-// [Serve] and [Handler] end only if [Drain] was called for srv.
+// their clients have received the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+// Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.log(r, reason)
 			return enumerator.Through(items, f.encode), nil
 		}
-		w.Header().Set("Connection", "close") // it does not go back to net/http
+		w.Header().Set("Connection", "close") // net/http does not get the connection back
 		return f.joining(s, items), nil
 	}
 	if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
@@ -167,9 +167,9 @@ func (s *stream) staysOrdinary() string {
 	return ""
 }
 
-// isOwn reports whether w is the ResponseWriter of net/http, and its connection the one that the kernel has, with
-// no type of a listener around it. net/http tells of the connection only when it is hijacked, and then it is too
-// late for another path. If net/http renames these fields, isOwn returns false.
+// isOwn reports whether w is the ResponseWriter of net/http, and has a *net.TCPConn that no listener has wrapped.
+// net/http gives out the connection only when it is hijacked, and then it is too late for the ordinary path. If net/http
+// renames these fields, isOwn returns false.
 func isOwn(w http.ResponseWriter) bool {
 	v := reflect.ValueOf(w)
 	if v.Type().String() != "*http.response" {
@@ -222,7 +222,7 @@ type engine[E any] struct {
 	undrain func() bool
 }
 
-// ended is called when nothing of the Crowd is left.
+// ended is called when the Crowd has ended.
 func (e *engine[E]) ended() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -252,7 +252,7 @@ func (e *engine[E]) guarded(f func() error) (err error) {
 	return err
 }
 
-// logPanic is called by a deferred function.
+// logPanic logs a panic with its stack. A deferred function must call it.
 func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any) {
 	logger.ErrorContext(ctx, msg, "panic", panicked, "stack", string(debug.Stack()))
 }
@@ -297,7 +297,8 @@ func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 	return iteratee.StepCont
 }
 
-// before is called before the chunks of an Item. Each client has chunks before the first Item of its own.
+// before is called before the chunks of an Item. It drops the chunks before the first Item, because each client has its
+// own.
 func (f *feeding[E]) before() {
 	if !f.begun {
 		f.chunk, f.mark = nil, fanout.Mark{}
@@ -353,7 +354,8 @@ func appendChunk(dst, chunk []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// around returns an adapter that hands on Items. It calls before with each, and after when the consumer has taken it.
+// around returns an adapter that hands on Items. It calls before ahead of each Item, and after when the consumer has
+// taken the Item.
 func around[E any](before func(), after func(enumerator.Item[E]) iteratee.Step) enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[enumerator.Item[E]]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
 		return &surrounding[E]{Stage: stage, Outlet: out, before: before, after: after}, iteratee.StepCont
@@ -392,7 +394,7 @@ func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
 			return nil
 		})
 		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
-			chunks = nil // those before the first Item
+			chunks = nil // drop the chunks before the first Item
 			if step := sink.Next(item); !step.IsCont() {
 				return step
 			}

@@ -18,7 +18,7 @@ import (
 // errHandedOver ends the run of a stream that goes on in a Crowd.
 var errHandedOver = errors.New("httpadapter: Fanout: the stream was handed over")
 
-// joining returns the Enumerator of the chunks of items, which hands s over to a Crowd as soon as the Crowd has all
+// joining returns the Enumerator of the chunks of items. It hands s over to a Crowd as soon as the Crowd has all
 // elements that follow.
 func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
@@ -106,7 +106,7 @@ func (j *joiner) leave() {
 	j.crowd = nil
 }
 
-// yields reports whether the stream can be handed over. If so, nothing is written to its ResponseWriter any more.
+// yields reports whether the stream can be handed over. If so, its ResponseWriter gets no more writes.
 func (s *stream) yields() bool {
 	s.lock()
 	defer s.unlock()
@@ -120,7 +120,7 @@ func (s *stream) yields() bool {
 	return true
 }
 
-// takeOver hands the connection over. leave gives the places of the limits back.
+// takeOver hands the connection over. leave gives back the places under the limits.
 func (j *joiner) takeOver(leave func()) error {
 	s := j.s
 	var first []byte
@@ -159,8 +159,8 @@ func (j *joiner) takeOver(leave func()) error {
 	return nil
 }
 
-// overOf returns the function that is called when a stream that was handed over has ended. It keeps nothing of
-// net/http in memory but the request.
+// overOf returns the function that is called when a stream that was handed over has ended. It keeps only the
+// request of net/http in memory.
 func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()) func(fanout.End) {
 	return func(end fanout.End) {
 		leave()

@@ -215,7 +215,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 			// The source has given more than the run of the Fanout holds.
 			for range 300 {
 				c.push(t, "x")
-				for _, l := range all { // in step, so that nobody is too far behind
+				for _, l := range all { // in step, so that no client is too far behind
 					l.reads(fmt.Sprintf("%d x", c.hub.Position().Seq))
 				}
 			}
@@ -257,7 +257,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	}
 }
 
-// A stream for which the engine is not made takes the ordinary path, and a log says so once.
+// A stream that cannot be handed over takes the ordinary path, and the reason is logged once.
 func TestFanoutStaysOrdinary(t *testing.T) {
 	for name, tt := range map[string]struct {
 		proto   string
@@ -545,7 +545,8 @@ func TestFanoutOnEndThatPanics(t *testing.T) {
 	assert.Eventually(t, func() bool { return strings.Contains(c.logged(), "a function of OnEnd has panicked panic=\"boom") }, patience, time.Millisecond)
 }
 
-// A client that has stopped reading costs the others nothing. When it reads again, it is told what it has lost.
+// A client that has stopped reading does not delay the others. When it reads again, it gets a notice of the lost
+// elements.
 func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 	if !isLinux {
 		t.Skip("the hub overtakes it")

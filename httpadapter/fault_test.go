@@ -226,7 +226,7 @@ func (s *scene) over(t *testing.T, want httpadapter.Reason) httpadapter.Outcome 
 	s.tick(t)
 	o := receive(t, s.bad, "the end of the bad stream")
 	assert.Equal(t, want, o.Reason, "%v", o.Err)
-	if s.shared { // the stream is not the source's last
+	if s.shared { // the run of the source may end after the stream
 		assert.Eventually(t, func() bool { return s.badRuns.Load() == 0 }, patience, time.Millisecond)
 	}
 	assert.Zero(t, s.badRuns.Load(), "the source has ended before the stream")

@@ -4,5 +4,5 @@
 // each message once and in order. The clients of npm are in package.json, and their drivers in the folder
 // drivers: a driver prints each event that it gets as a line.
 //
-// The conformance suite of Durable Streams runs against package durable, and so does its client.
+// The conformance suite of Durable Streams and its client run against package durable.
 package interop

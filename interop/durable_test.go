@@ -22,7 +22,7 @@ import (
 // streams returns a handler of streams by path.
 func streams() http.Handler {
 	name := func(r *http.Request) (string, error) { return r.URL.Path, nil }
-	// node cannot read the 413 to a body of which it is still sending the rest, so the 10 MB of the suite are taken.
+	// node cannot read a 413 while it is still sending the body, so the 10 MB that the suite sends are accepted.
 	h := durable.Handler(topics.Memory(100_000), name, durable.MaxBytes(16<<20))
 	return httpadapter.CORS{Origins: []string{"*"}, Headers: []string{"If-None-Match"}}.Handler(h)
 }
@@ -34,8 +34,8 @@ const notServed = `Fork - `
 // slow are the tests of the suite that wait for the end of a long poll, or of the time of a stream.
 const slow = `long-poll|TTL|Expires-At`
 
-// The suite has no test that fails for an assumption of its own: all tests but notServed must pass. Two of them wait
-// for a long poll, so they need more time than the 5 seconds that vitest gives a test.
+// All tests of the suite must pass, except notServed. Two of them wait for a long poll, so they need more time than
+// the 5 seconds that vitest gives a test.
 func TestDurableConformance(t *testing.T) {
 	t.Parallel()
 	needModules(t)

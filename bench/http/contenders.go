@@ -62,8 +62,8 @@ func newFanout() (http.Handler, func(string)) {
 		func(data string) { must(hub.Push(context.Background(), data)) }
 }
 
-// floor writes to the descriptors of hijacked connections in a loop, and does nothing else. It shows what the kernel
-// costs. The messages that are sent during a round are sent together in the next.
+// floor writes to the descriptors of hijacked connections in a loop, and does nothing else. It shows the cost of the
+// kernel. It writes the messages that come during a round together in the next.
 type floor struct {
 	mu      sync.Mutex
 	fds     []int

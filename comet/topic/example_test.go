@@ -169,7 +169,8 @@ func ExampleRate() {
 	// Too Many Requests
 }
 
-// Clients come back after an hour at the latest, and are asked for their permission again.
+// Clients come back after an hour at the latest. Then the handler asks for their
+// permission again.
 func ExampleStream() {
 	h := topic.Handler(topics.New[string](topics.Memory(100)), everyone,
 		topic.Stream(httpadapter.MaxDuration(time.Hour), httpadapter.Limit(10_000)))

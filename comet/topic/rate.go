@@ -11,10 +11,10 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// Rate limits the pace of publishing: the requests for which key returns the same text, such as an address or the name
-// of a user, may publish n messages at once, and another one each time that every has passed. Requests are counted
-// over all handlers that are given this one value. A key takes memory only until it may publish n messages again. The
-// number of publishes that wait for the Store is limited by [httpadapter.Limited].
+// Rate limits the pace of publishing. Requests for which key returns the same text, such as an address or the name of a
+// user, may publish n messages at once, and then one more in each period of the length every. Handlers that are given
+// the same Option count requests together. A key takes memory only until it may publish n messages again. The number of
+// publishes that wait for the Store is limited by [httpadapter.Limited].
 //
 // Rate panics if n or every is not positive, or if key is nil.
 func Rate(n int, every time.Duration, key func(*http.Request) string) Option {
@@ -38,14 +38,14 @@ func Rate(n int, every time.Duration, key func(*http.Request) string) Option {
 	}
 }
 
-// limiter gives each message the time every, one after the other. The times of a key may reach into the future as far as
-// burst.
+// limiter gives each message a period of the length every, one after the other. The periods of a key may reach into the
+// future as far as burst.
 type limiter struct {
 	burst, every time.Duration
 
 	mu    sync.Mutex
-	busy  map[string]time.Time // when the times of the messages of each key are over
-	sweep int                  // the number of keys at which those that are over are removed
+	busy  map[string]time.Time // the end of the last period of each key
+	sweep int                  // the number of keys at which keys whose periods are over are removed
 }
 
 // add adds a message of key at now. If it comes too early, add returns by how much, and does not count it.

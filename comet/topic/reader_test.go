@@ -43,7 +43,7 @@ type reader struct {
 	cut     func()
 }
 
-// open connects a client that has an id, or none.
+// open connects a client with an id, which may be empty.
 func open(t *testing.T, url, transport, id string) *reader {
 	c := &reader{t: t, url: url, transport: transport, id: id}
 	c.connect()
@@ -166,7 +166,7 @@ func readScripts(res *http.Response, f func(record)) {
 }
 
 // next returns the event and the data of the next record that is neither a heartbeat nor a bookmark. A client that polls
-// does so until there is one. At the end of any other connection next returns nil.
+// repeats its request until there is one. At the end of any other connection next returns nil.
 func (c *reader) next() []any {
 	c.t.Helper()
 	for {

@@ -28,7 +28,7 @@ const (
 // An Access is one topic that a request asks for.
 type Access struct {
 	Topic string // the name
-	Write bool   // to publish to the topic, and not to read it
+	Write bool   // true to publish to the topic, false to read it
 }
 
 // Handler returns the http.Handler of the topics of t. GET reads topics, and POST publishes to one.
@@ -45,13 +45,13 @@ type Access struct {
 // # Reading
 //
 // GET answers as [client.Handler] does, over each of its transports. A client without a cursor gets the last messages,
-// as many as [Last] says, and then those to come. With a path value, the messages have no names, and the ids are
-// Positions. With the query, the Event of each message is the name of its topic, and the ids are the cursors of
-// [items.Join], also for a single topic. So a page can change its topics and keep its cursor. When the topic has
-// ended, or all of them have ended, the client gets an end.
+// whose number [Last] sets, and then the messages to come. With a path value, the messages have no names, and the ids
+// are Positions. With the query, the Event of each message is the name of its topic, and the ids are the cursors of
+// [items.Join], also for a single topic. So a page can change its topics and keep its cursor. When the topic has ended,
+// or all of them have ended, the client gets an end.
 //
-// Each topic that somebody reads costs memory, whatever its name, and each topic of the query a goroutine of its own. So
-// allow should refuse the names that the program does not know.
+// Each topic that has a reader costs memory, even if nothing was published to it. Each topic of the query also costs a
+// goroutine. So allow should refuse the names that the program does not know.
 //
 // allow is not called again while a stream is open. With [httpadapter.MaxDuration], clients come back after some time.
 //
@@ -62,7 +62,7 @@ type Access struct {
 //	204  the message is stored; the header Halley-Position has its Position
 //	400  the body is not JSON, or does not fit an E; a name or a header is malformed
 //	410  the topic has ended
-//	412  the topic has another last entry than If-Match or If-None-Match says
+//	412  the last entry of the topic does not fit If-Match or If-None-Match
 //	413  the body has more bytes than MaxBytes, or than the Store takes
 //	415  the body has another media type
 //	429  the key of Rate has published too much; Retry-After says when it may go on
@@ -70,8 +70,8 @@ type Access struct {
 //	504  it is not known whether the message is stored
 //
 // After a 504, or without an answer, the client repeats the request with the same Idempotency-Key. The Store then stores
-// the message once, and the answer has the Position of the first one. It remembers a key for [topics.Window]. A key has
-// at most 256 bytes. It should be hard to guess, such as a UUID, because it counts for all clients of the topic.
+// the message once, and the answer has its Position. The Store remembers a key for [topics.Window]. A key has at most
+// 256 bytes. It should be hard to guess, such as a UUID, because all clients of the topic share the keys.
 //
 // With If-Match: "POSITION", the message is stored only if the last entry of the topic is at POSITION. With
 // If-None-Match: *, it is stored only if the topic has no entries.
@@ -98,8 +98,8 @@ func Handler[E any](t *topics.Topics[E], allow func(r *http.Request, a Access) e
 	})
 }
 
-// Source returns the function with which [Handler] reads topics, for [client.Handler] and wsclient.Handler. Of opts
-// only [Last] has an effect. Source panics if t or allow is nil.
+// Source returns the function with which [Handler] reads topics, for [client.Handler] and wsclient.Handler. The only
+// option with an effect is [Last]. Source panics if t or allow is nil.
 func Source[E any](t *topics.Topics[E], allow func(r *http.Request, a Access) error, opts ...Option) func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[E]], error) {
 	return newSource("Source", t, allow, opts).items
 }
@@ -224,8 +224,8 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// Last sets the number of the messages of each topic with which a client without a cursor begins. It is 0 by default.
-// Last panics if n is negative.
+// Last sets the number of messages of each topic that a client without a cursor gets first. It is 0 by default. Last
+// panics if n is negative.
 func Last(n int) Option {
 	check.NotNegative("comet/topic: Last: n", n)
 	return func(c *config) { c.last = n }

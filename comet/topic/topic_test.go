@@ -136,7 +136,7 @@ func TestIdempotency(t *testing.T) {
 	}
 	assert.Equal(t, []int{1}, kept(t, all, "news"))
 	_, other, _ := post(t, url+"/other", "1", header...)
-	assert.NotEqual(t, first, other, "a key is of one topic")
+	assert.NotEqual(t, first, other, "a key belongs to one topic")
 }
 
 // store is a Store that counts its calls, and whose Append can fail.
@@ -166,7 +166,7 @@ func (s *store) Watch(ctx context.Context, name string, next func(topics.Entry),
 	return s.Store.Watch(ctx, name, next, lost)
 }
 
-// Statuses tell apart whether a message is stored, is not stored, or may be stored.
+// The status tells whether a message is stored, is not stored, or may be stored.
 func TestAStoreThatDoesNotAnswer(t *testing.T) {
 	probe.Logs(t)
 	errDown := errors.New("down")
@@ -232,7 +232,7 @@ func TestAStoreThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
-// A request that may not do all it asks for does nothing.
+// A request that is refused for one of its topics does nothing.
 func TestAllow(t *testing.T) {
 	probe.Logs(t)
 	memory := &store{Store: topics.Memory(100)}

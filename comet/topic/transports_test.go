@@ -221,7 +221,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// The answer with the messages that are kept ends.
+// A stream of the kept messages ends after them.
 func TestReadOverHTTP(t *testing.T) {
 	all := topics.New[int](topics.Memory(100))
 	publish(t, all, "news", 1, 2, 3)
@@ -242,8 +242,7 @@ func TestReadOverHTTP(t *testing.T) {
 	}
 }
 
-// Whatever the name of a topic is, it is refused, or a client of each transport gets it as the name of the message and can
-// read on.
+// The name of a topic is refused, or a client of each transport gets it as the name of the message and can read on.
 func FuzzNames(f *testing.F) {
 	for _, name := range []string{
 		"news", "gap", "reset\n", "reset\r\ndata: 1", "error", "open", "a,b:c", "a\x00b", "\xff", "</script>", "'+alert(1)+'", "\u2028", " ", "ü",

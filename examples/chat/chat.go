@@ -1,9 +1,10 @@
 // Package chat is a chat with rooms.
 //
-// A room is a topic. The first message makes it, and it is gone when its messages are. So a room
-// that nobody uses costs nothing. A [Chat] runs on any store of topics: in memory, on disk, or on
-// many machines. It does not depend on a transport either. Here, messages arrive by form and leave
-// by the transports of package client. In package wschat, they arrive and leave by WebSocket.
+// A room is a topic. The first message creates it, and it is gone when the store has dropped its
+// messages. So a room that nobody uses costs nothing. A [Chat] runs on any store of topics: in
+// memory, on disk, or on many machines. It does not depend on a transport either. Here, messages
+// arrive by form and leave by the transports of package client. In package wschat, they arrive and
+// leave by WebSocket.
 package chat
 
 import (
@@ -54,7 +55,7 @@ type Chat struct {
 	mu       sync.Mutex          // guards the fields below
 	visitors map[string]int      // the number of streams from each room
 	busy     map[limit]time.Time // when the pauses of all messages under the limit are over
-	swept    time.Time           // when those that are over were last dropped
+	swept    time.Time           // when limits whose pauses are over were last dropped
 }
 
 // New returns a Chat whose rooms are topics.
@@ -104,8 +105,8 @@ func (r Room) Post(ctx context.Context, poster, key, name, text string) error {
 }
 
 // Messages returns the messages of the room after a Position. The zero Position is for a client that
-// has just joined: the last messages that are kept come first. Among the messages are lists of the
-// open rooms, with the Event "rooms" and no Position.
+// has just joined: it gets the last messages first. Among the messages are lists of the open rooms,
+// with the Event "rooms" and no Position.
 func (r Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[any]] {
 	messages := enumerator.Through(r.topic.FromOrLast(after, 100), items.Map(func(m Message) any { return m }))
 	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]OpenRoom]) (enumerator.Item[any], bool) {
@@ -162,7 +163,7 @@ func (c *Chat) visit(room string, n int) {
 	}
 }
 
-// list returns the open rooms of this process, those with the most visitors first.
+// list returns the open rooms of this process. The rooms with the most visitors come first.
 func (c *Chat) list(time.Time) []OpenRoom {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -68,7 +68,7 @@ func TestRoom(t *testing.T) {
 	assert.Equal(t, found, messages(t, lobby, enumerator.Position{}, 2), "no other message was posted")
 }
 
-// Each name has messages of its own, whatever the store may take its characters for.
+// Each name has its own messages, even if its characters have a meaning for the store.
 func TestRooms(t *testing.T) {
 	c := newChat(t)
 	names := []string{"lobby", "Lobby", "a b", "a.b", "a.*", ">", "*", "$SYS", "../x", "%2e", "<b>", "日本", strings.Repeat("ö", maxRoom)}
@@ -184,7 +184,7 @@ func TestPaces(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Equal(t, posterPace.burst, posted("one", lobby))
 
-		// A room that is busy leaves room for the others, until all are.
+		// A busy room does not keep out the others, until all rooms are busy.
 		time.Sleep(time.Hour)
 		poster, all := 0, 0
 		fill := func(room Room) (n int) {

@@ -11,8 +11,8 @@ type pace struct {
 	pause time.Duration
 }
 
-// Each pace is ten times as fast as the one before. So no poster can keep out the others in a room,
-// and no room the other rooms.
+// Each pace is ten times as fast as the one before. So one poster cannot keep out the others in a
+// room, and one room cannot keep out the others.
 var (
 	posterPace = pace{20, 200 * time.Millisecond}
 	roomPace   = pace{200, 20 * time.Millisecond}

@@ -124,7 +124,7 @@ func freeAddrs(n int) (addrs []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		defer listener.Close() // when all have got an address of their own
+		defer listener.Close() // only when all addresses are chosen, so that they differ
 		addrs = append(addrs, listener.Addr().String())
 	}
 	return addrs, nil
@@ -133,7 +133,7 @@ func freeAddrs(n int) (addrs []string, err error) {
 // run runs the process of the node, and starts it again when it has ended, until ctx ends.
 func (n *node) run(ctx context.Context) {
 	for {
-		_ = n.runOnce(ctx) // a node tells its errors itself, and one that is killed has none
+		_ = n.runOnce(ctx) // a node writes its errors itself, and a node that is killed has none
 		if ctx.Err() != nil {
 			return
 		}
@@ -159,7 +159,7 @@ func (n *node) runOnce(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append(os.Environ(), nodeSettings+"="+string(text))
 	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe() // the node ends when it is closed, also by the death of this process
+	stdin, err := cmd.StdinPipe() // the node ends when this is closed, which also happens when this process dies
 	if err != nil {
 		return err
 	}
@@ -223,8 +223,8 @@ func (c *cluster) count(ctx context.Context, every time.Duration) {
 	client := &http.Client{Timeout: 3 * time.Second}
 	defer client.CloseIdleConnections()
 	for n := 1; ctx.Err() == nil; n++ {
-		// It is not known whether a node that has not answered has stored the number. A second attempt at another
-		// node stores it once, because it has the same key.
+		// A node that has not answered may have stored the number. A second attempt at another node does not
+		// store it again, because it has the same key.
 		for attempt := n; !c.publish(ctx, client, c.nodes[attempt%nodes], n); attempt++ {
 			select {
 			case <-ctx.Done():

@@ -160,8 +160,8 @@ func TestKilledNodes(t *testing.T) {
 	assert.Equal(t, (kills+1)*each, got)
 }
 
-// The page gets 1,000 numbers, each once and in order, while its node is killed in the middle, and so does a second tab. The
-// chat goes on as well.
+// The page gets 1,000 numbers, each once and in order, while its node is killed in the middle. A second tab gets them too.
+// The chat also goes on.
 func TestPage(t *testing.T) {
 	browser := browsertest.Start(t)
 	p := start(t, "-every", "10ms")

@@ -19,8 +19,8 @@ import (
 //go:embed page.html
 var page embed.FS
 
-// front returns the handler in front of the nodes. It takes the place of a load balancer: it sends the requests of a browser
-// to one node, as long as that is up.
+// front returns the handler in front of the nodes. It takes the place of a load balancer: it sends the requests of a
+// browser to one node, as long as that node is up.
 func front(c *cluster) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, page, "page.html") })
@@ -56,7 +56,7 @@ func proxyTo(c *cluster) http.Handler {
 		proxies[i] = &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(target)
-				r.Out.Host = r.In.Host // with which the nodes compare the Origin
+				r.Out.Host = r.In.Host // the nodes compare it with the Origin
 			},
 			FlushInterval: -1, // each chunk of a stream leaves at once
 			ErrorLog:      log.New(io.Discard, "", 0),

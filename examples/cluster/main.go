@@ -2,11 +2,11 @@
 //
 //	cd examples/cluster && go run .
 //
-// Each node has an embedded NATS server, and the three servers keep every message three times. The page
-// shows the node that serves it, and can kill that node. It goes on at another node, and a counter shows that
+// Each node has an embedded NATS server, and the three servers keep every message three times. The page shows
+// the node that serves it, and can kill that node. The page goes on at another node, and a counter shows that
 // nothing is lost or repeated. The program starts the killed node again.
 //
-// With -data it is one process instead, which serves the chat and keeps its messages on disk:
+// With -data, a single process serves the chat and keeps its messages on disk:
 //
 //	go run . -data /var/lib/chat
 package main

@@ -52,7 +52,7 @@ func runNode(s settings, out io.Writer) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	os.RemoveAll(s.Root) // the parent may be gone; the node that ends last leaves nothing
+	os.RemoveAll(s.Root) // the parent may be gone, so each node removes the files
 	return nil
 }
 

@@ -36,7 +36,7 @@ func MaxBytes(n int64) Option {
 }
 
 // Stream sets options of the answers to GET, such as [httpadapter.Limit], compress.Option and [httpadapter.OnEnd]. A
-// long poll has its place under a limit while it waits, too.
+// long poll also holds its place under a limit while it waits.
 func Stream(opts ...httpadapter.Option) Option {
 	return func(h *handler) { h.stream = append(h.stream, opts...) }
 }
@@ -54,12 +54,12 @@ type handler struct {
 
 // Handler returns the http.Handler of the streams in store. name returns the name of the stream that a request is about.
 // If name returns an error, the request is refused with the status of the [httpadapter.StatusError] that the error is or
-// wraps, or with 403. So name decides which requests are allowed; the method tells what a request wants:
+// wraps, or with 403. So name decides which requests are allowed. These are the methods:
 //
 //	PUT     creates the stream, with the body as its first data, if it has one
 //	POST    appends the body; with Stream-Closed: true it also closes the stream, and the body may be empty
 //	GET     reads the data after an offset
-//	HEAD    tells the type, the end, the expiry and the closure
+//	HEAD    returns the type, the end, the expiry and the closure
 //	DELETE  deletes the stream; the name can be used again
 //
 // These are the failures:
@@ -75,18 +75,18 @@ type handler struct {
 //	504  it is not known whether the data are stored
 //
 // After a 504, or without an answer, a producer repeats its append with the same Producer-Seq, and the data are stored
-// once. Other appends may then be stored twice. The handler remembers the last 100 producers of a stream. A Stream-Seq
-// counts for the stream, whoever sends it. Ids of producers and Stream-Seqs have at most 256 bytes.
+// once. Other appends may then be stored twice. The handler remembers the last 100 producers of a stream. All clients of
+// a stream share its Stream-Seq. Ids of producers and Stream-Seqs have at most 256 bytes.
 //
 // # Reading
 //
-// An offset is the text of a Position. An answer ends after the entry with which it has 4 MiB, and tells the offset
-// where the next one begins. A long poll waits for 20 seconds. An event stream ends after a minute, unless
-// [httpadapter.MaxDuration] says otherwise, and the client comes back. In an event stream, bytes that are neither text
-// nor JSON are in base64, and the line ends of a text arrive as LF.
+// An offset is the text of a Position. An answer ends after the entry that brings it to 4 MiB, and has the offset at
+// which the next answer begins. A long poll waits for 20 seconds. An event stream ends after a minute, or after the time
+// of [httpadapter.MaxDuration]. Then the client comes back. In an event stream, bytes that are neither text nor JSON are
+// in base64, and the line ends of a text arrive as LF.
 //
 // Answers may be cached for a minute by the client that gets them, and are revalidated with an ETag. If all clients may
-// read the same, let shared caches keep them too:
+// read the same data, let shared caches keep the answers too:
 //
 //	durable.Stream(httpadapter.Header("Cache-Control", "public, max-age=60, stale-while-revalidate=300"))
 //
@@ -97,10 +97,10 @@ type handler struct {
 //
 // # Pages of other sites
 //
-// Type and data come from clients. So browsers are told not to guess types, not to run scripts of the data as a page,
-// and not to give the data to other sites. For pages of other origins there is [httpadapter.CORS], which must allow and
-// expose the headers of the protocol that a client uses. Put [http.CrossOriginProtection] around the handler if
-// requests have cookies.
+// Type and data come from clients. So browsers are told not to guess types, not to run scripts in the data, and not to
+// give the data to other sites. For pages of other origins there is [httpadapter.CORS], which must allow and expose the
+// headers of the protocol that a client uses. Put [http.CrossOriginProtection] around the handler if requests have
+// cookies.
 //
 // Each reader that waits costs the goroutine of its request. All readers of a stream share its newest entries in memory.
 // Handler panics if store or name is nil.
@@ -173,7 +173,7 @@ func answerTo(r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, topics.ErrName):
 		return answer(http.StatusBadRequest, "the name of the stream is empty or too long")
-	case errors.Is(err, topics.ErrEnded): // since it was looked at
+	case errors.Is(err, topics.ErrEnded): // after the handler has read it
 		return conflict(http.Header{"Stream-Closed": {"true"}}, "the stream is closed")
 	case errors.Is(err, topics.ErrTooLarge):
 		return answer(http.StatusRequestEntityTooLarge, "the data are too large for the store")
@@ -187,7 +187,7 @@ func answerTo(r *http.Request, err error) error {
 
 var errNotFound = &httpadapter.StatusError{Status: http.StatusNotFound, Text: "there is no such stream"}
 
-// errSlow is the cause of the end of the time that a request gives the Store.
+// errSlow is the cause with which the context of a request ends if the Store does not answer in time.
 var errSlow = errors.New("httpadapter/durable: the store did not answer in time")
 
 func patiently(r *http.Request) (context.Context, context.CancelFunc) {
@@ -218,7 +218,7 @@ func mediaType(contentType string) string {
 	return t
 }
 
-// setPlace sets the headers that tell where a stream is.
+// setPlace sets the headers for the next offset and for the closure.
 func setPlace(h http.Header, next enumerator.Position, closed bool) {
 	h.Set("Stream-Next-Offset", next.String())
 	if closed {

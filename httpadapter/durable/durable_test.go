@@ -143,7 +143,7 @@ func TestRefusals(t *testing.T) {
 		"a TTL with a zero before it":      {"PUT", "/x", "", []string{"Stream-TTL", "01"}, 400},
 		"a TTL that is too long":           {"PUT", "/x", "", []string{"Stream-TTL", "99999999999"}, 400},
 		"a TTL and an expiry":              {"PUT", "/x", "", []string{"Stream-TTL", "1", "Stream-Expires-At", "2100-01-01T00:00:00Z"}, 400},
-		"an expiry that is no time":        {"PUT", "/x", "", []string{"Stream-Expires-At", "tomorrow"}, 400},
+		"an expiry that is not a time":     {"PUT", "/x", "", []string{"Stream-Expires-At", "tomorrow"}, 400},
 		"a fork":                           {"PUT", "/x", "", []string{"Stream-Forked-From", "/text"}, 501},
 		"a new stream of broken JSON":      {"PUT", "/x", "{", asJSON, 400},
 		"a new stream that is too large":   {"PUT", "/x", strings.Repeat("x", 101), asText, 413},
@@ -160,12 +160,12 @@ func TestRefusals(t *testing.T) {
 		"a producer without an id":         {"POST", "/text", "x", producer("", "0", "0"), 400},
 		"a producer with a long id":        {"POST", "/text", "x", producer(strings.Repeat("p", 257), "0", "0"), 400},
 		"a negative epoch":                 {"POST", "/text", "x", producer("p", "-1", "0"), 400},
-		"a number that JavaScript has not": {"POST", "/text", "x", producer("p", "0", "9007199254740992"), 400},
+		"a number too large in JavaScript": {"POST", "/text", "x", producer("p", "0", "9007199254740992"), 400},
 		"a producer that begins with 1":    {"POST", "/text", "x", producer("p", "0", "1"), 409},
 		"a Stream-Seq that is too long":    {"POST", "/text", "x", with(asText, []string{"Stream-Seq", strings.Repeat("x", 257)}), 400},
 		"a read of no stream":              {"GET", "/none", "", nil, 404},
 		"an offset that is empty":          {"GET", "/text?offset=", "", nil, 400},
-		"an offset that is no Position":    {"GET", "/text?offset=-2", "", nil, 400},
+		"an offset that is not a Position": {"GET", "/text?offset=-2", "", nil, 400},
 		"two offsets":                      {"GET", "/text?offset=-1&offset=-1", "", nil, 400},
 		"an offset of another store":       {"GET", "/text?offset=a-11", "", nil, 410},
 		"a live read without an offset":    {"GET", "/text?live=sse", "", nil, 400},
@@ -328,7 +328,7 @@ func TestDelete(t *testing.T) {
 	assert.Equal(t, 410, do(t, h, "GET", "/a?offset="+old, "").status)
 }
 
-// What the store no longer keeps is a 410. The stream lives on, with all that is known about it.
+// A read of data that the store no longer keeps is answered with 410. The stream lives on with its state.
 func TestRetention(t *testing.T) {
 	h := durable.Handler(topics.Memory(3), byPath)
 	begin := do(t, h, "PUT", "/a", "0", asText...).next()

@@ -13,17 +13,17 @@ import (
 // magic begins the Data of an entry with a state. JSON cannot begin like this.
 const magic = "\x00durable1"
 
-// maxProducers is the number of the producers of a stream that its state holds: those that appended last.
+// maxProducers is the number of producers that a state holds. It holds those that appended last.
 const maxProducers = 100
 
-// state is what a stream is after an entry.
+// state describes a stream after an entry.
 type state struct {
 	Type      string     `json:"type"`
 	TTL       string     `json:"ttl,omitempty"`     // seconds, as the client has sent them
 	Expires   string     `json:"expires,omitempty"` // RFC 3339
 	Closed    bool       `json:"closed,omitempty"`
 	Seq       string     `json:"seq,omitempty"`       // the last Stream-Seq
-	Producers []producer `json:"producers,omitempty"` // the one that appended last is the last one
+	Producers []producer `json:"producers,omitempty"` // in the order of their last appends
 }
 
 // producer is a client that numbers its appends.
@@ -80,8 +80,8 @@ func split(entry []byte) (c content, text []byte) {
 	return content{data: data, closed: b[0] == 1}, text
 }
 
-// contentOf returns the content of an entry for readers. The data of an entry that has no state and is not a message of
-// the stream is empty.
+// contentOf returns the content of an entry for readers. An entry that has no state and is not a message of the stream has
+// no data.
 func (s *state) contentOf(e topics.Entry) content {
 	if e.Kind == topics.Ended {
 		return content{closed: true}
@@ -95,7 +95,7 @@ func (s *state) contentOf(e topics.Entry) content {
 
 // Data returns the data of an entry, for programs that read the topic of a stream. In a stream of JSON, these are the
 // values of one append with commas between them. The data are empty if the entry only creates or closes the stream. If the
-// entry has no state, its data are all of it. Data returns a part of entry, and nobody may change it.
+// entry has no state, all of it is data. The result shares the memory of entry, and must not be changed.
 func Data(entry []byte) []byte {
 	c, _ := split(entry)
 	return c.data

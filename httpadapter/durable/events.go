@@ -75,7 +75,7 @@ type encoder struct {
 	cursor string
 }
 
-// encode returns an event with the data of p, if it has any, and one that tells the place after it.
+// encode returns an event with the data of p, if it has any, and an event with the offset after p.
 func (e *encoder) encode(p *page) []byte {
 	b := make([]byte, 0, p.size*4/3+256)
 	if p.size > 0 {
@@ -103,8 +103,8 @@ func (e *encoder) encode(p *page) []byte {
 	return append(b, "}\n\n"...)
 }
 
-// appendLines appends each line of text as a field. Lines end with LF, CR or CR LF. A space after the colon is there only
-// if the line begins with one, because clients remove one.
+// appendLines appends each line of text as a field. Lines end with LF, CR or CR LF. If a line begins with a space,
+// another one precedes it, because clients remove one.
 func appendLines(b, text []byte) []byte {
 	for {
 		b = append(b, "data:"...)

@@ -358,7 +358,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// Many reads are noted once in a while only.
+// Only a few of many reads are noted.
 func TestReadsAreNotedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &counting{Store: topics.Memory(100)}

@@ -20,14 +20,14 @@ const plainMost = 256
 // batch is the number of entries that are read from the Store at once.
 const batch = 256
 
-// stream is a stream as its newest entry tells it.
+// stream is a stream as its newest entry describes it.
 type stream struct {
 	state
 	last enumerator.Position // of the newest entry
 	time time.Time           // of the newest entry
 }
 
-// find returns the stream, or nil if there is none as far as this Store knows.
+// find returns the stream, or nil if this Store knows of no such stream.
 func (h *handler) find(ctx context.Context, name string) (*stream, error) {
 	s, err := h.newest(ctx, name)
 	if s == nil || err != nil {
@@ -39,12 +39,12 @@ func (h *handler) find(ctx context.Context, name string) (*stream, error) {
 	}
 	_, err = h.store.Append(ctx, name, topics.Record{Kind: topics.Deleted, Conditional: true, Last: s.last})
 	if errors.Is(err, topics.ErrConflict) {
-		err = nil // another one has deleted it, or has written to it in the last moment
+		err = nil // another request has deleted the stream, or has just written to it
 	}
 	return nil, err
 }
 
-// mustFind is find, and fails if there is no stream.
+// mustFind is like find, but returns an error if there is no stream.
 func (h *handler) mustFind(ctx context.Context, name string) (*stream, error) {
 	s, err := h.find(ctx, name)
 	if s == nil && err == nil {
@@ -58,7 +58,7 @@ func (h *handler) mustFind(ctx context.Context, name string) (*stream, error) {
 	return s, err
 }
 
-// newest reads the newest entry of a stream, and those before it if that has no state.
+// newest reads the newest entry of a stream, and earlier ones if that has no state.
 func (h *handler) newest(ctx context.Context, name string) (*stream, error) {
 	for _, n := range []int{1, plainMost} {
 		entries, _, err := h.read(ctx, name, topics.Place{Last: n}, n+1) // one more for an Ended
@@ -84,8 +84,8 @@ func (h *handler) newest(ctx context.Context, name string) (*stream, error) {
 	panic("unreachable")
 }
 
-// sync makes the Store learn of all entries that are stored now. A Store of many programs may not know the newest ones
-// of the others.
+// sync makes the Store learn of all entries that are stored now. A Store of many programs may not know the newest
+// entries of the other programs yet.
 func (h *handler) sync(ctx context.Context, name string) error {
 	return ask(ctx, func() error {
 		_, stop, err := h.store.Watch(ctx, name, func(topics.Entry) {}, func(error) {})
@@ -123,8 +123,9 @@ func ask(ctx context.Context, f func() error) error {
 	}
 }
 
-// update appends an entry to the stream. next returns the state after it, and its data. next gets nil if there is no
-// stream. It is called again if another one has written to the stream meanwhile. Its error is returned.
+// update appends an entry to the stream. next returns the state after the entry, and the data of the entry. next gets
+// nil if there is no stream. It is called again if another request has written to the stream meanwhile. update returns
+// the error of next.
 func (h *handler) update(ctx context.Context, name string, next func(*stream) (state, []byte, error)) (enumerator.Position, error) {
 	turn := h.turns[maphash.String(h.seed, name)%uint64(len(h.turns))]
 	select {
@@ -161,7 +162,8 @@ func (h *handler) update(ctx context.Context, name string, next func(*stream) (s
 	}
 }
 
-// slack is the part of a TTL that a read need not be noted for. A stream lives longer by it.
+// slack divides a TTL into parts. A read is not noted within one part after the last append or the last noted read. So
+// a stream can live longer by one part.
 const slack = 16
 
 // isExpired reports whether the time of a stream is over.
@@ -182,7 +184,7 @@ func (h *handler) isExpired(ctx context.Context, name string, s *stream) (bool, 
 	return now.Sub(at) >= ttl, err
 }
 
-// noteRead makes a stream with a TTL live on from now.
+// noteRead starts the TTL of a stream anew, if it has one.
 func (h *handler) noteRead(ctx context.Context, name string, s *stream) error {
 	ttl, ok := s.ttl()
 	if !ok || time.Since(s.time) < ttl/slack {

@@ -17,10 +17,10 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// maxPage is the size at which an answer ends, whole entries included.
+// maxPage is the size at which an answer ends. Its last entry is whole.
 const maxPage = 4 << 20
 
-// head tells about a stream.
+// head answers with the state of a stream.
 func (h *handler) head(w http.ResponseWriter, r *http.Request, name string) error {
 	ctx, cancel := patiently(r)
 	defer cancel()
@@ -42,8 +42,8 @@ func (h *handler) head(w http.ResponseWriter, r *http.Request, name string) erro
 	return nil
 }
 
-// get reads a stream. It all takes place in a stream of httpadapter, so it has a place under the limits while it waits, and
-// a deadline of its own for the answer.
+// get reads a stream. All of it happens in a stream of httpadapter. So a request that waits holds a place under the limits,
+// and the answer has a deadline of its own.
 func (h *handler) get(w http.ResponseWriter, r *http.Request, name string) error {
 	query := r.URL.Query()
 	live := query.Get("live")
@@ -62,7 +62,7 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request, name string) error
 		opts = append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.MaxDuration(lifetime)}, opts...)
 	}
 	httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
-		w.Header().Set("Cache-Control", "no-store") // an answer that can be cached says so
+		w.Header().Set("Cache-Control", "no-store") // an answer that can be cached replaces it
 		source, err := h.source(w.Header(), r, name, live, after, now)
 		return source, answerTo(r, err)
 	}, opts...).ServeHTTP(w, r)
@@ -130,7 +130,7 @@ func (h *handler) first(r *http.Request, name string, after topics.Place, now bo
 	return s, p, err
 }
 
-// placeOf returns the place that a request names. now is true if that is the end.
+// placeOf returns the place that a request names. now is true if the place is the end.
 func placeOf(query url.Values) (after topics.Place, now bool, err error) {
 	offsets, given := query["offset"]
 	switch {
@@ -201,7 +201,7 @@ func (p *page) add(at enumerator.Position, c content) {
 	}
 }
 
-// isEmpty reports whether p tells nothing new.
+// isEmpty reports whether p has nothing new for a client.
 func (p *page) isEmpty() bool { return p.size == 0 && p.upToDate && !p.closed }
 
 // chunks returns the body of an answer with the data of p.
@@ -287,7 +287,7 @@ const interval = 20 * time.Second
 
 var beginning = time.Date(2024, 10, 9, 0, 0, 0, 0, time.UTC)
 
-// cursorAfter returns the cursor of now or, if the client has a later one, one that is later still.
+// cursorAfter returns the current cursor. If the client has sent that cursor or a later one, it returns a cursor after it.
 func cursorAfter(sent string) string {
 	now := max(0, int64(time.Since(beginning)/interval))
 	if n, err := strconv.ParseInt(sent, 10, 53); err == nil && n >= now {
@@ -296,7 +296,7 @@ func cursorAfter(sent string) string {
 	return strconv.FormatInt(now, 10)
 }
 
-// wait returns when there may be data after a Position, or the time for it is over.
+// wait returns when there may be data after a Position, or when the time of a long poll is over.
 func (h *handler) wait(r *http.Request, name string, after enumerator.Position) error {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()

@@ -51,7 +51,7 @@ func (n *node) Read(ctx context.Context, name string, from topics.Place, limit i
 	told := n.told
 	n.mu.Unlock()
 	if from.After.Seq > told {
-		n.learn(from.After) // it arrives by and by
+		n.learn(from.After) // the entries arrive later
 		return nil, false, errors.New("the node is behind")
 	}
 	entries, ok, err := n.Store.Read(ctx, name, topics.Place{After: from.After}, 1<<30)
@@ -75,7 +75,7 @@ func nodes(count int) (handlers []http.Handler, whole http.Handler) {
 	return handlers, durable.Handler(store, byPath)
 }
 
-// A program that is behind refuses nothing that is right.
+// A program that is behind does not refuse a valid request.
 func TestNodeThatIsBehind(t *testing.T) {
 	all, _ := nodes(2)
 	a, b := all[0], all[1]
@@ -98,7 +98,8 @@ func TestNodeThatIsBehind(t *testing.T) {
 	assert.Equal(t, 204, do(t, a, "POST", "/a", "1", asJSON...).status)
 }
 
-// Each append of each producer is stored once and in order, however often and wherever it is sent.
+// Each append of each producer is stored once and in order, even if it is sent several times and to several
+// programs.
 func TestProducersAtManyNodes(t *testing.T) {
 	const producers, appends = 8, 40
 	all, whole := nodes(3)

@@ -101,7 +101,7 @@ func stateOf(h http.Header) (state, error) {
 
 func closes(h http.Header) bool { return h.Get("Stream-Closed") == "true" }
 
-// matches reports whether a request for other can take s.
+// matches reports whether s has the type, the expiry and the closure of other.
 func (s *stream) matches(other state) bool {
 	a, _ := time.Parse(time.RFC3339, s.Expires)
 	b, _ := time.Parse(time.RFC3339, other.Expires)
@@ -113,8 +113,7 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return parse.Body(r, parse.Bytes(h.maxBytes), httpadapter.Writer(w))
 }
 
-// messages returns the messages of a body in JSON, with commas between them. The values of an array are messages of
-// their own.
+// messages returns the messages of a body in JSON, with commas between them. Each value of an array is a message.
 func messages(body []byte) ([]byte, error) {
 	if !json.Valid(body) || !utf8.Valid(body) {
 		return nil, malformed("the body is not JSON in UTF-8")

@@ -20,7 +20,7 @@ import (
 //	halley.topics.unknown      {publish}  publishes that may have been stored
 //	halley.topics.fills        {read}     reads of the store for runs
 //	halley.topics.fill_entries {entry}    entries that these reads returned
-//	halley.topics.resets       {reset}    resets that runs were told
+//	halley.topics.resets       {reset}    resets that runs received
 //	halley.topics.undecoded    {entry}    entries that could not be decoded
 //
 // They are the numbers of one node. attributes, such as the name of the store, are added to all measurements. Several
@@ -48,7 +48,7 @@ func Topics(provider metric.MeterProvider, stats func() topics.Stats, attributes
 	unknown := counter("halley.topics.unknown", "{publish}", "Publishes that may have been stored.")
 	fills := counter("halley.topics.fills", "{read}", "Reads of the store for runs.")
 	filled := counter("halley.topics.fill_entries", "{entry}", "Entries that reads of the store for runs returned.")
-	resets := counter("halley.topics.resets", "{reset}", "Resets that runs were told.")
+	resets := counter("halley.topics.resets", "{reset}", "Resets that runs received.")
 	undecoded := counter("halley.topics.undecoded", "{entry}", "Entries that could not be decoded.")
 
 	with := metric.WithAttributeSet(attribute.NewSet(attributes...))

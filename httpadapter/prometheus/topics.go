@@ -17,7 +17,7 @@ import (
 //	halley_topics_unknown_total        publishes that may have been stored
 //	halley_topics_fills_total          reads of the store for runs
 //	halley_topics_fill_entries_total   entries that these reads returned
-//	halley_topics_resets_total         resets that runs were told
+//	halley_topics_resets_total         resets that runs received
 //	halley_topics_undecoded_total      entries that could not be decoded
 //
 // They are the numbers of one node. To count several Topics of a program, call Topics for each with a registerer of
@@ -52,7 +52,7 @@ var topicsMetrics = []topicsMetric{
 	topicsCounter("unknown_total", "Publishes that may have been stored.", func(s topics.Stats) uint64 { return s.Unknown }),
 	topicsCounter("fills_total", "Reads of the store for runs.", func(s topics.Stats) uint64 { return s.Fills }),
 	topicsCounter("fill_entries_total", "Entries that reads of the store for runs returned.", func(s topics.Stats) uint64 { return s.Filled }),
-	topicsCounter("resets_total", "Resets that runs were told.", func(s topics.Stats) uint64 { return s.Resets }),
+	topicsCounter("resets_total", "Resets that runs received.", func(s topics.Stats) uint64 { return s.Resets }),
 	topicsCounter("undecoded_total", "Entries that could not be decoded.", func(s topics.Stats) uint64 { return s.Undecoded }),
 }
 

@@ -15,7 +15,7 @@ import (
 // A Config tells a [Crowd] what to do. Its functions are called in the goroutines of the Crowd, and must not
 // panic.
 type Config struct {
-	// Source feeds the Crowd until ctx ends, or until it has nothing more. It returns the last Frame, which may be
+	// Source feeds the Crowd until ctx ends, or until it has no more elements. It returns the last Frame, which may be
 	// empty. It runs in a goroutine of its own.
 	Source func(ctx context.Context, feed *Feed) (last Frame, err error)
 
@@ -28,8 +28,8 @@ type Config struct {
 	Beat func(at Mark, hidden bool) ([]byte, error)
 
 	BeatEvery time.Duration // the time without a frame after which clients get a heartbeat; 0 for none
-	Timeout   time.Duration // how long a client may have room for nothing
-	Ended     func()        // is called when the goroutines and the connections have ended, except this one
+	Timeout   time.Duration // how long a client may have no room
+	Ended     func()        // is called when all connections and all other goroutines have ended
 }
 
 // The end of the chunks of HTTP/1.1.
@@ -52,12 +52,12 @@ type End struct {
 // A Client is a connection that joins a Crowd.
 type Client struct {
 	FD    int       // belongs to the Crowd
-	First []byte    // what is written first
+	First []byte    // the bytes that are written first
 	Ends  time.Time // when the stream ends as if the source had run out; zero for never
 	Over  func(End) // is called in a goroutine of its own when the stream has ended; may be nil
 }
 
-// A Crowd is the connections that one run of a source feeds. It ends when each Enter has had its Leave.
+// A Crowd is the set of connections that one run of a source feeds. It ends when its last member leaves.
 type Crowd struct {
 	Config
 	start  time.Time
@@ -73,7 +73,7 @@ type Crowd struct {
 	last    time.Duration // when the last frame came
 	shards  []*shard
 	members int
-	closed  bool // nobody may Enter
+	closed  bool // Enter returns false
 	drained bool
 }
 
@@ -114,7 +114,7 @@ func (c *Crowd) run(ctx context.Context) {
 	close(c.done)
 }
 
-// Done returns a channel that is closed when the Crowd has ended and nothing of it is left.
+// Done returns a channel that is closed when the goroutines and the connections of the Crowd have ended.
 func (c *Crowd) Done() <-chan struct{} { return c.done }
 
 // Enter keeps the Crowd alive until Leave. It returns false if the Crowd takes no more members.
@@ -128,14 +128,14 @@ func (c *Crowd) Enter() bool {
 	return true
 }
 
-// Open reports whether there may be an Enter.
+// Open reports whether the Crowd takes new members.
 func (c *Crowd) Open() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.closed
 }
 
-// Leave takes back an Enter, or the one of Start.
+// Leave ends the membership that Enter or Start began.
 func (c *Crowd) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,7 +165,7 @@ func (c *Crowd) wake() {
 // A Feed takes the frames of a Source.
 type Feed struct{ c *Crowd }
 
-// Begin tells where the frames begin. It comes before the first Push.
+// Begin sets the Position before the first frame. It must be called before Push.
 func (f *Feed) Begin(p enumerator.Position) {
 	f.c.mu.Lock()
 	defer f.c.mu.Unlock()
@@ -173,7 +173,7 @@ func (f *Feed) Begin(p enumerator.Position) {
 	f.c.changed.Broadcast()
 }
 
-// Push hands f to all clients. It waits until the oldest frame may leave the ring.
+// Push hands frame to all clients. If the ring is full, it waits until the oldest frame may leave.
 func (f *Feed) Push(frame *Frame) { f.c.push(frame) }
 
 // longestBurst limits how long frames wait for the end of a burst.
@@ -229,9 +229,9 @@ func (c *Crowd) makeRoom(f *Frame) bool {
 	return true
 }
 
-// kept returns the index of the oldest frame that must stay in the ring: clients that keep up or are about to join
-// have not got it, or there are no such clients and the fastest of the others has not got it. So the source goes at
-// the pace of the fastest client.
+// kept returns the index of the oldest frame that must stay in the ring. A frame must stay until all clients that
+// keep up or are about to join have got it. If there are no such clients, it must stay until the fastest of the
+// others has got it. So the source goes at the pace of the fastest client.
 func (c *Crowd) kept() uint64 {
 	index, fastest := c.ring.next(), uint64(0)
 	stuck, keepsUp := false, false
@@ -296,7 +296,7 @@ func (c *Crowd) await(ctx context.Context) {
 	}
 }
 
-// crowded is how many clients a shard has before there is another one.
+// crowded is the number of clients of each shard at which another shard is made.
 const crowded = 1000
 
 // shard returns the shard with the fewest clients, which may be a new one. It returns nil if none can be made.

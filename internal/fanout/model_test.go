@@ -96,7 +96,7 @@ func (k *sockets) give(fd, room int) {
 // fast is the room of a client that always has room.
 const fast = 1 << 30
 
-// listener is what the model knows of a client.
+// listener is a client as the model knows it.
 type listener struct {
 	fd    int
 	from  int  // the element after which it has joined
@@ -106,7 +106,7 @@ type listener struct {
 	end   End
 }
 
-// model drives a shard by hand and compares what each client gets with the list of all elements.
+// model drives a shard by hand and compares the bytes that each client gets with the list of all elements.
 type model struct {
 	t         *rapid.T
 	crowd     *Crowd
@@ -234,7 +234,7 @@ func (m *model) handle() {
 	m.shard.pass()
 }
 
-// check compares what a client has got with the list.
+// check compares the bytes that a client has got with the list.
 func (m *model) check(l *listener) {
 	s := m.kernel.all[l.fd]
 	got := s.got.String()
@@ -361,7 +361,7 @@ func (m *model) check(l *listener) {
 func (m *model) advance(d time.Duration) { m.crowd.start = m.crowd.start.Add(-d) }
 
 // A shard gives each client the elements after the one where it has joined, in order, with gaps for those that it
-// has lost, however the writes are cut.
+// has lost. Writes may be cut at any byte.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
@@ -456,7 +456,7 @@ func TestModel(t *testing.T) {
 		for _, l := range m.listeners {
 			require.True(t, m.kernel.all[l.fd].closed)
 		}
-		require.Equal(t, 1, m.crowd.members, "and that is the caller")
+		require.Equal(t, 1, m.crowd.members, "only the caller is a member")
 		require.Zero(t, m.shard.load)
 		require.Equal(t, len(m.shard.conns), len(m.shard.free))
 	})

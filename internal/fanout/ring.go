@@ -9,7 +9,7 @@ import (
 // A Mark is a place in the stream, after some elements.
 type Mark struct {
 	Position enumerator.Position
-	Elements uint64 // the number of elements before the Mark, with those that a gap counts
+	Elements uint64 // the number of elements before the Mark, including those that a gap counts
 	Chunks   int    // the number of chunks that were made of them
 	Bytes    int64  // in these chunks
 }
@@ -18,7 +18,7 @@ type Mark struct {
 type Frame struct {
 	Bytes []byte // as on the wire; none if the encoder has made no chunk of the element
 	After Mark   // the place after the element
-	Anew  bool   // what came before is void: a client that misses the Frame gets a Reset and not a Gap
+	Anew  bool   // everything before the Frame is void: a client that misses it gets a Reset and not a Gap
 	last  bool   // no Frame follows
 	err   error  // of the source, if this is the last Frame
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// kernel is what a shard needs of the operating system. Only wait may wait.
+// kernel has the functions of the operating system that a shard needs. Only wait may block.
 type kernel interface {
 	// add makes wait report the events of a descriptor.
 	add(fd int, id uint64) error
@@ -16,9 +16,9 @@ type kernel interface {
 	// write returns less than len(p) if there is no more room. An event tells when there is.
 	write(fd int, p []byte) (int, error)
 
-	finish(fd int) // tells the client that nothing follows
+	finish(fd int) // tells the client that no more bytes follow
 	close(fd int)
-	reset(fd int) // closes, and drops what the client has not got
+	reset(fd int) // closes, and drops the bytes that the client has not got
 
 	// wait calls f with events until stop is called or f returns false.
 	wait(f func([]event) bool)
@@ -27,7 +27,7 @@ type kernel interface {
 
 // An event tells that a descriptor has room, or that its client has left.
 type event struct {
-	id   uint64 // that of add
+	id   uint64 // the id that add was given
 	left bool
 }
 
@@ -76,16 +76,16 @@ type conn struct {
 	next  uint64        // the index of the next frame, or unknown if none follows
 	ends  time.Duration // when the stream ends, or 0
 	stuck *stuck        // nil if the client keeps up
-	told  *told         // nil if nobody wants to know how the stream ends
+	told  *told         // nil if the end of the stream need not be reported
 }
 
 // stuck is the part of a conn for a client that has no room, or that has got everything.
 type stuck struct {
 	place   *list.Element // in blocked or lingering
 	since   time.Duration // when the client last had room, or got everything
-	rest    []byte        // of what was begun
+	rest    []byte        // the bytes that remain to be written
 	mark    Mark          // the place after rest
-	last    bool          // nothing follows rest
+	last    bool          // no bytes follow rest
 	err     error         // with which the stream ends after rest
 	lingers bool          // the client has got everything
 }
@@ -143,7 +143,7 @@ func (s *shard) run() {
 	}
 }
 
-// pass writes the new frames to all clients that keep up, and does what is due.
+// pass writes the new frames to all clients that keep up, and does everything that is due.
 func (s *shard) pass() {
 	c := s.crowd
 	c.mu.Lock()
@@ -222,7 +222,7 @@ func (s *shard) take() (joined []*Ticket) {
 	return joined
 }
 
-// join adds a client, and writes to it what it has not got yet.
+// join adds a client, and writes to it its first bytes and the frames that it has not got yet.
 func (s *shard) join(t *Ticket) {
 	if len(s.free) == 0 {
 		s.free = append(s.free, int32(len(s.conns)))
@@ -277,15 +277,15 @@ func (s *shard) handle(e event) {
 // batch is the bytes of consecutive frames, which are written together. Most clients get the same ones.
 type batch struct {
 	from, to uint64 // the indices of the frames
-	most     uint64 // the index that to may have been
+	most     uint64 // the limit of to when the batch was made
 	before   Mark
 	frames   []*Frame
 	bytes    []byte
 	joined   []byte // the memory for the bytes of several frames
 }
 
-// pending returns frames from the index from on and before the index to. It returns nil if the ring does not
-// hold the first of them.
+// pending returns frames that begin with the index from and end before the index to. It returns nil if the ring
+// does not hold the first of them.
 func (s *shard) pending(from, to uint64) *batch {
 	b := &s.batch
 	if b.from == from && b.most == to {
@@ -352,8 +352,8 @@ func (s *shard) send(i int32, to uint64) bool {
 	return true
 }
 
-// skip tells a client that the ring has overtaken that it has lost frames. It returns false if the client has no
-// room or its stream has ended.
+// skip moves a client that the ring has overtaken to the oldest frame, and writes a notice of the lost ones. It
+// returns false if the client has no room or its stream has ended.
 func (s *shard) skip(i int32) bool {
 	c := &s.conns[i]
 	s.crowd.mu.Lock()
@@ -373,7 +373,8 @@ func (s *shard) skip(i int32) bool {
 	return s.sendRest(i)
 }
 
-// sendRest writes the rest of what was begun. It returns false if the client has no room or has gone.
+// sendRest writes the bytes that remain of an earlier write. It returns false if the client has no room or has
+// gone.
 func (s *shard) sendRest(i int32) bool {
 	c := &s.conns[i]
 	if len(c.stuck.rest) == 0 {
@@ -395,7 +396,7 @@ func (s *shard) sendRest(i int32) bool {
 	return true
 }
 
-// touch notes that a client without room has got some.
+// touch notes that a client without room has taken some bytes.
 func (s *shard) touch(c *conn) {
 	c.stuck.since = s.crowd.now()
 	s.blocked.MoveToBack(c.stuck.place)
@@ -414,7 +415,7 @@ func (s *shard) resume(i int32) {
 	}
 }
 
-// blockIn notes that a client has had room for n bytes of b. Of b it needs only the rest of the frame that was
+// blockIn notes that a client has had room for n bytes of b. The client keeps only the rest of the frame that was
 // begun, if any.
 func (s *shard) blockIn(i int32, b *batch, n int) {
 	c := &s.conns[i]
@@ -518,7 +519,7 @@ func (s *shard) leave(i int32) {
 	s.crowd.Leave()
 }
 
-// report tells how a stream has ended, unless that was told before.
+// report reports the end of a stream, unless it was reported before.
 func (s *shard) report(c *conn, end End) {
 	if c.told == nil {
 		return
@@ -543,7 +544,7 @@ func (s *shard) markOf(c *conn) Mark {
 	return s.crowd.ring.before(c.next)
 }
 
-// expire ends what has lasted too long.
+// expire ends streams that have lasted too long, and the connections of clients that take too long.
 func (s *shard) expire() {
 	now := s.crowd.now()
 	for e := s.blocked.Front(); e != nil; e = s.blocked.Front() {
@@ -613,7 +614,7 @@ func (s *shard) beat() {
 	}
 }
 
-// due returns when the next thing is due.
+// due returns the time at which pass must run again.
 func (s *shard) due() time.Duration {
 	at := s.crowd.now() + time.Hour
 	if e := s.blocked.Front(); e != nil {

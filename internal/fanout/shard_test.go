@@ -48,7 +48,7 @@ func frame(c *Crowd, text string) *Frame {
 	return &Frame{Bytes: []byte(text), After: after}
 }
 
-// push pushes a frame, and reports whether that need not wait.
+// push pushes a frame if it need not wait, and reports whether it did.
 func push(c *Crowd, text string) bool {
 	f := frame(c, text)
 	if !c.makeRoom(f) {
@@ -58,7 +58,8 @@ func push(c *Crowd, text string) bool {
 	return true
 }
 
-// As long as one client keeps up, nobody waits for the others. If none does, the source waits for the fastest.
+// While one client keeps up, the source does not wait for the others. If no client keeps up, it waits for the
+// fastest.
 func TestSourceGoesAtThePaceOfTheFastestClient(t *testing.T) {
 	c, s, k := byHand(t, time.Hour)
 	join(t, c, k, 3, fast)
@@ -151,7 +152,7 @@ func TestDeadlinesInOrder(t *testing.T) {
 	assert.True(t, k.all[3].reset)
 }
 
-// Each 1,000 clients get a shard, as far as there are processors. All goroutines end with the last member.
+// Each 1,000 clients get a shard, up to the number of processors. All goroutines end with the last member.
 func TestCrowdHasShards(t *testing.T) {
 	if !Supported {
 		t.Skip("the system is not Linux")

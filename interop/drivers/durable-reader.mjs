@@ -1,7 +1,7 @@
 import { stream } from "@durable-streams/client"
 
-// A cut in the head of an answer is the client's to mend. After one in the body, its promise closed is settled, perhaps
-// before the last batch, and the program goes on from the offset of the last batch that it took.
+// The client repeats a request if the head of its answer is cut. After a cut in the body, the promise closed is
+// settled, perhaps before the last batch. Then this program goes on from the offset of the last batch that it took.
 const [url, live] = process.argv.slice(2)
 const moment = () => new Promise(resolve => setTimeout(resolve, 100))
 let offset = "-1"

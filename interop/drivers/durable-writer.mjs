@@ -1,6 +1,6 @@
 import { DurableStream, IdempotentProducer } from "@durable-streams/client"
 
-// The producer leaves it to its fetch to try again. The append may have been stored.
+// The producer relies on fetch to repeat a request that was not answered. Its append may have been stored.
 async function untilAnswered(...args) {
   for (;;) {
     try {

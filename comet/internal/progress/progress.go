@@ -18,19 +18,19 @@ const (
 
 // A Tracker holds back Bookmarks that follow one another closely, so that a stream of which nearly everything is filtered
 // does not consist of Bookmarks. A heartbeat sends the newest one. A Bookmark is not held back if its Cursor is the first
-// with a place of one of several sources. A Tracker is for one stream. Its zero value is ready.
+// that has a place in one of several sources. A Tracker is for one stream. Its zero value is ready.
 type Tracker[E any] struct {
 	mu     sync.Mutex
 	untold enumerator.Item[E] // the newest Bookmark, if it was held back
 	held   uint64             // the number of elements that the client does not know of
-	parts  int                // the number of sources of which the client knows a place, if there are several
+	parts  int                // the number of sources in which the client has a place, if there are several
 	seqs   map[uint64]uint64  // the newest Seq of each epoch: a stream can have several sources
 	at     time.Time          // when that was
 }
 
-// Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an
-// Item with End follows, unless the run was interrupted or source has sent an End itself. It has the Position
-// and the Cursor of the last Item that has any.
+// Items returns source without the Bookmarks that are held back. When source has run out or sends EOF, an Item with End
+// follows, unless the run was interrupted or source has sent an End itself. It has the Position and the Cursor of the
+// last Item that has one of them.
 func (t *Tracker[E]) Items(source enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[enumerator.Item[E]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		consumer := &tracking[E]{Sink: sink, ctx: ctx, t: t}
