@@ -63,7 +63,7 @@ func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit 
 
 // snippet: ready
 
-// ready answers the load balancer. Only a node that most other nodes can hear can publish. The topic is no room:
+// ready answers the load balancer. Only a node that most other nodes can hear can publish. The topic is not a room:
 // mayEnter refuses it.
 func ready(rooms *topics.Topics[Line]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

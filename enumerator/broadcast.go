@@ -38,8 +38,8 @@ import (
 // a client can come back to this place even if it has got no element yet. It is a Reset if the hub no longer
 // knows which elements came after the Position given to From. [Values] leaves out these notices.
 //
-// A hub numbers its elements itself, and is gone with its process. Package topics makes hubs by name over a store, whose
-// history outlasts the process, and which many processes can share.
+// A hub numbers its elements itself, and its history is gone when the process ends. Package topics has named hubs
+// over a store. A store can outlast the process, and many processes can share it.
 //
 // When the hub has ended, each run gets the elements that were pushed before, then the end. A run that
 // begins later gets its first notice and the end.
@@ -70,13 +70,13 @@ func (h *Hub[E]) Push(ctx context.Context, e E) error {
 	return h.push(ctx, nil, e)
 }
 
-// PushAt is [Hub.Push] with a Position from outside, such as the place of e in a log that many hubs read. p must have
-// the Epoch of the hub and come after [Hub.Position]; otherwise PushAt returns an error, and e is not pushed. A new
-// hub has an Epoch of its own: [Hub.Reset] tells it another.
+// PushAt is like [Hub.Push], but the caller chooses the Position of e, such as its number in a log that many hubs
+// read. p must have the Epoch of the hub and come after [Hub.Position]; otherwise PushAt returns an error, and e is
+// not pushed. A new hub has an Epoch of its own; [Hub.Reset] changes it.
 //
-// The numbers of such Positions may leave out others. So from the first PushAt or Reset on, [Hub.From] continues only
-// at the Position of an element that is held, of the last element that has left, or of the last Reset. PushAt
-// panics if the policy is [DropNewest], which counts dropped elements by their numbers.
+// Such Positions may skip numbers. So after the first PushAt or Reset, [Hub.From] continues only at the Position of
+// an element that is held, of the last element that was dropped, or of the last Reset. PushAt panics if the policy
+// is [DropNewest], which counts dropped elements by their numbers.
 func (h *Hub[E]) PushAt(ctx context.Context, p Position, e E) error {
 	if h.policy == DropNewest {
 		panic("enumerator: PushAt: the policy of the hub must not be DropNewest")
@@ -92,9 +92,9 @@ func (h *Hub[E]) push(ctx context.Context, p *Position, e E) error {
 	return err
 }
 
-// Reset drops the elements that are held, and lets the hub go on after p, with the Epoch of p. Each attached run gets
-// a Reset at p, without the elements that it has not taken. Reset is for a hub whose elements come from a log, when
-// the hub begins or does not know what it has missed. After the end it has no effect.
+// Reset drops the elements that are held. The hub continues after p, with the Epoch of p. Each attached run gets a
+// Reset at p, and does not get the dropped elements. Reset is for a hub whose elements come from a log: call it when
+// the hub begins, and when it may have missed elements. After the end Reset has no effect.
 func (h *Hub[E]) Reset(p Position) {
 	h.ring.reset(p)
 	h.waiters.ring()
@@ -129,7 +129,7 @@ func (h *Hub[E]) Held() int {
 	return int(h.held())
 }
 
-// Policy returns the policy, for a program that makes a hub with options of its caller.
+// Policy returns the policy of the hub. A function that gets the options from its caller can check it.
 func (h *Hub[E]) Policy() Policy { return h.policy }
 
 // Position returns the Position of the last element that was pushed. A client that first gets the state of
@@ -231,9 +231,8 @@ type Item[E any] struct {
 	// Gap is not zero if elements were dropped.
 	Gap Gap
 
-	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From], or was told to begin
-	// anew by [Hub.Reset]. All elements that are held follow, so state built from earlier elements must be built
-	// anew.
+	// Reset is true if the hub cannot continue at the Position that was given to [Hub.From], and after a call of
+	// [Hub.Reset]. All elements that are held follow, so state built from earlier elements must be built anew.
 	Reset bool
 
 	// Bookmark is true if the Item says only that the run is at Position: no message up to Position is still to
@@ -268,8 +267,8 @@ type Source[E any] interface {
 	Position() Position
 }
 
-// A Gap is a sequence of N elements that were dropped. The first of them is at From, or after it if the hub gets its
-// Positions from [Hub.PushAt].
+// A Gap is a sequence of N elements that were dropped. The first of them is at From. If the hub gets its Positions
+// from [Hub.PushAt], the first of them can be after From.
 type Gap struct {
 	From Position
 	N    uint64

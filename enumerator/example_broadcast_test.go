@@ -119,9 +119,9 @@ func ExampleHub_From() {
 // A hub hands on the entries of a log with their numbers in the log, so a client can come back to any server that
 // reads the same log.
 func ExampleHub_PushAt() {
-	log := map[uint64]string{7: "rain", 12: "snow", 30: "sun"} // some numbers belong to entries of others
+	log := map[uint64]string{7: "rain", 12: "snow", 30: "sun"} // the numbers in between belong to other entries
 	hub := enumerator.Broadcast[string]()
-	hub.Reset(enumerator.Position{Epoch: 71}) // the log is known by this number
+	hub.Reset(enumerator.Position{Epoch: 71}) // the number that identifies the log
 	for _, seq := range []uint64{7, 12, 30} {
 		if err := hub.PushAt(context.Background(), enumerator.Position{Epoch: 71, Seq: seq}, log[seq]); err != nil {
 			fmt.Println(err)

@@ -38,7 +38,7 @@ func TestPushAtRefusesOtherPlaces(t *testing.T) {
 	})
 }
 
-// Where numbers are left out, only exact places are known.
+// If numbers are skipped, a run can continue only at an exact place.
 func TestFromOfSparsePositions(t *testing.T) {
 	hub := enumerator.Broadcast[int](enumerator.Capacity(3))
 	hub.Reset(place(7, 10))

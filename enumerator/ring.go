@@ -132,7 +132,7 @@ func (r *ring[E]) position() Position {
 
 func (e *era) position(seq uint64) Position { return Position{e.epoch, seq} }
 
-// push pushes e at p. If p is nil, the place of e is the one after the last.
+// push pushes e at p. If p is nil, e gets the number after the last one.
 func (r *ring[E]) push(ctx context.Context, p *Position, e E) error {
 	size, err := r.sizes.of(e)
 	if err != nil {
@@ -437,7 +437,7 @@ func (r *ring[E]) skip(c *cursor, index uint64) {
 	r.move(c, index)
 }
 
-// gap returns the Item that tells of the elements up to seq, which are lost.
+// gap returns the Item with a Gap for the lost elements up to seq.
 func (r *ring[E]) gap(c *cursor, seq uint64) Item[E] {
 	gap := Gap{From: c.era.position(c.seq + 1), N: c.lost}
 	c.seq, c.lost = seq, 0

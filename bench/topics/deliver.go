@@ -24,7 +24,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A message is what is published.
+// A message is an element of a topic.
 type message struct {
 	Number int    `json:"number"`
 	Name   string `json:"name"`
@@ -40,7 +40,7 @@ const topic = "a topic"
 // burst is the number of messages in a burst.
 const burst = 8
 
-// timeout is how long readers may take to get a message.
+// timeout is the time for the readers to get a message.
 var timeout = 10 * time.Second
 
 // A fan delivers messages to readers.
@@ -164,11 +164,11 @@ func fanCore(dir string, readers []*reader) (fan, error) {
 	}, stop}, nc.Flush()
 }
 
-// A reader counts its messages, and tells when it has got those that it awaits.
+// A reader counts its messages, and signals when it has got the messages that it awaits.
 type reader struct {
 	begun  bool
 	got    int
-	sum    int // of the numbers
+	sum    int // the sum of the numbers
 	awaits int
 	others *others
 }

@@ -26,7 +26,7 @@ type source struct {
 
 type runOf = func(n int) enumerator.Enumerator[enumerator.Item[message]]
 
-// The memory of the first is that of the runs, and not counted for the others.
+// The first source measures the memory of the runs. It is subtracted from the memory of the others.
 var sources = []source{
 	{"one hub", func(string) (runOf, func(), error) {
 		hub := enumerator.Broadcast[message]()
@@ -59,7 +59,7 @@ var sources = []source{
 
 func nameOf(n int) string { return fmt.Sprint("room ", n) }
 
-// idleness is what idle topics cost, each with a run.
+// idleness holds the costs of idle topics with a run each.
 type idleness struct {
 	heap, stack float64 // bytes of each
 	goroutines  float64 // of each
@@ -87,7 +87,7 @@ func idle(s scale) ([][]string, error) {
 	columns := []struct {
 		name, format string
 		value        func(idleness) float64
-		above        bool // only what is above the value of the first source
+		above        bool // only the difference from the value of the first source
 	}{
 		{"heap of each, bytes", "%.0f", func(i idleness) float64 { return i.heap }, false},
 		{"above one hub", "%.0f", func(i idleness) float64 { return i.heap }, true},

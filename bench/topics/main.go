@@ -8,16 +8,18 @@
 //
 // Three jobs are measured:
 //
-//   - deliver: the processor time of the process for each message and each of 1,000 readers. The readers are those of a
-//     [enumerator.Broadcast] hub, of topics over a [topics.Memory] and over NATS servers, and subscriptions of core NATS that
-//     each decode the JSON of a message. Everything that the process does for a message is counted: to encode, publish and
-//     decode it, to hand it to the readers and, if the server is embedded, to store it. There is no HTTP. A hub gets the
-//     messages of a burst at once. A store hands them on one after another, so the readers wait and wake more often.
+//   - deliver: the processor time of the process for each message and each of 1,000 readers. There are readers of an
+//     [enumerator.Broadcast] hub, readers of topics over [topics.Memory] and over NATS servers, and subscriptions of
+//     core NATS, each of which decodes the JSON of a message. Everything that the process does for a message is
+//     counted: to encode, publish and decode it, to hand it to the readers and, if the server is embedded, to store
+//     it. There is no HTTP. A hub gets the messages of a burst at once. A store hands them on one after another, so
+//     the readers wait and wake more often.
 //   - idle: the memory and the goroutines of 100,000 topics with a run each, beside those of as many runs of one hub, the time
 //     until all of them are attached, and the time to attach one more.
-//   - publish: the rate of acknowledged publishes by one publisher and by 64, with and without a sync of the disk before each
-//     acknowledgement. Topics.Publish is compared with Publish of package nats.go/jetstream, to a stream with the same
-//     settings, without an id and with one. An id makes a publish idempotent, as those of Topics are.
+//   - publish: the rate of acknowledged publishes by one publisher and by 64, with and without a sync of the disk
+//     before each acknowledgement. Topics.Publish is compared with Publish of package nats.go/jetstream, which
+//     publishes to a stream with the same settings, with and without an id. An id makes a publish idempotent, like
+//     the publishes of Topics.
 //
 // A round measures each contender in turn, so that other load on the machine affects all of them. Ratios are those within a
 // round. All figures are medians of all rounds.

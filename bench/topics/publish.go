@@ -57,7 +57,7 @@ func publishers(nc *nats.Conn) (contenders []string, publish map[string]func(int
 	return []string{"js.Publish", "js.Publish with an id", "js.Publish with an id and a condition", "Topics.Publish"}, map[string]func(int) error{
 		"js.Publish":            func(n int) error { return raw(n, nats.Header{}) },
 		"js.Publish with an id": func(n int) error { return raw(n, id(n)) },
-		"js.Publish with an id and a condition": func(n int) error { // that another subject has no message, as a topic has no end
+		"js.Publish with an id and a condition": func(n int) error { // the condition is that another subject has no message, as for the end of a topic
 			header := id(n)
 			header.Set(js.ExpectedLastSubjSeqHeader, "0")
 			header.Set("Nats-Expected-Last-Subject-Sequence-Subject", "raw.end")
@@ -121,7 +121,7 @@ func publishTo(nc *nats.Conn, s scale, synced bool) (rows [][]string, err error)
 	return rows, nil
 }
 
-// rateOf returns how often n goroutines can call publish in a second together.
+// rateOf returns the number of calls of publish in a second by n goroutines together.
 func rateOf(publish func(int) error, n int, d time.Duration, number *atomic.Int64) (float64, error) {
 	start := time.Now()
 	var count atomic.Int64

@@ -12,10 +12,10 @@ import (
 // held is the number of encoded messages that Encode holds.
 const held = 256
 
-// Encode returns the adapter that replaces the Value of each message with the result of f. It calls f once
-// for each Position, however many runs use the adapter at the same time. It is for hubs with many readers: make one
-// adapter and use it in all runs. The adapter holds up to 256 of the last chunks. For a run that is further behind, a
-// message is encoded again. Messages with the zero Position are encoded for each run.
+// Encode returns the adapter that replaces the Value of each message with the result of f. It calls f once for each
+// Position, however many runs use the adapter at the same time. It is for hubs with many readers: make one adapter
+// and use it in all runs. The adapter holds up to 256 of the last chunks. A message is encoded again for a run that
+// is further behind. Messages with the zero Position are encoded for each run.
 //
 // A message must have the same Value in all runs that use the adapter, because the runs share the chunk. So adapters
 // that depend on the client must come behind Encode, or have an Encode of their own. No one may change a chunk.
@@ -48,7 +48,7 @@ func (c *cache[E]) get(p enumerator.Position, e E) ([]byte, error) {
 	if p == (enumerator.Position{}) {
 		return c.f(e)
 	}
-	// Consecutive numbers have different slots, also if they are consecutive multiples of 256.
+	// Consecutive numbers have different slots. Consecutive multiples of 256 have different slots too.
 	slot := &c.slots[(p.Seq^p.Seq>>8^p.Seq>>16)%held]
 	for {
 		old := slot.Load()

@@ -17,11 +17,11 @@ import (
 // The Event of a message, a gap or a reset is the name of its source. The Cursor of each Item has the places
 // of all sources after the Item, so a client that comes back with it resumes each source.
 //
-// cursor is the Cursor of the last Item that the client has got, or empty for a new client. A source that has no part
-// in cursor is new to the client. It begins with its last n elements, or with those that it still has, and without
-// a Reset. With n 0 it begins with the elements that come after the run has begun. A source drops elements of its
-// last n if it has a filter. If cursor is malformed, each source begins with a Reset. The parts of other names
-// are ignored.
+// cursor is the Cursor of the last Item that the client has got, or empty for a new client. A source that has no
+// part in cursor is new to the client. It begins without a Reset, with its last n elements or, if it has fewer, with
+// all that it still has. If n is 0, it begins with the elements that come after the run has begun. If a source has a
+// filter, the filter can drop some of the last n elements. If cursor is malformed, each source begins with a Reset.
+// The parts of other names are ignored.
 //
 // The run begins with one Bookmark, whose Cursor has the places where the sources begin. If a source cannot
 // continue there, its Reset follows. If n is positive, this Cursor has no parts for sources that are new to the
@@ -81,8 +81,9 @@ func Join[E any](cursor string, sources map[string]enumerator.Source[E], n int) 
 	})
 }
 
-// CheckName returns an error if a source of [Join] must not have the name, because it has another meaning for clients:
-// gap, reset, bookmark, heartbeat, end, message, open, error or state.
+// CheckName returns an error if name is reserved. A source of [Join] must not have a reserved name, because the name
+// has another meaning for clients. The reserved names are gap, reset, bookmark, heartbeat, end, message, open, error
+// and state.
 func CheckName(name string) error {
 	if slices.Contains(reserved, name) {
 		return fmt.Errorf("enumeratee/items: "+isReserved, name)
@@ -103,7 +104,7 @@ type joined[E any] struct {
 // part is the place of one source.
 type part struct {
 	name, escaped string
-	at            enumerator.Position // zero before the first Item if the run begins with the last n elements
+	at            enumerator.Position // zero before the first Item, if the run begins with the last n elements
 	isNew         bool                // the client knows no place of the source, and there was no Item yet
 }
 

@@ -251,7 +251,7 @@ func (s sparse) Last(n int) enumerator.Enumerator[item] { return s.spread(s.Hub.
 
 func (s sparse) From(p enumerator.Position) enumerator.Enumerator[item] {
 	if p.Seq%100 != 0 {
-		p.Epoch = 1 // no place of this Source
+		p.Epoch = 1 // not a place of this Source
 	}
 	p.Seq /= 100
 	return s.spread(s.Hub.From(p))
@@ -268,7 +268,7 @@ func spread(p enumerator.Position) enumerator.Position {
 	return enumerator.Position{Epoch: p.Epoch, Seq: 100 * p.Seq}
 }
 
-// The opening Bookmark has no places of the sources that are new. Each of them adds its place.
+// The opening Bookmark has no places for new sources. Each of them adds its place.
 func TestJoinOfNewSources(t *testing.T) {
 	hub := func(n int) source {
 		hub := enumerator.Broadcast[int](enumerator.Capacity(4))
@@ -422,7 +422,7 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // hides the time of both together, which means nothing
 }
 
-// slow is a source that takes a second to tell its Position, as a topic of a store that hardly answers.
+// slow is a source that takes a second to return its Position, like a topic of a slow store.
 type slow struct{ enumerator.Source[int] }
 
 func (s slow) Position() enumerator.Position {

@@ -10,7 +10,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// A call of the store gets patience. The pauses between calls grow from shortest to longest.
+// patience is the time limit of one call of the store. The pauses between calls grow from shortest to longest.
 const (
 	patience = 5 * time.Second
 	shortest = 100 * time.Millisecond
@@ -69,7 +69,7 @@ func (t *Topics[E]) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// read is Store.Read of a batch, for a run.
+// read reads a batch from the store for a run.
 func (t *Topics[E]) read(ctx context.Context, name string, place Place) (entries []Entry, ok bool, err error) {
 	err = t.ask(ctx, func(ctx context.Context) (err error) {
 		entries, ok, err = t.store.Read(ctx, name, place, batch)
@@ -80,7 +80,7 @@ func (t *Topics[E]) read(ctx context.Context, name string, place Place) (entries
 	return entries, ok, err
 }
 
-// last returns the last Position of a topic, as the store says.
+// last asks the store for the last Position of a topic.
 func (t *Topics[E]) last(ctx context.Context, name string) (p enumerator.Position, err error) {
 	err = t.ask(ctx, func(ctx context.Context) error {
 		last, stop, err := t.store.Watch(ctx, name, func(Entry) {}, func(error) {})

@@ -1,7 +1,7 @@
-// Package topics has hubs by name, whose elements are kept in a [Store] that one process has, or that many
-// processes share.
+// Package topics has named hubs. Their elements are kept in a [Store], which belongs to one process or is shared by
+// many.
 //
-// A program publishes to a topic, and reads a topic as it reads an [enumerator.Hub]. With [Memory] the topics
-// are those of one process. With package jetstream they outlast a restart, or are the same on many machines. The
-// rest of the program does not change.
+// A program publishes to a topic, and reads a topic like an [enumerator.Hub]. With [Memory] the topics belong to one
+// process. With package jetstream they outlast a restart, and many machines can share them. The rest of the program
+// stays the same.
 package topics

@@ -98,7 +98,7 @@ func ExampleTopics_Delete() {
 	// 3 bookmark
 }
 
-// What takes a Source takes a Topic as it takes a Hub.
+// A function that takes a Source takes a Topic or a Hub.
 func ExampleTopics_Topic() {
 	rooms := topics.New[string](topics.Memory(100))
 	var lobby enumerator.Source[string] = rooms.Topic("lobby")
@@ -185,7 +185,7 @@ func ExampleTopic_Last() {
 	// 3 bookmark
 }
 
-// A new client gets the last message, and a client that comes back those that it has missed.
+// A new client gets the last message. A client that comes back gets the messages that it has missed.
 func ExampleTopic_FromOrLast() {
 	news := newsOf("rain", "snow", "sun")
 	list(news.FromOrLast(enumerator.Position{}, 1))

@@ -15,7 +15,7 @@ import (
 // batch is the number of entries that a run reads from the store at once.
 const batch = 256
 
-// errMoved ends the hub of a tail that another tail has taken the place of.
+// errMoved ends the hub of a tail when its runs must go on elsewhere.
 var errMoved = errors.New("topics: the runs go on elsewhere")
 
 // errLost is the error of a watch that was lost before it began.
@@ -36,21 +36,22 @@ type feed[E any] struct {
 // tail is the end of a topic, in memory. It begins somewhere in the topic, and new entries are added while it is
 // the tail of its feed.
 type tail[E any] struct {
-	watch  *watch[E] // that adds to the tail
+	watch  *watch[E] // the watch that adds to the tail
 	hub    *enumerator.Hub[E]
 	ended  atomic.Uint64 // the Seq of the Ended, stored before the hub ends
 	added  int           // the number of messages that were added
 	filled bool          // the tail begins as far back as it should
 	whole  bool          // the store had nothing before the tail when the tail began
 
-	// bad are the places of messages that could not be decoded, in order. In the hub they are zero values.
+	// bad holds the Seqs of the messages that could not be decoded, in order. The hub has zero values in their places.
 	bad atomic.Pointer[[]uint64]
 }
 
-// newsMost is the most news that a fill keeps while it reads. The tail stays as it is if there are more.
+// newsMost is the greatest number of new entries that a fill keeps while it reads. If more come, the fill does not
+// change the tail.
 const newsMost = 1 << 12
 
-// badMost is the most bad messages of a tail. Another one begins a new tail.
+// badMost is the greatest number of bad messages in a tail. The next one begins a new tail.
 const badMost = 1 << 10
 
 // watch is one call of Store.Watch.
@@ -59,7 +60,7 @@ type watch[E any] struct {
 
 	// The fields below are guarded by feed.mu.
 	stop    func()
-	keeping bool    // news are kept too
+	keeping bool    // new entries are added to news
 	news    []Entry // since keeping was set
 }
 
@@ -146,7 +147,7 @@ func (w *watch[E]) keep(on bool) (news []Entry) {
 	return news
 }
 
-// detach ends the watch w, or any if w is nil, and lets the hub end with err.
+// detach ends the watch w and lets the hub end with err, if w is the current watch or nil.
 func (f *feed[E]) detach(w *watch[E], err error) {
 	f.mu.Lock()
 	if w == nil {
@@ -188,7 +189,7 @@ func (w *watch[E]) next(e Entry) {
 	if len(w.news) > newsMost {
 		w.keep(false)
 	}
-	if e.Position.Seq > f.tail.hub.Position().Seq { // the end may be told again
+	if e.Position.Seq > f.tail.hub.Position().Seq { // the end may come a second time
 		f.topics.counts.lag.Store(int64(time.Since(e.Time)))
 	}
 	f.add(e)
@@ -250,8 +251,8 @@ func (l *tail[E]) isBad(p enumerator.Position) bool {
 	return found
 }
 
-// has returns the place before the last n messages, and whether they are in l. They are also in l if they are all
-// that there is.
+// has returns the place before the last n messages, and reports whether l holds them. If the topic has fewer than n
+// messages, l must hold all of them.
 func (f *feed[E]) has(l *tail[E], n int) (p enumerator.Position, ok bool) {
 	f.mu.Lock() // nothing is added meanwhile
 	defer f.mu.Unlock()
@@ -275,7 +276,8 @@ func (first[E]) Rest() iteratee.Input[enumerator.Item[E]] {
 	return iteratee.Empty[enumerator.Item[E]]()
 }
 
-// fill makes the tail begin a batch further back, once. It returns true if l is no longer the tail.
+// fill makes the tail begin a batch further back, unless that was done before. It returns true if l is no longer the
+// tail.
 func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) {
 	if err := f.take(ctx); err != nil {
 		return false, err

@@ -16,7 +16,8 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// overhead is a bound of the memory that an entry or a key needs besides its bytes, with its share of the maps.
+// overhead is an upper bound of the memory that an entry or a key needs besides its bytes, including its share of
+// the maps.
 const overhead = 256
 
 // A MemoryOption is an option of [Memory].
@@ -28,21 +29,22 @@ func MaxAge(d time.Duration) MemoryOption {
 	return func(m *memory) { m.maxAge = d }
 }
 
-// MaxBytes limits the memory of all topics together. An entry counts with its bytes and name, and 256 bytes for its
-// administration. So does a key that is remembered. The default is 256 MiB. MaxBytes panics if n is not positive.
+// MaxBytes limits the memory of all topics together. An entry counts as the length of its data and of the name of
+// its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus 256 bytes. The default
+// is 256 MiB. MaxBytes panics if n is not positive.
 func MaxBytes(n int) MemoryOption {
 	check.Positive("enumerator/topics: MaxBytes: n", n)
 	return func(m *memory) { m.maxBytes = n }
 }
 
-// Memory returns a Store of this process alone, whose entries are gone when the process ends. It keeps the last
-// messages of each topic, as many as keep says. If the memory of all topics is more than [MaxBytes], the oldest
-// entries are dropped first, whatever their topic, and the oldest keys are forgotten. A topic without entries needs no
-// memory, except for two minutes after a deletion. The Store needs no goroutine and need not be closed. Memory panics if
-// keep is not positive.
+// Memory returns a Store in the memory of this process. Its entries are gone when the process ends. It keeps the
+// last messages of each topic; keep is their number. If all topics together need more memory than [MaxBytes] allows,
+// the Store drops the oldest entries of all topics and forgets the oldest keys. A topic without entries needs no
+// memory, except for two minutes after a deletion. The Store needs no goroutine and need not be closed. Memory
+// panics if keep is not positive.
 //
-// An entry that is larger than MaxBytes is an [ErrTooLarge]. If the end of a topic is dropped, the topic can be
-// published to again.
+// Append of an entry that is larger than MaxBytes fails with [ErrTooLarge]. If the end of a topic is dropped, new
+// messages can be published to the topic.
 func Memory(keep int, opts ...MemoryOption) Store {
 	check.Positive("enumerator/topics: Memory: keep", keep)
 	m := &memory{
@@ -87,7 +89,7 @@ type log struct {
 	name     string
 	entries  []*held
 	messages int    // the number of entries that are messages
-	last     uint64 // the Seq of the last entry that there was
+	last     uint64 // the Seq of the last entry, even if it was dropped
 	gone     uint64 // the Seq of the last entry that was dropped
 	watchers []*watcher
 }
@@ -342,8 +344,8 @@ func (m *memory) unwatch(l *log, w *watcher) {
 	m.forget(l)
 }
 
-// tell tells the watchers their news. It is called with the lock, which it releases while it calls next. If another
-// goroutine is telling a watcher, that one tells it these news as well.
+// tell tells the watchers their news. It is called with the lock, and releases the lock while it calls next. If
+// another goroutine is telling a watcher, that goroutine also tells it these news.
 func (m *memory) tell(watchers []*watcher) {
 	for _, w := range watchers {
 		if !w.telling {

@@ -60,8 +60,8 @@ var errFault = errors.New("a fault of the test")
 
 func (c *cluster) chance(percent int) bool { return c.faulty && c.rng.IntN(100) < percent }
 
-// state returns the entries that are kept, and the Seqs of the last that was dropped and of the last that there
-// was, for a node that knows the entries up to bound.
+// state returns the state of a topic for a node that knows the entries up to bound: the entries that are kept, the
+// Seq of the last entry that was dropped, and the Seq of the last entry.
 func (c *cluster) state(name string, bound uint64) (kept []topics.Entry, gone, last uint64) {
 	for _, e := range c.logs[logOf{c.epoch, name}] {
 		if e.Position.Seq > bound {
@@ -81,7 +81,7 @@ func (c *cluster) state(name string, bound uint64) (kept []topics.Entry, gone, l
 	return kept, gone, last
 }
 
-// bound returns what the node knows now.
+// bound returns the Seq up to which the node knows the entries now.
 func (n *node) bound() uint64 {
 	n.told = min(n.told, n.seq)
 	if n.chance(50) {

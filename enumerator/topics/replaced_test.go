@@ -195,7 +195,7 @@ func TestAFiniteReadEndsIfTheStoreLosesItsEnd(t *testing.T) {
 	})
 }
 
-// A Store tells of the end again when a topic is attached. Its age is no lag.
+// A Store tells of the end again when a topic is attached. The age of the end does not count as lag.
 func TestTheLagIsThatOfNewEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := topics.New[string](topics.Memory(10))

@@ -19,22 +19,22 @@ type run[E any] struct {
 	name   string
 	start  Place
 	live   bool // the run begins at the end of the topic, and start is not used
-	finite bool // the run ends where the end of the topic was when it began
+	finite bool // the run ends at the place where the topic ended when the run began
 
-	at     enumerator.Position // of the last Item; or the place to begin, or zero if that is not known yet
-	known  bool                // the store has confirmed that at is a place, while watch was not lost
+	at     enumerator.Position // the Position of the last Item; before it the place to begin, or zero if that is not known yet
+	known  bool                // the store has confirmed that at is a place, and watch has not been lost since
 	begun  bool                // the first notice was handed on
-	target enumerator.Position // where the topic ended when the run began
+	target enumerator.Position // the end of the topic when the run began
 	marked bool                // the run has reached target, and has handed on the Bookmark there
 	pause  time.Duration       // after the last answer of a store that was behind
 
 	tail     *tail[E]
-	watch    *watch[E]     // that of the last tail
+	watch    *watch[E]     // the watch of the last tail
 	attached bool          // the hub has accepted the place
 	stop     iteratee.Stop // says that the run goes on elsewhere
 }
 
-// drive is a run that goes on with the messages to come.
+// drive makes a run that goes on with the messages to come.
 func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 	f := r.topics.join(r.name)
 	defer r.topics.leave(f)
@@ -43,7 +43,7 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 		if err != nil {
 			return iteratee.StepError(err)
 		}
-		if l.watch != r.watch { // the one before was lost: the store may be another one
+		if l.watch != r.watch { // the watch before was lost: the store may have been replaced
 			r.watch, r.known = l.watch, false
 		}
 		r.aim(l.end())
@@ -68,7 +68,7 @@ func (r *run[E]) drive(ctx context.Context) iteratee.Step {
 	}
 }
 
-// read is a run that ends where the topic ends now.
+// read makes a run that ends where the topic ends now.
 func (r *run[E]) read(ctx context.Context) iteratee.Step {
 	end, err := r.topics.last(ctx, r.name)
 	if err != nil {
@@ -151,7 +151,7 @@ func (r *run[E]) Next(item enumerator.Item[E]) iteratee.Step {
 	case r.tail.isBad(item.Position):
 		item.Gap = enumerator.Gap{From: item.Position, N: 1}
 	}
-	if r.marked { // as almost always: this saves copies of item
+	if r.marked { // almost always true; this saves copies of item
 		r.at = item.Position
 		return r.sink.Next(item)
 	}
@@ -198,11 +198,11 @@ func (r *run[E]) reached() iteratee.Step {
 	return r.sink.Next(enumerator.Item[E]{Position: r.at, Bookmark: true})
 }
 
-// stored hands on a batch of the store. end is where the topic ended before. stored returns the step of r.stop if
+// stored hands on a batch of the store. end is an earlier end of the topic. stored returns the step of r.stop if
 // there may be more.
 func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.Step {
 	if !r.begun {
-		r.at = r.start.After // has may have set another
+		r.at = r.start.After // has may have changed it
 	}
 	placed := r.at != enumerator.Position{}
 	place := r.start
@@ -214,7 +214,7 @@ func (r *run[E]) stored(ctx context.Context, end enumerator.Position) iteratee.S
 		return iteratee.StepError(err)
 	}
 	at := r.at
-	if !placed || !ok { // the oldest that is kept, or nothing is
+	if !placed || !ok { // begin at the oldest entry, or at the end if no entry is kept
 		at = end
 		if len(entries) > 0 {
 			at = entries[0].Position

@@ -70,7 +70,7 @@ func numbers(n int) (all []string) {
 	return all
 }
 
-// messages are the Values of the messages of a run that ends.
+// messages returns the Values of the messages of a run that ends.
 func messages(t *testing.T, e items) (all []string) {
 	t.Helper()
 	_, err := enumerator.Run(t.Context(), e, iteratee.ForEach(func(_ context.Context, i item) error {
@@ -294,7 +294,7 @@ func TestAPanicOfNext(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, got)
 }
 
-// A size that is not allowed keeps a message out of memory, not from the runs.
+// A message whose size is not allowed stays out of memory, but the runs get it.
 func TestAMessageThatDoesNotGoIntoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := topics.New[string](topics.Memory(10), enumerator.CapacityFunc(100, func(s string) int { return 5 - len(s) }))

@@ -19,7 +19,7 @@ var (
 	// error has not stored it.
 	ErrUnknown = errors.New("topics: it is not known whether the entry was stored; publish it again with the same key")
 
-	// ErrConflict is the error of a publish under a condition that does not hold.
+	// ErrConflict is the error of a publish whose condition does not hold.
 	ErrConflict = errors.New("topics: the topic has another last entry")
 
 	// ErrEnded is the error of a publish to a topic that has ended.
@@ -28,7 +28,7 @@ var (
 	// ErrName is the error of a name that is empty or longer than [MaxName].
 	ErrName = errors.New("topics: a name must have 1 to 512 bytes")
 
-	// ErrTooLarge is the error of a publish of an entry that is larger than its [Store] can take.
+	// ErrTooLarge is the error of a publish whose entry is larger than the [Store] accepts.
 	ErrTooLarge = errors.New("topics: the entry is too large for the store")
 
 	// ErrClosed is the error of runs and publishes when the [Topics] or its [Store] is closed.
@@ -48,7 +48,7 @@ const (
 type Entry struct {
 	Position enumerator.Position
 	Kind     Kind
-	Time     time.Time // when the store has stored the entry, by the clock of the store
+	Time     time.Time // the time when the entry was stored, by the clock of the store
 	Data     []byte
 }
 
@@ -72,57 +72,57 @@ type Record struct {
 // oldest entry that is kept.
 type Place struct {
 	After enumerator.Position // after the entry with this Position
-	Last  int                 // before the last messages, as many as Last says, or all that are kept if they are fewer
+	Last  int                 // before this many of the last messages, or before all that are kept if they are fewer
 	Since time.Time           // before the oldest entry that was stored at this time or later
 }
 
-// A Store keeps the entries of topics, for all programs that have it open. [Memory] returns a Store of one
-// process. Package topicstest checks that a Store keeps the following laws.
+// A Store keeps the entries of topics for all programs that have it open. [Memory] returns a Store of one process.
+// Package topicstest checks that a Store keeps the following laws.
 //
-// The Positions of all entries of a Store have the same Epoch, which is not 0, and their Seqs rise with the order
-// of the entries, also over several topics. Each program sees the entries of a topic in this order. A Store that
-// has lost its end, or was made anew, has another Epoch or does not use a Seq again; its new Seqs may be less than its
-// old ones. For a Position of another Store, ok is false.
+// The Positions of all entries of a Store have the same Epoch, which is not 0. Their Seqs rise in the order in which
+// the entries are stored, across all topics. Each program sees the entries of a topic in this order. A Store that
+// was made anew, or has lost its last entries, has another Epoch or does not use a Seq again. In the second case its
+// new Seqs may be less than its old ones. Read returns ok false for a Position of another Store.
 //
 // An error that wraps [ErrName], [ErrConflict], [ErrEnded], [ErrTooLarge] or [ErrClosed] is final. A call that
 // fails with another error can be repeated later. An error of Append that wraps [ErrUnknown] says that the entry
 // may have been stored; any other error of Append says that it was not. If the context ends, the error wraps its
 // cause.
 //
-// Names can be any bytes. A name that is empty or longer than [MaxName] is an [ErrName].
+// A name can be any bytes. A call fails with [ErrName] if the name is empty or longer than [MaxName].
 //
 // Several goroutines may call the methods at once.
 type Store interface {
 	// Append stores r as the last entry of the topic and returns its Position. The checks come in this order: the
 	// name, a known Key, the end of the topic ([ErrEnded]), the condition ([ErrConflict]).
 	//
-	// If the Kind of r is Deleted, all entries before it are dropped, also an Ended. Such a Record is stored even if
-	// the topic has ended or has no entries.
+	// If the Kind of r is Deleted, Append drops all earlier entries of the topic, including an Ended. It stores such a
+	// Record even if the topic has ended or has no entries.
 	Append(ctx context.Context, name string, r Record) (enumerator.Position, error)
 
-	// Read returns some of the entries after from, in order, limit at most. Fewer than limit do not mean that there
-	// are no more. No entries mean that there are no more now. limit is positive.
+	// Read returns at most limit of the entries after from, in order. More entries may follow even if it returns fewer
+	// than limit. If it returns no entries, there are no more at present. limit is positive.
 	//
-	// If from.After is set, ok says that no entry after it is missing. A Store that cannot know it otherwise looks
-	// whether it has the very entry with this Position, or whether the Seq is 0 and nothing of the topic was ever
-	// dropped. If ok is false, the entries begin with the oldest one that is kept. For other Places ok is true.
-	// Last does not count an Ended.
+	// If from.After is set, ok reports whether no entry after it is missing. A Store that cannot decide this otherwise
+	// returns true if it has an entry with exactly this Position, or if the Seq is 0 and no entry of the topic was ever
+	// dropped. If ok is false, the entries begin with the oldest one that is kept. ok is true for all other Places.
+	// from.Last does not count an Ended.
 	//
-	// Read does not return an entry of Kind Deleted, but the Position of a deletion is a place like that of an
-	// entry. A place before a deletion is not ok.
+	// Read does not return entries of Kind Deleted. The Position of a deletion is a place like the Position of an
+	// entry. For a place before a deletion ok is false.
 	//
-	// Read knows all entries that this Store has told of before, by Append, Watch, next or Read. It may not know
-	// later ones yet. If it does not know whether from.After is a place, because that is later, it fails with an
-	// error that is not final.
+	// Read knows all entries that this Store has reported before, by Append, Watch, next or Read. It may not know later
+	// ones yet. If from.After is later than these entries, so that Read does not know whether it is a place, Read fails
+	// with an error that is not final.
 	Read(ctx context.Context, name string, from Place, limit int) (entries []Entry, ok bool, err error)
 
-	// Watch returns the last Position of the topic, or {Epoch, 0} if it has none. It calls next with each later
-	// entry, in order, once, also with one of Kind Deleted. If the last entry is an Ended, Watch calls next with this
+	// Watch returns the last Position of the topic, or {Epoch, 0} if it has none. It calls next once with each later
+	// entry, in order, including entries of Kind Deleted. If the last entry is an Ended, Watch calls next with this
 	// entry first. Calls may come before Watch has returned. They come one at a time. next must not block.
 	//
-	// If the Store cannot say which entries are missing, it calls lost instead of next, once, and then neither. The
-	// watcher then calls Watch again. A call of stop ends the watch: no call of next or lost begins after it. stop
-	// does not wait for a call that has begun, may be called in next and lost, and any number of times. The watch
+	// If the Store has missed entries and cannot find them, it calls lost once, and then calls neither next nor lost.
+	// The watcher then calls Watch again. A call of stop ends the watch: no call of next or lost begins after it. stop
+	// does not wait for a call that has begun. It may be called in next and lost, and any number of times. The watch
 	// does not end when ctx ends.
 	Watch(ctx context.Context, name string, next func(Entry), lost func(error)) (last enumerator.Position, stop func(), err error)
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A Topic is one of [Topics], by its name. It is an [enumerator.Source], like an [enumerator.Hub], and a value:
-// two Topics with the same name are the same.
+// A Topic is the topic of a [Topics] with a certain name. It is an [enumerator.Source], like an [enumerator.Hub]. It
+// is a value: two Topics of one [Topics] with the same name are equal.
 //
-// The runs of From, Last, Since and Beginning begin with messages that are stored, and go on with those to come. No
-// message is lost or repeated between the two. A slow run reads messages from the Store when memory no
-// longer holds them. A run hands on these notices:
+// The runs of From, Last, Since and Beginning begin with stored messages and continue with new ones. No message is
+// lost or repeated in between. A slow run reads messages from the Store when memory no longer holds them. A run
+// hands on these notices:
 //
 //   - The first Item is a Bookmark with the Position where the run begins, or a Reset.
-//   - A Reset says that messages after the Position before it may be lost. The messages that are kept follow. The reasons are
-//     that messages were dropped before the run could read them, that the topic was deleted, or that the Store is
-//     another one. In doubt there is a Reset though no message was lost.
+//   - A Reset says that messages since the previous Position of the run may be lost. The messages that are kept
+//     follow. A Reset has one of three reasons: messages were dropped before the run could read them, the topic was
+//     deleted, or the Store was replaced. If the run cannot know whether messages were lost, it gets a Reset.
 //   - A Bookmark follows when the run reaches the message that was the last one when the run began. A run that begins
 //     there has only the first Bookmark.
 //   - A Gap of 1 takes the place of a message that could not be decoded.
@@ -41,8 +41,8 @@ func (t Topic[E]) From(p enumerator.Position) enumerator.Enumerator[enumerator.I
 	return t.items(run[E]{start: Place{After: p}, live: p == enumerator.Position{}})
 }
 
-// Last returns an Enumerator of the last n messages, or of all that are kept if they are fewer, and then of the
-// messages to come. Messages in memory count as kept. Last panics if n is negative.
+// Last returns an Enumerator of the last n messages, and then of the messages to come. If fewer than n messages are
+// kept, it begins with all of them. Messages in memory count as kept. Last panics if n is negative.
 func (t Topic[E]) Last(n int) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumerator/topics: Last: n", n)
 	return t.items(run[E]{start: Place{Last: n}, live: n == 0})
@@ -58,8 +58,8 @@ func (t Topic[E]) FromOrLast(p enumerator.Position, n int) enumerator.Enumerator
 	return t.From(p)
 }
 
-// Since returns an Enumerator of the messages that were stored at a time or later, by the clock of the Store, and
-// then of the messages to come.
+// Since returns an Enumerator of the messages that were stored at or after a time, and then of the messages to come.
+// The Times of entries are those of the clock of the Store.
 func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] {
 	return t.items(run[E]{start: Place{Since: at}})
 }
@@ -67,9 +67,9 @@ func (t Topic[E]) Since(at time.Time) enumerator.Enumerator[enumerator.Item[E]] 
 // Beginning returns an Enumerator of all messages that are kept, and then of the messages to come.
 func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { return t.items(run[E]{}) }
 
-// Read returns an Enumerator of the messages after place, up to the message that is the last when the run begins.
-// Then it hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store.
-// It panics if Last of place is negative.
+// Read returns an Enumerator of the messages after place, up to the one that is the last when the run begins. Then
+// it hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store. It panics if place.Last
+// is negative.
 func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumerator/topics: Read: place.Last", place.Last)
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {

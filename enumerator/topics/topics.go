@@ -14,14 +14,14 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// Topics are the topics of a [Store], as one process sees them. Several goroutines may call the methods at once.
-// [New] makes Topics; the zero Topics is not usable.
+// Topics gives a process access to the topics of a [Store]. Several goroutines may call the methods at once. [New]
+// makes Topics; the zero Topics is not usable.
 //
-// A message is JSON in the Store. A Topics[[]byte] stores the bytes as they are.
+// Messages are stored as JSON. A Topics[[]byte] stores the bytes as they are.
 //
 // A topic exists as long as the Store keeps entries of it; nothing needs to be created. While runs read a topic, its
-// last messages are held in a ring in memory, which all runs share and which the Store keeps up to date. The first
-// run attaches the ring, the last one detaches it. A topic needs no goroutine besides those of its runs.
+// last messages are held in a ring in memory. All runs share the ring, and the Store keeps it up to date. The first
+// run attaches the ring, and the last run detaches it. A topic needs no goroutine besides those of its runs.
 type Topics[E any] struct {
 	store Store
 	opts  []enumerator.PushOption
@@ -40,10 +40,10 @@ type Topics[E any] struct {
 	}
 }
 
-// New returns the Topics of store. The options are [enumerator.Capacity] and [enumerator.CapacityFunc]: they say how
-// many of the last messages of a topic are held in memory while runs read it. In place of a message that cannot be
-// decoded, the function of CapacityFunc gets the zero value. New panics if store is nil, or if the policy of
-// [enumerator.WhenFull] is not DropOldest.
+// New returns the Topics of store. The options are [enumerator.Capacity] and [enumerator.CapacityFunc]: they limit
+// the messages of a topic that are held in memory while runs read it. The function of CapacityFunc gets the zero
+// value for a message that cannot be decoded. New panics if store is nil, or if the policy of [enumerator.WhenFull]
+// is not DropOldest.
 func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	if store == nil {
 		panic("enumerator/topics: New: store must not be nil")
@@ -58,20 +58,20 @@ func New[E any](store Store, opts ...enumerator.PushOption) *Topics[E] {
 	return t
 }
 
-// Publish stores e as the next message of the topic, and returns its Position when the Store has said that it is
-// stored. If the Store does not answer, Publish tries again until ctx ends, and stores e once. If e may have been
+// Publish stores e as the next message of the topic, and returns its Position when the Store has acknowledged it. If
+// the Store does not answer, Publish tries again until ctx ends, and e is stored at most once. If e may have been
 // stored, Publish gives up before the Store forgets the key.
 //
 // A second Publish with the same key within two minutes stores nothing and returns the Position of the first. An
-// empty key is a key of its own.
+// empty key stands for a new random key.
 //
 // An error that wraps [ErrUnknown] says that e may have been stored. Any other error says that it was not.
 func (t *Topics[E]) Publish(ctx context.Context, name, key string, e E) (enumerator.Position, error) {
 	return t.publish(ctx, name, e, Record{Key: key})
 }
 
-// PublishAfter is [Topics.Publish] under the condition that last is the last Position of the topic or, if last is
-// zero, that the topic has no entries. Otherwise it returns [ErrConflict].
+// PublishAfter is like [Topics.Publish], but stores e only if last is the last Position of the topic. If last is
+// zero, it stores e only if the topic has no entries. Otherwise it returns [ErrConflict].
 func (t *Topics[E]) PublishAfter(ctx context.Context, name, key string, last enumerator.Position, e E) (enumerator.Position, error) {
 	return t.publish(ctx, name, e, Record{Key: key, Conditional: true, Last: last})
 }
@@ -84,8 +84,8 @@ func (t *Topics[E]) publish(ctx context.Context, name string, e E, r Record) (p 
 	return t.append(ctx, name, r)
 }
 
-// End ends the topic for good, also for runs that begin later: they run out after its last message. A second End is
-// no error.
+// End ends the topic for good. All runs, including later ones, run out after its last message. A second End returns
+// nil.
 func (t *Topics[E]) End(ctx context.Context, name string) error {
 	_, err := t.append(ctx, name, Record{Kind: Ended})
 	if errors.Is(err, ErrEnded) {
@@ -94,7 +94,7 @@ func (t *Topics[E]) End(ctx context.Context, name string) error {
 	return err
 }
 
-// Delete drops all messages of the topic, and its end. Runs under way get a Reset. The name can be used again.
+// Delete drops all messages of the topic and its end. Runs under way get a Reset. The name can be used again.
 func (t *Topics[E]) Delete(ctx context.Context, name string) error {
 	_, err := t.append(ctx, name, Record{Kind: Deleted})
 	return err
@@ -141,7 +141,7 @@ func (t *Topics[E]) encode(e E) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// decode returns false if data is no E, or if the UnmarshalJSON of E panics.
+// decode returns false if data is not the JSON of an E, or if the UnmarshalJSON of E panics.
 func (t *Topics[E]) decode(data []byte) (e E, ok bool) {
 	if t.raw {
 		return any(data).(E), true
@@ -195,18 +195,18 @@ func (t *Topics[E]) Close() {
 	}
 }
 
-// Stats are numbers about [Topics]. Topics and Runs are those of now; the others count since New.
+// Stats are numbers about [Topics]. Topics and Runs are current values. The other counters begin at 0 in New.
 type Stats struct {
 	Topics    int           // the topics that have runs
 	Runs      int           // the runs under way
 	Published uint64        // entries that were stored
-	Refused   uint64        // publishes that failed, and were not stored
+	Refused   uint64        // publishes that failed and stored nothing
 	Unknown   uint64        // publishes that failed with ErrUnknown
 	Fills     uint64        // reads of the Store for runs
 	Filled    uint64        // entries that these reads returned
-	Resets    uint64        // Resets that runs were told
-	Undecoded uint64        // entries that could not be decoded, each time that they were read
-	Lag       time.Duration // from the time when the newest entry was stored, by the clock of the Store, to its arrival here
+	Resets    uint64        // Resets that runs have got
+	Undecoded uint64        // entries that could not be decoded, counted at each read
+	Lag       time.Duration // the time from the storing of the newest entry, by the clock of the Store, to its arrival here
 }
 
 // Stats returns the counters.

@@ -24,7 +24,7 @@ type (
 	position = enumerator.Position
 )
 
-// shown returns the text of an Item: the Value of a message, or the notice and the Seq of its Position.
+// shown returns an Item as text: the Value of a message, or the name of a notice and the Seq of its Position.
 func shown(i item) string {
 	switch {
 	case i.Reset:

@@ -21,16 +21,16 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// A topic ends in two steps, so that nothing follows its end whichever programs publish at the same time.
+// A topic ends in two steps, so that nothing follows its end even if several programs publish at the same time.
 //
-// First a mark is stored on a subject of its own. Each message is published under the condition that there is no mark, so
-// the stream refuses those that it gets later. Messages that it accepted before may be stored after the mark.
-// They are stored before the end, which is published when the mark has been acknowledged. If the program dies in
-// between, the next program whose message is refused publishes the end.
+// First a mark is stored on a subject of its own. Each message is published under the condition that there is no
+// mark, so the stream refuses messages that it gets later. Messages that it accepted before may be stored after the
+// mark. They are stored before the end, because the end is published when the mark has been acknowledged. If the
+// program dies in between, the next program whose message is refused publishes the end.
 //
-// A replicated stream refuses a message while another one with a condition on the same subject is on its way to the other
-// replicas. So each message names the mark by another pattern: the subject of the mark ends with tokens, and a wildcard
-// stands for some of them.
+// A replicated stream refuses a message while another one with a condition on the same subject is on its way to the
+// other replicas. So each message names the mark by another pattern: the subject of the mark ends with tokens, and
+// each pattern has wildcards in place of some of them.
 
 // markTokens is the number of tokens at the end of the subject of a mark. There are 2^markTokens patterns.
 const markTokens = 10
@@ -42,7 +42,7 @@ const (
 	ttl                 = "Nats-TTL"
 	never               = "never"
 
-	// deletedTTL is how long a deletion is kept.
+	// deletedTTL is the time for which a deletion is kept.
 	deletedTTL = 24 * time.Hour
 )
 
@@ -163,7 +163,7 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 	return a.position(seq, a.id), nil
 }
 
-// expected returns the number of the last entry that the topic must have if a condition is to hold.
+// expected returns the number that the last entry of the topic must have for the condition to hold.
 func (a *appending) expected(ctx context.Context) (uint64, error) {
 	last, found, err := a.get(ctx, query{LastFor: a.entrySubject(a.token)})
 	empty := !found || last.Kind == topics.Deleted
@@ -241,8 +241,8 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 	}
 }
 
-// purgeMark removes the mark of an end if it is older than the entry with number seq. If that fails, the next program
-// that publishes to the topic does it.
+// purgeMark removes the mark of an end if it is older than the entry with number seq. If the request fails, the next
+// program that publishes to the topic removes the mark.
 func (a *appending) purgeMark(ctx context.Context, seq uint64) {
 	var answer struct{}
 	_ = a.request(ctx, "STREAM.PURGE", struct {
@@ -273,7 +273,7 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 // publish publishes m until the stream has acknowledged it, and returns its number. prepare is called before each attempt.
 // An error that says that a condition of m does not hold can also mean that an earlier attempt was stored.
 func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint64, error) {
-	var doubt time.Time // when the first attempt began that may have been stored
+	var doubt time.Time // the beginning of the first attempt that may have been stored
 	for pause := newPause(); ; {
 		prepare()
 		began := time.Now()

@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// auditEvery is the time after which an entry is found that was stored and not republished, because its server died.
+	// auditEvery is the time between two audits. An audit finds entries that were not republished because a server
+	// died.
 	auditEvery = 2 * time.Second
 
-	// auditAll is the number of audits after which all topics are asked for, also those without new entries.
+	// auditAll is the number of audits after which all topics are compared, including those without new entries.
 	auditAll = 30
 
 	// The limits of one request. The server answers it for at most 1,024 subjects.
@@ -111,8 +112,8 @@ func (f *feed) of(subject string) []*watch {
 	return f.topics[subject]
 }
 
-// unaudited returns the watches that no audit has compared. The leader that they asked when they began may have been
-// replaced without knowing it.
+// unaudited returns the watches that no audit has compared. When they began, they may have asked a leader that had
+// been replaced and did not know it.
 func (f *feed) unaudited() []*watch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,13 +147,13 @@ func (a *audit) compareNews() (upTo uint64, ok bool) {
 	return upTo, true
 }
 
-// compareLast compares the last entries of the topics of watches whose number is from or more. It reports whether a
-// replica that has all entries has answered.
+// compareLast compares the last entries of the topics of watches, if their numbers are not less than from. It
+// reports whether a replica that has all entries has answered.
 func (a *audit) compareLast(watches []*watch, from uint64) bool {
 	if len(watches) == 0 {
 		return true
 	}
-	// A replica that has this entry has all. It also says so if no topic has an entry.
+	// A replica that has this entry has all entries. It answers with this entry even if no topic has an entry.
 	newest, _, err := a.get(a.ctx, query{Seq: a.stream.State.LastSeq})
 	if err != nil && a.stream.State.LastSeq > 0 {
 		return false
@@ -197,7 +198,8 @@ func (a *audit) compareLast(watches []*watch, from uint64) bool {
 	return complete
 }
 
-// compare reads from the stream if e was missed or, if e is the last entry, it is not what the watch got last.
+// compare starts to read from the stream if the watch missed e. If e is the last entry of the topic, it also does so
+// if the watch got another entry last.
 func (w *watch) compare(e stored, isLast bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

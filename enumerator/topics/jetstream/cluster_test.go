@@ -56,7 +56,7 @@ func TestTheStoreOfAClusterKeepsTheLaws(t *testing.T) {
 	keepsTheLaws(t, conns[0], conns[1], jetstream.Replicas(3))
 }
 
-// Two of three nodes elect a leader, which refuses a stream with three replicas until the third node is there.
+// Two of three nodes elect a leader. The leader refuses a stream with three replicas until the third node is there.
 func TestOpenWaitsForTheLastNode(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

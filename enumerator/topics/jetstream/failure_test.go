@@ -38,7 +38,7 @@ func appendTo(t testing.TB, s topics.Store, name, data string) enumerator.Positi
 	return p
 }
 
-// watched is what a watch was told.
+// watched records the calls of a watch.
 type watched struct {
 	t    testing.TB
 	news chan topics.Entry
@@ -328,7 +328,7 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 	}
 }
 
-// A key is known although its entry is gone, and the topic has ended.
+// A key is known even after its entry is gone and the topic has ended.
 func TestAKeyOutlivesItsEntry(t *testing.T) {
 	t.Parallel()
 	s := open(t, start(t, t.TempDir()), "test", jetstream.Keep(1))

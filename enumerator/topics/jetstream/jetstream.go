@@ -21,15 +21,16 @@ import (
 // An Option is an option of [Open].
 type Option func(*api.StreamConfig)
 
-// Keep sets how many of the last messages of a topic are kept, 100 by default. It panics if n is not positive.
+// Keep sets the number of last messages that the stream keeps of each topic. The default is 100. Keep panics if n is
+// not positive.
 func Keep(n int) Option {
 	check.Positive("enumerator/topics/jetstream: Keep: n", n)
 	return func(c *api.StreamConfig) { c.MaxMsgsPerSubject = int64(n) + 1 } // one more, for its Position
 }
 
-// MaxAge limits the age of entries. By default there is no limit. An end does not expire. A client whose last entry has
-// expired gets a Reset, also while it waits for the next one, so prefer Keep. MaxAge panics if d is less than
-// [topics.Window], for which the stream remembers keys.
+// MaxAge limits the age of entries. By default there is no limit. An end does not expire. A client whose last entry
+// has expired gets a Reset, even while it waits for the next entry. So prefer Keep. MaxAge panics if d is less than
+// [topics.Window], the time for which the stream remembers keys.
 func MaxAge(d time.Duration) Option {
 	if d < topics.Window {
 		panic(fmt.Sprintf("enumerator/topics/jetstream: MaxAge: d must be at least %v, not %v", topics.Window, d))
@@ -37,28 +38,29 @@ func MaxAge(d time.Duration) Option {
 	return func(c *api.StreamConfig) { c.MaxAge = d }
 }
 
-// MaxBytes limits the size of the stream on one server. The oldest entries are dropped first, whatever their topic. A topic
-// whose end was dropped can be published to again. By default there is no limit. MaxBytes panics if n is not positive.
+// MaxBytes limits the size of the stream on one server. The oldest entries of all topics are dropped first. If the
+// end of a topic is dropped, new messages can be published to the topic. By default there is no limit. MaxBytes
+// panics if n is not positive.
 func MaxBytes(n int64) Option {
 	check.Positive("enumerator/topics/jetstream: MaxBytes: n", n)
 	return func(c *api.StreamConfig) { c.MaxBytes = n }
 }
 
-// Replicas sets the number of servers of a cluster that keep the entries, 1 by default. With 3, one of them may fail. It
-// panics if n is not positive.
+// Replicas sets the number of servers of a cluster that keep the entries. The default is 1. With 3 servers, one of
+// them may fail. Replicas panics if n is not positive.
 func Replicas(n int) Option {
 	check.Positive("enumerator/topics/jetstream: Replicas: n", n)
 	return func(c *api.StreamConfig) { c.Replicas = n }
 }
 
-// Open returns the Store whose entries are in the stream with this name. It makes the stream if it is not there, and
-// changes none that is there: an error names the settings that differ from the options. Open tries again until ctx ends
-// while servers do not answer or the cluster is too small for the replicas.
+// Open returns the Store whose entries are in the stream with this name. It creates the stream if it does not exist.
+// It does not change a stream that exists: if its settings differ from the options, Open returns an error that names
+// them. While servers do not answer or the cluster is too small for the replicas, Open tries again until ctx ends.
 //
 // The Store uses nc until nc is closed, and need not be closed itself. It runs two goroutines while topics are watched, and
 // one for each topic that is catching up.
 //
-// A mirror of the stream must not answer direct requests (mirror_direct): it may be behind.
+// A mirror of the stream must not answer direct requests (mirror_direct), because it may be behind.
 func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (topics.Store, error) {
 	prefix := "halley." + stream + "."
 	config := api.StreamConfig{
@@ -118,7 +120,7 @@ func (s *store) open(ctx context.Context, config api.StreamConfig) error {
 	}
 }
 
-// mismatch returns an error that names the settings of a stream that are not those that config asks for.
+// mismatch returns an error that names the settings of have that differ from config.
 func mismatch(have, config api.StreamConfig) error {
 	var wrong []string
 	differ := func(name string, have, want any) {
@@ -184,7 +186,7 @@ func (s *store) position(seq uint64, id string) enumerator.Position {
 // number returns the number in the stream of the entry with Position p.
 func number(p enumerator.Position) uint64 { return p.Seq >> 16 }
 
-// token returns name as a token of a subject. Letters, digits, hyphens and underscores stay what they are.
+// token returns name as a token of a subject. Letters, digits, hyphens and underscores do not change.
 func token(name string) (string, error) {
 	if name == "" || len(name) > topics.MaxName {
 		return "", fmt.Errorf("%w, not %d", topics.ErrName, len(name))
@@ -210,7 +212,7 @@ type pause time.Duration
 
 func newPause() pause { return pause(20 * time.Millisecond) }
 
-// wait reports whether ctx is not over after the pause.
+// wait waits for the pause. It returns false if ctx ends first.
 func (p *pause) wait(ctx context.Context) bool {
 	t := time.NewTimer(time.Duration(*p))
 	defer t.Stop()
@@ -223,7 +225,7 @@ func (p *pause) wait(ctx context.Context) bool {
 	}
 }
 
-// final returns err as it is to be told, if another attempt is of no use, and nil otherwise.
+// final returns the error to report if another attempt would be useless, and nil otherwise.
 func (s *store) final(err error) error {
 	var apiErr *api.APIError
 	switch {

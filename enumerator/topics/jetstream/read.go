@@ -8,7 +8,7 @@ import (
 	"github.com/halley-go/halley/internal/check"
 )
 
-// batchSize is how many entries one query asks for at most.
+// batchSize is the greatest number of entries that one query asks for.
 const batchSize = 256
 
 // Read implements [topics.Store].
@@ -40,8 +40,8 @@ type reading struct {
 	limit   int // at most batchSize
 }
 
-// forward returns the entries from a place on. If there are none, the leader has said so. unbroken reports whether nothing
-// of the topic was ever dropped, if q begins at the beginning.
+// forward returns the entries from a place on. If it returns no entries, the leader has confirmed that there are
+// none. If q begins at the beginning, unbroken reports whether no entry of the topic was ever dropped.
 func (r *reading) forward(ctx context.Context, q query) (entries []topics.Entry, unbroken bool, err error) {
 	q.NextFor, q.Batch = r.subject, r.limit+1
 	for unbroken = !r.bounded; ; {
@@ -127,7 +127,7 @@ func (r *reading) after(ctx context.Context, p enumerator.Position) (entries []t
 // afterOther returns the entries after p, which is the Position of an entry of another topic. es are the entries after it that
 // a replica has.
 func (r *reading) afterOther(ctx context.Context, p enumerator.Position, es []stored) (entries []topics.Entry, ok bool, err error) {
-	// Entries are dropped in their order. So none is missing if one from before p is still there.
+	// Entries are dropped in their order. So no entry is missing if an entry from before p is still there.
 	first, found, err := r.get(ctx, query{Seq: 1, NextFor: r.subject})
 	switch {
 	case err != nil:
@@ -147,7 +147,8 @@ func (r *reading) gone(ctx context.Context) ([]topics.Entry, bool, error) {
 	return entries, false, err
 }
 
-// last returns the first of the last n messages, and the end of the topic.
+// last returns the last n messages and the end of the topic. If they are more than limit, it returns the first limit
+// of them.
 func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 	newest, found, err := r.get(ctx, query{LastFor: r.subject})
 	if err != nil || !found {
@@ -182,7 +183,8 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 	return tail[:min(len(tail), r.limit)], nil
 }
 
-// before returns the number of a place before the last n messages, and at most a batch before them if it finds one soon.
+// before returns the number of a place before the last n messages. The place is at most a batch before them if it
+// finds such a place soon.
 func (r *reading) before(ctx context.Context, n int, newest uint64) (uint64, error) {
 	n++ // the last entry may be an end
 	low, high := uint64(1), newest
@@ -191,7 +193,7 @@ func (r *reading) before(ctx context.Context, n int, newest uint64) (uint64, err
 		if err != nil {
 			return 0, err
 		}
-		more := 0 // than n
+		more := 0 // the number of entries from probe on, minus n
 		if len(es) > 0 {
 			more = es[0].pending + 1 - n
 		}

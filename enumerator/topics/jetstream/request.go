@@ -17,7 +17,7 @@ import (
 // The numbers of errors of the server.
 const (
 	noMessage       = api.JSErrCodeMessageNotFound
-	noPeers         = 10005 // the cluster is too small for the replicas, as it is while servers are missing
+	noPeers         = 10005 // the cluster is too small for the replicas, perhaps because servers are missing
 	wrongLast       = api.JSErrCodeStreamWrongLastSequence
 	wrongLastID     = 10070
 	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
@@ -44,7 +44,7 @@ type stored struct {
 	topics.Entry
 	subject string
 	id      string // the message id
-	pending int    // how many of the answers to the query come after it
+	pending int    // the number of answers to the query that come after it
 }
 
 const (
@@ -65,7 +65,7 @@ func (s *store) stored(subject string, seq uint64, at time.Time, h nats.Header, 
 	return e
 }
 
-// received returns the entry that m brings, republished or as an answer to a query.
+// received returns the entry in m, which was republished or is an answer to a query.
 func (s *store) received(m *nats.Msg) (stored, error) {
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *store) received(m *nats.Msg) (stored, error) {
 	return e, nil
 }
 
-// lastNumber returns the number of the entry before the one that m brings.
+// lastNumber returns the number of the entry before the one in m.
 func lastNumber(m *nats.Msg) uint64 {
 	n, _ := strconv.ParseUint(m.Header.Get("Nats-Last-Sequence"), 10, 64)
 	return n
@@ -119,7 +119,7 @@ func (s *store) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("jetstream: %w", err)
 }
 
-// get asks the leader of the stream for one entry. found is false if there is none.
+// get asks the leader of the stream for one entry. found is false if there is no such entry.
 func (s *store) get(ctx context.Context, q query) (e stored, found bool, err error) {
 	if s.replicas == 1 {
 		return s.direct(ctx, q)
@@ -150,7 +150,7 @@ func (s *store) get(ctx context.Context, q query) (e stored, found bool, err err
 	return s.stored(m.Subject, m.Seq, m.Time, h, m.Data), true, nil
 }
 
-// direct asks any replica of the stream for one entry, which costs a quarter of the time.
+// direct asks any replica of the stream for one entry. This takes a quarter of the time of a request to the leader.
 func (s *store) direct(ctx context.Context, q query) (e stored, found bool, err error) {
 	subject, body := "$JS.API.DIRECT.GET."+s.stream, []byte(nil)
 	if q.LastFor != "" {
@@ -174,7 +174,7 @@ func (s *store) direct(ctx context.Context, q query) (e stored, found bool, err 
 	return stored{}, false, refused(m)
 }
 
-// refused returns the error that m tells instead of an entry.
+// refused returns the error that m has in place of an entry.
 func refused(m *nats.Msg) error {
 	return fmt.Errorf("jetstream: %s %s", m.Header.Get("Status"), m.Header.Get("Description"))
 }
@@ -235,7 +235,7 @@ func (s *store) batch(ctx context.Context, q query) (entries []stored, upTo uint
 	}
 }
 
-// info is the state of the stream, by its leader.
+// info is the state of the stream as its leader reports it.
 type info struct {
 	Created time.Time
 	State   struct {
@@ -247,8 +247,8 @@ type info struct {
 	}
 }
 
-// sure reports whether the leader cannot have been replaced by another without knowing it: it has heard of most replicas
-// in less than the time that an election needs.
+// sure reports whether the leader that answered cannot have been replaced before: most replicas were active within
+// less time than an election needs.
 func (i *info) sure() bool {
 	if i.Cluster == nil {
 		return true
@@ -256,7 +256,7 @@ func (i *info) sure() bool {
 	const election = 4 * time.Second
 	heard := 1
 	for _, r := range i.Cluster.Replicas {
-		if 0 < r.Active && r.Active < election-attempt { // 0: not heard of yet
+		if 0 < r.Active && r.Active < election-attempt { // 0: the replica was not active yet
 			heard++
 		}
 	}

@@ -19,8 +19,9 @@ import (
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
 )
 
-// BenchmarkSize measures the memory of topics of one message each, and the bytes of a message in the stream. Each message has
-// a key, which is remembered, as those of Topics have. The server of the stream is in the process, so its memory counts too.
+// BenchmarkSize measures the memory of topics of one message each, and the bytes of a message in the stream. Each
+// message has a key that is remembered, like the messages of Topics. The server of the stream is in the process, so
+// its memory counts too.
 func BenchmarkSize(b *testing.B) {
 	for _, size := range []int{10, 100, 1000} {
 		data := make([]byte, size)

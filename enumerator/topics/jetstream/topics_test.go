@@ -39,7 +39,7 @@ func receive(t *testing.T, got <-chan enumerator.Item[string]) enumerator.Item[s
 	}
 }
 
-// Runs under way and clients that come back are told that the stream is another one.
+// Runs under way and clients that come back get a Reset when the stream was replaced.
 func TestRunsOverAStreamThatIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	nc := start(t, t.TempDir())

@@ -18,16 +18,17 @@ type feed struct {
 	*store
 	ctx    context.Context
 	cancel context.CancelFunc
-	news   chan *nats.Msg // what the stream republishes
+	news   chan *nats.Msg // the entries that the stream republishes
 	fills  chan struct{}  // holds a token for each fill that reads
 
-	// generation counts the times that the connection was lost. After one, the chain of a topic is not trusted.
+	// generation counts how often the connection was made again. The chain of a topic is not trusted across two
+	// generations.
 	generation atomic.Uint64
 
 	mu      sync.Mutex
 	watches map[*nats.Subscription]*watch
-	topics  map[string][]*watch // the same, by the subject of the entries
-	fresh   []*watch            // those that no audit has compared
+	topics  map[string][]*watch // the same watches, by the subject of the entries
+	fresh   []*watch            // the watches that no audit has compared
 }
 
 // watch is a call of Watch that was not stopped.
@@ -43,9 +44,9 @@ type watch struct {
 	attached   bool // last is known
 	filling    bool
 	last       enumerator.Position
-	deleted    bool // last is that of a deletion
+	deleted    bool // last is the Position of a deletion
 	generation uint64
-	want       uint64 // the greatest number of an entry of the topic that there is
+	want       uint64 // the greatest known number of an entry of the topic
 }
 
 // Watch implements [topics.Store].
@@ -79,7 +80,7 @@ func (s *store) Watch(ctx context.Context, name string, next func(topics.Entry),
 	return p, w.stop, nil
 }
 
-// enter adds w to the feed, which it starts if there is none, and subscribes to a subject.
+// enter adds w to the feed and subscribes to subject. It starts the feed if there is none.
 func (s *store) enter(w *watch, subject string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *store) enter(w *watch, subject string) error {
 		f = &feed{store: s, news: make(chan *nats.Msg, waiting), fills: make(chan struct{}, fills),
 			watches: map[*nats.Subscription]*watch{}, topics: map[string][]*watch{}}
 	}
-	f.mu.Lock() // until w is there for its first message
+	f.mu.Lock() // until w is in watches, where its first message is looked up
 	defer f.mu.Unlock()
 	sub, err := s.nc.ChanSubscribe(subject, f.news)
 	if err != nil {
@@ -159,7 +160,8 @@ func (f *feed) run() {
 	}
 }
 
-// receive takes an entry that was republished. If it is the one after last, it is told. Otherwise those between are read.
+// receive takes an entry that was republished. If it is the one after last, receive hands it on. Otherwise it starts
+// to read the entries after last.
 func (w *watch) receive(m *nats.Msg) {
 	e, err := w.received(m)
 	if err != nil {
@@ -178,7 +180,7 @@ func (w *watch) receive(m *nats.Msg) {
 		return
 	}
 	w.want = max(w.want, seq)
-	w.fill() // also if the entry is an old one: the stream may be another
+	w.fill() // even if the entry is an old one: the stream may have been replaced
 }
 
 // tell hands on an entry. It is called with the lock, one goroutine at a time.
@@ -196,7 +198,7 @@ func (w *watch) catchUp() {
 	}
 }
 
-// fill starts to read the entries after last, if that is not under way.
+// fill starts to read the entries after last, unless a read is under way.
 func (w *watch) fill() {
 	if !w.filling && !w.ended.Load() {
 		w.filling = true
@@ -204,8 +206,8 @@ func (w *watch) fill() {
 	}
 }
 
-// read reads the entries after last until the wanted one, and checks that last is still what it was. The watch is lost
-// if entries are gone.
+// read reads the entries after last until the wanted one, and checks that the stream still has the entry at last.
+// The watch is lost if entries are gone.
 func (w *watch) read() {
 	select {
 	case w.fills <- struct{}{}:
@@ -216,7 +218,7 @@ func (w *watch) read() {
 	r := reading{w.store, w.subject, batchSize}
 	for pause, tries := newPause(), 0; !w.ended.Load(); {
 		generation := w.feed.generation.Load()
-		entries, ok, err := r.after(w.ctx, w.last) // nobody else changes last
+		entries, ok, err := r.after(w.ctx, w.last) // no other goroutine changes last now
 		switch {
 		case err == nil && (!ok || tries > mostTries):
 			w.lose(errors.New("jetstream: entries that were not read are gone, or the stream is another one"))
@@ -238,10 +240,10 @@ func (w *watch) read() {
 	}
 }
 
-// mostTries is how often a wanted entry is looked for that is not there.
+// mostTries is the number of searches for a wanted entry that is not there.
 const mostTries = 30
 
-// readAll tells the entries, and reports whether those that were wanted are among them.
+// readAll hands on the entries, and reports whether all wanted entries have come.
 func (w *watch) readAll(entries []topics.Entry, generation uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,28 +16,30 @@ import (
 	"github.com/halley-go/halley/internal/report"
 )
 
-// Test checks that a [topics.Store] keeps its laws. Each call of open returns a new Store without entries, as two
-// programs have it open. A Store that only one program can have open is returned twice. The Store keeps the last
-// messages of a topic, exactly as many as keep says. Test returns nil, or an error with the first violation of each
-// law:
+// Test checks that a [topics.Store] keeps its laws. Each call of open makes a new Store without entries, and returns
+// it as two programs have it open. If only one program can have the Store open, open returns the same value twice.
+// The Store keeps the last messages of a topic; keep is their exact number. Test returns nil, or an error with the
+// first violation of each law:
 //
 //   - Append: Positions have the same Epoch, which is not 0, and their Seqs rise.
 //   - Read: both programs read the same entries, in the order of their Positions, with their Data and with Times that
 //     do not fall. limit limits their number. A Read knows what the program has appended.
 //   - names: a name can be any bytes, and means one topic. A name that is too short or too long is an ErrName.
-//   - keep: the last messages are kept, exactly as many as keep says, and those of other topics do not matter.
-//   - places: ok is true where nothing is missing. It is false for a place before entries that were dropped, for a place of
-//     another Store, and for a place that is not there yet, which may also be an error.
+//   - keep: a topic keeps its last messages, and their number is exactly keep. The messages of other topics do not
+//     matter.
+//   - places: ok is true where nothing is missing. It is false for a place before entries that were dropped and for
+//     a place of another Store. For a place that does not exist yet, ok is false or Read fails.
 //   - keys: a Record is stored once for each key and topic. A key can be any bytes.
-//   - conditions: a Record is stored only if its condition holds. Of several at once, one is stored.
+//   - conditions: a Record is stored only if its condition holds. If several Records with the same condition come at
+//     once, one is stored.
 //   - end: nothing is stored after an Ended. Readers and watchers get the Ended.
 //   - deletion: a Deleted drops all entries of its topic, and no others. Watchers get the Deleted.
 //   - watch: a watcher gets each entry after the Position that Watch has returned, once, in order, one at a time,
 //     and nothing after stop. Watches begin at any moment while both programs append.
 //   - cancel: a call whose context has ended fails with the cause, and stores nothing.
 //
-// The Stores are used by several goroutines at once, so that the race detector finds state that they share. An
-// entry that does not reach a watcher within ten seconds is lost for Test. The caller closes what open has opened.
+// The Stores are used by several goroutines at once, so that the race detector finds state that they share. Test
+// takes an entry for lost if it does not reach a watcher within ten seconds. The caller closes what open has opened.
 func Test(open func(keep int) (one, other topics.Store)) error {
 	r := new(report.Report)
 	for _, law := range []struct {
@@ -62,9 +64,9 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 	return r.Err()
 }
 
-// TestLost checks that a watcher which loses entries is told. lose makes store lose the entries that are appended
-// until lose returns, or the watch itself. TestLost returns an error if the watcher does not get lost once, if it
-// is told anything after that, or if a new watch does not continue.
+// TestLost checks that a Store calls the function lost of a watcher that has missed entries. lose makes store lose
+// the watch, or the entries that are appended before lose returns. TestLost returns an error if the function lost is
+// not called once, if next or lost is called after that, or if a new watch does not get the next entry.
 func TestLost(store topics.Store, lose func()) error {
 	r := new(report.Report)
 	open := func(int) (one, other topics.Store) { return store, store }
@@ -232,7 +234,7 @@ func (c *check) reads() {
 	}
 }
 
-// hostile are names that a Store could take for more than names.
+// hostile holds names that a Store could mistake for something else, such as patterns or paths.
 var hostile = []string{
 	">", "*", ".", "..", "a.b", "a.>", "a.*", "a b", " ", "a", "A", "a\x00b", "\x00", "\xff\xfe", "é", "e\u0301", "a/b", "../a", "a\r\nb", "\t", "$JS.API.>", "$SYS", "%2e", "%",
 	"_", "-", "=", "a=", "\u202e", strings.Repeat("x", topics.MaxName), strings.Repeat("\xff", topics.MaxName), strings.Repeat(".", topics.MaxName), strings.Repeat("x", topics.MaxName-1) + "y",

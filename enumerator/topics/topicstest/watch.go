@@ -11,7 +11,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// watcher notes what a watch tells it.
+// watcher records the calls of a watch.
 type watcher struct {
 	last    enumerator.Position
 	stop    func()
@@ -22,7 +22,7 @@ type watcher struct {
 	got   []topics.Entry
 	losts int
 	err   error
-	late  int // the calls after lost
+	late  int // the number of calls after lost
 }
 
 func (w *watcher) enter() func() {
@@ -157,7 +157,7 @@ func (c *check) watch() {
 	}
 }
 
-// stop stops watches, also in next.
+// stop stops watches, one of them in next.
 func (c *check) stop() {
 	c.new(100)
 	stopped, other := c.watchOf(c.one, "a"), c.watchOf(c.other, "a")

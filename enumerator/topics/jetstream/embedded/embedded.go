@@ -32,20 +32,22 @@ type config struct {
 	logger  server.Logger
 }
 
-// Cluster makes the server a node of a cluster. name tells the nodes apart and must be the same after a restart. listen is
-// the address at which the other nodes reach this one, and routes are such addresses of the other nodes. All nodes should
-// name all others: a cluster forms when most of them are there. The traffic between nodes is neither encrypted nor
-// authenticated, so listen must be reachable by nodes only.
+// Cluster makes the server a node of a cluster. name must differ from the names of the other nodes, and stay the
+// same after a restart. listen is the address at which the other nodes reach this one. routes are the addresses at
+// which this node reaches the others. All nodes should name all others. A cluster forms when most of its nodes are
+// there. The traffic between nodes is neither encrypted nor authenticated, so listen must be reachable by nodes
+// only.
 //
-// The server also accepts clients, on a free port of 127.0.0.1 or on that of [Clients].
+// The server also accepts clients, on a free port of 127.0.0.1 or at the address of [Clients].
 func Cluster(name, listen string, routes ...string) Option {
 	return func(c *config) {
 		c.options.ServerName, c.cluster, c.routes = name, listen, routes
 	}
 }
 
-// Advertise sets the address at which the other nodes of a [Cluster] reach this one, if it is not the one at which it listens, as
-// behind a proxy or in a container. The nodes tell one another such addresses.
+// Advertise sets the address at which the other nodes of a [Cluster] reach this one. Use it if this is not the
+// address at which the node listens, for example behind a proxy or in a container. The nodes tell one another these
+// addresses.
 func Advertise(address string) Option {
 	return func(c *config) { c.reach = address }
 }
@@ -56,9 +58,9 @@ func Clients(listen string) Option {
 	return func(c *config) { c.client = listen }
 }
 
-// SyncLater acknowledges a message before it is on the disk. The server writes files to the disk every two minutes, so a
-// crash of the machine loses acknowledged messages; a crash of the process does not. In a cluster with replicas, the
-// other nodes have them.
+// SyncLater acknowledges a message before it is on the disk. The server writes files to the disk every two minutes,
+// so a crash of the machine can lose acknowledged messages. A crash of the process loses none of them. In a cluster
+// with replicas, the other nodes still have the messages.
 func SyncLater() Option {
 	return func(c *config) { c.options.SyncAlways = false }
 }
@@ -68,15 +70,16 @@ func Logger(l server.Logger) Option {
 	return func(c *config) { c.logger = l }
 }
 
-// Start starts a server whose streams are in dir, and connects to it. It makes dir if it is not there. It is an error if
-// another process uses dir, or if dir belongs to a single server and the server is a node of a cluster, or to another node:
-// a cluster deletes streams that it does not know.
+// Start starts a server whose streams are in dir, and connects to it. It creates dir if it does not exist. It
+// returns an error if another process uses dir. It also returns an error if dir belongs to another node, or if dir
+// belongs to a single server and this server is a node: a cluster deletes streams that it does not know.
 //
-// stop closes the connection, when it has sent what was published, and ends the server. A node of a cluster hands over
-// its leaderships first, so that the others need not notice that it is missing. stop returns when all files are closed, and may be
-// called any number of times. A process that ends without stop loses nothing that was acknowledged.
+// stop sends the messages that were published, closes the connection and ends the server. A node of a cluster first
+// hands over its leaderships, so that the other nodes need not wait until they notice its absence. stop returns when
+// all files are closed. It may be called any number of times. A process that ends without stop loses nothing that
+// was acknowledged.
 //
-// A node of a cluster starts before the others are there. Functions such as jetstream.Open wait for them.
+// Start does not wait for the other nodes of a cluster. Functions such as jetstream.Open wait for them.
 func Start(dir string, opts ...Option) (nc *nats.Conn, stop func(), err error) {
 	c := config{options: server.Options{
 		StoreDir: dir, JetStream: true, SyncAlways: true, NoLog: true, NoSigs: true,
@@ -110,7 +113,7 @@ func Start(dir string, opts ...Option) (nc *nats.Conn, stop func(), err error) {
 	}), nil
 }
 
-// own makes dir that of this server, or returns an error if it is that of another.
+// own marks dir as that of this server, or returns an error if dir belongs to another server.
 func (c *config) own(dir string) error {
 	owner, file := "a single server", filepath.Join(dir, "owner")
 	if c.cluster != "" {

@@ -105,7 +105,7 @@ func ExampleClients() {
 	// Output: true
 }
 
-// A node listens at an address of its own machine, and the others reach it at that of a proxy.
+// A node listens at an address of its own machine, and the others reach it at the address of a proxy.
 func ExampleAdvertise() {
 	dir, err := os.MkdirTemp("", "halley")
 	if err != nil {

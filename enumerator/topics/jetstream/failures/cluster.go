@@ -122,8 +122,8 @@ func (c *cluster) close() error {
 	return nil
 }
 
-// hold holds back the bytes that node n sends to the others, or those that the others send to it, or both. Or it lets
-// them go.
+// hold holds back the bytes that node n sends to the others if out is true, and lets them go if it is false. in does
+// the same to the bytes that the others send to node n.
 func (c *cluster) hold(n int, out, in bool) {
 	for other := range c.nodes {
 		if other != n {
@@ -163,7 +163,7 @@ func (n *node) start() error {
 
 func (n *node) signal(signal syscall.Signal) error { return n.cmd.Process.Signal(signal) }
 
-// A state is what a node knows of the cluster.
+// A state is the state of the cluster as a node knows it.
 type state struct {
 	Leader string // of the stream, empty if there is none
 	Whole  bool   // all replicas are up to date

@@ -25,7 +25,7 @@ type ledger struct {
 	acked   map[string]map[string]enumerator.Position
 	took    []time.Duration
 	sent    int               // the number of messages that were begun
-	refused map[string]string // by key, what is to be said of messages that were not acknowledged in time
+	refused map[string]string // by key, a remark on each message that was not acknowledged in time
 }
 
 func newLedger() *ledger {
@@ -81,10 +81,10 @@ type record struct {
 	total  int
 	resets []string
 	gaps   []string
-	pauses []pause // those that are longer than a tenth of a second
-	last   pause   // the one that has begun with the last message
+	pauses []pause // the pauses that are longer than a tenth of a second
+	last   pause   // the pause that has begun with the last message
 	node   int     // of the current attempt, or -1 before the first one
-	err    error   // with which the reader has ended
+	err    error   // the error with which the reader has ended
 }
 
 // A receipt is a message as a reader got it.
@@ -116,7 +116,7 @@ func (r *record) take(item enumerator.Item[message], now time.Time) {
 		r.gaps = append(r.gaps, fmt.Sprintf("%s got a Gap of %d in %s at %v from n%d", r.reader, item.Gap.N, topic, item.Position, r.node+1))
 	case item.IsMessage():
 		p := item.Position
-		if item.Cursor != "" { // that of several topics
+		if item.Cursor != "" { // the Cursor of several topics
 			p = positionIn(item.Cursor, topic)
 		}
 		r.got[topic] = append(r.got[topic], receipt{item.Value.Key, p})

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// A link is a TCP proxy between two nodes: one connects to it, and it connects to the other. It can hold back the bytes
-// of either direction, as a network does that has lost them and sends them again later.
+// A link is a TCP proxy between two nodes: one connects to it, and it connects to the other. It can hold back the
+// bytes of either direction, like a network that loses them and sends them again later.
 type link struct {
 	listener net.Listener
 	target   string
@@ -69,7 +69,7 @@ func (l *link) accept() {
 func (l *link) forward(conn net.Conn) {
 	defer conn.Close()
 	if l.isHeld() {
-		return // a handshake needs both directions, and whoever connects tries again
+		return // a handshake needs both directions, and the node that connects tries again
 	}
 	other, err := net.Dial("tcp", l.target)
 	if err != nil {

@@ -37,10 +37,10 @@ type load struct {
 	targets []string // the URLs of the nodes
 	ledger  *ledger
 	records []*record
-	drop    func(enumerator.Item[message]) bool // for tests: the readers lose these
+	drop    func(enumerator.Item[message]) bool // for tests: the readers lose the Items for which it returns true
 
-	// patience is how long a publisher tries, which is less than the time for which the store knows a key, and
-	// how long the readers may take to get the last messages.
+	// patience is the time for which a publisher tries. It is less than the time for which the store knows a key. It is
+	// also the time for the readers to get the last messages.
 	patience time.Duration
 
 	client      *http.Client // of the publishers
@@ -81,8 +81,8 @@ func startLoad(ctx context.Context, p plan, nodes []string, drop func(enumerator
 	return l
 }
 
-// read keeps r up to date until ctx ends. Its first attempt is at the node first, and each later one at the node after
-// the one before.
+// read keeps r up to date until ctx ends. The first attempt is at the node with the number first. Each later attempt
+// is at the next node.
 func (l *load) read(ctx context.Context, r *record, first int) {
 	query := url.Values{"topic": r.topics, "transport": {"events"}}.Encode()
 	request := func(ctx context.Context) (*http.Request, error) {
@@ -120,7 +120,7 @@ func (l *load) read(ctx context.Context, r *record, first int) {
 func positionIn(cursor, topic string) enumerator.Position {
 	positions, err := items.ParseCursor(cursor)
 	if err != nil {
-		return enumerator.Position{} // which differs from that of each message
+		return enumerator.Position{} // no message has this Position
 	}
 	return positions[topic]
 }
@@ -195,7 +195,7 @@ func (l *load) end() verdict {
 	for deadline := time.Now().Add(l.patience); l.behind() > 0 && time.Now().Before(deadline); {
 		time.Sleep(pace)
 	}
-	time.Sleep(pace) // for what comes again
+	time.Sleep(pace) // messages may come again
 	l.stopReaders()
 	l.reading.Wait()
 	l.client.CloseIdleConnections()

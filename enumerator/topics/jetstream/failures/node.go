@@ -30,7 +30,7 @@ import (
 // handler serves topics: GET /messages sends the topics of the query as a stream, and POST /messages publishes the body
 // to one.
 func handler(t *topics.Topics[message]) *http.ServeMux {
-	const all = 1 << 20 // a new reader gets what is kept
+	const all = 1 << 20 // a new reader gets all messages that are kept
 	mux := http.NewServeMux()
 	mux.Handle("GET /messages", client.Handler(func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[message]], error) {
 		names := r.URL.Query()["topic"]
@@ -59,7 +59,7 @@ func handler(t *topics.Topics[message]) *http.ServeMux {
 	return mux
 }
 
-// nodeConfig is what a node is started with.
+// nodeConfig holds the settings of a node.
 type nodeConfig struct{ name, data, serve, listen, routes string }
 
 const (
@@ -78,7 +78,7 @@ func runNode(c nodeConfig) error {
 
 	nc, stopServer, err := embedded.Start(c.data,
 		embedded.Cluster(c.name, c.listen, strings.Split(c.routes, ",")...),
-		embedded.Advertise("127.0.0.1:1"), // nothing listens there, so all connections are those of routes
+		embedded.Advertise("127.0.0.1:1"), // nothing listens there, so all connections go through the links
 		embedded.Logger(logger{}))
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func stateOf(ctx context.Context, api js.JetStream) (s state, err error) {
 	return s, nil
 }
 
-// logger writes the log of the server to that of the node.
+// logger writes the log of the server to the log of the node.
 type logger struct{}
 
 func (logger) Noticef(format string, v ...any) { log.Printf("NATS: "+format, v...) }

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// A failure is what happens to a cluster under load.
+// A failure is an event that disturbs a cluster under load.
 type failure struct {
 	name   string
 	happen func(context.Context, *stage) error
 
-	// pause is the longest time for which a reader may get nothing: any reader if all is set, and otherwise those that are
-	// connected to nodes to which nothing happens. 0 is no limit.
+	// pause is the longest time for which a reader may get nothing. It applies to all readers if all is set. Otherwise
+	// it applies to readers at nodes to which nothing happens. 0 means that there is no limit.
 	pause time.Duration
 	all   bool
 }
@@ -31,16 +31,16 @@ var failures = []failure{
 	{"kill -9 of the leader", toLeader(kill), 10 * time.Second, true},
 	{"kill -9 of a follower", toFollower(kill), time.Second, false},
 	{"kill -9 of each in turn", toEach(kill), 10 * time.Second, true},
-	{"SIGSTOP of the leader for 12 s", toLeader(freeze), unlimited, true}, // the others may wait to write to it, and elect nobody meanwhile
+	{"SIGSTOP of the leader for 12 s", toLeader(freeze), unlimited, true}, // the others may wait to write to it, and elect no leader meanwhile
 	{"SIGTERM of the leader", toLeader(stop), 3 * time.Second, true},
 	{"SIGTERM of each in turn", toEach(stop), 3 * time.Second, true},
 	{"partition of the leader, both ways", toLeader(partition(true, true)), 10 * time.Second, false},
 	{"partition of the leader, from it", toLeader(partition(true, false)), 10 * time.Second, false},
-	{"partition of the leader, to it", toLeader(partition(false, true)), unlimited, false},             // it goes on to lead for 10 to 20 s
+	{"partition of the leader, to it", toLeader(partition(false, true)), unlimited, false},             // it leads for another 10 to 20 s
 	{"partition of a follower, both ways", toFollower(partition(true, true)), 10 * time.Second, false}, // it wants an election when it is back
 }
 
-// A stage is a cluster under load, and the log of what happens to it.
+// A stage is a cluster under load, and the log of the events.
 type stage struct {
 	*cluster
 	*load
@@ -51,11 +51,11 @@ type stage struct {
 
 // times are the parts of a run.
 type times struct {
-	calm time.Duration // before and after what happens
+	calm time.Duration // before and after the failure
 	down time.Duration // between a failure and its end
 }
 
-// say logs what happens.
+// say logs an event.
 func (s *stage) say(format string, args ...any) {
 	log.Printf("%6.1f s  %s", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...))
 }
@@ -86,7 +86,7 @@ func (s *stage) progress() {
 	s.say("%d published, %d acknowledged, %d received", sent, acked, got)
 }
 
-// hurt notes that something happens to node n from now on, and heal that it is over.
+// hurt notes that node n is disturbed from now on. heal notes the end of the disturbance.
 func (s *stage) hurt(n int, format string, args ...any) {
 	s.say(format+" %s", append(args, s.nodes[n].name)...)
 	s.victims = append(s.victims, pause{node: n, from: time.Now()})
@@ -157,7 +157,7 @@ func freeze(ctx context.Context, s *stage, n int) error {
 	return s.heal(ctx)
 }
 
-// partition holds back what a node sends to the others, or what they send to it, or both.
+// partition holds back the bytes that a node sends to the others, or the bytes that they send to it, or both.
 func partition(out, in bool) func(context.Context, *stage, int) error {
 	return func(ctx context.Context, s *stage, n int) error {
 		s.hurt(n, "the network fails at")
@@ -208,7 +208,7 @@ func toEach(do func(context.Context, *stage, int) error) func(context.Context, *
 	}
 }
 
-// A result is what was found in a run.
+// A result holds the findings of a run.
 type result struct {
 	failure
 	verdict
