@@ -284,6 +284,7 @@ func TestTokens(t *testing.T) {
 		}
 	}
 	late := open(t, browser, server, "tokens")
+	late.until(t, "location.pathname === '/tokens' && document.readyState === 'complete'") // otherwise Navigate would abort this
 	address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Do(late.ctx, chromedp.Navigate(address)))

@@ -368,6 +368,9 @@ func (c *conn) use(name string) {
 	c.name, c.left = name, 0
 	if budget := c.stage.budget.Load(); budget > 0 {
 		c.left = 1 + rand.Int64N(budget)
+		if name == "native" {
+			c.left += 1 << 10 // an EventSource of the browser gives up if the head of a response is cut
+		}
 	}
 }
 
