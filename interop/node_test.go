@@ -77,6 +77,7 @@ var modules = sync.OnceValue(func() error {
 	if _, err := os.Stat("node_modules/.package-lock.json"); err == nil {
 		return nil
 	}
+	// package.json has an older vite for vitest: the newest one has an optional dependency that not all registries serve.
 	out, err := exec.Command("npm", "ci", "--ignore-scripts").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("npm ci has failed: %w: %s", err, out)
