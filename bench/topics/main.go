@@ -12,8 +12,8 @@
 //     [enumerator.Broadcast] hub, readers of topics over [topics.Memory] and over NATS servers, and subscriptions of
 //     core NATS, each of which decodes the JSON of a message. Everything that the process does for a message is
 //     counted: to encode, publish and decode it, to hand it to the readers and, if the server is embedded, to store
-//     it. There is no HTTP. A hub gets the messages of a burst at once. A store hands them on one after another, so
-//     the readers wait and wake more often.
+//     it. The readers are goroutines, without HTTP. A hub gets a burst at once. A store hands on its messages one
+//     after another, so the readers wait and wake more often.
 //   - idle: the memory and the goroutines of 100,000 topics with a run each, beside those of as many runs of one hub, the time
 //     until all of them are attached, and the time to attach one more.
 //   - publish: the rate of acknowledged publishes by one publisher and by 64, with and without a sync of the disk

@@ -94,7 +94,7 @@ func conditionOf(h http.Header) (last enumerator.Position, isConditional bool, e
 	return last, true, nil
 }
 
-// explained returns err, the error of a body, with a text that says what is wrong with its JSON.
+// explained adds a text about the faulty JSON of a body to err, the error of that body.
 func explained(err error) error {
 	status, ok := errors.AsType[*httpadapter.StatusError](err)
 	if !ok || status.Status != http.StatusBadRequest || status.Text != "" || errors.Is(err, httpadapter.ErrClientGone) {

@@ -222,7 +222,7 @@ func (f *feed[E]) push(e Entry) {
 		ok = l.addBad(e.Position.Seq)
 	}
 	if ok {
-		ok = l.hub.PushAt(context.Background(), e.Position, value) == nil
+		ok = l.push(e.Position, value)
 	}
 	if !ok { // runs get it from the store
 		f.move(f.newTail(e.Position), errMoved)
@@ -230,6 +230,17 @@ func (f *feed[E]) push(e Entry) {
 		return
 	}
 	l.added++
+}
+
+// push returns false if the hub does not take the message. The function of [enumerator.CapacityFunc] may panic, and the
+// goroutine may be one of the store.
+func (l *tail[E]) push(p enumerator.Position, value E) (ok bool) {
+	defer func() {
+		if !ok {
+			_ = recover()
+		}
+	}()
+	return l.hub.PushAt(context.Background(), p, value) == nil
 }
 
 func (l *tail[E]) addBad(seq uint64) bool {
@@ -276,8 +287,8 @@ func (first[E]) Rest() iteratee.Input[enumerator.Item[E]] {
 	return iteratee.Empty[enumerator.Item[E]]()
 }
 
-// fill makes the tail begin a batch further back, unless that was done before. It returns true if l is no longer the
-// tail.
+// fill replaces the tail l with one that begins a batch further back. A tail is filled once. fill returns true if l is
+// no longer the tail.
 func (f *feed[E]) fill(ctx context.Context, l *tail[E]) (moved bool, err error) {
 	if err := f.take(ctx); err != nil {
 		return false, err

@@ -23,7 +23,7 @@ const overhead = 256
 // A MemoryOption is an option of [Memory].
 type MemoryOption func(*memory)
 
-// MaxAge limits the age of entries. By default there is no limit. It panics if d is not positive.
+// MaxAge drops entries that are older than d. By default, entries of any age are kept. MaxAge panics if d is not positive.
 func MaxAge(d time.Duration) MemoryOption {
 	check.Positive("enumerator/topics: MaxAge: d", d)
 	return func(m *memory) { m.maxAge = d }

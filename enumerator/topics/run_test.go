@@ -297,7 +297,12 @@ func TestAPanicOfNext(t *testing.T) {
 // A message whose size is not allowed stays out of memory, but the runs get it.
 func TestAMessageThatDoesNotGoIntoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := topics.New[string](topics.Memory(10), enumerator.CapacityFunc(100, func(s string) int { return 5 - len(s) }))
+		all := topics.New[string](topics.Memory(10), enumerator.CapacityFunc(100, func(s string) int {
+			if s == "much too long" {
+				panic("boom")
+			}
+			return 5 - len(s)
+		}))
 		defer all.Close()
 		r := read(t, all.From("news", position{}))
 		late := read(t, all.From("news", position{}))

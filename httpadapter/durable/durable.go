@@ -66,7 +66,7 @@ type handler struct {
 //
 //	400  a header, the offset, the name or the JSON is malformed, or an append is empty
 //	403  a producer has a newer epoch, or name refuses the request
-//	404  there is no such stream, or its time is over
+//	404  the stream does not exist, or has expired
 //	409  the stream has another type, is closed, or was created otherwise; a sequence number does not fit
 //	410  data after the offset are no longer kept, or the offset is of another store: begin anew
 //	413  the body has more bytes than MaxBytes, or than the Store takes

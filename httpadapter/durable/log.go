@@ -44,7 +44,7 @@ func (h *handler) find(ctx context.Context, name string) (*stream, error) {
 	return nil, err
 }
 
-// mustFind is like find, but returns an error if there is no stream.
+// mustFind calls find, and returns errNotFound if the stream does not exist.
 func (h *handler) mustFind(ctx context.Context, name string) (*stream, error) {
 	s, err := h.find(ctx, name)
 	if s == nil && err == nil {

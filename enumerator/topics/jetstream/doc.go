@@ -21,9 +21,9 @@
 // An entry that was acknowledged is on the disks of most replicas, if the servers sync their files as package embedded
 // does. It was stored once, even if the connection or the leader of the stream was lost meanwhile.
 //
-// A read from a Position returns all later entries, or reports that some may be missing. If the entry at the
-// Position is no longer kept, it can report this even if all later entries are there. A Position of one topic is
-// also a place in another topic, as long as that topic keeps an entry from before it.
+// A read from a Position returns all later entries, or reports that some may be missing. A read from the Position
+// of an entry that was dropped can report this although all later entries are there. A Position of one topic is also
+// a place in another topic, as long as that topic keeps an entry from before it.
 //
 // The stream refuses all entries after the end of a topic, even if several programs publish at the same time. The
 // end leaves one entry for good. A deletion leaves one entry for a day.

@@ -28,8 +28,8 @@ func Keep(n int) Option {
 	return func(c *api.StreamConfig) { c.MaxMsgsPerSubject = int64(n) + 1 } // one more, for its Position
 }
 
-// MaxAge limits the age of entries. By default there is no limit. An end does not expire. A client whose last entry
-// has expired gets a Reset, even while it waits for the next entry. So prefer Keep. MaxAge panics if d is less than
+// MaxAge drops entries that are older than d, except for ends of topics. By default, entries of any age are kept. A
+// client whose last entry has expired gets a Reset, even while it waits for the next entry. So prefer Keep. MaxAge panics if d is less than
 // [topics.Window], the time for which the stream remembers keys.
 func MaxAge(d time.Duration) Option {
 	if d < topics.Window {
@@ -38,9 +38,9 @@ func MaxAge(d time.Duration) Option {
 	return func(c *api.StreamConfig) { c.MaxAge = d }
 }
 
-// MaxBytes limits the size of the stream on one server. The oldest entries of all topics are dropped first. If the
-// end of a topic is dropped, new messages can be published to the topic. By default there is no limit. MaxBytes
-// panics if n is not positive.
+// MaxBytes limits the size of the stream on one server. The stream drops its oldest entries first, whatever
+// their topic. A topic whose end was dropped takes new messages. By default, the size has no limit. MaxBytes panics if
+// n is not positive.
 func MaxBytes(n int64) Option {
 	check.Positive("enumerator/topics/jetstream: MaxBytes: n", n)
 	return func(c *api.StreamConfig) { c.MaxBytes = n }

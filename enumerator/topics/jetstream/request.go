@@ -119,7 +119,7 @@ func (s *store) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("jetstream: %w", err)
 }
 
-// get asks the leader of the stream for one entry. found is false if there is no such entry.
+// get asks the leader of the stream for one entry. It returns found false if the stream has no entry that fits q.
 func (s *store) get(ctx context.Context, q query) (e stored, found bool, err error) {
 	if s.replicas == 1 {
 		return s.direct(ctx, q)

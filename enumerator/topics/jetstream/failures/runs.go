@@ -18,8 +18,8 @@ type failure struct {
 	name   string
 	happen func(context.Context, *stage) error
 
-	// pause is the longest time for which a reader may get nothing. It applies to all readers if all is set. Otherwise
-	// it applies to readers at nodes to which nothing happens. 0 means that there is no limit.
+	// pause is the longest time for which a reader may get nothing, or 0 for any time. If all is set, it limits the
+	// pauses of all readers, and otherwise the pauses of the readers at nodes to which nothing happens.
 	pause time.Duration
 	all   bool
 }
