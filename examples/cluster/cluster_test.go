@@ -221,11 +221,13 @@ func openTab(t *testing.T, browser context.Context, url string) tab {
 // until waits for a condition in the page.
 func (tab tab) until(condition string) {
 	tab.Helper()
-	require.Eventually(tab, func() bool {
-		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](condition))
-		require.NoError(tab, err, condition)
-		return holds
-	}, waitAtMost, 5*time.Millisecond, condition)
+	ctx, cancel := context.WithTimeout(tab.ctx, waitAtMost)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(5*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	if err != nil {
+		state, _ := chromedp.Run(tab.ctx, chromedp.Evaluate[json.RawMessage]("({here, states, received, numbers: numbers.state, messages: messages.state})"))
+		require.NoError(tab, err, "%s\n%s", condition, state)
+	}
 }
 
 // check checks the value of a script.

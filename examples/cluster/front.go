@@ -23,7 +23,11 @@ var page embed.FS
 // browser to one node, as long as that node is up.
 func front(c *cluster) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, page, "page.html") })
+	b := &balancer{cluster: c}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		b.choose(w, r) // so that the streams of the page, which start together, have one node
+		http.ServeFileFS(w, r, page, "page.html")
+	})
 	mux.Handle("GET /style.css", http.FileServerFS(style.Files))
 	mux.Handle("GET /icon.svg", http.FileServerFS(style.Files))
 	mux.Handle("GET /halley.js", client.Script())
@@ -42,16 +46,46 @@ func front(c *cluster) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 
-	proxy := proxyTo(c)
+	proxy := b.proxy()
 	mux.Handle("GET /", proxy)
 	mux.Handle("POST /chat/messages", proxy)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// proxyTo returns a proxy to the nodes. A cookie holds the node of a browser.
-func proxyTo(c *cluster) http.Handler {
+// A balancer chooses the node of each browser. A cookie holds the node.
+type balancer struct {
+	cluster  *cluster
+	visitors atomic.Uint32
+}
+
+// choose returns the node of the browser that has sent r, or the next one if that node is down. It returns nil if all are
+// down.
+func (b *balancer) choose(w http.ResponseWriter, r *http.Request) *node {
+	has := ""
+	if cookie, err := r.Cookie("node"); err == nil {
+		has = cookie.Value
+	}
+	first, err := strconv.Atoi(has)
+	if err != nil {
+		first = int(b.visitors.Add(1))
+	}
+	for i := range nodes {
+		n := b.cluster.nodes[uint(first-1+i)%nodes]
+		if !n.isUp() {
+			continue
+		}
+		if name := strconv.Itoa(n.Node); name != has {
+			http.SetCookie(w, &http.Cookie{Name: "node", Value: name, Path: "/", SameSite: http.SameSiteLaxMode})
+		}
+		return n
+	}
+	return nil
+}
+
+// proxy returns the proxy to the nodes.
+func (b *balancer) proxy() http.Handler {
 	var proxies [nodes]http.Handler
-	for i, n := range c.nodes {
+	for i, n := range b.cluster.nodes {
 		target := &url.URL{Scheme: "http", Host: n.Addr}
 		proxies[i] = &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
@@ -63,28 +97,12 @@ func proxyTo(c *cluster) http.Handler {
 			ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { unavailable(w) },
 		}
 	}
-	var visitors atomic.Uint32
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		has := ""
-		if cookie, err := r.Cookie("node"); err == nil {
-			has = cookie.Value
-		}
-		first, err := strconv.Atoi(has)
-		if err != nil {
-			first = int(visitors.Add(1))
-		}
-		for i := range nodes {
-			n := c.nodes[uint(first-1+i)%nodes]
-			if !n.isUp() {
-				continue
-			}
-			if name := strconv.Itoa(n.Node); name != has {
-				http.SetCookie(w, &http.Cookie{Name: "node", Value: name, Path: "/", SameSite: http.SameSiteLaxMode})
-			}
+		if n := b.choose(w, r); n != nil {
 			proxies[n.Node-1].ServeHTTP(w, r)
-			return
+		} else {
+			unavailable(w)
 		}
-		unavailable(w)
 	})
 }
 

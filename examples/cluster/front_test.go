@@ -79,6 +79,27 @@ func TestFrontSpreadsNewBrowsers(t *testing.T) {
 	assert.Equal(t, map[string]int{"1 example.com": 2, "2 example.com": 2, "3 example.com": 2}, seen)
 }
 
+// The page chooses the node, so the streams that a new browser starts together have the same one.
+func TestFrontChoosesANodeWithThePage(t *testing.T) {
+	c, h := newFront(t)
+	seen := map[string]int{}
+	for range 2 * nodes {
+		res := ask(h, http.MethodGet, "/").Result()
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		require.Len(t, res.Cookies(), 1)
+		cookie := res.Cookies()[0].String()
+		assert.Empty(t, ask(h, http.MethodGet, "/", "Cookie", cookie).Header().Get("Set-Cookie"))
+		first := ask(h, http.MethodGet, "/numbers/stream", "Cookie", cookie).Body.String()
+		assert.Equal(t, first, ask(h, http.MethodGet, "/chat/stream", "Cookie", cookie).Body.String())
+		seen[first]++
+	}
+	assert.Equal(t, map[string]int{"1 example.com": 2, "2 example.com": 2, "3 example.com": 2}, seen)
+	c.nodes[0].become(down, nil)
+	res := ask(h, http.MethodGet, "/", "Cookie", "node=1").Result()
+	require.Len(t, res.Cookies(), 1)
+	assert.Equal(t, "2", res.Cookies()[0].Value)
+}
+
 func TestFrontWithoutANode(t *testing.T) {
 	c, _ := newFront(t)
 	c.nodes[1].Addr = ""
