@@ -11,7 +11,6 @@ import (
 	"math"
 	mathrand "math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -49,16 +48,11 @@ const (
 func (s *store) entrySubject(token string) string { return s.prefix + "entry." + token }
 
 func (s *store) markSubject(token string, pattern uint) string {
-	var b strings.Builder
-	b.WriteString(s.prefix + "end." + token)
+	var tokens [2 * markTokens]byte
 	for i := range markTokens {
-		if pattern>>i&1 == 0 {
-			b.WriteString(".0")
-		} else {
-			b.WriteString(".*")
-		}
+		tokens[2*i], tokens[2*i+1] = '.', "0*"[pattern>>i&1]
 	}
-	return b.String()
+	return s.prefix + "end." + token + string(tokens[:])
 }
 
 // Append implements [topics.Store]. It tries again until ctx ends if the servers do not answer.
@@ -71,10 +65,7 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 	if err := context.Cause(ctx); err != nil {
 		return none, err
 	}
-	a := appending{s, token, r, rand.Text()}
-	if r.Key != "" {
-		a.id = messageID(token, r.Key)
-	}
+	a := appending{s, token, r, messageID(token, r.Key)}
 	for pause := newPause(); ; {
 		var p enumerator.Position
 		if r.Kind == topics.Ended {
@@ -103,8 +94,12 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 // errRefused says that a condition did not hold when the stream checked it.
 var errRefused = errors.New("jetstream: the topic changes all the time")
 
-// messageID returns the message id of a Record with this key. Ids are remembered for all topics of a stream together.
+// messageID returns the message id of a Record with this key, or a new id if key is empty. Ids are remembered for all
+// topics of a stream together.
 func messageID(token, key string) string {
+	if key == "" {
+		return rand.Text()
+	}
 	sum := sha256.Sum256([]byte(token + "/" + key))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
@@ -134,8 +129,8 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 		}
 		h.Set(lastSequence, strconv.FormatUint(last, 10))
 	case a.Kind == topics.Message:
-		h.Set(lastSequence, "0")
-		prepare = func() { h.Set(lastSequenceSubject, a.markSubject(a.token, mathrand.Uint())) }
+		h[lastSequence] = []string{"0"}
+		prepare = func() { h[lastSequenceSubject] = []string{a.markSubject(a.token, mathrand.Uint())} }
 	}
 	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}, prepare)
 	switch {

@@ -193,6 +193,7 @@ func token(name string) (string, error) {
 	}
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
+	b.Grow(len(name))
 	for i := range len(name) {
 		switch c := name[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
