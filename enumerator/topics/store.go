@@ -49,9 +49,12 @@ type Entry struct {
 	Position enumerator.Position
 	Kind     Kind
 	Time     time.Time // the time when the entry was stored, by the clock of the store
-	Meta     []byte    // what a protocol keeps beside Data; [Topics] ignores it
+	Meta     []byte    // what a protocol keeps beside Data
 	Data     []byte
 }
+
+// isBlank reports whether e is an entry of a protocol and not a message.
+func (e *Entry) isBlank() bool { return len(e.Meta) > 0 && len(e.Data) == 0 }
 
 // A Record is an [Entry] that is not stored yet. Nobody may change its Meta or Data.
 type Record struct {
