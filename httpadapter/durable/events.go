@@ -63,8 +63,7 @@ func (h *handler) events(header http.Header, name string, s *stream, p page, cur
 		header.Set("Stream-SSE-Data-Encoding", "base64")
 	}
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		events := &events{sink: sink, cork: iteratee.Cork(ctx), cursor: cursor}
-		defer events.cork(false)
+		events := &events{sink: sink, cursor: cursor}
 		p := p
 		for {
 			var data []byte
@@ -115,19 +114,14 @@ func (h *handler) follow(ctx context.Context, name string, e encoding, after enu
 // events sends the events of one client.
 type events struct {
 	sink   iteratee.Sink[[]byte]
-	cork   func(bool)
 	cursor string
 }
 
-// send sends the event data, if there is one, and an event with the offset after it.
+// send sends the event data, if there is one, and an event with the offset after it. Both are one chunk, so that a client
+// never has one without the other.
 func (e *events) send(data []byte, next enumerator.Position, upToDate, closed bool) iteratee.Step {
-	if data != nil {
-		e.cork(true)
-		if step := e.sink.Next(data); !step.IsCont() {
-			return step
-		}
-	}
-	b := append(make([]byte, 0, 128), "event: control\ndata:{\"streamNextOffset\":\""...)
+	b := append(make([]byte, 0, len(data)+128), data...)
+	b = append(b, "event: control\ndata:{\"streamNextOffset\":\""...)
 	b, _ = next.AppendText(b)
 	b = append(b, '"')
 	if !closed {
@@ -139,7 +133,6 @@ func (e *events) send(data []byte, next enumerator.Position, upToDate, closed bo
 	if closed {
 		b = append(b, `,"streamClosed":true`...)
 	}
-	e.cork(false)
 	return e.sink.Next(append(b, "}\n\n"...))
 }
 
