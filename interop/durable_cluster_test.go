@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 
 // run serves streams in a cluster. It ends when its parent does, or is killed.
 func (s settings) run() error {
-	nc, stop, err := embedded.Start(s.Dir, embedded.Cluster(s.Name, s.Listen, s.Routes...))
+	nc, stop, err := embedded.Start(s.Dir, embedded.Cluster(s.Name, s.Listen, s.Routes...), embedded.SyncLater())
 	if err != nil {
 		return err
 	}
@@ -195,11 +195,12 @@ func TestDurableClientOfACluster(t *testing.T) {
 	if probe.Long() {
 		kills = nodes
 	}
-	progress := func() { // until each reader has got 100 messages more
+	progress := func() { // of each reader
 		s.Helper()
 		for _, lines := range got {
-			before := len(lines())
-			s.eventually(func() bool { return len(lines()) >= before+100 || slices.Contains(lines(), "closed") })
+			for range 10 {
+				s.progress(lines)
+			}
 		}
 	}
 	for i := range kills {

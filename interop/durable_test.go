@@ -163,13 +163,22 @@ func (s *stage) exists(client *http.Client, url string) {
 	})
 }
 
+// progress waits until a reader has got something more.
+func (s *stage) progress(got func() []string) {
+	s.Helper()
+	before := len(got())
+	s.eventually(func() bool { return len(got()) > before || slices.Contains(got(), "closed") })
+}
+
 // compare waits for the end of a writer and a reader, and compares what they have sent and got.
 func (s *stage) compare(sent, got func() []string) {
 	s.Helper()
+	for !slices.Contains(got(), "closed") {
+		s.progress(got)
+	}
 	s.eventually(func() bool { return len(sent()) > 0 })
 	total, err := strconv.Atoi(sent()[0])
 	require.NoError(s, err, "the writer has written %q", sent())
-	s.eventually(func() bool { return slices.Contains(got(), "closed") })
 	lines, want := got(), append(messages(0, total), "closed")
 	for i, line := range lines[:min(len(lines), len(want))] {
 		require.Equal(s, want[i], line)
