@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"comet":                       {"iteratee", "enumeratee", "enumeratee/items", "enumerator", "internal/guard", "internal/whole", "internal/check"},
 	"comet/eventsource":           {"iteratee", "enumeratee", "enumerator", "comet", "internal/whole", "golang.org/x/text/*", "internal/check"},
 	"httpadapter":                 {"iteratee", "enumeratee", "enumerator", "internal/guard", "internal/check", "internal/fanout", "httpadapter/internal/answer"},
-	"httpadapter/durable":         {"iteratee", "enumerator", "enumerator/topics", "httpadapter", "httpadapter/parse", "internal/check"},
+	"httpadapter/durable":         {"iteratee", "enumeratee", "enumeratee/items", "enumerator", "enumerator/topics", "httpadapter", "httpadapter/parse", "internal/check"},
 	"httpadapter/parse":           {"iteratee", "enumeratee", "enumeratee/text", "enumeratee/ndjson", "enumerator", "httpadapter", "httpadapter/internal/answer", "internal/check", "golang.org/x/text/*"},
 	"httpadapter/internal/answer": {},
 	"internal/check":              {},

@@ -29,9 +29,9 @@ func MaxAge(d time.Duration) MemoryOption {
 	return func(m *memory) { m.maxAge = d }
 }
 
-// MaxBytes limits the memory of all topics together. An entry counts as the length of its data and of the name of
-// its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus 256 bytes. The default
-// is 256 MiB. MaxBytes panics if n is not positive.
+// MaxBytes limits the memory of all topics together. An entry counts as the length of its data, of its
+// Meta and of the name of its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus
+// 256 bytes. The default is 256 MiB. MaxBytes panics if n is not positive.
 func MaxBytes(n int) MemoryOption {
 	check.Positive("enumerator/topics: MaxBytes: n", n)
 	return func(m *memory) { m.maxBytes = n }
@@ -100,7 +100,7 @@ type held struct {
 	at  *list.Element
 }
 
-func (h *held) size() int { return overhead + len(h.log.name) + len(h.Data) }
+func (h *held) size() int { return overhead + len(h.log.name) + len(h.Meta) + len(h.Data) }
 
 func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.Position, error) {
 	none := enumerator.Position{}
@@ -121,7 +121,7 @@ func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.
 	if r.Conditional && !m.holds(l, r.Last) {
 		return none, ErrConflict
 	}
-	if size := 2*(overhead+len(name)) + len(r.Data) + len(r.Key); size > m.maxBytes {
+	if size := 2*(overhead+len(name)) + len(r.Meta) + len(r.Data) + len(r.Key); size > m.maxBytes {
 		return none, fmt.Errorf("%w: it needs %d bytes, the limit is %d", ErrTooLarge, size, m.maxBytes)
 	}
 	if l == nil {
@@ -129,7 +129,7 @@ func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.
 	}
 	m.seq++
 	p := enumerator.Position{Epoch: m.epoch, Seq: m.seq}
-	e := Entry{Position: p, Kind: r.Kind, Time: m.now, Data: bytes.Clone(r.Data)}
+	e := Entry{Position: p, Kind: r.Kind, Time: m.now, Meta: bytes.Clone(r.Meta), Data: bytes.Clone(r.Data)}
 	l.last = m.seq
 	if r.Kind == Deleted {
 		m.drop(l, len(l.entries))

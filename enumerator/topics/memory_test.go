@@ -101,11 +101,17 @@ func TestMemoryDropsTheOldestOfAllTopics(t *testing.T) {
 
 	_, err := s.Append(t.Context(), "new", topics.Record{Data: make([]byte, max)})
 	require.ErrorIs(t, err, topics.ErrTooLarge)
+	_, err = s.Append(t.Context(), "new", topics.Record{Meta: make([]byte, max)})
+	require.ErrorIs(t, err, topics.ErrTooLarge)
 	n, _ = kept(t, s, "new", topics.Place{})
 	assert.Equal(t, 7, n, "an entry that is too large drops nothing")
 	store(t, s, "new", "key", max-2*(256+len("new"))-len("key"))
 	n, _ = kept(t, s, "new", topics.Place{})
 	assert.Equal(t, 1, n, "an entry that takes all of the memory is stored")
+	_, err = s.Append(t.Context(), "newer", topics.Record{Meta: make([]byte, max-2*(256+len("newer")))})
+	require.NoError(t, err)
+	n, _ = kept(t, s, "new", topics.Place{})
+	assert.Zero(t, n, "Meta takes memory, too")
 }
 
 // Names and keys come from clients.
@@ -136,13 +142,14 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestMemoryKeepsACopy(t *testing.T) {
 	s := topics.Memory(1)
-	data := []byte("a")
-	_, err := s.Append(t.Context(), "a", topics.Record{Data: data})
+	data, meta := []byte("a"), []byte("m")
+	_, err := s.Append(t.Context(), "a", topics.Record{Meta: meta, Data: data})
 	require.NoError(t, err)
-	data[0] = 'b'
+	data[0], meta[0] = 'b', 'b'
 	entries, _, err := s.Read(t.Context(), "a", topics.Place{}, 1)
 	require.NoError(t, err)
 	require.Equal(t, "a", string(entries[0].Data))
+	require.Equal(t, "m", string(entries[0].Meta))
 }
 
 func TestMemoryPanics(t *testing.T) {

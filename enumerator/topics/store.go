@@ -44,15 +44,19 @@ const (
 	Deleted             // the topic was deleted; it has no entries, and may get new ones
 )
 
-// An Entry is a message in a [Store], or the end or deletion of a topic. Nobody may change its Data.
+// An Entry is a message in a [Store], or the end or deletion of a topic. Nobody may change its Meta or Data.
 type Entry struct {
 	Position enumerator.Position
 	Kind     Kind
 	Time     time.Time // the time when the entry was stored, by the clock of the store
+	Meta     []byte    // what a protocol keeps beside Data
 	Data     []byte
 }
 
-// A Record is an [Entry] that is not stored yet. Nobody may change its Data.
+// isBlank reports whether e is an entry of a protocol and not a message.
+func (e *Entry) isBlank() bool { return len(e.Meta) > 0 && len(e.Data) == 0 }
+
+// A Record is an [Entry] that is not stored yet. Nobody may change its Meta or Data.
 type Record struct {
 	// Key makes the append idempotent: if the topic got a Record with the same Key in the last two minutes, the
 	// append stores nothing and returns the Position of that Record. It does so even if its condition does not hold
@@ -60,6 +64,7 @@ type Record struct {
 	Key string
 
 	Kind Kind
+	Meta []byte // every Store takes 32 KiB of it
 	Data []byte
 
 	// If Conditional is true, the Record is stored only if Last is the last Position of the topic. If Last is zero,

@@ -23,6 +23,8 @@ import (
 //   - A Bookmark follows when the run reaches the message that was the last one when the run began. A run that begins
 //     there has only the first Bookmark.
 //   - A Gap of 1 takes the place of a message that could not be decoded.
+//   - A Bookmark takes the place of an entry that has Meta and no Data: a protocol such as that of httpadapter/durable has
+//     stored it for itself.
 //
 // A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the
 // name is not valid, and with [ErrClosed] when the [Topics] is closed. A run takes place in the goroutine of the

@@ -115,6 +115,7 @@ type appending struct {
 // entry stores a message or a deletion.
 func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 	h := nats.Header{nats.MsgIdHdr: {a.id}}
+	setMeta(h, a.Meta)
 	if a.Kind == topics.Deleted {
 		h.Set(kindHeader, deleted)
 		h.Set(rollup, "sub")
@@ -187,6 +188,7 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 	mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Data: []byte(a.id), Header: nats.Header{
 		nats.MsgIdHdr: {rand.Text()}, lastSequence: {"0"}, ttl: {never},
 	}}
+	setMeta(mark.Header, a.Meta)
 	if _, err := a.publish(ctx, mark, func() {}); err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
 		return none, err
 	}
@@ -220,10 +222,12 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 			return stored{}, false, nil
 		}
 		id := string(mark.Data)
-		seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: nats.Header{
+		end := &nats.Msg{Subject: a.entrySubject(a.token), Header: nats.Header{
 			nats.MsgIdHdr: {id}, kindHeader: {ended}, ttl: {never},
 			lastSequence: {strconv.FormatUint(number(last.Position), 10)},
-		}}, func() {})
+		}}
+		setMeta(end.Header, mark.Meta)
+		seq, err := a.publish(ctx, end, func() {})
 		if err == nil {
 			return stored{Entry: topics.Entry{Position: a.position(seq, id)}, id: id}, true, nil
 		}
@@ -282,7 +286,7 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint6
 			case wrongLast, wrongLastID:
 				return 0, err
 			case wrongLastOrBusy, duplicateBusy:
-			case tooLarge:
+			case tooLarge, headerTooLarge:
 				return 0, fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
 			default:
 				if doubt.IsZero() {

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ const (
 	duplicateBusy   = 10158
 	noReplicas      = 10074 // the server is not in a cluster
 	tooLarge        = api.JSErrCodeStreamMessageExceedsMaximum
+	headerTooLarge  = 10097
 )
 
 // errBehind is the error of a read from a server that does not have all entries yet.
@@ -51,11 +53,20 @@ const (
 	kindHeader = "Halley-Kind"
 	ended      = "ended"
 	deleted    = "deleted"
+
+	metaHeader = "Halley-Meta" // in base64, because a header is a line of text
 )
+
+func setMeta(h nats.Header, meta []byte) {
+	if len(meta) > 0 {
+		h.Set(metaHeader, base64.RawStdEncoding.EncodeToString(meta))
+	}
+}
 
 func (s *store) stored(subject string, seq uint64, at time.Time, h nats.Header, data []byte) stored {
 	e := stored{subject: subject, id: h.Get(nats.MsgIdHdr)}
 	e.Position, e.Time, e.Data = s.position(seq, e.id), at, data
+	e.Meta, _ = base64.RawStdEncoding.DecodeString(h.Get(metaHeader)) // only setMeta writes it
 	switch h.Get(kindHeader) {
 	case ended:
 		e.Kind = topics.Ended

@@ -24,6 +24,7 @@ import (
 //   - Append: Positions have the same Epoch, which is not 0, and their Seqs rise.
 //   - Read: both programs read the same entries, in the order of their Positions, with their Data and with Times that
 //     do not fall. limit limits their number. A Read knows what the program has appended.
+//   - Meta: readers and watchers get the Meta of an entry, whatever its Kind. It can be any bytes, and 32 KiB of them.
 //   - names: a name can be any bytes, and means one topic. A name that is too short or too long is an ErrName.
 //   - keep: a topic keeps its last messages, and their number is exactly keep. The messages of other topics do not
 //     matter.
@@ -48,6 +49,7 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 	}{
 		{"Append", (*check).positions},
 		{"Read", (*check).reads},
+		{"Meta", (*check).meta},
 		{"names", (*check).names},
 		{"keep", (*check).keep},
 		{"places", (*check).places},
@@ -231,6 +233,50 @@ func (c *check) reads() {
 			}
 		}
 		c.gives(s, "c", topics.Place{}, nil, true)
+	}
+}
+
+func (c *check) meta() {
+	c.new(100)
+	w := c.watchOf(c.other, "a")
+	large := make([]byte, 32<<10)
+	for i := range large {
+		large[i] = byte(i)
+	}
+	records := []topics.Record{
+		{Kind: topics.Deleted, Meta: []byte("deletion")},
+		{Meta: nil, Data: []byte("1")},
+		{Meta: large},
+		{Meta: []byte("\r\n\x00"), Data: large},
+		{Meta: []byte{}, Data: []byte("4")},
+		{Kind: topics.Ended, Meta: []byte("\xffend")},
+	}
+	var want []enumerator.Position
+	for i, r := range records {
+		want = append(want, c.append(c.both[i%2], "a", r))
+	}
+	same := func(got []topics.Entry, records []topics.Record) {
+		c.that(len(got) == len(records), "there are %s, and should be %d entries", list(got), len(records))
+		for i, r := range records {
+			c.that(bytes.Equal(got[i].Meta, r.Meta), "the Meta of %s is %.40q, and should be %.40q", list(got[i:i+1]), got[i].Meta, r.Meta)
+		}
+	}
+	c.wants(w, want...)
+	w.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	same(w.got, records)
+	for _, s := range c.both {
+		got, _ := c.read(s, "a", topics.Place{}, 100)
+		same(got, records[1:])
+		got, _ = c.read(s, "a", topics.Place{Last: 1}, 1)
+		same(got, records[4:5])
+		late := c.watchOf(s, "a")
+		c.wants(late, want[5])
+		late.stop()
+		late.mu.Lock()
+		same(late.got, records[5:])
+		late.mu.Unlock()
 	}
 }
 

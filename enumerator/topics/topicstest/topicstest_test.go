@@ -1,6 +1,7 @@
 package topicstest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -90,6 +91,20 @@ func TestTestFindsFaults(t *testing.T) {
 			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
 				data, _, _ := strings.Cut(string(r.Data), "\x00")
 				r.Data = []byte(data)
+				return inner.Append(ctx, name, r)
+			}
+		}},
+		"Meta is a line of text": {"Meta: the Meta", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				r.Meta = bytes.ReplaceAll(r.Meta, []byte("\r\n"), []byte(" "))
+				return inner.Append(ctx, name, r)
+			}
+		}},
+		"an end has no Meta": {"Meta: the Meta", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				if r.Kind == topics.Ended {
+					r.Meta = nil
+				}
 				return inner.Append(ctx, name, r)
 			}
 		}},
