@@ -41,7 +41,9 @@ func pages(t *testing.T) []string {
 	names, err := filepath.Glob("*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
-	return append(names, filepath.Join(root, "README.md"))
+	translations, err := filepath.Glob("*/*.md")
+	require.NoError(t, err)
+	return append(append(names, translations...), filepath.Join(root, "README.md"))
 }
 
 func TestCode(t *testing.T) {
