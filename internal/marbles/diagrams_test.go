@@ -543,12 +543,6 @@ push  -1---2-----3---4---|
 live  -1---2-----3---4---|
 late         1,2-3---4---|
 `, broadcast},
-	{"guide.leftovers", `
-in   -1---2---3---4---5---|
-> Map, behind it Take(2): the next consumer gets the rest
-out  -1---2|
-next      ----3---4---5---|
-`, adapter(enumeratee.Compose(enumeratee.Map(same), enumeratee.Take[string](2)))},
 	{"guide.buffered", `
 in   -1--2--3--4---------5-------|
 > Buffer(4), behind it Take(2)

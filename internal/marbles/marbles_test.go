@@ -64,7 +64,7 @@ next       ---3|
 	assert.Equal(t, Diagram{
 		Operator: "Take(2)", Before: 1,
 		Lines: []Line{
-			{Name: "in", Length: 24, Events: []Event{
+			{Name: "in", Length: 22, Events: []Event{
 				{At: 1, Kind: Element, Label: "1"},
 				{At: 5, Kind: Element, Label: "[a b]"},
 				{At: 5, Kind: Element, Label: "22", Wait: 10},
