@@ -46,6 +46,9 @@ func pages(t *testing.T) []string {
 
 func TestCode(t *testing.T) {
 	for _, name := range pages(t) {
+		if name == "operators.md" {
+			continue // TestOperators writes it
+		}
 		t.Run(name, func(t *testing.T) {
 			page, err := os.ReadFile(name)
 			require.NoError(t, err)

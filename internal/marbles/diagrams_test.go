@@ -323,7 +323,7 @@ out  -----t----t----t---
 > Timer(5 units)
 out  -----t|
 `, sources(func(*lab) stream { return enumerator.Map(enumerator.Timer(ticks(5)), named) })},
-	{"enumerator.AndThen", `
+	{"enumerator.Enumerator.AndThen", `
 a    -1---2--|
 b            ---3---4---|
 > a.AndThen(b)
