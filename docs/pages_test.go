@@ -6,7 +6,7 @@
 //
 //	<!-- snippet: examples/comet/helper/helper.go#stream -->
 //
-// In the file, two comments mark the region, each on a line of its own. They are // or
+// In the file, two comments mark the region, each on a line of its own. They are //, # or
 // <!-- --> comments:
 //
 //	// snippet: stream
@@ -41,11 +41,16 @@ func pages(t *testing.T) []string {
 	names, err := filepath.Glob("*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
-	return append(names, filepath.Join(root, "README.md"))
+	translations, err := filepath.Glob("*/*.md")
+	require.NoError(t, err)
+	return append(append(names, translations...), filepath.Join(root, "README.md"))
 }
 
 func TestCode(t *testing.T) {
 	for _, name := range pages(t) {
+		if name == "operators.md" {
+			continue // TestOperators writes it
+		}
 		t.Run(name, func(t *testing.T) {
 			page, err := os.ReadFile(name)
 			require.NoError(t, err)
@@ -81,7 +86,7 @@ func TestLinks(t *testing.T) {
 var (
 	mark   = regexp.MustCompile(`^<!-- snippet: ([^\s#]+)#(\S+) -->$`)
 	fence  = regexp.MustCompile("^\\s*(```+|~~~+)\\s*(\\w*)")
-	border = regexp.MustCompile(`^\s*(?://|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
+	border = regexp.MustCompile(`^\s*(?://|#|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
 )
 
 // weave returns page with the current code in each marked fence.
