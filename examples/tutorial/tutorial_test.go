@@ -1,0 +1,182 @@
+// Package tutorial_test runs the programs of docs/tutorial.md, one in each folder.
+package tutorial_test
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"html"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/internal/browsertest"
+	"github.com/halley-go/halley/internal/probe"
+)
+
+var update = flag.Bool("update", false, "take the pictures of the tutorial")
+
+var pictures = filepath.Join("..", "..", "docs", "tutorial")
+
+// A step is a program of the tutorial.
+type step struct {
+	lines []string // parts of the lines that it prints, in order
+	path  string   // of a stream, if it is a server
+	sends string   // a part of the stream
+	ready string   // an expression that is true when the page has something to show
+}
+
+var steps = []step{
+	{lines: []string{" °C", " °C", " °C"}},
+	{lines: []string{" °C", " °C", " °C", " °C", " °C", "The highest was "}},
+	{path: "stream", sends: `{"at":`},
+	{path: "stream", sends: `data: {"at":`, ready: `temperature.value !== '–'`},
+	{path: "stream", sends: `data: {"at":`, ready: `measured.textContent > 2`},
+	{path: "stream", sends: `data: {"at":`, ready: `charts.temperature && charts.temperature.length > 40`},
+	{path: "stream", sends: "event: load", ready: `charts.load && charts.load.length > 40`},
+	{path: "stream", sends: "event: temperature", ready: `alarms.children.length > 1`},
+	{path: "stream", sends: "event: limit", ready: `alarms.children.length > 1`},
+	{path: "stream", sends: "event: limit", ready: `alarms.children.length > 1`},
+}
+
+// TestSteps builds and runs the programs. The short form does so for the last one only; go vet compiles the others.
+func TestSteps(t *testing.T) {
+	first := len(steps)
+	if probe.Long() || *update {
+		first = 1
+	}
+	folder := t.TempDir()
+	args := []string{"build", "-ldflags=-s -w", "-o", folder + string(filepath.Separator)}
+	for n := first; n <= len(steps); n++ {
+		args = append(args, fmt.Sprintf("./step%02d", n))
+	}
+	out, err := exec.Command("go", args...).CombinedOutput()
+	require.NoError(t, err, string(out))
+	for n := first; n <= len(steps); n++ {
+		name := fmt.Sprintf("step%02d", n)
+		t.Run(name, func(t *testing.T) {
+			step := steps[n-1]
+			addr, lines := start(t, filepath.Join(folder, name))
+			printed := "$ go run ./examples/tutorial/" + name + "\n"
+			for _, part := range step.lines {
+				line := next(t, lines)
+				require.Contains(t, line, part)
+				printed += line + "\n"
+			}
+			if step.path != "" {
+				require.Contains(t, next(t, lines), addr)
+				got := read(t, addr, step.path, step.sends)
+				printed = "$ curl http://127.0.0.1:9000/" + step.path + "\n" + got
+			}
+			page, err := os.ReadFile(filepath.Join(name, "page.html"))
+			if err == nil {
+				assert.Equal(t, string(page), read(t, addr, "", "</html>\n"))
+			}
+			picture := filepath.Join(pictures, name+".png")
+			if *update {
+				take(t, picture, addr, step.ready, printed)
+			}
+			assert.FileExists(t, picture, "take it with go test ./examples/tutorial -update")
+		})
+	}
+}
+
+// start starts a program, which ends with the test. It returns the address for servers and the lines that it prints.
+func start(t *testing.T, program string) (addr string, lines <-chan string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr = listener.Addr().String()
+	require.NoError(t, listener.Close())
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), "ADDR="+addr)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	read := make(chan string, 1000)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		for range read {
+		}
+		_ = cmd.Wait()
+	})
+	go func() {
+		defer close(read)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			read <- scanner.Text()
+		}
+	}()
+	return addr, read
+}
+
+func next(t *testing.T, lines <-chan string) string {
+	select {
+	case line, ok := <-lines:
+		require.True(t, ok, "the program has ended")
+		return line
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "the program prints nothing")
+		return ""
+	}
+}
+
+// read returns the beginning of a response, up to the third line that contains part, or to its end.
+func read(t *testing.T, addr, path, part string) string {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var response *http.Response
+	require.Eventually(t, func() bool { // the program prints its address before it listens
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/"+path, nil)
+		require.NoError(t, err)
+		response, err = http.DefaultClient.Do(request)
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	var text strings.Builder
+	reader, found := bufio.NewReader(response.Body), 0
+	for found < 3 {
+		line, err := reader.ReadString('\n')
+		text.WriteString(line)
+		if strings.Contains(line, part) {
+			found++
+		}
+		if err != nil {
+			break
+		}
+	}
+	require.Positive(t, found, "%s has no %q:\n%s", path, part, text.String())
+	return text.String()
+}
+
+// take takes a picture of the page, or of printed if there is none.
+func take(t *testing.T, picture, addr, ready, printed string) {
+	url := "http://" + addr
+	if ready == "" {
+		terminal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintf(w, `<pre style="margin:0;padding:1rem;font:16px/1.5 monospace;background:#1b2030;color:#e8ecf6;min-height:8rem">%s</pre>`+
+				`<style>body{margin:0;background:#1b2030}</style>`, html.EscapeString(printed))
+		}))
+		defer terminal.Close()
+		url, ready = terminal.URL, "true"
+	}
+	ctx := browsertest.Start(t)
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(600, 200), chromedp.Navigate(url)))
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](ready, chromedp.WithPollingTimeout(90*time.Second), chromedp.WithPollingInterval(100*time.Millisecond)))
+	require.NoError(t, err)
+	image, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(picture, image, 0o644))
+}
