@@ -7,12 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"html"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +69,7 @@ func TestSteps(t *testing.T) {
 		name := fmt.Sprintf("step%02d", n)
 		t.Run(name, func(t *testing.T) {
 			step := steps[n-1]
-			addr, lines := start(t, filepath.Join(folder, name))
+			addr, lines, program := start(t, filepath.Join(folder, name))
 			printed := "$ go run ./examples/tutorial/" + name + "\n"
 			for _, part := range step.lines {
 				line := next(t, lines)
@@ -87,29 +89,32 @@ func TestSteps(t *testing.T) {
 			if *update {
 				take(t, picture, addr, step.ready, printed)
 			}
+			if n == len(steps) {
+				end(t, program, addr)
+			}
 			assert.FileExists(t, picture, "take it with go test ./examples/tutorial -update")
 		})
 	}
 }
 
 // start starts a program, which ends with the test. It returns the address for servers and the lines that it prints.
-func start(t *testing.T, program string) (addr string, lines <-chan string) {
+func start(t *testing.T, name string) (addr string, lines <-chan string, program *exec.Cmd) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr = listener.Addr().String()
 	require.NoError(t, listener.Close())
-	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), "ADDR="+addr)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
+	program = exec.Command(name)
+	program.Env = append(os.Environ(), "ADDR="+addr)
+	program.Stderr = os.Stderr
+	out, err := program.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	require.NoError(t, program.Start())
 	read := make(chan string, 1000)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = program.Process.Kill()
 		for range read {
 		}
-		_ = cmd.Wait()
+		_ = program.Wait()
 	})
 	go func() {
 		defer close(read)
@@ -117,7 +122,21 @@ func start(t *testing.T, program string) (addr string, lines <-chan string) {
 			read <- scanner.Text()
 		}
 	}()
-	return addr, read
+	return addr, read, program
+}
+
+// end interrupts the program. Its streams end as complete responses, and the program ends without an error.
+func end(t *testing.T, program *exec.Cmd, addr string) {
+	if runtime.GOOS == "windows" {
+		return // there is no interrupt of a process
+	}
+	response, err := http.Get("http://" + addr + "/stream")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.NoError(t, program.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, response.Body)
+	require.NoError(t, err)
+	require.NoError(t, program.Wait())
 }
 
 func next(t *testing.T, lines <-chan string) string {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"log"
 	"math"
@@ -158,17 +157,18 @@ func main() {
 	}
 	httpadapter.Drain(server) // Shutdown ends the streams, and each page gets a complete response
 
-	context.AfterFunc(ctx, func() {
-		timeout, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := server.Shutdown(timeout); err != nil {
-			log.Print(err)
-		}
-	})
-
 	fmt.Println("Open http://" + addr + " (Ctrl-C to stop)")
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	served := make(chan error, 1)
+	go func() { served <- server.ListenAndServe() }()
+	select {
+	case err := <-served:
 		log.Fatal(err)
+	case <-ctx.Done():
+	}
+	timeout, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(timeout); err != nil {
+		log.Print(err)
 	}
 }
 
