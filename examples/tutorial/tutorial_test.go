@@ -36,6 +36,7 @@ type step struct {
 	lines []string // parts of the lines that it prints, in order
 	path  string   // of a stream, if it is a server
 	sends string   // a part of the stream
+	form  bool     // whether it has a form for the limit
 	ready string   // an expression that is true when the page has something to show
 }
 
@@ -48,8 +49,8 @@ var steps = []step{
 	{path: "stream", sends: `data: {"at":`, ready: `charts.temperature && charts.temperature.length > 40`},
 	{path: "stream", sends: "event: load", ready: `charts.load && charts.load.length > 40`},
 	{path: "stream", sends: "event: temperature", ready: `alarms.children.length > 1`},
-	{path: "stream", sends: "event: limit", ready: `alarms.children.length > 1`},
-	{path: "stream", sends: "event: limit", ready: `alarms.children.length > 1`},
+	{path: "stream", sends: "event: load", form: true, ready: `alarms.children.length > 1`},
+	{path: "stream", sends: "event: load", form: true, ready: `alarms.children.length > 1`},
 }
 
 // TestSteps builds and runs the programs. The short form does so for the last one only; go vet compiles the others.
@@ -78,16 +79,22 @@ func TestSteps(t *testing.T) {
 			}
 			if step.path != "" {
 				require.Contains(t, next(t, lines), addr)
-				got := read(t, addr, step.path, step.sends)
+				got := read(t, addr, step.path, step.sends, 3)
 				printed = "$ curl http://127.0.0.1:9000/" + step.path + "\n" + got
 			}
 			page, err := os.ReadFile(filepath.Join(name, "page.html"))
 			if err == nil {
-				assert.Equal(t, string(page), read(t, addr, "", "</html>\n"))
+				assert.Equal(t, string(page), read(t, addr, "", "</html>", 1))
 			}
 			picture := filepath.Join(pictures, name+".png")
 			if *update {
 				take(t, picture, addr, step.ready, printed)
+			}
+			if step.form {
+				assert.Equal(t, http.StatusNoContent, post(t, addr, "limit=55.5", "same-origin"))
+				assert.Contains(t, read(t, addr, step.path, "data: 55.5", 1), "event: limit")
+				assert.Equal(t, http.StatusBadRequest, post(t, addr, "limit=NaN", "same-origin"))
+				assert.Equal(t, http.StatusForbidden, post(t, addr, "limit=10", "cross-site"))
 			}
 			if n == len(steps) {
 				end(t, program, addr)
@@ -150,8 +157,20 @@ func next(t *testing.T, lines <-chan string) string {
 	}
 }
 
-// read returns the beginning of a response, up to the third line that contains part, or to its end.
-func read(t *testing.T, addr, path, part string) string {
+// post sends a form, as the browser would from a page of that site, and returns the status.
+func post(t *testing.T, addr, form, site string) int {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/limit", strings.NewReader(form))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Sec-Fetch-Site", site)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// read returns the beginning of a response, up to the n-th line that contains part.
+func read(t *testing.T, addr, path, part string, n int) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var response *http.Response
@@ -164,18 +183,15 @@ func read(t *testing.T, addr, path, part string) string {
 	defer response.Body.Close()
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	var text strings.Builder
-	reader, found := bufio.NewReader(response.Body), 0
-	for found < 3 {
+	reader := bufio.NewReader(response.Body)
+	for found := 0; found < n; {
 		line, err := reader.ReadString('\n')
 		text.WriteString(line)
+		require.NoError(t, err, "%s does not have %d of %q:\n%s", path, n, part, text.String())
 		if strings.Contains(line, part) {
 			found++
 		}
-		if err != nil {
-			break
-		}
 	}
-	require.Positive(t, found, "%s has no %q:\n%s", path, part, text.String())
 	return text.String()
 }
 
