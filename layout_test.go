@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"internal/picture":            {"github.com/chromedp/chromedp"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/topics", "comet", "httpadapter"},
-	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items"},
+	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items", "enumeratee/ndjson"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
 	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
