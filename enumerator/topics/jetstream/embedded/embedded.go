@@ -181,7 +181,11 @@ func (c *config) start() (*nats.Conn, func(), error) {
 	failure := make(chan error, 1)
 	srv.SetLoggerV2(&logger{c.logger, failure}, false, false, false)
 	srv.Start()
+	done := make(chan struct{})
+	var helping sync.WaitGroup
 	shutdown := func() {
+		close(done)
+		helping.Wait()
 		srv.Shutdown()
 		srv.WaitForShutdown()
 	}
@@ -193,6 +197,9 @@ func (c *config) start() (*nats.Conn, func(), error) {
 		default:
 			ready = srv.ReadyForConnections(10 * time.Millisecond)
 		}
+	}
+	if c.cluster != "" {
+		helping.Go(func() { helpReplicas(srv, done) })
 	}
 	closed := make(chan struct{})
 	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("halley"), nats.MaxReconnects(-1),
