@@ -8,58 +8,51 @@ import (
 )
 
 const (
-	patience = 10 * time.Second // for a replica to catch up
-	effort   = 5 * time.Second  // for the attempts to help it
+	patience = 10              // seconds until a replica that does not catch up is helped
+	effort   = 5 * time.Second // for the attempts to take a snapshot
 )
 
 // helpReplicas helps replicas that do not catch up with the streams that srv leads. It returns when done is closed.
 //
-// A server that led a stream without the others has entries in its Raft log that they do not have. It drops the last
-// of them whenever it asks the new leader for the entries that follow. The answer can make it send its next request
-// to a subject at which nothing listens, and it sends another one after 2 s. So it can take hours until it has dropped
-// them all. A leader without these entries in its own log, however, answers with a snapshot, which replaces the log.
-// So helpReplicas makes the leader take a snapshot and drop the entries before it.
+// A server that led a stream without the others has entries in its Raft log that they do not have. Each time it asks
+// the new leader for the entries after its last one, it finds that it must drop its last one. The answer can also make
+// it ask for more at a subject at which nobody listens, and then it asks again after 2 s only. So it can take minutes
+// until it has dropped all of them. A leader without the entries that it is asked for answers with a snapshot, which
+// replaces the whole log. So helpReplicas makes the leader replace the entries of its log by a snapshot.
 //
-// The server does this by itself when its log has grown, but not while it answers a request, which here is nearly
-// always. Then it waits for minutes.
+// The leader does this by itself from time to time, but not while it answers a request, and here it nearly always does.
 func helpReplicas(srv *server.Server, done <-chan struct{}) {
-	behind := map[string]time.Time{} // the streams that a replica is behind with, and since when
+	behind := map[string]int{} // for how many seconds a replica has been behind with a stream
 	for wait(time.Second, done) {
-		names := streamsBehind(srv)
-		for name := range behind {
-			if !slices.Contains(names, name) {
-				delete(behind, name)
-			}
-		}
-		for _, name := range names {
-			since, ok := behind[name]
-			if !ok {
-				behind[name] = time.Now()
-			} else if time.Since(since) > patience {
-				snapshot(srv, name, done)
-				delete(behind, name)
+		before := behind
+		behind = map[string]int{}
+		for _, name := range streamsBehind(srv) {
+			if behind[name] = before[name] + 1; behind[name] == patience {
+				takeSnapshot(srv, name, done)
+				behind[name] = 0
 			}
 		}
 	}
 }
 
-// streamsBehind returns the names of the streams that srv leads and a replica is behind with.
+// streamsBehind returns the names of the streams that srv leads and that a replica is behind with.
 func streamsBehind(srv *server.Server) (names []string) {
 	account, err := srv.JszAccount(&server.JSzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true, StreamLeaderOnly: true})
 	if err != nil {
 		return nil // there are no streams yet
 	}
-	for _, stream := range account.Streams {
-		if stream.Cluster != nil && slices.ContainsFunc(stream.Cluster.Replicas, func(r *server.PeerInfo) bool { return !r.Current && !r.Offline }) {
-			names = append(names, stream.Name)
+	isBehind := func(r *server.PeerInfo) bool { return !r.Current && !r.Offline }
+	for _, s := range account.Streams {
+		if s.Cluster != nil && slices.ContainsFunc(s.Cluster.Replicas, isBehind) {
+			names = append(names, s.Name)
 		}
 	}
 	return names
 }
 
-// snapshot takes a snapshot of a stream, between two answers to a replica.
-func snapshot(srv *server.Server, name string, done <-chan struct{}) {
-	srv.Noticef("A replica of stream %q does not catch up: the leader takes a snapshot for it", name)
+// takeSnapshot replaces the entries of the Raft log of a stream by a snapshot, between two answers to a replica.
+func takeSnapshot(srv *server.Server, name string, done <-chan struct{}) {
+	srv.Noticef("A replica of stream %q does not catch up, so the leader takes a snapshot for it", name)
 	var err error
 	for start := time.Now(); time.Since(start) < effort && wait(10*time.Millisecond, done); {
 		if err = srv.JetStreamSnapshotStream(server.DEFAULT_GLOBAL_ACCOUNT, name); err == nil {
