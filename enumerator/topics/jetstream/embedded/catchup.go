@@ -14,13 +14,15 @@ const (
 
 // helpReplicas helps replicas that do not catch up with the streams that srv leads. It returns when done is closed.
 //
-// A server that led a stream without the others has entries in its Raft log that they do not have. Each time it asks
-// the new leader for the entries after its last one, it finds that it must drop its last one. The answer can also make
-// it ask for more at a subject at which nobody listens, and then it asks again after 2 s only. So it can take minutes
-// until it has dropped all of them. A leader without the entries that it is asked for answers with a snapshot, which
-// replaces the whole log. So helpReplicas makes the leader replace the entries of its log by a snapshot.
+// A server that led a stream while the others could not hear it has entries in its Raft log that they do not have. It
+// asks the new leader for the entries after its last one, learns that its last one is wrong, drops it, and asks again.
+// While it handles the rest of the answer, it can send its next request to a wrong subject, and then it waits for 2 s
+// (processAppendEntry of nats-server 2.15.2 sends it to the reply subject of an entry, which is for reports of
+// progress). So it needs minutes to drop all wrong entries. But if the log of the leader does not reach back far
+// enough, the leader answers with a snapshot, which replaces the log of the server. So helpReplicas makes the leader
+// replace its own log by a snapshot.
 //
-// The leader does this by itself from time to time, but not while it answers a request, and here it nearly always does.
+// NATS does this by itself from time to time, but not while it answers a request. Here it nearly always answers one.
 func helpReplicas(srv *server.Server, done <-chan struct{}) {
 	behind := map[string]int{} // for how many seconds a replica has been behind with a stream
 	for wait(time.Second, done) {
@@ -50,7 +52,9 @@ func streamsBehind(srv *server.Server) (names []string) {
 	return names
 }
 
-// takeSnapshot replaces the entries of the Raft log of a stream by a snapshot, between two answers to a replica.
+// takeSnapshot replaces the Raft log of a stream by a snapshot, between two answers to a replica. The snapshot has the
+// effects of all entries that it replaces. It may also have the effects of later ones, which a replica then applies
+// again, as after a restart.
 func takeSnapshot(srv *server.Server, name string, done <-chan struct{}) {
 	srv.Noticef("A replica of stream %q does not catch up, so the leader takes a snapshot for it", name)
 	var err error

@@ -38,6 +38,9 @@ type config struct {
 // there. The traffic between nodes is neither encrypted nor authenticated, so listen must be reachable by nodes
 // only.
 //
+// A server can stay behind after it led a stream while the others could not hear it. The leader of the stream notices
+// this within ten seconds, and sends it a snapshot of the stream. So it catches up without a restart.
+//
 // The server also accepts clients, on a free port of 127.0.0.1 or at the address of [Clients].
 func Cluster(name, listen string, routes ...string) Option {
 	return func(c *config) {
