@@ -1,14 +1,13 @@
 package embedded
 
 import (
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
 const (
-	patience = 10              // seconds until a replica that does not catch up is helped
+	patience = 10              // seconds, until a replica that does not catch up is helped
 	effort   = 5 * time.Second // for the attempts to take a snapshot
 )
 
@@ -24,32 +23,44 @@ const (
 //
 // NATS does this by itself from time to time, but not while it answers a request. Here it nearly always answers one.
 func helpReplicas(srv *server.Server, done <-chan struct{}) {
-	behind := map[string]int{} // for how many seconds a replica has been behind with a stream
+	type delay struct {
+		lag     uint64
+		seconds int // for which lag has not become smaller
+	}
+	delays := map[string]delay{} // by stream
 	for wait(time.Second, done) {
-		before := behind
-		behind = map[string]int{}
-		for _, name := range streamsBehind(srv) {
-			if behind[name] = before[name] + 1; behind[name] == patience {
-				takeSnapshot(srv, name, done)
-				behind[name] = 0
+		before := delays
+		delays = map[string]delay{}
+		for name, lag := range lags(srv) {
+			d := before[name]
+			if lag < d.lag {
+				d.seconds = 0
 			}
+			d.lag = lag
+			if d.seconds++; d.seconds == patience {
+				takeSnapshot(srv, name, done)
+				d.seconds = 0
+			}
+			delays[name] = d
 		}
 	}
 }
 
-// streamsBehind returns the names of the streams that srv leads and that a replica is behind with.
-func streamsBehind(srv *server.Server) (names []string) {
+// lags returns the streams that srv leads and that a replica is behind with, and by how many entries it is behind.
+func lags(srv *server.Server) map[string]uint64 {
 	account, err := srv.JszAccount(&server.JSzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true, StreamLeaderOnly: true})
 	if err != nil {
 		return nil // there are no streams yet
 	}
-	isBehind := func(r *server.PeerInfo) bool { return !r.Current && !r.Offline }
+	lags := map[string]uint64{}
 	for _, s := range account.Streams {
-		if s.Cluster != nil && slices.ContainsFunc(s.Cluster.Replicas, isBehind) {
-			names = append(names, s.Name)
+		for _, replica := range s.Cluster.Replicas {
+			if replica.Lag > 0 && !replica.Offline {
+				lags[s.Name] = max(lags[s.Name], replica.Lag)
+			}
 		}
 	}
-	return names
+	return lags
 }
 
 // takeSnapshot replaces the Raft log of a stream by a snapshot, between two answers to a replica. The snapshot has the
@@ -57,13 +68,11 @@ func streamsBehind(srv *server.Server) (names []string) {
 // again, as after a restart.
 func takeSnapshot(srv *server.Server, name string, done <-chan struct{}) {
 	srv.Noticef("A replica of stream %q does not catch up, so the leader takes a snapshot for it", name)
-	var err error
 	for start := time.Now(); time.Since(start) < effort && wait(10*time.Millisecond, done); {
-		if err = srv.JetStreamSnapshotStream(server.DEFAULT_GLOBAL_ACCOUNT, name); err == nil {
+		if srv.JetStreamSnapshotStream(server.DEFAULT_GLOBAL_ACCOUNT, name) == nil {
 			return
 		}
 	}
-	srv.Warnf("The leader of stream %q has not taken a snapshot: %v", name, err)
 }
 
 // wait waits for d. It returns false if done is closed first.
