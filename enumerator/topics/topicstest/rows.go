@@ -45,7 +45,7 @@ func (c *check) state(s topics.Store, name string, after enumerator.Position, li
 		if from.After == after {
 			place.Began = enumerator.Position{}
 		}
-		got, follows := c.read(s, name, place, limit)
+		got, follows := c.readState(s, name, place, limit)
 		ok = ok && follows
 		if len(got) == 0 {
 			return all, ok
@@ -56,6 +56,17 @@ func (c *check) state(s topics.Store, name string, after enumerator.Position, li
 			from.After = e.Position
 		}
 		all = append(all, got...)
+	}
+}
+
+// readState is read, and tries again while others append: the Store may have another entry than a moment before.
+func (c *check) readState(s topics.Store, name string, from topics.Place, limit int) ([]topics.Entry, bool) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		got, ok, err := s.Read(c.ctx, name, from, limit)
+		if err == nil {
+			return got, ok
+		}
+		c.that(time.Now().Before(end), "Read of the state fails: %v", err)
 	}
 }
 
