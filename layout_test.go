@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 	"internal/browsertest":        {"internal/probe", "github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/topics", "comet", "httpadapter"},
-	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items"},
+	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "comet/topic", "enumeratee/items", "enumerator/topics/presence", "enumerator/topics/tables"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
 	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 
 	"enumerator/topics":            {"iteratee", "enumerator", "internal/check"},
 	"enumerator/topics/tables":     {"iteratee", "enumerator", "enumerator/topics"},
-	"enumerator/topics/presence":   {"enumerator", "enumerator/topics", "enumerator/topics/tables", "internal/check"},
+	"enumerator/topics/presence":   {"iteratee", "enumerator", "enumerator/topics", "enumerator/topics/tables", "internal/check"},
 	"enumerator/topics/topicstest": {"enumerator", "enumerator/topics", "internal/report"},
 }
 

@@ -69,7 +69,12 @@ halley.table = function (url, options) {
     else if (last === "") headers.set("If-None-Match", "*");
     const target = new URL(url, page ? page.baseURI : typeof location === "undefined" ? undefined : location.href);
     target.search += (target.search && "&") + "key=" + encodeURIComponent(key);
-    return fetch(target.href, { method, headers, body, credentials: options && options.credentials });
+    const before = positions.get(key);
+    const response = await fetch(target.href, { method, headers, body, credentials: options && options.credentials });
+    // The next change may follow before the stream tells the position of this one.
+    const position = response.headers.get("Halley-Position");
+    if (position && body !== undefined && positions.get(key) === before) positions.set(key, position);
+    return response;
   };
   table.put = (key, value, last) => send("PUT", key, JSON.stringify(value), last);
   table.remove = (key, last) => send("DELETE", key, undefined, last);

@@ -45,13 +45,7 @@ const ready = "ready"
 //
 // The options are those of Handler. [Last] has no effect. Table panics if t or allow is nil.
 func Table[V any](t *tables.Tables[V], allow func(r *http.Request, a Access) error, opts ...Option) http.Handler {
-	if t == nil {
-		panic("comet/topic: Table: t must not be nil")
-	}
-	if allow == nil {
-		panic("comet/topic: Table: allow must not be nil")
-	}
-	h := table[V]{t, access{allow, newConfig(opts)}}
+	h := newTable("Table", t, allow, opts)
 	read := client.Handler(h.items, h.stream...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -67,9 +61,25 @@ func Table[V any](t *tables.Tables[V], allow func(r *http.Request, a Access) err
 	})
 }
 
+// TableSource returns the function with which [Table] reads tables, for [client.Handler] and wsclient.Handler.
+// TableSource panics if t or allow is nil.
+func TableSource[V any](t *tables.Tables[V], allow func(r *http.Request, a Access) error) func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[V]]], error) {
+	return newTable("TableSource", t, allow, nil).items
+}
+
 type table[V any] struct {
 	tables *tables.Tables[V]
 	access
+}
+
+func newTable[V any](function string, t *tables.Tables[V], allow func(*http.Request, Access) error, opts []Option) table[V] {
+	if t == nil {
+		panic("comet/topic: " + function + ": t must not be nil")
+	}
+	if allow == nil {
+		panic("comet/topic: " + function + ": allow must not be nil")
+	}
+	return table[V]{t, access{allow, newConfig(opts)}}
 }
 
 func (h table[V]) items(r *http.Request, after enumerator.Position) (none enumerator.Enumerator[enumerator.Item[*tables.Change[V]]], err error) {
@@ -84,10 +94,15 @@ func (h table[V]) items(r *http.Request, after enumerator.Position) (none enumer
 	if r.URL.Query().Get("transport") == "poll" {
 		source = enumerator.TakeUntil(poll(source), enumerator.Interval(wait))
 	}
-	return enumerator.Map(source, messageOf[V]), nil
+	return Changes(source), nil
 }
 
-// messageOf returns the Item for a client, which is not told of Bookmarks.
+// Changes returns the Items of source as [Table] sends them: a message named ready takes the place of each Bookmark. With it, a
+// program can serve other changes than those of a table, such as the members of a presence, for halley.table.
+func Changes[V any](source enumerator.Enumerator[enumerator.Item[tables.Change[V]]]) enumerator.Enumerator[enumerator.Item[*tables.Change[V]]] {
+	return enumerator.Map(source, messageOf[V])
+}
+
 func messageOf[V any](item enumerator.Item[tables.Change[V]]) enumerator.Item[*tables.Change[V]] {
 	message := enumerator.Item[*tables.Change[V]]{Position: item.Position, Gap: item.Gap, Reset: item.Reset}
 	switch {

@@ -78,7 +78,7 @@ test("changes that were missed come before ready", async () => {
 
 test("put and remove", async () => {
   const server = await serve((request, response) => {
-    if (request.method !== "GET") response.writeHead(request.headers["if-match"] ? 412 : 204);
+    if (request.method !== "GET") response.writeHead(request.headers["if-match"] ? 412 : 204, request.headers["if-match"] ? {} : { "Halley-Position": "e-8" });
     else write(request, response, { event: "end" });
     response.end();
   });
@@ -92,6 +92,7 @@ test("put and remove", async () => {
     await log.table.remove("a", "e-7"),
   ];
   assert.deepEqual(answers.map((a) => a.status), [204, 204, 412, 204, 412]);
+  assert.deepEqual(["a b", "a", "ü"].map(log.table.position), ["e-8", "", ""]);
   assert.deepEqual(
     server.requests.slice(1).map((r) => [r.method, r.query.get("topic"), r.query.get("key"), r.text, r.headers["if-match"], r.headers["if-none-match"], r.headers["content-type"]]),
     [
