@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"comet/internal/unsent":       {"enumerator", "httpadapter"},
 	"comet/internal/progress":     {"iteratee", "enumerator"},
 	"comet/client":                {"iteratee", "enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "comet/internal/progress", "comet/internal/unsent", "httpadapter"},
-	"comet/topic":                 {"enumeratee/items", "enumerator", "enumerator/topics", "comet", "comet/client", "httpadapter", "httpadapter/parse", "internal/check"},
+	"comet/topic":                 {"iteratee", "enumeratee/items", "enumerator", "enumerator/topics", "enumerator/topics/tables", "comet", "comet/client", "httpadapter", "httpadapter/parse", "internal/check"},
 	"iteratee/iterateetest":       {"iteratee", "internal/fast", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/fast", "internal/report"},
 	"enumerator/enumeratortest":   {"iteratee", "enumerator", "internal/fast", "internal/report", "internal/scope"},
@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"internal/picture":            {"github.com/chromedp/chromedp"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/topics", "comet", "httpadapter"},
-	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items", "enumeratee/ndjson"},
+	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items", "enumeratee/ndjson", "comet/topic", "enumerator/topics/presence", "enumerator/topics/tables"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
 	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
@@ -68,6 +68,8 @@ var mayImport = map[string][]string{
 	"enumerator/retry":            {"iteratee", "enumerator", "internal/scope", "github.com/cenkalti/backoff/v5", "internal/check"},
 
 	"enumerator/topics":            {"iteratee", "enumerator", "internal/check"},
+	"enumerator/topics/tables":     {"iteratee", "enumerator", "enumerator/topics"},
+	"enumerator/topics/presence":   {"iteratee", "enumerator", "enumerator/topics", "enumerator/topics/tables", "internal/check"},
 	"enumerator/topics/topicstest": {"enumerator", "enumerator/topics", "internal/report"},
 }
 

@@ -254,6 +254,76 @@ func TestChat(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
+// Tabs edit one list. One is reloaded, one writes a row that the other has changed, and one is another visitor.
+func TestTable(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	run := func(tab *tab, script string) {
+		t.Helper()
+		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void]("{"+script+"}"))
+		require.NoError(t, err)
+	}
+	const ready = "!!window.visitors && document.getElementById('rows').dataset.ready === '' && visitors.ready"
+	one, two := open(t, browser, server, "table"), open(t, browser, server, "table")
+	one.until(t, ready)
+	two.until(t, ready)
+	list := `[...document.getElementById('rows').rows].map(row => [...row.querySelectorAll('input')].map(field => field.value).join(' ')).join(', ')`
+	shows := func(want string, tabs ...*tab) {
+		t.Helper()
+		for _, tab := range tabs {
+			tab.until(t, fmt.Sprintf("%s === %q", list, want))
+		}
+	}
+	for i, item := range []string{"<b>bread</b>", "wine"} {
+		require.NoError(t, chromedp.Do([]*tab{one, two}[i].ctx,
+			chromedp.SetValue(chromedp.CSS("#add [name=text]"), item),
+			chromedp.Click(chromedp.CSS("#add button")),
+		))
+		one.until(t, fmt.Sprintf("document.getElementById('rows').rows.length === %d", i+1))
+	}
+	shows("<b>bread</b> 1, wine 1", one, two)
+	edit := func(tab *tab, row int, field, value string) {
+		t.Helper()
+		run(tab, fmt.Sprintf(`const field = document.getElementById('rows').rows[%d].querySelector('[name=%s]'); field.value = %q;
+			field.dispatchEvent(new Event('change', {bubbles: true}))`, row, field, value))
+	}
+	edit(two, 0, "amount", "2")
+	shows("<b>bread</b> 2, wine 1", one, two)
+	edit(one, 0, "item", "rolls")
+	shows("rolls 2, wine 1", one, two)
+
+	run(one, "table.close()") // it does not hear of the next change
+	edit(two, 1, "item", "water")
+	shows("rolls 2, water 1", two)
+	edit(one, 1, "item", "juice")
+	one.until(t, "document.getElementById('problem').textContent === 'Somebody else has just changed this row.'")
+	require.NoError(t, chromedp.Do(one.ctx, chromedp.Reload()))
+	one.until(t, ready)
+	shows("rolls 2, water 1", one, two)
+	run(two, "document.querySelector('#rows button').click()")
+	shows("water 1", one, two)
+
+	here := "[...document.querySelectorAll('#here a')].map(a => a.textContent).join()"
+	is := func(tab *tab, names string) {
+		t.Helper()
+		tab.until(t, fmt.Sprintf("%s === %q", here, names))
+	}
+	name := func(tab *tab, name string) {
+		run(tab, fmt.Sprintf("me.value = %q; me.dispatchEvent(new Event('change'))", name))
+	}
+	name(one, "kiki")
+	is(one, "kiki")
+	run(two, "id = 'zz'") // as in another browser
+	name(two, "<i>foo</i>")
+	is(one, "kiki,<i>foo</i>")
+	is(two, "kiki,<i>foo</i>")
+	two.checkConsole(t)
+	two.close()
+	is(one, "kiki")
+	one.close()
+	server.checkOpen(t, 0)
+}
+
 // An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same.
 func TestTokens(t *testing.T) {
 	t.Parallel()

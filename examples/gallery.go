@@ -23,6 +23,7 @@ import (
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/style"
+	"github.com/halley-go/halley/examples/table"
 	"github.com/halley-go/halley/examples/tokens"
 	"github.com/halley-go/halley/examples/upload"
 	"github.com/halley-go/halley/examples/wschat"
@@ -78,6 +79,11 @@ func examples(ctx context.Context) []example {
 			"wschat", "A chat over WebSocket",
 			"Messages come and go over one connection. Both chats have the same rooms.",
 			wschat.Handler(rooms), wschat.Source,
+		},
+		{
+			"table", "A list together",
+			"Several browsers edit the rows of a list and see who is there. Each page has all rows, and then each change, also after it was away.",
+			table.Handler(topics.Memory(100, topics.MaxBytes(8<<20))), table.Source,
 		},
 		{
 			"tokens", "Tokens of a model",

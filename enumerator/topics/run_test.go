@@ -593,3 +593,19 @@ func TestNewRefusesOtherPolicies(t *testing.T) {
 	}
 	topics.New[int](topics.Memory(1), enumerator.WhenFull(enumerator.DropOldest))
 }
+
+// Rows are messages for a Topics. The removal of a row cannot be decoded.
+func TestRowsAreMessages(t *testing.T) {
+	s := topics.Memory(2)
+	for _, r := range []topics.Record{{Row: "x", Data: []byte("1")}, {Row: "x", Data: []byte("2")}, {Kind: topics.Removed, Row: "x"}} {
+		_, err := s.Append(t.Context(), "a", r)
+		require.NoError(t, err)
+	}
+	all, err := enumerator.Run(t.Context(), topics.New[int](s).Topic("a").Read(topics.Place{State: true}), iteratee.Collect[enumerator.Item[int]]())
+	require.NoError(t, err)
+	require.Len(t, all, 4)
+	require.True(t, all[0].Bookmark)
+	require.Equal(t, 2, all[1].Value)
+	require.EqualValues(t, 1, all[2].Gap.N)
+	require.True(t, all[3].Bookmark)
+}

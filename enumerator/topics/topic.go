@@ -71,9 +71,10 @@ func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { return
 
 // Read returns an Enumerator of the messages after place, up to the one that is the last when the run begins. Then
 // it hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store. It panics if place.Last
-// is negative.
+// is negative. It ignores place.State.
 func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumerator/topics: Read: place.Last", place.Last)
+	place.State = false
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		return (&run[E]{sink: sink, topics: t.topics, name: t.name, start: place}).read(ctx)
 	})

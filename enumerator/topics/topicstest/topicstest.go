@@ -35,6 +35,8 @@ import (
 //     once, one is stored.
 //   - end: nothing is stored after an Ended. Readers and watchers get the Ended.
 //   - deletion: a Deleted drops all entries of its topic, and no others. Watchers get the Deleted.
+//   - rows: a topic keeps the last entry of each row, whatever keep is. The state after a place, followed by the entries of
+//     a watch, is the same as that of all entries. A condition is about the row of its Record.
 //   - watch: a watcher gets each entry after the Position that Watch has returned, once, in order, one at a time,
 //     and nothing after stop. Watches begin at any moment while both programs append.
 //   - cancel: a call whose context has ended fails with the cause, and stores nothing.
@@ -57,6 +59,11 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 		{"conditions", (*check).conditions},
 		{"end", (*check).end},
 		{"deletion", (*check).deletion},
+		{"rows", (*check).rows},
+		{"rows", (*check).removedRows},
+		{"rows", (*check).rowConditions},
+		{"rows", (*check).deletedRows},
+		{"rows", (*check).states},
 		{"watch", (*check).watch},
 		{"watch", (*check).stop},
 		{"cancel", (*check).cancel},
@@ -175,7 +182,7 @@ type list []topics.Entry
 func (l list) String() string {
 	text := make([]string, len(l))
 	for i, e := range l {
-		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted"}[e.Kind], e.Data)
+		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted", "removed"}[e.Kind], e.Data)
 	}
 	return "[" + strings.Join(text, ", ") + "]"
 }

@@ -108,6 +108,33 @@ func TestTestFindsFaults(t *testing.T) {
 				return inner.Append(ctx, name, r)
 			}
 		}},
+		"rows are dropped like messages": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.read = func(ctx context.Context, name string, from topics.Place, limit int) (entries, bool, error) {
+				from.State = false
+				es, ok, err := inner.Read(ctx, name, from, limit)
+				return slices.DeleteFunc(es, func(e topics.Entry) bool { return e.Row == "" }), ok, err
+			}
+		}},
+		"removals are forgotten at once": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.read = func(ctx context.Context, name string, from topics.Place, limit int) (entries, bool, error) {
+				es, ok, err := inner.Read(ctx, name, from, limit)
+				if from.State {
+					es = slices.DeleteFunc(es, func(e topics.Entry) bool { return e.Kind == topics.Removed })
+				}
+				return es, ok, err
+			}
+		}},
+		"a condition of a row is about the topic": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				if r.Conditional && r.Row != "" {
+					es, _, err := inner.Read(ctx, name, topics.Place{Last: 1}, 1)
+					if err == nil && len(es) > 0 && es[0].Position != r.Last {
+						return position{}, topics.ErrConflict
+					}
+				}
+				return inner.Append(ctx, name, r)
+			}
+		}},
 		"names are patterns": {"names: ", func(s *wrapped, inner topics.Store) {
 			s.read = func(ctx context.Context, name string, from topics.Place, limit int) (entries, bool, error) {
 				if name == ">" {
