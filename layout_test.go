@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/marbles":            {},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"internal/picture":            {"github.com/chromedp/chromedp"},
+	"internal/release":            {},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/topics", "comet", "httpadapter"},
 	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items", "enumeratee/ndjson", "comet/topic", "enumerator/topics/presence", "enumerator/topics/tables"},
 	"httpadapter/httpadaptertest": {},

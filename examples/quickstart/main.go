@@ -24,18 +24,20 @@ const page = `<!DOCTYPE html>
 </script>`
 
 type dot = [2]float64
+type dots = enumerator.Enumerator[enumerator.Item[dot]]
 
 func board() http.Handler {
 	hub := enumerator.Broadcast[dot](enumerator.Capacity(1000))
+	// read returns the last dots for a new page, and the missed ones for a page that comes back.
+	read := func(_ *http.Request, after enumerator.Position) (dots, error) {
+		return hub.FromOrLast(after, 1000), nil
+	}
+	add := func(_ http.ResponseWriter, r *http.Request, d dot) error { return hub.Push(r.Context(), d) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
 	mux.Handle("GET /halley.js", client.Script())
-	mux.Handle("GET /dots", client.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[dot]], error) {
-		return hub.FromOrLast(after, 1000), nil // a new page gets the last dots, and one that comes back those it missed
-	}))
-	mux.Handle("POST /dots", parse.Action(parse.JSON[dot](100), func(_ http.ResponseWriter, r *http.Request, d dot) error {
-		return hub.Push(r.Context(), d)
-	}))
+	mux.Handle("GET /dots", client.Handler(read))
+	mux.Handle("POST /dots", parse.Action(parse.JSON[dot](100), add))
 	return mux
 }
 
