@@ -2,6 +2,7 @@ package answers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -53,10 +54,8 @@ type Answers[E any] struct {
 	last   map[Reason]E // the last message of an answer that is not complete
 	config
 
-	open    context.Context // ends with Close
-	close   context.CancelCauseFunc
-	storing context.Context // ends a little later, so that ends can be stored
-	give    context.CancelFunc
+	open  context.Context // ends with Close
+	close context.CancelCauseFunc
 
 	mu      sync.Mutex // guards the fields below
 	closed  bool
@@ -103,7 +102,6 @@ func New[E any](store topics.Store, last func(Reason) E, opts ...Option) *Answer
 		a.last[reason] = last(reason)
 	}
 	a.open, a.close = context.WithCancelCause(context.Background())
-	a.storing, a.give = context.WithCancel(context.Background())
 	return a
 }
 
@@ -125,26 +123,65 @@ func checkID(id string) error {
 	return nil
 }
 
-// at returns the first message that a run of [topics.Topic.Read] hands on, or ErrUnknown if there is none.
-func (a *Answers[E]) at(ctx context.Context, id string, place topics.Place) (none enumerator.Item[entry[E]], err error) {
-	if err := checkID(id); err != nil {
-		return none, err
-	}
-	for item, err := range enumerator.All(ctx, a.topic(id).Read(place)) {
-		if err != nil {
-			return none, translated(err)
-		}
-		if item.IsMessage() || item.Gap.N > 0 {
-			return item, nil
-		}
-	}
-	return none, ErrUnknown
+// mark is an entry of an answer.
+type mark struct {
+	enumerator.Position
+	isEnd bool
 }
 
 var (
 	atFirst = topics.Place{}
 	atLast  = topics.Place{Last: 1}
 )
+
+// at returns the first entry of the topic after place. It tries again while the Store does not answer. The error is
+// ErrUnknown if there is no such entry.
+func (a *Answers[E]) at(ctx context.Context, id string, place topics.Place) (none mark, err error) {
+	if err := checkID(id); err != nil {
+		return none, err
+	}
+	if a.open.Err() != nil {
+		return none, ErrClosed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.open, func() { cancel(ErrClosed) })()
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		entries, err := a.readOne(ctx, id, place)
+		switch {
+		case err == nil && len(entries) == 0:
+			return none, ErrUnknown
+		case err == nil:
+			var e struct{ End Reason }
+			_ = json.Unmarshal(entries[0].Data, &e) // an entry that is not JSON is not an end
+			return mark{entries[0].Position, e.End != ""}, nil
+		case errors.Is(err, topics.ErrClosed):
+			return none, ErrClosed
+		}
+		if !sleep(ctx, pause) {
+			return none, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+func (a *Answers[E]) readOne(ctx context.Context, id string, place topics.Place) ([]topics.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	entries, _, err := a.store.Read(ctx, prefix+id, place, 1)
+	return entries, err
+}
+
+// sleep returns false if ctx ends before d has passed.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 func translated(err error) error {
 	if errors.Is(err, topics.ErrClosed) {
@@ -164,14 +201,12 @@ func (a *Answers[E]) Close() {
 	}
 	a.mu.Unlock()
 	a.close(ErrClosed)
-	bound := time.AfterFunc(patience, a.give)
 	a.working.Wait()
-	bound.Stop()
-	a.give()
 	a.topics.Close()
 }
 
-// patience is the time that Close leaves for storing ends.
+// patience is the time limit of one try of a read, and the time for which an entry may still be stored when the context of
+// its source has ended.
 const patience = 5 * time.Second
 
 // An Option is an option of [New].

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
@@ -30,7 +29,7 @@ func (a *Answers[E]) Start(ctx context.Context, id string, source enumerator.Enu
 
 // start is Start. It calls over when source is not run any longer, also if start fails.
 func (a *Answers[E]) start(ctx context.Context, id string, source enumerator.Enumerator[E], over func()) (err error) {
-	g := &generation[E]{Answers: a, id: id, topic: a.topic(id), over: over}
+	g := &generation[E]{Answers: a, id: id, topic: a.topic(id), over: over, turn: make(chan struct{}, 1)}
 	if err := g.enter(); err != nil {
 		over()
 		return err
@@ -77,7 +76,8 @@ type generation[E any] struct {
 	first           enumerator.Position // of the start
 	bytes, messages int
 
-	entries sync.Mutex // guards the fields below
+	turn    chan struct{}   // is held while an entry is stored, and guards the fields below
+	storing context.Context // ends with patience after the context of the source
 	last    enumerator.Position
 	fenced  bool        // another entry has come after the last one
 	bell    *time.Timer // rings after a beat without an entry
@@ -130,9 +130,17 @@ func (g *generation[E]) begin(ctx context.Context) (p enumerator.Position, err e
 
 func (g *generation[E]) run(ctx context.Context, source enumerator.Enumerator[E]) {
 	defer g.leave()
-	g.entries.Lock()
+	storing, give := context.WithCancel(context.Background())
+	defer give()
+	defer context.AfterFunc(ctx, func() {
+		if sleep(storing, patience) {
+			give()
+		}
+	})()
+	g.turn <- struct{}{}
+	g.storing = storing
 	g.bell = time.AfterFunc(g.beat, func() { g.sendBeat(ctx) })
-	g.entries.Unlock()
+	<-g.turn
 	var err error
 	guard.Run("comet/answers: Start: source", func() {
 		_, err = enumerator.Run(ctx, source, iteratee.ForEach(g.take))
@@ -140,7 +148,7 @@ func (g *generation[E]) run(ctx context.Context, source enumerator.Enumerator[E]
 		if panicked != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", panicked, debug.Stack())
 		}
-		g.finish(ctx, err)
+		g.finish(err)
 	})
 }
 
@@ -155,15 +163,15 @@ func (g *generation[E]) take(_ context.Context, e E) error {
 	if g.bytes > g.maxBytes || g.messages > g.maxMessages {
 		return errTooLarge
 	}
-	g.entries.Lock()
-	defer g.entries.Unlock()
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
 	return g.add(entry[E]{Value: []E{e}})
 }
 
 // sendBeat stores a beat. A source that goes on after the end of ctx gets no more beats.
 func (g *generation[E]) sendBeat(ctx context.Context) {
-	g.entries.Lock()
-	defer g.entries.Unlock()
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
 	if ctx.Err() != nil {
 		return
 	}
@@ -173,7 +181,7 @@ func (g *generation[E]) sendBeat(ctx context.Context) {
 }
 
 // add stores e after the last entry. The end of the answer does not interrupt it: it would not be known what the last
-// entry is. The caller holds the lock.
+// entry is. The caller has the turn.
 func (g *generation[E]) add(e entry[E]) error {
 	p, err := g.topic.PublishAfter(g.storing, "", g.last, e)
 	if err == nil {
@@ -185,9 +193,9 @@ func (g *generation[E]) add(e entry[E]) error {
 }
 
 // finish stores the end of the answer, whose source has ended with err.
-func (g *generation[E]) finish(ctx context.Context, err error) {
-	g.entries.Lock()
-	defer g.entries.Unlock()
+func (g *generation[E]) finish(err error) {
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
 	defer g.stop(nil) // no beat comes after this
 	defer g.bell.Stop()
 	var reason Reason
@@ -229,7 +237,7 @@ func (a *Answers[E]) Stop(ctx context.Context, id string) error {
 	switch last, err := a.at(ctx, id, atLast); {
 	case err != nil:
 		return err
-	case last.Value.End != "":
+	case last.isEnd:
 		return nil
 	}
 	// No condition: it would fail again and again while elements come quickly. Readers ignore a second end.

@@ -163,7 +163,7 @@ func (h handler[E]) delete(r *http.Request) error {
 }
 
 // find returns the id of the answer that r may read, and its last entry.
-func (h handler[E]) find(r *http.Request) (id string, last enumerator.Item[entry[E]], err error) {
+func (h handler[E]) find(r *http.Request) (id string, last mark, err error) {
 	id = idOf(r)
 	if err := h.permit(r, id, false); err != nil {
 		return id, last, err
@@ -196,7 +196,7 @@ func (h handler[E]) items(r *http.Request, after enumerator.Position) (none enum
 type one[E any] struct {
 	answers *Answers[E]
 	id      string
-	last    enumerator.Item[entry[E]]
+	last    mark
 }
 
 func (o one[E]) From(p enumerator.Position) enumerator.Enumerator[enumerator.Item[E]] {
@@ -211,7 +211,7 @@ func (o one[E]) Position() enumerator.Position { return o.answers.topic(o.id).Po
 // readUI answers a GET of the AI SDK.
 func (h handler[E]) readUI(w http.ResponseWriter, r *http.Request) {
 	id, last, err := h.find(r)
-	if errors.Is(err, ErrUnknown) || err == nil && last.Value.End != "" {
+	if errors.Is(err, ErrUnknown) || err == nil && last.isEnd {
 		err = &httpadapter.StatusError{Status: http.StatusNoContent}
 	}
 	if err != nil {

@@ -30,8 +30,8 @@ func (a *Answers[E]) From(id string, p enumerator.Position) enumerator.Enumerato
 }
 
 // after is From when last is known to be an entry of the answer.
-func (a *Answers[E]) after(id string, p enumerator.Position, last enumerator.Item[entry[E]]) enumerator.Enumerator[enumerator.Item[E]] {
-	if last.Value.End != "" && p == last.Position { // nothing will follow
+func (a *Answers[E]) after(id string, p enumerator.Position, last mark) enumerator.Enumerator[enumerator.Item[E]] {
+	if last.isEnd && p == last.Position { // nothing will follow
 		return enumerator.Of(enumerator.Item[E]{Position: p, Bookmark: true})
 	}
 	source := a.topic(id).Beginning()
@@ -163,11 +163,7 @@ func (a *Answers[E]) bury(id string, p enumerator.Position) {
 	if last, err := a.at(a.open, id, atLast); err != nil || last.Position != p {
 		return
 	}
-	timer := time.NewTimer(a.beat)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-a.open.Done():
+	if !sleep(a.open, a.beat) {
 		return
 	}
 	if _, err := a.topic(id).PublishAfter(a.open, "", p, a.end(Lost)); err != nil {
