@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"comet/internal/unsent":       {"enumerator", "httpadapter"},
 	"comet/internal/progress":     {"iteratee", "enumerator"},
 	"comet/client":                {"iteratee", "enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "comet/internal/progress", "comet/internal/unsent", "httpadapter"},
+	"comet/answers":               {"iteratee", "enumerator", "enumerator/topics", "comet", "comet/client", "comet/eventsource", "comet/topic", "httpadapter", "httpadapter/parse", "internal/check", "internal/guard"},
 	"comet/topic":                 {"enumeratee/items", "enumerator", "enumerator/topics", "comet", "comet/client", "httpadapter", "httpadapter/parse", "internal/check"},
 	"iteratee/iterateetest":       {"iteratee", "internal/fast", "internal/report"},
 	"enumeratee/enumerateetest":   {"iteratee", "enumeratee", "enumerator", "iteratee/iterateetest", "internal/fast", "internal/report"},
