@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"internal/browsertest":        {"internal/probe", "github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/probe":              {"iteratee", "enumeratee", "enumerator", "github.com/stretchr/testify/require"},
 	"examples":                    {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/topics", "comet", "httpadapter"},
-	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/client", "comet/eventsource", "comet/follow", "enumeratee/items"},
+	"examples/*":                  {"examples/*", "iteratee", "enumeratee", "enumerator", "enumerator/rx", "enumerator/topics", "comet", "httpadapter", "httpadapter/parse", "httpadapter/websocket", "github.com/reactivex/rxgo/v2", "comet/answers", "comet/client", "comet/eventsource", "comet/follow", "comet/topic", "enumeratee/items"},
 	"httpadapter/httpadaptertest": {},
 	"httpadapter/websocket":       {"iteratee", "enumeratee", "enumerator", "httpadapter", "internal/check", "internal/guard", "internal/stop", "github.com/coder/websocket"},
 	"enumeratee/items":            {"iteratee", "enumeratee", "enumerator", "internal/check"},
