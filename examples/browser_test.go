@@ -325,6 +325,8 @@ func TestTable(t *testing.T) {
 }
 
 // An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same.
+// An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same,
+// also when the answer has ended before. Each tab can stop an answer.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	browser := browsertest.Start(t)
@@ -332,17 +334,36 @@ func TestTokens(t *testing.T) {
 	page := open(t, browser, server, "tokens")
 	require.NoError(t, chromedp.Do(page.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
 	page.until(t, "getComputedStyle(document.getElementById('answer'), '::before').content.includes('Ask a question')")
-	question := "</div><img src=x onerror=\"document.title = 'broken'\"> why?"
-	require.NoError(t, chromedp.Do(page.ctx,
-		chromedp.SetValue(chromedp.CSS("[name=question]"), question),
-		chromedp.Click(chromedp.CSS("form button")),
-	))
+	ask := func(question string) (address string) {
+		t.Helper()
+		require.NoError(t, chromedp.Do(page.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=question]"), question),
+			chromedp.Click(chromedp.CSS("form button")),
+		))
+		page.until(t, "document.querySelector('[name=question]').value === ''")
+		address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
+		require.NoError(t, err)
+		return address
+	}
 	length := "document.getElementById('answer').textContent.length"
 	reload := func() {
+		t.Helper()
 		_, err := chromedp.Run(page.ctx, chromedp.Evaluate[chromedp.Void]("window.old = true; location.reload()"))
 		require.NoError(t, err)
 		page.until(t, "!window.old && document.readyState === 'complete'")
 	}
+	another := func(address string) *tab {
+		t.Helper()
+		tab := open(t, browser, server, "tokens")
+		tab.until(t, "location.pathname === '/tokens' && document.readyState === 'complete'") // otherwise Navigate would abort this
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.Navigate(address)))
+		return tab
+	}
+	ended := "document.getElementById('state').textContent === 'The answer has ended.'"
+
+	question := "</div><img src=x onerror=\"document.title = 'broken'\"> why?"
+	address := ask(question)
+	answer := strings.Join(model.Answer(question), "")
 	for n := range 4 {
 		page.until(t, fmt.Sprintf("%s > %d", length, 100*(n+1)))
 		before := len([]rune(page.text(t, "answer")))
@@ -350,26 +371,44 @@ func TestTokens(t *testing.T) {
 			server.CloseClientConnections()
 		} else {
 			reload()
-			page.until(t, fmt.Sprintf("%s >= %d", length, before)) // the page has kept the text
+			page.until(t, fmt.Sprintf("%s >= %d", length, before))
 		}
 	}
-	late := open(t, browser, server, "tokens")
-	late.until(t, "location.pathname === '/tokens' && document.readyState === 'complete'") // otherwise Navigate would abort this
-	address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
-	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(late.ctx, chromedp.Navigate(address)))
-	answer := strings.Join(model.Answer(question), "")
+	late := another(address)
 	for _, tab := range []*tab{page, late} {
-		tab.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
+		tab.until(t, ended)
 		assert.Equal(t, answer, tab.text(t, "answer"))
 		tab.until(t, "document.title.startsWith('Tokens')")
 	}
 	server.checkOpen(t, 0)
 
 	reload()
-	page.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
-	assert.Equal(t, answer, page.text(t, "answer"))
-	_, err = chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
+	afterwards := another(address)
+	for _, tab := range []*tab{page, afterwards} {
+		tab.until(t, ended)
+		assert.Equal(t, answer, tab.text(t, "answer"))
+		tab.until(t, "document.getElementById('stop').disabled")
+	}
+	server.checkOpen(t, 0)
+
+	address = ask("how?")
+	other := another(address)
+	for _, tab := range []*tab{page, other} {
+		tab.until(t, length+" > 20 && !document.getElementById('stop').disabled")
+	}
+	require.NoError(t, chromedp.Do(other.ctx, chromedp.Click(chromedp.CSS("#stop"))))
+	reload()
+	for _, tab := range []*tab{page, other} {
+		tab.until(t, ended)
+		tab.until(t, "document.getElementById('problem').textContent === 'The answer was stopped.'")
+	}
+	stopped := page.text(t, "answer")
+	assert.Equal(t, stopped, other.text(t, "answer"))
+	whole := strings.Join(model.Answer("how?"), "")
+	assert.Less(t, len(stopped), len(whole))
+	assert.True(t, strings.HasPrefix(whole, stopped), stopped)
+
+	_, err := chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
 	late.until(t, "document.getElementById('problem').textContent.includes('Ask again')")
 	assert.Empty(t, late.text(t, "answer"))
