@@ -38,8 +38,8 @@ type config struct {
 // there. The traffic between nodes is neither encrypted nor authenticated, so listen must be reachable by nodes
 // only.
 //
-// A server can stay behind after it led a stream while the others could not hear it. The leader of the stream notices
-// this within ten seconds, and sends it a snapshot of the stream. So it catches up without a restart.
+// A server that led a stream while the others could not hear it can stay behind for minutes. So after ten seconds, the
+// new leader of the stream sends it a snapshot, with which it catches up.
 //
 // The server also accepts clients, on a free port of 127.0.0.1 or at the address of [Clients].
 func Cluster(name, listen string, routes ...string) Option {
