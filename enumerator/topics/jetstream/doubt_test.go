@@ -14,6 +14,42 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
+// connect returns a connection to a server without JetStream, whose part a test plays.
+func connect(t *testing.T) *nats.Conn {
+	srv, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true})
+	require.NoError(t, err)
+	srv.Start()
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		nc.Close()
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	})
+	return nc
+}
+
+// The leader has a last entry that the replica that answers does not have yet.
+func TestALastEntryThatAReplicaDoesNotHave(t *testing.T) {
+	t.Parallel()
+	nc := connect(t)
+	_, err := nc.Subscribe("$JS.API.DIRECT.GET.test.halley.test.entry.news", func(m *nats.Msg) {
+		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{
+			"Nats-Subject": {"halley.test.entry.news"}, "Nats-Sequence": {"5000"}, "Nats-Time-Stamp": {time.Now().UTC().Format(time.RFC3339Nano)},
+		}})
+	})
+	require.NoError(t, err)
+	_, err = nc.Subscribe("$JS.API.DIRECT.GET.test", func(m *nats.Msg) {
+		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"404"}}})
+	})
+	require.NoError(t, err)
+	s := &store{nc: nc, prefix: "halley.test.", stream: "test", epoch: hash("test"), replicas: 1, keep: 100}
+	for _, n := range []int{1, 2, 100, 1000} {
+		_, _, err = s.Read(t.Context(), "news", topics.Place{Last: n}, 10)
+		require.ErrorIs(t, err, errBehind, n)
+	}
+}
+
 // The answer to the first attempt is lost. The stream refuses the second one, because it may have stored the first, and
 // then does not answer.
 func TestAnAppendInDoubt(t *testing.T) {
@@ -25,16 +61,9 @@ func TestAnAppendInDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true})
-			require.NoError(t, err)
-			srv.Start()
-			defer srv.WaitForShutdown()
-			defer srv.Shutdown()
-			nc, err := nats.Connect("", nats.InProcessServer(srv))
-			require.NoError(t, err)
-			defer nc.Close()
+			nc := connect(t)
 			attempts := 0
-			_, err = nc.Subscribe("halley.test.entry.news", func(m *nats.Msg) {
+			_, err := nc.Subscribe("halley.test.entry.news", func(m *nats.Msg) {
 				if m.Header.Get(nats.ExpectedLastMsgIdHdr) != "" { // it asks whether the key is known
 					return
 				}

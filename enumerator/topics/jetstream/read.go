@@ -195,7 +195,7 @@ func (r *reading) before(ctx context.Context, n int, newest uint64) (uint64, err
 		if err != nil {
 			return 0, err
 		}
-		more := 0 // the number of entries from probe on, minus n
+		more := -n // the number of entries from probe on that this replica has, minus n
 		if len(es) > 0 {
 			more = es[0].pending + 1 - n
 		}
