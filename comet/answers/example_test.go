@@ -162,7 +162,7 @@ func ExampleMaxDuration() {
 }
 
 func ExampleMaxBytes() {
-	a := answers.New(topics.Memory(20_000), last, answers.MaxBytes(30), quiet)
+	a := answers.New(topics.Memory(20_000), last, answers.MaxBytes(20), quiet)
 	defer a.Close()
 	_ = a.Start(background, "42", ask("why?"))
 	show(a, "42")
