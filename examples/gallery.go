@@ -30,7 +30,8 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples, the most impressive ones first. Both chats have the same rooms. The work that they do apart from requests ends with ctx.
+// examples returns all examples, the showpieces first. Both chats have the same rooms. The work that the examples do
+// apart from requests ends with ctx.
 func examples(ctx context.Context) []example {
 	// The store keeps the last 100 messages of each room for a day. examples/cluster runs the same handlers on disk and on
 	// several nodes.
@@ -40,7 +41,7 @@ func examples(ctx context.Context) []example {
 		{
 			"dashboard", "A dashboard",
 			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
-			dashboard.Handler(), dashboard.Source,
+			dashboard.Handler(ctx), dashboard.Source,
 		},
 		{
 			"chat", "A chat room",
@@ -50,7 +51,7 @@ func examples(ctx context.Context) []example {
 		{
 			"chart", "A live chart",
 			"The load of the server, drawn live. It arrives as scripts in an iframe, server-sent events or lines of JSON.",
-			chart.Handler(), chart.Source,
+			chart.Handler(ctx), chart.Source,
 		},
 		{
 			"tokens", "Tokens of a model",

@@ -42,9 +42,9 @@ type section struct{ ID, Title string }
 
 // A block is a heading, a paragraph, a table and so on.
 type block struct {
-	Example *example // which the block is the first to name
-	IsTable bool
-	HTML    template.HTML
+	Examples []*example // which the block is the first to name
+	IsTable  bool
+	HTML     template.HTML
 }
 
 // handleDocs serves the pages of docs, and their pictures.
@@ -105,7 +105,7 @@ func guideOf(name string, examples []example) guide {
 	if folder := path.Dir(name); folder != "." {
 		g.Language = folder
 	}
-	shown := map[*example]bool{}
+	shown := map[*example]bool{nil: true}
 	var named *example // by the comment before
 	document := markdown.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(ids{}))))
 	for n := document.FirstChild(); n != nil; n = n.NextSibling() {
@@ -117,20 +117,21 @@ func guideOf(name string, examples []example) guide {
 			named = exampleWith(string(m[1]), examples)
 			continue
 		}
-		b := block{IsTable: n.Kind() == extast.KindTable, Example: named}
+		b := block{IsTable: n.Kind() == extast.KindTable}
+		show := func(e *example) {
+			if !shown[e] {
+				shown[e] = true
+				b.Examples = append(b.Examples, e)
+			}
+		}
+		show(named)
 		named = nil
 		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(out.String(), func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)
-			if b.Example == nil {
-				b.Example = e
-			}
+			show(e)
 			return m[1] + `="` + target + `"`
 		}))
-		if shown[b.Example] {
-			b.Example = nil
-		}
-		shown[b.Example] = true
 		g.Blocks = append(g.Blocks, b)
 
 		if h, ok := n.(*ast.Heading); ok {
