@@ -93,6 +93,9 @@ var markdown = goldmark.New(
 // attribute is an address in HTML.
 var attribute = regexp.MustCompile(`(href|src|srcset)="([^"]+)"`)
 
+// emptyHeader is the corner of a table, which is no header for screen readers.
+var emptyHeader = regexp.MustCompile(`<th[^>]*></th>`)
+
 // snippet is the comment before code that a page cuts from a file.
 var snippet = regexp.MustCompile(`<!-- snippet: (\S+)#`)
 
@@ -126,7 +129,8 @@ func guideOf(name string, examples []example) guide {
 		}
 		show(named)
 		named = nil
-		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(out.String(), func(s string) string {
+		text := emptyHeader.ReplaceAllString(out.String(), "<td></td>")
+		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(text, func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)
 			show(e)
@@ -240,11 +244,16 @@ func (s ids) Put(id []byte) { s[string(id)] = true }
 type code struct{}
 
 func (code) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
-	r.Register(ast.KindFencedCodeBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	render := func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
-			language := string(n.(*ast.FencedCodeBlock).Language(source))
+			language := ""
+			if fenced, ok := n.(*ast.FencedCodeBlock); ok {
+				language = string(fenced.Language(source))
+			}
 			w.WriteString(`<pre tabindex="0"><code>` + string(highlight(string(n.Lines().Value(source)), language)) + "</code></pre>\n")
 		}
 		return ast.WalkSkipChildren, nil
-	})
+	}
+	r.Register(ast.KindFencedCodeBlock, render)
+	r.Register(ast.KindCodeBlock, render)
 }
