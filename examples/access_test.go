@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -55,6 +54,7 @@ func TestAccessibility(t *testing.T) {
 			for part := range slices.Chunk(targets, 10) { // a browser may run for two minutes
 				ctx, cancel := chromedp.NewContext(browsertest.Start(t))
 				defer cancel()
+				tab := &tab{ctx: ctx}
 				require.NoError(t, chromedp.Do(ctx,
 					chromedp.EmulateViewport(c.width, c.height),
 					chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -69,11 +69,7 @@ func TestAccessibility(t *testing.T) {
 					// Do not wait until the page has loaded: the clock never finishes loading.
 					_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("location.href = '"+target+"'"))
 					require.NoError(t, err)
-					ready := fmt.Sprintf("location.pathname === decodeURI('%s') && document.readyState !== 'loading' && !!document.querySelector('h1')", target)
-					require.Eventually(t, func() bool {
-						holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](ready)) // an error if the page goes just then
-						return err == nil && holds
-					}, waitAtMost, 10*time.Millisecond, target)
+					tab.until(t, fmt.Sprintf("location.pathname === decodeURI('%s') && document.readyState !== 'loading' && !!document.querySelector('h1')", target))
 					_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](string(script)))
 					require.NoError(t, err)
 					faults, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](find, chromedp.EvalAwaitPromise))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"go/format"
 	"html"
 	"io"
@@ -19,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var inMemory = sync.OnceValue(func() http.Handler { return gallery(context.Background()) })
+var inMemory = sync.OnceValue(func() http.Handler { return gallery(ended) })
 
 // request returns the response of a gallery in memory. It does not return for a stream
 // without an end.
