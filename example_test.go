@@ -2,6 +2,7 @@ package halley_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // snippet: readme
@@ -53,4 +55,28 @@ func Example() {
 	// 200 OK text/html; charset=utf-8
 	// true
 	// true
+}
+
+// The README shows a run without HTTP.
+func Example_leftovers() {
+	// snippet: leftovers
+
+	// A letter is lines of a header, an empty line, and lines of text.
+	type letter struct{ header, text []string }
+
+	header := enumeratee.Transform(
+		enumeratee.TakeWhile(func(line string) bool { return line != "" }),
+		iteratee.Collect[string](),
+	)
+	text := enumeratee.Transform(enumeratee.Drop[string](1), iteratee.Collect[string]())
+
+	// header stops at the empty line. That line is left over, and text gets it.
+	parser := iteratee.FlatMap(header, func(h []string) iteratee.Iteratee[string, letter] {
+		return iteratee.Map(text, func(t []string) letter { return letter{h, t} })
+	})
+
+	lines := enumerator.Of("to: kiki", "from: bo", "", "Hello,", "are you there?")
+	l, err := enumerator.Run(context.Background(), lines, parser)
+	fmt.Printf("%q %q %v", l.header, l.text, err)
+	// Output: ["to: kiki" "from: bo"] ["Hello," "are you there?"] <nil>
 }

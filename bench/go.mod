@@ -2,6 +2,8 @@ module github.com/halley-go/halley/bench
 
 go 1.26.0
 
+ignore ./durable/node_modules
+
 replace github.com/halley-go/halley => ../
 
 require (

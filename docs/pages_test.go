@@ -1,4 +1,4 @@
-// Package docs_test checks the pages of this folder and the README. Their code is cut
+// Package docs_test checks the pages of this folder and those at the root. Their code is cut
 // from files that are compiled and tested, and their links point to existing files.
 //
 // A comment right before a fence names its code, by the path of a file in the repository
@@ -6,7 +6,7 @@
 //
 //	<!-- snippet: examples/comet/helper/helper.go#stream -->
 //
-// In the file, two comments mark the region, each on a line of its own. They are // or
+// In the file, two comments mark the region, each on a line of its own. They are //, # or
 // <!-- --> comments:
 //
 //	// snippet: stream
@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,11 +42,20 @@ func pages(t *testing.T) []string {
 	names, err := filepath.Glob("*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
-	return append(names, filepath.Join(root, "README.md"))
+	translations, err := filepath.Glob("*/*.md")
+	require.NoError(t, err)
+	names = append(names, translations...)
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"} {
+		names = append(names, filepath.Join(root, name))
+	}
+	return names
 }
 
 func TestCode(t *testing.T) {
 	for _, name := range pages(t) {
+		if name == "operators.md" {
+			continue // TestOperators writes it
+		}
 		t.Run(name, func(t *testing.T) {
 			page, err := os.ReadFile(name)
 			require.NoError(t, err)
@@ -67,12 +77,21 @@ func TestLinks(t *testing.T) {
 			require.NoError(t, err)
 			for _, link := range links(string(page)) {
 				target, err := url.Parse(link)
-				if !assert.NoError(t, err) || target.IsAbs() || target.Host != "" || target.Path == "" {
+				if !assert.NoError(t, err) || target.IsAbs() || target.Host != "" {
 					continue
 				}
 				assert.False(t, strings.HasPrefix(target.Path, "/"), "%s: a link within the repository must be relative", link)
-				_, err = os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(target.Path)))
-				assert.NoError(t, err, link)
+				file := name
+				if target.Path != "" {
+					file = filepath.Join(filepath.Dir(name), filepath.FromSlash(target.Path))
+				}
+				text, err := os.ReadFile(file)
+				if info, dirErr := os.Stat(file); dirErr == nil && info.IsDir() {
+					continue
+				}
+				if assert.NoError(t, err, link) && target.Fragment != "" && filepath.Ext(file) == ".md" {
+					assert.Contains(t, anchors(string(text)), target.Fragment, link)
+				}
 			}
 		})
 	}
@@ -81,7 +100,7 @@ func TestLinks(t *testing.T) {
 var (
 	mark   = regexp.MustCompile(`^<!-- snippet: ([^\s#]+)#(\S+) -->$`)
 	fence  = regexp.MustCompile("^\\s*(```+|~~~+)\\s*(\\w*)")
-	border = regexp.MustCompile(`^\s*(?://|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
+	border = regexp.MustCompile(`^\s*(?://|#|<!--)\s*(end snippet|snippet: (\S+))(?:\s*-->)?\s*$`)
 )
 
 // weave returns page with the current code in each marked fence.
@@ -185,6 +204,31 @@ func links(page string) []string {
 		targets = append(targets, m[1]+m[2]+m[3]) // two of them are empty
 	}
 	return targets
+}
+
+var heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+
+// anchors returns the anchors that GitHub gives to the headings of page.
+func anchors(page string) (names []string) {
+	for _, m := range heading.FindAllStringSubmatch(code.ReplaceAllStringFunc(page, func(text string) string {
+		return strings.Trim(text, "`") // the name of a heading may hold code
+	}), -1) {
+		name := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, m[1])
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestAnchors(t *testing.T) {
+	assert.Equal(t, []string{"one-two", "shutdown-and-deployments", "what-f-does"}, anchors("# One, two\ntext\n## Shutdown and deployments\n### What `f` does?\n"))
 }
 
 func TestWeave(t *testing.T) {

@@ -24,7 +24,7 @@ func TestPlay(t *testing.T) {
 	page, err := os.ReadFile("play.md")
 	require.NoError(t, err)
 	api := declarations{}
-	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumeratee/items", "enumerator", "enumerator/retry", "enumerator/rx", "enumerator/topics", "comet", "comet/eventsource", "comet/client", "comet/client/wsclient", "comet/topic", "httpadapter", "httpadapter/compress", "httpadapter/durable", "httpadapter/parse", "httpadapter/websocket"} {
+	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumeratee/items", "enumerator", "enumerator/retry", "enumerator/rx", "enumerator/topics", "enumerator/topics/presence", "enumerator/topics/tables", "comet", "comet/eventsource", "comet/client", "comet/client/wsclient", "comet/topic", "httpadapter", "httpadapter/compress", "httpadapter/durable", "httpadapter/parse", "httpadapter/websocket"} {
 		api.addFolder(t, folder, true)
 	}
 	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "enumerator/topics/topicstest", "httpadapter/httpadaptertest"} {

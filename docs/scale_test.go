@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -12,10 +13,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/follow"
 	"github.com/halley-go/halley/comet/topic"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/presence"
+	"github.com/halley-go/halley/enumerator/topics/tables"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // This file holds the code of scale.md that needs no server of NATS.
@@ -60,6 +65,80 @@ func welcome(ctx context.Context, rooms *topics.Topics[Line], room, user, visit 
 }
 
 // end snippet
+
+// snippet: prices
+
+// A Price is a row of a table of prices.
+type Price struct {
+	Bid float64 `json:"bid"`
+	Ask float64 `json:"ask"`
+}
+
+// servePrices serves tables of prices: GET /prices/{topic} reads one, and PUT /prices/{topic}?key=EUR puts a row.
+func servePrices(prices *tables.Tables[Price]) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/prices/{topic}", topic.Table(prices, mayEnter))
+	return mux
+}
+
+// quote changes a row, unless another program has changed it since it was read.
+func quote(ctx context.Context, prices tables.Table[Price], key string, change func(Price) Price) error {
+	price, position, _, err := prices.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	_, err = prices.PutAfter(ctx, key, position, change(price)) // topics.ErrConflict: read it again
+	return err
+}
+
+// end snippet
+
+// snippet: presence
+
+// serveVisitors tells a page who is in a room. The page itself is in the room while it reads.
+func serveVisitors(visitors *presence.Presence[string]) http.Handler {
+	return client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], error) {
+		room, user, name := "visitors of "+r.PathValue("topic"), r.FormValue("user"), r.FormValue("name")
+		return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[*tables.Change[string]]]) iteratee.Step {
+			ctx, leave := context.WithCancel(ctx)
+			defer leave()
+			if err := visitors.Join(ctx, room, user, name); err != nil {
+				return iteratee.StepError(err)
+			}
+			return topic.Changes(visitors.Members(room)).Into(ctx, sink)
+		}), nil
+	})
+}
+
+// end snippet
+
+func TestPrices(t *testing.T) {
+	store := topics.Memory(100)
+	prices := tables.New[Price](store)
+	require.NoError(t, quote(t.Context(), prices.Table("a"), "EUR", func(p Price) Price { p.Bid++; return p }))
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPut, "/prices/a?key=EUR", strings.NewReader(`{"bid":2,"ask":3}`))
+	r.Header.Set("Content-Type", "application/json")
+	servePrices(prices).ServeHTTP(w, r)
+	require.Equal(t, http.StatusNoContent, w.Code)
+	require.NoError(t, quote(t.Context(), prices.Table("a"), "EUR", func(p Price) Price { p.Bid++; return p }))
+	price, _, ok, err := prices.Table("a").Get(t.Context(), "EUR")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, Price{3, 3}, price)
+
+	server := httptest.NewServer(serveVisitors(presence.New[string](store)))
+	defer server.Close()
+	res, err := http.Get(server.URL + "/?user=1&name=kiki")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if lines.Text() == `data: {"key":"1","value":"kiki"}` {
+			return
+		}
+	}
+	t.Error("the visitor does not see itself")
+}
 
 // snippet: ready
 

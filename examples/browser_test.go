@@ -266,7 +266,79 @@ func TestChat(t *testing.T) {
 	server.checkOpen(t, 0)
 }
 
+// Tabs edit one list. One is reloaded, one writes a row that the other has changed, and one is another visitor.
+func TestTable(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	run := func(tab *tab, script string) {
+		t.Helper()
+		_, err := chromedp.Run(tab.ctx, chromedp.Evaluate[chromedp.Void]("{"+script+"}"))
+		require.NoError(t, err)
+	}
+	const ready = "!!window.visitors && document.getElementById('rows').dataset.ready === '' && visitors.ready"
+	one, two := open(t, browser, server, "table"), open(t, browser, server, "table")
+	one.until(t, ready)
+	two.until(t, ready)
+	list := `[...document.getElementById('rows').rows].map(row => [...row.querySelectorAll('input')].map(field => field.value).join(' ')).join(', ')`
+	shows := func(want string, tabs ...*tab) {
+		t.Helper()
+		for _, tab := range tabs {
+			tab.until(t, fmt.Sprintf("%s === %q", list, want))
+		}
+	}
+	for i, item := range []string{"<b>bread</b>", "wine"} {
+		require.NoError(t, chromedp.Do([]*tab{one, two}[i].ctx,
+			chromedp.SetValue(chromedp.CSS("#add [name=text]"), item),
+			chromedp.Click(chromedp.CSS("#add button")),
+		))
+		one.until(t, fmt.Sprintf("document.getElementById('rows').rows.length === %d", i+1))
+	}
+	shows("<b>bread</b> 1, wine 1", one, two)
+	edit := func(tab *tab, row int, field, value string) {
+		t.Helper()
+		run(tab, fmt.Sprintf(`const field = document.getElementById('rows').rows[%d].querySelector('[name=%s]'); field.value = %q;
+			field.dispatchEvent(new Event('change', {bubbles: true}))`, row, field, value))
+	}
+	edit(two, 0, "amount", "2")
+	shows("<b>bread</b> 2, wine 1", one, two)
+	edit(one, 0, "item", "rolls")
+	shows("rolls 2, wine 1", one, two)
+
+	run(one, "table.close()") // it does not hear of the next change
+	edit(two, 1, "item", "water")
+	shows("rolls 2, water 1", two)
+	edit(one, 1, "item", "juice")
+	one.until(t, "document.getElementById('problem').textContent === 'Somebody else has just changed this row.'")
+	require.NoError(t, chromedp.Do(one.ctx, chromedp.Reload()))
+	one.until(t, ready)
+	shows("rolls 2, water 1", one, two)
+	run(two, "document.querySelector('#rows button').click()")
+	shows("water 1", one, two)
+
+	here := "[...document.querySelectorAll('#here a')].map(a => a.textContent).join()"
+	is := func(tab *tab, names string) {
+		t.Helper()
+		tab.until(t, fmt.Sprintf("%s === %q", here, names))
+	}
+	name := func(tab *tab, name string) {
+		run(tab, fmt.Sprintf("me.value = %q; me.dispatchEvent(new Event('change'))", name))
+	}
+	name(one, "kiki")
+	is(one, "kiki")
+	run(two, "id = 'zz'") // as in another browser
+	name(two, "<i>foo</i>")
+	is(one, "kiki,<i>foo</i>")
+	is(two, "kiki,<i>foo</i>")
+	two.checkConsole(t)
+	two.close()
+	is(one, "kiki")
+	one.close()
+	server.checkOpen(t, 0)
+}
+
 // An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same.
+// An answer arrives complete although the page is reloaded and loses its connections. A tab that comes late gets the same,
+// also when the answer has ended before. Each tab can stop an answer.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	browser := browsertest.Start(t)
@@ -274,17 +346,36 @@ func TestTokens(t *testing.T) {
 	page := open(t, browser, server, "tokens")
 	require.NoError(t, chromedp.Do(page.ctx, chromedp.WaitVisible(chromedp.CSS("form"))))
 	page.until(t, "getComputedStyle(document.getElementById('answer'), '::before').content.includes('Ask a question')")
-	question := "</div><img src=x onerror=\"document.title = 'broken'\"> why?"
-	require.NoError(t, chromedp.Do(page.ctx,
-		chromedp.SetValue(chromedp.CSS("[name=question]"), question),
-		chromedp.Click(chromedp.CSS("form button")),
-	))
+	ask := func(question string) (address string) {
+		t.Helper()
+		require.NoError(t, chromedp.Do(page.ctx,
+			chromedp.SetValue(chromedp.CSS("[name=question]"), question),
+			chromedp.Click(chromedp.CSS("form button")),
+		))
+		page.until(t, "document.querySelector('[name=question]').value === ''")
+		address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
+		require.NoError(t, err)
+		return address
+	}
 	length := "document.getElementById('answer').textContent.length"
 	reload := func() {
+		t.Helper()
 		_, err := chromedp.Run(page.ctx, chromedp.Evaluate[chromedp.Void]("window.old = true; location.reload()"))
 		require.NoError(t, err)
 		page.until(t, "!window.old && document.readyState === 'complete'")
 	}
+	another := func(address string) *tab {
+		t.Helper()
+		tab := open(t, browser, server, "tokens")
+		tab.until(t, "location.pathname === '/tokens' && document.readyState === 'complete'") // otherwise Navigate would abort this
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.Navigate(address)))
+		return tab
+	}
+	ended := "document.getElementById('state').textContent === 'The answer has ended.'"
+
+	question := "</div><img src=x onerror=\"document.title = 'broken'\"> why?"
+	address := ask(question)
+	answer := strings.Join(model.Answer(question), "")
 	for n := range 4 {
 		page.until(t, fmt.Sprintf("%s > %d", length, 100*(n+1)))
 		before := len([]rune(page.text(t, "answer")))
@@ -292,26 +383,44 @@ func TestTokens(t *testing.T) {
 			server.CloseClientConnections()
 		} else {
 			reload()
-			page.until(t, fmt.Sprintf("%s >= %d", length, before)) // the page has kept the text
+			page.until(t, fmt.Sprintf("%s >= %d", length, before))
 		}
 	}
-	late := open(t, browser, server, "tokens")
-	late.until(t, "location.pathname === '/tokens' && document.readyState === 'complete'") // otherwise Navigate would abort this
-	address, err := chromedp.Run(page.ctx, chromedp.Evaluate[string]("location.href"))
-	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(late.ctx, chromedp.Navigate(address)))
-	answer := strings.Join(model.Answer(question), "")
+	late := another(address)
 	for _, tab := range []*tab{page, late} {
-		tab.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
+		tab.until(t, ended)
 		assert.Equal(t, answer, tab.text(t, "answer"))
 		tab.until(t, "document.title.startsWith('Tokens')")
 	}
 	server.checkOpen(t, 0)
 
 	reload()
-	page.until(t, "document.getElementById('state').textContent === 'The answer is complete.'")
-	assert.Equal(t, answer, page.text(t, "answer"))
-	_, err = chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
+	afterwards := another(address)
+	for _, tab := range []*tab{page, afterwards} {
+		tab.until(t, ended)
+		assert.Equal(t, answer, tab.text(t, "answer"))
+		tab.until(t, "document.getElementById('stop').disabled")
+	}
+	server.checkOpen(t, 0)
+
+	address = ask("how?")
+	other := another(address)
+	for _, tab := range []*tab{page, other} {
+		tab.until(t, length+" > 20 && !document.getElementById('stop').disabled")
+	}
+	require.NoError(t, chromedp.Do(other.ctx, chromedp.Click(chromedp.CSS("#stop"))))
+	reload()
+	for _, tab := range []*tab{page, other} {
+		tab.until(t, ended)
+		tab.until(t, "document.getElementById('problem').textContent === 'The answer was stopped.'")
+	}
+	stopped := page.text(t, "answer")
+	assert.Equal(t, stopped, other.text(t, "answer"))
+	whole := strings.Join(model.Answer("how?"), "")
+	assert.Less(t, len(stopped), len(whole))
+	assert.True(t, strings.HasPrefix(whole, stopped), stopped)
+
+	_, err := chromedp.Run(late.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
 	late.until(t, "document.getElementById('problem').textContent.includes('Ask again')")
 	assert.Empty(t, late.text(t, "answer"))

@@ -16,6 +16,7 @@ import (
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/style"
+	"github.com/halley-go/halley/examples/table"
 	"github.com/halley-go/halley/examples/tokens"
 	"github.com/halley-go/halley/examples/upload"
 	"github.com/halley-go/halley/examples/wschat"
@@ -52,6 +53,11 @@ func examples(ctx context.Context) []example {
 			"chart", "A live chart",
 			"The load of the server, drawn live. It arrives as scripts in an iframe, server-sent events or lines of JSON.",
 			chart.Handler(ctx), chart.Source,
+		},
+		{
+			"table", "A list together",
+			"Several browsers edit the rows of a list and see who is there. Each page has all rows, and then each change, also after it was away.",
+			table.Handler(topics.Memory(100, topics.MaxBytes(8<<20))), table.Source,
 		},
 		{
 			"tokens", "Tokens of a model",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"go/format"
 	"html"
 	"io"
@@ -18,7 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var inMemory = sync.OnceValue(func() http.Handler { return gallery(ended) })
+var (
+	memory, endMemory = context.WithCancel(context.Background())
+	inMemory          = sync.OnceValue(func() http.Handler { return gallery(memory) })
+)
 
 // request returns the response of a gallery in memory. It does not return for a stream
 // without an end.
@@ -163,13 +167,13 @@ func TestUnknownPaths(t *testing.T) {
 	for _, target := range []string{
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/x", "/comet/helper/x",
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
-		"/rx", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x",
-		"/tokens/", "/tokens/x", "/tokens/stream?id=x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
+		"/rx", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x", "/table/", "/table/x",
+		"/tokens/", "/tokens/x", "/tokens/answers/x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
 		"/index.html", "/gallery.go", "/docs/x", "/docs/comet.md", "/docs/comet/", "/docs/docs.go", "/docs/testdata/ro.txt",
 	} {
 		r := request(http.MethodGet, target)
 		assert.Equal(t, http.StatusNotFound, r.StatusCode, target)
-		if !strings.Contains(target, "stream?") { // for a page, which shows the reason
+		if !strings.Contains(target, "stream?") && !strings.Contains(target, "answers/") { // these are for a page, which shows the reason
 			text, err := io.ReadAll(r.Body)
 			require.NoError(t, err)
 			assert.Contains(t, string(text), "<h1>", target)
@@ -185,6 +189,7 @@ func TestMethods(t *testing.T) {
 		"/comet/manual", "/comet/manual/stream", "/comet/helper", "/comet/helper/stream", "/comet/iframe",
 		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload",
 		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
+		"/table", "/table/halley.js", "/table/table.js", "/table/here?id=x&name=x",
 		"/tokens", "/tokens/halley.js", "/job", "/job/halley.js", "/dashboard", "/dashboard/halley.js", "/dashboard/stream",
 	} {
 		head := request(http.MethodHead, target)

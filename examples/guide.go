@@ -63,9 +63,6 @@ func handleDocs(mux *http.ServeMux, examples []example) {
 	if err != nil {
 		panic(err) // the pages are part of the program
 	}
-	if _, err := fs.Stat(docs.Files, "README.md"); err != nil {
-		mux.Handle("GET /docs/{$}", page("guides.html", func() any { return guides(examples) }))
-	}
 }
 
 // servedAt returns the path below /docs/ at which the gallery serves a file, and whether it does. The pattern of a folder
@@ -199,22 +196,6 @@ func exampleWith(file string, examples []example) *example {
 		}
 	}
 	return nil
-}
-
-// guides returns the pages of docs for a list.
-func guides(examples []example) (all struct {
-	Root   string
-	Guides []section
-}) {
-	all.Root = rootOf("/docs/")
-	names, err := fs.Glob(docs.Files, "*.md")
-	if err != nil {
-		panic(err)
-	}
-	for _, name := range names {
-		all.Guides = append(all.Guides, section{strings.TrimSuffix(name, ".md"), guideOf(name, examples).Title})
-	}
-	return all
 }
 
 // ids makes the ids of headings as GitHub does.

@@ -66,7 +66,8 @@ func routes() []route {
 		{http.MethodGet, "/tokens", 0},
 		{http.MethodGet, "/tokens/halley.js", 0},
 		{http.MethodPost, "/tokens/answers", 0},
-		{http.MethodGet, "/tokens/stream?id=" + anID, 50},
+		{http.MethodGet, "/tokens/answers/" + anID, 50},
+		{http.MethodDelete, "/tokens/answers/" + anID, 0},
 		{http.MethodGet, "/job", 0},
 		{http.MethodGet, "/job/halley.js", 0},
 		{http.MethodPost, "/job/start", 0},
@@ -194,7 +195,7 @@ func TestRoutes(t *testing.T) {
 		switch {
 		case r.path == "/tokens/answers" || r.path == "/job/start":
 			want = http.StatusCreated
-		case r.method == http.MethodPost:
+		case r.method == http.MethodPost || r.method == http.MethodDelete:
 			want = http.StatusNoContent
 		case r.path == "/wschat/socket":
 			want = http.StatusSwitchingProtocols
@@ -307,7 +308,7 @@ func TestForeignOrigins(t *testing.T) {
 	for _, r := range routes() {
 		lines, body := r.proper()
 		res := ask(t, plain, server.addr, r, append(link, lines...), body)
-		if r.method == http.MethodPost { // a form
+		if r.method == http.MethodPost || r.method == http.MethodDelete { // a form, or no link
 			assert.Equal(t, http.StatusForbidden, res.StatusCode, r)
 		} else {
 			assert.Less(t, res.StatusCode, 300, r)

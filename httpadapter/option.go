@@ -159,6 +159,8 @@ func HeartbeatOf(opts ...Option) time.Duration {
 	return c.beatEvery
 }
 
+// snippet: option
+
 // MaxDuration ends each stream as if its source had run out, after d or up to a fifth less, at random.
 // So the clients of a server that was restarted, or of a balancer that gets a new machine, come back
 // one by one. MaxDuration panics if d is not positive.
@@ -166,6 +168,8 @@ func MaxDuration(d time.Duration) Option {
 	check.Positive("httpadapter: MaxDuration: d", d)
 	return func(c *config) { c.maxDuration = d }
 }
+
+// end snippet
 
 // OnStart calls f when a stream starts: when no [Limit] is reached and the function of [Handler] has returned the
 // source, and before the source is run. f is not called for other requests, such as HEAD. It is called in the

@@ -42,16 +42,21 @@ func TestChromium(t *testing.T) {
 // page returns the start of a page. got is an expression of the events that it has got.
 func page(browser context.Context, name, got string) starter {
 	return func(t *testing.T, url string) func() []string {
-		tab, cancel := chromedp.NewContext(browser)
-		t.Cleanup(cancel)
-		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(strings.TrimSuffix(url, "stream")+"pages/"+name+".html")))
-		return func() []string {
-			lines, err := chromedp.Run(tab, chromedp.Evaluate[[]string](got))
-			if err != nil {
-				return nil // the page is being replaced
-			}
-			return lines
+		return openPage(t, browser, strings.TrimSuffix(url, "stream")+"pages/"+name+".html", got)
+	}
+}
+
+// openPage opens a page, and returns a function that returns the value of the expression got in the page.
+func openPage(t *testing.T, browser context.Context, url, got string) func() []string {
+	tab, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(url)))
+	return func() []string {
+		lines, err := chromedp.Run(tab, chromedp.Evaluate[[]string](got))
+		if err != nil {
+			return nil // the page is being replaced
 		}
+		return lines
 	}
 }
 

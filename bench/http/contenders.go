@@ -15,9 +15,12 @@ import (
 	r3labs "github.com/r3labs/sse/v2"
 	gosse "github.com/tmaxmax/go-sse"
 
+	halley "github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/eventsource"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/durable"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -36,6 +39,8 @@ var contenders = []contender{
 	{"Halley", newHalley},
 	{"Halley with Fanout", newFanout},
 	{"floor of Fanout", newFloor},
+	{"client.Handler over a topic", newClient},
+	{"durable.Handler over a topic", newDurable},
 	{"go-sse", newGoSSE},
 	{"r3labs/sse", newR3labs},
 }
@@ -60,6 +65,31 @@ func newFanout() (http.Handler, func(string)) {
 	live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
 	return httpadapter.Fanout(hub, encode, live, httpadapter.EventStream()),
 		func(data string) { must(hub.Push(context.Background(), data)) }
+}
+
+func newClient() (http.Handler, func(string)) {
+	all := topics.New[string](topics.Memory(1000))
+	handler := halley.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[string]], error) {
+		return all.From("a", after), nil
+	})
+	return handler, func(data string) { publish(all, data) }
+}
+
+func newDurable() (http.Handler, func(string)) {
+	store := topics.Memory(1000)
+	all := topics.New[string](store)
+	publish(all, "the stream exists")
+	streams := durable.Handler(store, func(*http.Request) (string, error) { return "a", nil })
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawQuery = "offset=now&live=sse"
+		streams.ServeHTTP(w, r)
+	})
+	return handler, func(data string) { publish(all, data) }
+}
+
+func publish(all *topics.Topics[string], data string) {
+	_, err := all.Publish(context.Background(), "a", "", data)
+	must(err)
 }
 
 // floor writes to the descriptors of hijacked connections in a loop, and does nothing else. It shows the cost of the

@@ -78,3 +78,21 @@ func ExampleModule() {
 	fmt.Println(lines[len(lines)-1])
 	// Output: export const connect = halley.connect;
 }
+
+func ExampleTable() {
+	mux := http.NewServeMux()
+	mux.Handle("GET /halley.js", client.Script())
+	mux.Handle("GET /table.js", client.Table()) // after halley.js
+	response := httptest.NewRecorder()
+	mux.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/table.js", nil))
+	fmt.Println(response.Code, strings.Contains(response.Body.String(), "halley.table"))
+	// Output: 200 true
+}
+
+func ExampleTableModule() {
+	response := httptest.NewRecorder()
+	client.TableModule().ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/table.mjs", nil))
+	lines := strings.Split(strings.TrimSpace(response.Body.String()), "\n")
+	fmt.Println(lines[len(lines)-1])
+	// Output: export const connect = halley.connect, table = halley.table;
+}

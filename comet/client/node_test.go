@@ -29,11 +29,11 @@ func node(t testing.TB, args ...string) *exec.Cmd {
 // The tests in script_test run the minified script against servers of their own.
 func TestScriptInNode(t *testing.T) {
 	t.Parallel()
-	output, err := node(t, "--test", "halley.test.mjs", "tabs.test.mjs").CombinedOutput()
+	output, err := node(t, "--test", "halley.test.mjs", "tabs.test.mjs", "table.test.mjs").CombinedOutput()
 	require.NoError(t, err, "%s", output)
 }
 
-// tsc checks the types of halley.d.ts and their use in types.ts.
+// tsc checks the types of halley.d.ts and table.d.ts, and their use in types.ts.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	program, args := "tsc", []string{}

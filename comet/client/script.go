@@ -13,6 +13,9 @@ import (
 //go:embed halley.min.js
 var script string
 
+//go:embed table.min.js
+var tableScript string
+
 // Script returns the handler that serves the script, for a script element of a page or for
 // importScripts of a worker. It defines the variable halley. The response has a strong ETag, so
 // that a browser can ask each time whether the script has changed.
@@ -22,6 +25,17 @@ func Script() http.Handler { return javaScript(script) }
 // function connect and defines no global variable. In all other respects Module behaves like
 // [Script].
 func Module() http.Handler { return javaScript(script + "export const connect = halley.connect;\n") }
+
+// Table returns the handler that serves the script of tables, for a script element after that of [Script]. It adds
+// the function table to the variable halley, which keeps the rows of a table that topic.Table serves. In all other respects
+// Table behaves like Script.
+func Table() http.Handler { return javaScript(tableScript) }
+
+// TableModule returns the handler that serves the scripts of [Script] and [Table] as one module. It exports the functions
+// connect and table. In all other respects TableModule behaves like [Module].
+func TableModule() http.Handler {
+	return javaScript(script + tableScript + "export const connect = halley.connect, table = halley.table;\n")
+}
 
 func javaScript(text string) http.Handler {
 	sum := sha256.Sum256([]byte(text))

@@ -27,6 +27,10 @@ func TestScript(t *testing.T) {
 	script := readScript(t)
 	testServed(t, client.Script(), script)
 	testServed(t, client.Module(), script+"export const connect = halley.connect;\n")
+	table, err := os.ReadFile("table.min.js")
+	require.NoError(t, err)
+	testServed(t, client.Table(), string(table))
+	testServed(t, client.TableModule(), script+string(table)+"export const connect = halley.connect, table = halley.table;\n")
 }
 
 // The script is small. The test prints its size.

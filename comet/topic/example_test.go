@@ -13,7 +13,10 @@ import (
 
 	"github.com/halley-go/halley/comet/client/wsclient"
 	"github.com/halley-go/halley/comet/topic"
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/presence"
+	"github.com/halley-go/halley/enumerator/topics/tables"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -178,4 +181,70 @@ func ExampleStream() {
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/?topic=news", nil))
 	fmt.Println(w.Header().Get("Content-Type"))
 	// Output: text/event-stream
+}
+
+func ExampleTable() {
+	prices := tables.New[int](topics.Memory(100))
+	h := topic.Table(prices, everyone)
+	mux := http.NewServeMux()
+	mux.Handle("/prices/{topic}", h)       // GET reads a table
+	mux.Handle("/prices/{topic}/{key}", h) // PUT and DELETE change a row
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	for _, price := range []string{"1", "2"} {
+		r, _ := http.NewRequest(http.MethodPut, srv.URL+"/prices/europe/EUR", strings.NewReader(price))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("If-None-Match", "*")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		res.Body.Close()
+		fmt.Println(res.Status)
+	}
+	res, err := http.Get(srv.URL + "/prices/europe")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan() && lines.Text() != "event: ready"; {
+		if line := lines.Text(); strings.HasPrefix(line, "data: {") {
+			fmt.Println(line)
+		}
+	}
+	// Output:
+	// 204 No Content
+	// 412 Precondition Failed
+	// data: {"key":"EUR","value":1}
+}
+
+// One URL serves a table over all transports of the script, also over WebSockets.
+func ExampleTableSource() {
+	prices := tables.New[int](topics.Memory(100))
+	h := wsclient.Handler(topic.TableSource(prices, everyone), topic.Table(prices, everyone))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/?topic=europe", nil))
+	fmt.Println(w.Header().Get("Content-Type"))
+	// Output: text/event-stream
+}
+
+// A page gets the members of a room as the rows of a table.
+func ExampleChanges() {
+	members := presence.New[string](topics.Memory(100))
+	defer members.Close()
+	if err := members.Join(context.Background(), "lobby", "7", "Kiki"); err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range enumerator.All(context.Background(), topic.Changes(members.Members("lobby"))) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if item.Event == "ready" {
+			return
+		}
+		if item.Value != nil {
+			fmt.Println(*item.Value)
+		}
+	}
+	// Output: {7 Kiki false}
 }

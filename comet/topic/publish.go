@@ -25,6 +25,11 @@ const (
 // post answers a POST.
 func (s source[E]) post(w http.ResponseWriter, r *http.Request) {
 	position, err := s.publish(w, r)
+	answer(w, r, position, err)
+}
+
+// answer answers a request that has stored an entry, or has failed.
+func answer(w http.ResponseWriter, r *http.Request, position enumerator.Position, err error) {
 	if err != nil {
 		httpadapter.Error(w, r, err)
 		return
@@ -34,20 +39,9 @@ func (s source[E]) post(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s source[E]) publish(w http.ResponseWriter, r *http.Request) (none enumerator.Position, err error) {
-	names, _, err := namesOf(r, r.URL.Query())
+	name, err := s.writable(r)
 	if err != nil {
 		return none, err
-	}
-	if len(names) > 1 {
-		return none, malformed("a message is published to one topic")
-	}
-	if err := s.permit(r, Access{Topic: names[0], Write: true}); err != nil {
-		return none, err
-	}
-	for _, limit := range s.limits {
-		if err := limit(r); err != nil {
-			return none, err
-		}
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
@@ -63,7 +57,7 @@ func (s source[E]) publish(w http.ResponseWriter, r *http.Request) (none enumera
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), patience, errSlow)
 	defer cancel()
-	topic := s.topics.Topic(names[0])
+	topic := s.topics.Topic(name)
 	var position enumerator.Position
 	if isConditional {
 		position, err = topic.PublishAfter(ctx, key, last, e)
@@ -74,6 +68,34 @@ func (s source[E]) publish(w http.ResponseWriter, r *http.Request) (none enumera
 		err = answerTo(err, key)
 	}
 	return position, err
+}
+
+// writable returns the name of the topic that r may change.
+func (h access) writable(r *http.Request) (name string, err error) {
+	if name, err = nameOf(r); err != nil {
+		return "", err
+	}
+	if err := h.permit(r, Access{Topic: name, Write: true}); err != nil {
+		return "", err
+	}
+	for _, limit := range h.limits {
+		if err := limit(r); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
+}
+
+// nameOf returns the name of the only topic that r asks for.
+func nameOf(r *http.Request) (string, error) {
+	names, _, err := namesOf(r, r.URL.Query())
+	if err != nil {
+		return "", err
+	}
+	if len(names) > 1 {
+		return "", malformed("the query must have one topic")
+	}
+	return names[0], nil
 }
 
 var errSlow = errors.New("comet/topic: the store did not answer in time")

@@ -106,7 +106,12 @@ func Source[E any](t *topics.Topics[E], allow func(r *http.Request, a Access) er
 
 type source[E any] struct {
 	topics *topics.Topics[E]
-	allow  func(*http.Request, Access) error
+	access
+}
+
+// access has the rules for all topics of a handler.
+type access struct {
+	allow func(*http.Request, Access) error
 	config
 }
 
@@ -117,7 +122,7 @@ func newSource[E any](function string, t *topics.Topics[E], allow func(*http.Req
 	if allow == nil {
 		panic("comet/topic: " + function + ": allow must not be nil")
 	}
-	return source[E]{t, allow, newConfig(opts)}
+	return source[E]{t, access{allow, newConfig(opts)}}
 }
 
 func (s source[E]) items(r *http.Request, after enumerator.Position) (none enumerator.Enumerator[enumerator.Item[E]], err error) {
@@ -154,8 +159,8 @@ func (s source[E]) items(r *http.Request, after enumerator.Position) (none enume
 }
 
 // permit returns the error that refuses the request, or nil.
-func (s source[E]) permit(r *http.Request, a Access) error {
-	err := s.allow(r, a)
+func (h access) permit(r *http.Request, a Access) error {
+	err := h.allow(r, a)
 	if err == nil || isStatus(err) {
 		return err
 	}

@@ -43,16 +43,20 @@ type tail[E any] struct {
 	filled bool          // the tail begins as far back as it should
 	whole  bool          // the store had nothing before the tail when the tail began
 
-	// bad holds the Seqs of the messages that could not be decoded, in order. The hub has zero values in their places.
-	bad atomic.Pointer[[]uint64]
+	// The hub has zero values in the places of these entries.
+	bad   marks // messages that could not be decoded
+	blank marks // entries that are not messages
 }
+
+// marks are the Seqs of some entries, in order.
+type marks struct{ atomic.Pointer[[]uint64] }
 
 // newsMost is the greatest number of new entries that a fill keeps while it reads. If more come, the fill does not
 // change the tail.
 const newsMost = 1 << 12
 
-// badMost is the greatest number of bad messages in a tail. The next one begins a new tail.
-const badMost = 1 << 10
+// marksMost is the greatest number of marks in a tail. The next one begins a new tail.
+const marksMost = 1 << 10
 
 // watch is one call of Store.Watch.
 type watch[E any] struct {
@@ -217,9 +221,12 @@ func (f *feed[E]) add(entries ...Entry) {
 
 func (f *feed[E]) push(e Entry) {
 	l := f.tail
-	value, ok := f.topics.decode(e.Data)
-	if !ok {
-		ok = l.addBad(e.Position.Seq)
+	var value E
+	ok := true
+	if e.isBlank() {
+		ok = l.blank.add(e.Position.Seq)
+	} else if value, ok = f.topics.decode(e.Data); !ok {
+		ok = l.bad.add(e.Position.Seq)
 	}
 	if ok {
 		ok = l.push(e.Position, value)
@@ -243,22 +250,23 @@ func (l *tail[E]) push(p enumerator.Position, value E) (ok bool) {
 	return l.hub.PushAt(context.Background(), p, value) == nil
 }
 
-func (l *tail[E]) addBad(seq uint64) bool {
+// add returns false if there are too many marks.
+func (m *marks) add(seq uint64) bool {
 	var all []uint64
-	if old := l.bad.Load(); old != nil {
+	if old := m.Load(); old != nil {
 		all = slices.Clone(*old)
 	}
 	all = append(all, seq)
-	l.bad.Store(&all)
-	return len(all) <= badMost
+	m.Store(&all)
+	return len(all) <= marksMost
 }
 
-func (l *tail[E]) isBad(p enumerator.Position) bool {
-	bad := l.bad.Load()
-	if bad == nil {
+func (m *marks) has(seq uint64) bool {
+	all := m.Load()
+	if all == nil {
 		return false
 	}
-	_, found := slices.BinarySearch(*bad, p.Seq)
+	_, found := slices.BinarySearch(*all, seq)
 	return found
 }
 

@@ -23,15 +23,16 @@ const overhead = 256
 // A MemoryOption is an option of [Memory].
 type MemoryOption func(*memory)
 
-// MaxAge drops entries that are older than d. By default, entries of any age are kept. MaxAge panics if d is not positive.
+// MaxAge drops entries that are older than d, except for the last entry of each row. By default, entries of any age are
+// kept. MaxAge panics if d is not positive.
 func MaxAge(d time.Duration) MemoryOption {
 	check.Positive("enumerator/topics: MaxAge: d", d)
 	return func(m *memory) { m.maxAge = d }
 }
 
-// MaxBytes limits the memory of all topics together. An entry counts as the length of its data and of the name of
-// its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus 256 bytes. The default
-// is 256 MiB. MaxBytes panics if n is not positive.
+// MaxBytes limits the memory of all topics together. An entry counts as the length of its data, of its
+// Meta and of the name of its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus
+// 256 bytes. The default is 256 MiB. MaxBytes panics if n is not positive.
 func MaxBytes(n int) MemoryOption {
 	check.Positive("enumerator/topics: MaxBytes: n", n)
 	return func(m *memory) { m.maxBytes = n }
@@ -43,8 +44,11 @@ func MaxBytes(n int) MemoryOption {
 // memory, except for two minutes after a deletion. The Store needs no goroutine and need not be closed. Memory
 // panics if keep is not positive.
 //
-// Append of an entry that is larger than MaxBytes fails with [ErrTooLarge]. If the end of a topic is dropped, new
-// messages can be published to the topic.
+// The last entries of rows are kept beside the other entries, and count once more. They are not dropped, and may need
+// half of MaxBytes.
+//
+// Append of an entry for which there is not enough memory fails with [ErrTooLarge]. If the end of a topic is dropped,
+// new messages can be published to the topic.
 func Memory(keep int, opts ...MemoryOption) Store {
 	check.Positive("enumerator/topics: Memory: keep", keep)
 	m := &memory{
@@ -67,6 +71,7 @@ type memory struct {
 	now     time.Time  // the Time of the last entry
 	seq     uint64     // the Seq of the last entry
 	bytes   int
+	rows    int // the part of bytes that the rows of all topics need
 	topics  map[string]*log
 	keys    map[nameAndKey]enumerator.Position
 	entries list.List // of *held: all entries, the oldest first
@@ -78,10 +83,11 @@ type memory struct {
 
 type nameAndKey struct{ name, key string }
 
-// recent is a key or, if key is empty, a deletion. It is remembered for the time of Window.
+// recent is a key or, if key is empty, a deletion or the removal of a row. It is remembered for the time of Window.
 type recent struct {
 	nameAndKey
-	time time.Time
+	time    time.Time
+	removed *held // the removal
 }
 
 // log is a topic that has entries or watchers, or was deleted not long ago.
@@ -92,6 +98,7 @@ type log struct {
 	last     uint64 // the Seq of the last entry, even if it was dropped
 	gone     uint64 // the Seq of the last entry that was dropped
 	watchers []*watcher
+	state
 }
 
 type held struct {
@@ -100,12 +107,20 @@ type held struct {
 	at  *list.Element
 }
 
-func (h *held) size() int { return overhead + len(h.log.name) + len(h.Data) }
+func (h *held) size() int { return overhead + len(h.log.name) + len(h.Row) + len(h.Meta) + len(h.Data) }
 
 func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.Position, error) {
 	none := enumerator.Position{}
+	if r.Kind == Ended || r.Kind == Deleted {
+		r.Row = ""
+	}
 	if err := begin(ctx, name); err != nil {
 		return none, err
+	}
+	if r.Row != "" || r.Kind == Removed {
+		if err := begin(ctx, r.Row); err != nil {
+			return none, err
+		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,29 +133,30 @@ func (m *memory) Append(ctx context.Context, name string, r Record) (enumerator.
 	if l != nil && l.ended() && r.Kind != Deleted {
 		return none, ErrEnded
 	}
-	if r.Conditional && !m.holds(l, r.Last) {
+	if r.Conditional && !m.holds(l, r) {
 		return none, ErrConflict
 	}
-	if size := 2*(overhead+len(name)) + len(r.Data) + len(r.Key); size > m.maxBytes {
-		return none, fmt.Errorf("%w: it needs %d bytes, the limit is %d", ErrTooLarge, size, m.maxBytes)
+	if err := m.fits(l, name, r); err != nil {
+		return none, err
 	}
 	if l == nil {
 		l = m.open(name)
 	}
 	m.seq++
 	p := enumerator.Position{Epoch: m.epoch, Seq: m.seq}
-	e := Entry{Position: p, Kind: r.Kind, Time: m.now, Data: bytes.Clone(r.Data)}
+	e := Entry{Position: p, Kind: r.Kind, Row: r.Row, Time: m.now, Meta: bytes.Clone(r.Meta), Data: bytes.Clone(r.Data)}
 	l.last = m.seq
 	if r.Kind == Deleted {
 		m.drop(l, len(l.entries))
+		m.dropState(l)
 		l.gone = m.seq
-		m.remember(nameAndKey{name: name})
+		m.remember(recent{nameAndKey: nameAndKey{name: name}})
 	} else {
 		m.add(l, e)
 	}
 	if r.Key != "" {
 		m.keys[key] = p
-		m.remember(key)
+		m.remember(recent{nameAndKey: key})
 	}
 	for _, w := range l.watchers {
 		w.news = append(w.news, e)
@@ -157,12 +173,35 @@ func begin(ctx context.Context, name string) error {
 	return context.Cause(ctx)
 }
 
-// holds reports whether last is the last Position of l, which may be nil.
-func (m *memory) holds(l *log, last enumerator.Position) bool {
-	if last == (enumerator.Position{}) {
+// holds reports whether the condition of r holds for l, which may be nil.
+func (m *memory) holds(l *log, r Record) bool {
+	switch {
+	case r.Row != "":
+		return r.Last == l.lastOf(r.Row)
+	case r.Last == (enumerator.Position{}):
 		return l == nil || len(l.entries) == 0
 	}
-	return last == m.last(l)
+	return r.Last == m.last(l)
+}
+
+// fits returns an error if there is not enough memory for r. Rows may need half of the memory. Deletions and removals
+// always fit: they are dropped when there is no memory for them.
+func (m *memory) fits(l *log, name string, r Record) error {
+	if r.Kind == Deleted || r.Kind == Removed {
+		return nil
+	}
+	rows := m.rows
+	if r.Row != "" {
+		rows += (&held{Entry: Entry{Row: r.Row, Meta: r.Meta, Data: r.Data}, log: &log{name: name}}).size() - l.sizeOf(r.Row)
+		if most := m.maxBytes / 2; rows > most {
+			return fmt.Errorf("%w: with it, the rows of all topics need %d bytes, the limit is %d", ErrTooLarge, rows, most)
+		}
+	}
+	size := 2*(overhead+len(name)) + len(r.Row) + len(r.Meta) + len(r.Data) + len(r.Key)
+	if most := m.maxBytes - rows; size > most {
+		return fmt.Errorf("%w: it needs %d bytes, the limit is %d", ErrTooLarge, size, most)
+	}
+	return nil
 }
 
 // last returns the last Position of l, which may be nil.
@@ -175,7 +214,7 @@ func (m *memory) last(l *log) enumerator.Position {
 }
 
 func (m *memory) open(name string) *log {
-	l := &log{name: name, last: m.forgotten, gone: m.forgotten}
+	l := &log{name: name, last: m.forgotten, gone: m.forgotten, state: state{lost: m.forgotten}}
 	m.topics[name] = l
 	return l
 }
@@ -187,11 +226,14 @@ func (m *memory) add(l *log, e Entry) {
 	h.at = m.entries.PushBack(h)
 	l.entries = append(l.entries, h)
 	m.bytes += h.size()
-	if e.Kind == Message {
+	if e.Kind != Ended {
 		l.messages++
 	}
 	if l.messages > m.keep {
 		m.drop(l, 1)
+	}
+	if e.Row != "" {
+		m.put(l, e)
 	}
 }
 
@@ -200,7 +242,7 @@ func (m *memory) drop(l *log, n int) {
 	for i, h := range l.entries[:n] {
 		l.entries[i] = nil
 		l.gone = h.Position.Seq
-		if h.Kind == Message {
+		if h.Kind != Ended {
 			l.messages--
 		}
 		m.bytes -= h.size()
@@ -211,9 +253,10 @@ func (m *memory) drop(l *log, n int) {
 	}
 }
 
-func (m *memory) remember(key nameAndKey) {
-	m.bytes += key.size()
-	m.recent.PushBack(recent{key, m.now})
+func (m *memory) remember(r recent) {
+	m.bytes += r.size()
+	r.time = m.now
+	m.recent.PushBack(r)
 }
 
 func (k nameAndKey) size() int { return overhead + len(k.name) + len(k.key) }
@@ -247,6 +290,9 @@ func (m *memory) forgetRecent(at *list.Element) {
 	r := m.recent.Remove(at).(recent)
 	m.bytes -= r.size()
 	delete(m.keys, r.nameAndKey)
+	if r.removed != nil {
+		m.forgetRemoved(r.removed)
+	}
 	if l := m.topics[r.name]; r.key == "" && l != nil {
 		m.forget(l)
 	}
@@ -264,9 +310,9 @@ func (m *memory) makeRoom() {
 	}
 }
 
-// forget frees l if it has neither entries nor watchers.
+// forget frees l if it has neither entries nor rows nor watchers.
 func (m *memory) forget(l *log) {
-	if len(l.entries) == 0 && len(l.watchers) == 0 && m.topics[l.name] == l {
+	if len(l.entries) == 0 && len(l.byRow) == 0 && len(l.watchers) == 0 && m.topics[l.name] == l {
 		m.forgotten = max(m.forgotten, l.last)
 		delete(m.topics, l.name)
 	}
@@ -282,7 +328,11 @@ func (m *memory) Read(ctx context.Context, name string, from Place, limit int) (
 	m.expire(time.Now())
 	l := m.topics[name]
 	if l == nil {
-		l = &log{gone: m.forgotten}
+		l = &log{gone: m.forgotten, state: state{lost: m.forgotten}}
+	}
+	if from.State {
+		entries, ok = m.readState(l, from, limit)
+		return entries, ok, nil
 	}
 	if p := from.After; p != (enumerator.Position{}) && (p.Epoch != m.epoch || p.Seq < l.gone || p.Seq > m.seq) {
 		from = Place{}

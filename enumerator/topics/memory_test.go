@@ -101,11 +101,17 @@ func TestMemoryDropsTheOldestOfAllTopics(t *testing.T) {
 
 	_, err := s.Append(t.Context(), "new", topics.Record{Data: make([]byte, max)})
 	require.ErrorIs(t, err, topics.ErrTooLarge)
+	_, err = s.Append(t.Context(), "new", topics.Record{Meta: make([]byte, max)})
+	require.ErrorIs(t, err, topics.ErrTooLarge)
 	n, _ = kept(t, s, "new", topics.Place{})
 	assert.Equal(t, 7, n, "an entry that is too large drops nothing")
 	store(t, s, "new", "key", max-2*(256+len("new"))-len("key"))
 	n, _ = kept(t, s, "new", topics.Place{})
 	assert.Equal(t, 1, n, "an entry that takes all of the memory is stored")
+	_, err = s.Append(t.Context(), "newer", topics.Record{Meta: make([]byte, max-2*(256+len("newer")))})
+	require.NoError(t, err)
+	n, _ = kept(t, s, "new", topics.Place{})
+	assert.Zero(t, n, "Meta takes memory, too")
 }
 
 // Names and keys come from clients.
@@ -136,13 +142,14 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestMemoryKeepsACopy(t *testing.T) {
 	s := topics.Memory(1)
-	data := []byte("a")
-	_, err := s.Append(t.Context(), "a", topics.Record{Data: data})
+	data, meta := []byte("a"), []byte("m")
+	_, err := s.Append(t.Context(), "a", topics.Record{Meta: meta, Data: data})
 	require.NoError(t, err)
-	data[0] = 'b'
+	data[0], meta[0] = 'b', 'b'
 	entries, _, err := s.Read(t.Context(), "a", topics.Place{}, 1)
 	require.NoError(t, err)
 	require.Equal(t, "a", string(entries[0].Data))
+	require.Equal(t, "m", string(entries[0].Meta))
 }
 
 func TestMemoryPanics(t *testing.T) {
@@ -159,4 +166,78 @@ func TestMemoryPanics(t *testing.T) {
 			f()
 		}()
 	}
+}
+
+func put(t *testing.T, s topics.Store, row string, size int) position {
+	t.Helper()
+	p, err := s.Append(t.Context(), "a", topics.Record{Row: row, Data: make([]byte, size)})
+	require.NoError(t, err)
+	return p
+}
+
+func TestMemoryForgetsRemovedRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := topics.Memory(1, topics.MaxAge(time.Second))
+		before := put(t, s, "x", 1)
+		put(t, s, "y", 1)
+		_, err := s.Append(t.Context(), "a", topics.Record{Kind: topics.Removed, Row: "y"})
+		require.NoError(t, err)
+		time.Sleep(topics.Window - 1)
+		n, ok := kept(t, s, "a", topics.Place{State: true, After: before})
+		require.True(t, n == 1 && ok, "the removal is kept for the time of Window")
+		n, _ = kept(t, s, "a", topics.Place{State: true})
+		require.Equal(t, 1, n, "rows do not expire")
+		time.Sleep(1)
+		n, ok = kept(t, s, "a", topics.Place{State: true, After: before})
+		require.True(t, n == 1 && !ok, "the removal was forgotten, so all rows follow")
+		n, ok = kept(t, s, "a", topics.Place{State: true, After: before, Began: before})
+		require.True(t, n == 1 && !ok)
+		end := put(t, s, "z", 1)
+		n, ok = kept(t, s, "a", topics.Place{State: true, After: before, Began: end})
+		require.True(t, n == 1 && ok, "a state that was begun later does not need the removal")
+
+		for _, row := range []string{"x", "z"} {
+			_, err := s.Append(t.Context(), "a", topics.Record{Kind: topics.Removed, Row: row})
+			require.NoError(t, err)
+		}
+		time.Sleep(topics.Window)
+		_, _ = kept(t, s, "b", topics.Place{})
+		all, entries, keys, bytes := topics.Sizes(s)
+		require.Zero(t, all+entries+keys+bytes, "a topic without rows needs no memory")
+	})
+}
+
+// Rows may need half of the memory, and are not dropped. Rows that were replaced are not counted.
+func TestMemoryKeepsRows(t *testing.T) {
+	const max = 100_000
+	s := topics.Memory(1000, topics.MaxBytes(max))
+	for i := range 200 {
+		put(t, s, "x", 1000+i)
+	}
+	const rowSize = 1000 + 256 + len("a") + len("x")
+	n := 0
+	for ; ; n++ {
+		_, err := s.Append(t.Context(), "a", topics.Record{Row: string(rune('A' + n)), Data: make([]byte, 1000)})
+		if err != nil {
+			require.ErrorIs(t, err, topics.ErrTooLarge)
+			break
+		}
+	}
+	require.Equal(t, (max/2-rowSize-199)/rowSize, n)
+	for range 1000 {
+		store(t, s, "b", "key", 1000)
+		store(t, s, "b", "", 1000)
+	}
+	all, ok := kept(t, s, "a", topics.Place{State: true})
+	require.True(t, all == n+1 && ok)
+	put(t, s, "x", 1000)
+	_, err := s.Append(t.Context(), "b", topics.Record{Data: make([]byte, max/2+rowSize)})
+	require.ErrorIs(t, err, topics.ErrTooLarge, "there is no memory for it beside the rows")
+	_, err = s.Append(t.Context(), "a", topics.Record{Kind: topics.Removed, Row: "x"})
+	require.NoError(t, err, "a removal always fits")
+	_, _, _, bytes := topics.Sizes(s)
+	require.LessOrEqual(t, bytes, max)
+	_, err = s.Append(t.Context(), "a", topics.Record{Kind: topics.Deleted})
+	require.NoError(t, err)
+	put(t, s, "x", max/2-rowSize)
 }

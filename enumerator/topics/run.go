@@ -148,8 +148,10 @@ func (r *run[E]) Next(item enumerator.Item[E]) iteratee.Step {
 		return r.begin(r.at, false)
 	case item.Position.Seq <= r.at.Seq: // the run has read it in the store
 		return iteratee.StepCont
-	case r.tail.isBad(item.Position):
+	case r.tail.bad.has(item.Position.Seq):
 		item.Gap = enumerator.Gap{From: item.Position, N: 1}
+	case r.tail.blank.has(item.Position.Seq):
+		item.Bookmark = true
 	}
 	if r.marked { // almost always true; this saves copies of item
 		r.at = item.Position
@@ -182,6 +184,7 @@ func (r *run[E]) begin(at enumerator.Position, reset bool) iteratee.Step {
 // hand hands on item, and a Bookmark if the target is reached.
 func (r *run[E]) hand(item enumerator.Item[E]) iteratee.Step {
 	r.at = item.Position
+	r.marked = r.marked || item.Bookmark && r.isAtTarget()
 	if step := r.sink.Next(item); !step.IsCont() || r.marked {
 		return step
 	}
@@ -244,7 +247,9 @@ func (r *run[E]) handAll(ctx context.Context, entries []Entry) iteratee.Step {
 			return r.reached()
 		}
 		item := enumerator.Item[E]{Position: e.Position}
-		if value, ok := r.topics.decode(e.Data); ok {
+		if e.isBlank() {
+			item.Bookmark = true
+		} else if value, ok := r.topics.decode(e.Data); ok {
 			item.Value = value
 		} else {
 			item.Gap = enumerator.Gap{From: e.Position, N: 1}

@@ -232,6 +232,34 @@ func TestABadMessageCostsOneMessage(t *testing.T) {
 	})
 }
 
+func TestAnEntryWithMetaAndNoDataIsNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := topics.Memory(10_000)
+		all := topics.New[string](s)
+		defer all.Close()
+		news := all.Topic("news")
+		store := func(meta, data string) {
+			_, err := s.Append(t.Context(), "news", topics.Record{Meta: []byte(meta), Data: []byte(data)})
+			require.NoError(t, err)
+		}
+		r := read(t, news.From(position{}))
+		store("meta", "")
+		store("meta", `"a"`)
+		r.sees(t, "at 0, at 1, a")
+		store("meta", "")
+		store("", "")
+		publish(t, news, "b")
+		r.sees(t, "at 3, gap 4+1, b")
+		read(t, news.Last(5)).sees(t, "at 0, at 1, a, at 3, gap 4+1, b, at 5")
+		read(t, news.Read(topics.Place{})).sees(t, "at 0, at 1, a, at 3, gap 4+1, b, at 5, end")
+		store("meta", "")
+		r.sees(t, "at 6")
+		read(t, news.Read(topics.Place{Last: 2})).sees(t, "at 4, b, at 6, end")
+		read(t, news.From(r.last)).sees(t, "at 6")
+		require.EqualValues(t, 2, all.Stats().Undecoded)
+	})
+}
+
 // touchy panics when it decodes "boom".
 type touchy string
 
@@ -564,4 +592,20 @@ func TestNewRefusesOtherPolicies(t *testing.T) {
 		})
 	}
 	topics.New[int](topics.Memory(1), enumerator.WhenFull(enumerator.DropOldest))
+}
+
+// Rows are messages for a Topics. The removal of a row cannot be decoded.
+func TestRowsAreMessages(t *testing.T) {
+	s := topics.Memory(2)
+	for _, r := range []topics.Record{{Row: "x", Data: []byte("1")}, {Row: "x", Data: []byte("2")}, {Kind: topics.Removed, Row: "x"}} {
+		_, err := s.Append(t.Context(), "a", r)
+		require.NoError(t, err)
+	}
+	all, err := enumerator.Run(t.Context(), topics.New[int](s).Topic("a").Read(topics.Place{State: true}), iteratee.Collect[enumerator.Item[int]]())
+	require.NoError(t, err)
+	require.Len(t, all, 4)
+	require.True(t, all[0].Bookmark)
+	require.Equal(t, 2, all[1].Value)
+	require.EqualValues(t, 1, all[2].Gap.N)
+	require.True(t, all[3].Bookmark)
 }

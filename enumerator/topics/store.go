@@ -42,17 +42,23 @@ const (
 	Message Kind = iota // the entry is a message
 	Ended               // the topic has ended; the entry is the last one, unless a Deleted follows
 	Deleted             // the topic was deleted; it has no entries, and may get new ones
+	Removed             // the Row of the entry was removed
 )
 
-// An Entry is a message in a [Store], or the end or deletion of a topic. Nobody may change its Data.
+// An Entry is a message in a [Store], or the end or deletion of a topic. Nobody may change its Meta or Data.
 type Entry struct {
 	Position enumerator.Position
 	Kind     Kind
+	Row      string
 	Time     time.Time // the time when the entry was stored, by the clock of the store
+	Meta     []byte    // what a protocol keeps beside Data
 	Data     []byte
 }
 
-// A Record is an [Entry] that is not stored yet. Nobody may change its Data.
+// isBlank reports whether e is an entry of a protocol and not a message.
+func (e *Entry) isBlank() bool { return len(e.Meta) > 0 && len(e.Data) == 0 }
+
+// A Record is an [Entry] that is not stored yet. Nobody may change its Meta or Data.
 type Record struct {
 	// Key makes the append idempotent: if the topic got a Record with the same Key in the last two minutes, the
 	// append stores nothing and returns the Position of that Record. It does so even if its condition does not hold
@@ -60,20 +66,32 @@ type Record struct {
 	Key string
 
 	Kind Kind
+	Row  string // the row that a Message replaces, if it is not empty, or that a Removed takes away
+	Meta []byte // every Store takes 32 KiB of it
 	Data []byte
 
 	// If Conditional is true, the Record is stored only if Last is the last Position of the topic. If Last is zero,
 	// the Record is stored only if the topic has no entries.
+	//
+	// If Row is set, the condition is about this row: the Record is stored only if Last is the Position of the last
+	// entry of the row. If Last is zero, the Record is stored only if the topic does not have the row.
 	Conditional bool
 	Last        enumerator.Position
 }
 
-// A Place is where a reader of a topic begins. At most one field is set. The zero Place is the place before the
-// oldest entry that is kept.
+// A Place is where a reader of a topic begins. At most one of After, Last and Since is set. The zero Place is the place
+// before the oldest entry that is kept.
 type Place struct {
 	After enumerator.Position // after the entry with this Position
 	Last  int                 // before this many of the last messages, or before all that are kept if they are fewer
 	Since time.Time           // before the oldest entry that was stored at this time or later
+
+	// If State is true, the reader wants the rows of the topic and not its history. Then Last and Since are ignored.
+	State bool
+
+	// Began is set beside State and After if the reader is reading the state batch by batch. If it began with a place
+	// After, Began is that place. Otherwise it is a last Position of the topic from before it began.
+	Began enumerator.Position
 }
 
 // A Store keeps the entries of topics for all programs that have it open. [Memory] returns a Store of one process.
@@ -91,6 +109,12 @@ type Place struct {
 //
 // A name can be any bytes. A call fails with [ErrName] if the name is empty or longer than [MaxName].
 //
+// An entry with a Row is the value of this row until another entry with the same Row is stored. The Kind Removed takes
+// the row away. Such entries are also messages: they are read, watched, counted and dropped like others. But a Store
+// keeps the last entry of each row until the topic is deleted, for readers of the state. It keeps a Removed for
+// [Window] at least. A Row can be any bytes. Append fails with [ErrName] if it is longer than [MaxName], or if a Removed
+// has none. The Row of an Ended or Deleted is ignored.
+//
 // Several goroutines may call the methods at once.
 type Store interface {
 	// Append stores r as the last entry of the topic and returns its Position. The checks come in this order: the
@@ -107,6 +131,12 @@ type Store interface {
 	// returns true if it has an entry with exactly this Position, or if the Seq is 0 and no entry of the topic was ever
 	// dropped. If ok is false, the entries begin with the oldest one that is kept. ok is true for all other Places.
 	// from.Last does not count an Ended.
+	//
+	// If from.State is set, Read returns only entries with a Row. If from.After is zero, these are the last entries of all
+	// rows. Otherwise they are at least the last entry of each row that has changed since, including Removed ones. An entry
+	// that was replaced is not missing: ok is false if a Removed may be missing that was stored after from.After, if the
+	// topic was deleted since, or if the Store does not know whether from.After is a place. If from.Began is set, it
+	// takes the place of from.After in this rule.
 	//
 	// Read does not return entries of Kind Deleted. The Position of a deletion is a place like the Position of an
 	// entry. For a place before a deletion ok is false.

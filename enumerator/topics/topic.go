@@ -23,6 +23,8 @@ import (
 //   - A Bookmark follows when the run reaches the message that was the last one when the run began. A run that begins
 //     there has only the first Bookmark.
 //   - A Gap of 1 takes the place of a message that could not be decoded.
+//   - A Bookmark takes the place of an entry that has Meta and no Data: a protocol such as that of httpadapter/durable has
+//     stored it for itself.
 //
 // A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [ErrName] if the
 // name is not valid, and with [ErrClosed] when the [Topics] is closed. A run takes place in the goroutine of the
@@ -69,9 +71,10 @@ func (t Topic[E]) Beginning() enumerator.Enumerator[enumerator.Item[E]] { return
 
 // Read returns an Enumerator of the messages after place, up to the one that is the last when the run begins. Then
 // it hands on a Bookmark and runs out. Read does not attach the topic: it reads the Store. It panics if place.Last
-// is negative.
+// is negative. It ignores place.State.
 func (t Topic[E]) Read(place Place) enumerator.Enumerator[enumerator.Item[E]] {
 	check.NotNegative("enumerator/topics: Read: place.Last", place.Last)
+	place.State = false
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
 		return (&run[E]{sink: sink, topics: t.topics, name: t.name, start: place}).read(ctx)
 	})

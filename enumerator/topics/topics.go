@@ -17,7 +17,8 @@ import (
 // Topics gives a process access to the topics of a [Store]. Several goroutines may call the methods at once. [New]
 // makes Topics; the zero Topics is not usable.
 //
-// Messages are stored as JSON. A Topics[[]byte] stores the bytes as they are.
+// Messages are stored as JSON. A Topics[[]byte] stores the bytes as they are. Entries with a Row are messages like others. A
+// Removed has no data, so its message cannot be decoded, except by a Topics[[]byte]. Package tables reads rows.
 //
 // A topic exists as long as the Store keeps entries of it; nothing needs to be created. While runs read a topic, its
 // last messages are held in a ring in memory. All runs share the ring, and the Store keeps it up to date. The first

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
@@ -47,6 +48,7 @@ type handler struct {
 	name     func(*http.Request) (string, error)
 	maxBytes int64
 	stream   []httpadapter.Option
+	encoders [inBase64 + 1]enumeratee.Enumeratee[enumerator.Item[[]byte], enumerator.Item[[]byte]]
 
 	seed  maphash.Seed
 	turns [64]chan struct{} // each for some of the names; full while a writer of such a name is at work
@@ -112,6 +114,9 @@ func Handler(store topics.Store, name func(*http.Request) (string, error), opts 
 	h := &handler{store: store, topics: topics.New[[]byte](store), name: name, maxBytes: 1 << 20, seed: maphash.MakeSeed()}
 	for i := range h.turns {
 		h.turns[i] = make(chan struct{}, 1)
+	}
+	for e := range h.encoders {
+		h.encoders[e] = encoding(e).shared()
 	}
 	for _, opt := range opts {
 		opt(h)

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,6 +22,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/durable"
+	"github.com/halley-go/halley/iteratee"
 )
 
 func TestMain(m *testing.M) {
@@ -142,6 +145,8 @@ func TestRefusals(t *testing.T) {
 		"a TTL with a sign":                {"PUT", "/x", "", []string{"Stream-TTL", "+1"}, 400},
 		"a TTL with a zero before it":      {"PUT", "/x", "", []string{"Stream-TTL", "01"}, 400},
 		"a TTL that is too long":           {"PUT", "/x", "", []string{"Stream-TTL", "99999999999"}, 400},
+		"a long type":                      {"PUT", "/x", "", []string{"Content-Type", "text/" + strings.Repeat("x", 256)}, 400},
+		"an empty array that closes":       {"POST", "/json", "[]", with(asJSON, closed), 400},
 		"a TTL and an expiry":              {"PUT", "/x", "", []string{"Stream-TTL", "1", "Stream-Expires-At", "2100-01-01T00:00:00Z"}, 400},
 		"an expiry that is not a time":     {"PUT", "/x", "", []string{"Stream-Expires-At", "tomorrow"}, 400},
 		"a fork":                           {"PUT", "/x", "", []string{"Stream-Forked-From", "/text"}, 501},
@@ -266,7 +271,7 @@ func TestJSON(t *testing.T) {
 	}
 	a := do(t, h, "GET", "/a", "")
 	assert.Equal(t, "application/json", a.header.Get("Content-Type"))
-	assert.Equal(t, `[{"a": 1},2, "three",[4, 5],null,6,[[]]]`, a.body)
+	assert.Equal(t, `[{"a": 1},2,"three",[4, 5],null,6,[[]]]`, a.body)
 	assert.Equal(t, "[]", do(t, h, "GET", "/a?offset="+a.next(), "").body)
 }
 
@@ -391,9 +396,115 @@ func TestTopicOfAProgram(t *testing.T) {
 	entries, _, err := store.Read(t.Context(), "/a", topics.Place{}, 100)
 	require.NoError(t, err)
 	for _, e := range entries {
-		all = append(all, string(durable.Data(e.Data)))
+		all = append(all, string(e.Data))
 	}
-	assert.Equal(t, []string{"1", "2", "3,4", "5", "broken", "6", ""}, all)
+	assert.Equal(t, []string{"1", "2", "3", "4", "5", "broken", "6", ""}, all)
+}
+
+// A program reads the topic of a stream that clients of the protocol write.
+func TestProgramReadsAStream(t *testing.T) {
+	store := topics.Memory(1000)
+	h := durable.Handler(store, byPath)
+	numbers := topics.New[int](store)
+	defer numbers.Close()
+	do(t, h, "PUT", "/a", "", asJSON...)
+	do(t, h, "POST", "/a", "1", asJSON...)
+	do(t, h, "POST", "/a", "[2,3]", with(asJSON, []string{"Producer-Id", "p", "Producer-Epoch", "0", "Producer-Seq", "0"})...)
+	do(t, h, "POST", "/a", " [4] ", with(asJSON, closed)...)
+	got, err := enumerator.Run(t.Context(), numbers.Topic("/a").Beginning(), iteratee.Collect[enumerator.Item[int]]())
+	require.NoError(t, err)
+	var all []int
+	for _, item := range got {
+		if !item.Bookmark {
+			assert.True(t, item.IsMessage(), item)
+			all = append(all, item.Value)
+		}
+	}
+	assert.Equal(t, []int{1, 2, 3, 4}, all)
+}
+
+// dying is a Store whose next appends fail after the first n.
+type dying struct {
+	topics.Store
+	n int
+}
+
+func (d *dying) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	if d.n--; d.n < 0 {
+		return enumerator.Position{}, topics.ErrClosed
+	}
+	return d.Store.Append(ctx, name, r)
+}
+
+// A request that has stored some of its values, and was repeated, stores the others.
+func TestUnfinishedAppend(t *testing.T) {
+	producer := func(epoch, seq string) []string {
+		return with(asJSON, []string{"Producer-Id", "p", "Producer-Epoch", epoch, "Producer-Seq", seq})
+	}
+	for n := range 4 {
+		store := &dying{topics.Memory(100), 1 << 30}
+		h := durable.Handler(store, byPath)
+		do(t, h, "PUT", "/a", "", asJSON...)
+		require.Equal(t, 200, do(t, h, "POST", "/a", "[1,2]", producer("0", "0")...).status)
+		store.n = n
+		status := do(t, h, "POST", "/a", "[3,4,5]", with(producer("0", "1"), closed)...).status
+		assert.Equal(t, map[bool]int{true: 503, false: 504}[n == 0], status)
+		store.n = 1 << 30
+		if n < 3 {
+			assert.False(t, do(t, h, "HEAD", "/a", "").isClosed())
+			assert.Equal(t, 204, do(t, h, "POST", "/a", "0", asJSON...).status, "another client")
+			assert.Equal(t, 204, do(t, h, "POST", "/a", "[1,2]", producer("0", "0")...).status)
+			assert.Equal(t, 409, do(t, h, "POST", "/a", "[1,2]", producer("0", "2")...).status)
+			assert.Equal(t, 200, do(t, h, "POST", "/a", "[3,4,5]", with(producer("0", "1"), closed)...).status)
+		}
+		again := do(t, h, "POST", "/a", "[3,4,5]", with(producer("0", "1"), closed)...)
+		assert.Equal(t, 204, again.status)
+		assert.True(t, again.isClosed())
+		a := do(t, h, "GET", "/a", "")
+		assert.True(t, a.isClosed())
+		assert.Equal(t, []string{"[1,2,0,3,4,5]", "[1,2,3,0,4,5]", "[1,2,3,4,0,5]", "[1,2,3,4,5]"}[n], a.body)
+	}
+}
+
+func TestUnfinishedCreate(t *testing.T) {
+	for n := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			store := &dying{topics.Memory(100), n}
+			h := durable.Handler(store, byPath)
+			wanted := with(asJSON, closed)
+			assert.Equal(t, map[bool]int{true: 503, false: 504}[n == 0], do(t, h, "PUT", "/a", "[1,2,3]", wanted...).status)
+			store.n = 1 << 30
+			if n == 1 || n == 2 {
+				refused := do(t, h, "PUT", "/a", "[1,2,3]", wanted...)
+				assert.Equal(t, 503, refused.status, "the first request may be at work yet")
+				assert.Equal(t, "1", refused.header.Get("Retry-After"))
+				assert.Equal(t, 409, do(t, h, "PUT", "/a", "x", asText...).status)
+				time.Sleep(10 * time.Second)
+			}
+			want := 201
+			if n == 3 {
+				want = 200
+			}
+			assert.Equal(t, want, do(t, h, "PUT", "/a", "[1,2,3]", wanted...).status)
+			assert.Equal(t, 200, do(t, h, "PUT", "/a", "[1,2,3]", wanted...).status)
+			a := do(t, h, "GET", "/a", "")
+			assert.Equal(t, "[1,2,3]", a.body)
+			assert.True(t, a.isClosed())
+		})
+	}
+}
+
+// The ids of producers are so long that their state would not fit into an entry.
+func TestLongIDs(t *testing.T) {
+	h := newHandler()
+	do(t, h, "PUT", "/a", "", asText...)
+	for i := range 100 {
+		id := strings.Repeat("\"", 250) + fmt.Sprint(i)
+		producer := with(asText, []string{"Producer-Id", id, "Producer-Epoch", "0", "Producer-Seq", "0"})
+		require.Equal(t, 200, do(t, h, "POST", "/a", "x", producer...).status)
+		require.Equal(t, 204, do(t, h, "POST", "/a", "x", producer...).status)
+	}
+	assert.Equal(t, strings.Repeat("x", 100), do(t, h, "GET", "/a", "").body)
 }
 
 // A stream keeps its type while a program publishes to it, for some time.

@@ -1,36 +1,43 @@
 package durable
 
 import (
-	"encoding/binary"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// magic begins the Data of an entry with a state. JSON cannot begin like this.
-const magic = "\x00durable1"
+// magic begins the Meta of an entry that a handler has stored.
+const magic = "durable1"
 
-// maxProducers is the number of producers that a state holds. It holds those that appended last.
-const maxProducers = 100
+const (
+	// maxProducers is the number of producers that a state holds. It holds those that appended last.
+	maxProducers = 100
+
+	// maxMeta is the size of a state. Every Store takes it. Producers with long ids are forgotten earlier.
+	maxMeta = 30 << 10
+)
 
 // state describes a stream after an entry.
 type state struct {
 	Type      string     `json:"type"`
 	TTL       string     `json:"ttl,omitempty"`     // seconds, as the client has sent them
 	Expires   string     `json:"expires,omitempty"` // RFC 3339
-	Closed    bool       `json:"closed,omitempty"`
-	Seq       string     `json:"seq,omitempty"`       // the last Stream-Seq
-	Producers []producer `json:"producers,omitempty"` // in the order of their last appends
+	Closed    bool       `json:"closed,omitempty"`  // the end of the topic follows
+	Seq       string     `json:"seq,omitempty"`     // the last Stream-Seq
+	Producers []producer `json:"producers,omitempty"`
 }
 
-// producer is a client that numbers its appends.
+// producer is a client that numbers its appends. The client that creates a stream has the empty ID until all of its
+// values are stored.
 type producer struct {
-	ID    string `json:"id"`
-	Epoch uint64 `json:"epoch"`
-	Seq   uint64 `json:"seq"` // of the last append
+	ID     string `json:"id"`
+	Epoch  uint64 `json:"epoch"`
+	Next   uint64 `json:"next"`             // the number of the next append
+	Values int    `json:"values,omitempty"` // of the next append, those that are stored already
 }
 
 func (s *state) isJSON() bool { return mediaType(s.Type) == jsonType }
@@ -41,62 +48,47 @@ func (s *state) ttl() (time.Duration, bool) {
 	return d, s.TTL != "" && err == nil
 }
 
-// encode returns the Data of an entry: magic, whether the stream is closed, the length of the state, the state in JSON,
-// the data.
-func encode(s state, data []byte) []byte {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(fmt.Sprintf("httpadapter/durable: a state has no JSON: %v", err)) // cannot happen
+// producer returns the producer with this id.
+func (s *state) producer(id string) (p producer, known bool) {
+	if i := slices.IndexFunc(s.Producers, func(p producer) bool { return p.ID == id }); i >= 0 {
+		return s.Producers[i], true
 	}
-	b := make([]byte, 0, len(magic)+1+binary.MaxVarintLen64+len(text)+len(data))
-	b = append(b, magic...)
-	closed := byte(0)
-	if s.Closed {
-		closed = 1
-	}
-	b = append(b, closed)
-	b = binary.AppendUvarint(b, uint64(len(text)))
-	return append(append(b, text...), data...)
+	return producer{ID: id}, false
 }
 
-// content is an entry without its state.
-type content struct {
-	data   []byte // the bytes, or JSON values with commas between them; may be empty
-	closed bool   // the entry is the last one
+// without returns the producers without the one with this id.
+func (s *state) without(id string) []producer {
+	return slices.DeleteFunc(slices.Clone(s.Producers), func(p producer) bool { return p.ID == id })
 }
 
-// split returns the content of an entry and the JSON of its state, which is nil if it has none.
-func split(entry []byte) (c content, text []byte) {
-	rest, ok := strings.CutPrefix(string(entry[:min(len(entry), len(magic))]), magic)
-	if !ok || rest != "" || len(entry) == len(magic) {
-		return content{data: entry}, nil
+// encode returns the Meta of an entry.
+func (s state) encode() []byte {
+	s.Producers = s.Producers[max(0, len(s.Producers)-maxProducers):]
+	for {
+		var b bytes.Buffer
+		b.WriteString(magic)
+		text := json.NewEncoder(&b)
+		text.SetEscapeHTML(false)
+		if err := text.Encode(s); err != nil {
+			panic(fmt.Sprintf("httpadapter/durable: a state has no JSON: %v", err)) // cannot happen
+		}
+		if b.Len() <= maxMeta || len(s.Producers) == 0 {
+			return b.Bytes()
+		}
+		s.Producers = s.Producers[1:]
 	}
-	b := entry[len(magic):]
-	n, size := binary.Uvarint(b[1:])
-	if size <= 0 || n > uint64(len(b)-1-size) {
-		return content{data: entry}, nil
-	}
-	text, data := b[1+size:][:n], b[1+size:][n:]
-	return content{data: data, closed: b[0] == 1}, text
 }
 
-// contentOf returns the content of an entry for readers. An entry that has no state and is not a message of the stream has
-// no data.
-func (s *state) contentOf(e topics.Entry) content {
-	if e.Kind == topics.Ended {
-		return content{closed: true}
-	}
-	c, text := split(e.Data)
-	if text == nil && s.isJSON() && !json.Valid(c.data) {
-		c.data = nil // it would spoil the array
-	}
-	return c
-}
+// isOurs reports whether a handler has stored e.
+func isOurs(e *topics.Entry) bool { return bytes.HasPrefix(e.Meta, []byte(magic)) }
 
-// Data returns the data of an entry, for programs that read the topic of a stream. In a stream of JSON, these are the
-// values of one append with commas between them. The data are empty if the entry only creates or closes the stream. If the
-// entry has no state, all of it is data. The result shares the memory of entry, and must not be changed.
-func Data(entry []byte) []byte {
-	c, _ := split(entry)
-	return c.data
+func (s *state) decode(e *topics.Entry) error { return json.Unmarshal(e.Meta[len(magic):], s) }
+
+// contentOf returns the data of an entry for readers. They are empty if the entry only changes the state, or is not a
+// message of the stream.
+func (s *state) contentOf(e *topics.Entry) []byte {
+	if s.isJSON() && !isOurs(e) && !json.Valid(e.Data) {
+		return nil // it would spoil the array
+	}
+	return e.Data
 }

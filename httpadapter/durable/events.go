@@ -4,29 +4,77 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/iteratee"
 )
 
+// encoding is how an event stream carries the data of a stream.
+type encoding int
+
+const (
+	array encoding = iota // JSON values in an array
+	lines                 // lines of text
+	inBase64
+)
+
+func (s *state) encoding() encoding {
+	switch {
+	case s.isJSON():
+		return array
+	case strings.HasPrefix(mediaType(s.Type), "text/"):
+		return lines
+	}
+	return inBase64
+}
+
+// event returns the event with the data of p.
+func (e encoding) event(p *page) []byte {
+	b := append(make([]byte, 0, p.size*4/3+64), "event: data\n"...)
+	if e == inBase64 {
+		b = base64.StdEncoding.AppendEncode(append(b, "data:"...), bytes.Join(p.contents, nil))
+		return append(b, "\n\n"...)
+	}
+	return append(appendLines(b, bytes.Join(p.chunks(e == array), nil)), '\n')
+}
+
+// shared returns the adapter that replaces the data of a message with its event, or with nil if it is not a message of the
+// stream. All readers share the events.
+func (e encoding) shared() enumeratee.Enumeratee[enumerator.Item[[]byte], enumerator.Item[[]byte]] {
+	return items.Encode(func(data []byte) ([]byte, error) {
+		if e == array && !json.Valid(data) || len(data) == 0 {
+			return nil, nil
+		}
+		return e.event(&page{contents: [][]byte{data}, size: len(data)}), nil
+	})
+}
+
 // events returns the event stream that begins with p, and sets the header of its answer.
 func (h *handler) events(header http.Header, name string, s *stream, p page, cursor string) enumerator.Enumerator[[]byte] {
-	events := &encoder{stream: s, cursor: cursor, base64: !s.isJSON() && !strings.HasPrefix(mediaType(s.Type), "text/")}
+	e := s.encoding()
 	header.Set("Cache-Control", "no-cache, no-transform")
-	if events.base64 {
+	if e == inBase64 {
 		header.Set("Stream-SSE-Data-Encoding", "base64")
 	}
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
+		events := &events{sink: sink, cursor: cursor}
 		p := p
 		for {
-			if step := sink.Next(events.encode(&p)); !step.IsCont() || p.closed {
+			var data []byte
+			if p.size > 0 {
+				data = e.event(&p)
+			}
+			if step := events.send(data, p.next, p.upToDate, p.closed); !step.IsCont() || p.closed {
 				return step
 			}
 			if p.upToDate {
-				return h.follow(ctx, name, events, p.next, sink)
+				return h.follow(ctx, name, e, p.next, events)
 			}
 			var err error
 			if p, err = h.page(ctx, name, s, topics.Place{After: p.next}); err != nil {
@@ -37,70 +85,55 @@ func (h *handler) events(header http.Header, name string, s *stream, p page, cur
 }
 
 // follow hands on the events of the entries to come.
-func (h *handler) follow(ctx context.Context, name string, events *encoder, after enumerator.Position, sink iteratee.Sink[[]byte]) iteratee.Step {
+func (h *handler) follow(ctx context.Context, name string, e encoding, after enumerator.Position, events *events) iteratee.Step {
 	var stop iteratee.Stop
 	topic := h.topics.Topic(name)
 	last := after
-	step := topic.From(after).Into(ctx, sinkFunc(func(item enumerator.Item[[]byte]) iteratee.Step {
+	step := enumerator.Through(topic.From(after), h.encoders[e]).Into(ctx, sinkFunc(func(item enumerator.Item[[]byte]) iteratee.Step {
 		switch {
 		case item.Reset:
 			return stop.Step() // the client comes back, and learns why
-		case item.Bookmark:
+		case item.Bookmark || item.Value == nil:
 			return iteratee.StepCont
 		}
 		last = item.Position
-		p := page{upToDate: topic.Position() == last}
-		p.add(item.Position, events.stream.contentOf(topics.Entry{Position: item.Position, Data: item.Value}))
-		if p.size == 0 && !p.closed {
-			return iteratee.StepCont
-		}
-		if step := sink.Next(events.encode(&p)); !step.IsCont() || !p.closed {
-			return step
-		}
-		return stop.Step()
+		return events.send(item.Value, last, topic.Position() == last, false)
 	}))
 	switch step {
 	case stop.Step():
 		return iteratee.StepCont
 	case iteratee.StepCont: // the topic has ended
-		return sink.Next(events.encode(&page{next: last, upToDate: true, closed: true}))
+		if end := topic.Position(); end.Seq > last.Seq {
+			last = end
+		}
+		return events.send(nil, last, true, true)
 	}
 	return step
 }
 
-// encoder makes events of pages.
-type encoder struct {
-	stream *stream
-	base64 bool
+// events sends the events of one client.
+type events struct {
+	sink   iteratee.Sink[[]byte]
 	cursor string
 }
 
-// encode returns an event with the data of p, if it has any, and an event with the offset after p.
-func (e *encoder) encode(p *page) []byte {
-	b := make([]byte, 0, p.size*4/3+256)
-	if p.size > 0 {
-		b = append(b, "event: data\n"...)
-		body := bytes.Join(p.chunks(e.stream.isJSON()), nil)
-		if e.base64 {
-			b = append(base64.StdEncoding.AppendEncode(append(b, "data:"...), body), '\n')
-		} else {
-			b = appendLines(b, body)
-		}
-		b = append(b, '\n')
-	}
+// send sends the event data, if there is one, and an event with the offset after it. Both are one chunk, so that a client
+// never has one without the other.
+func (e *events) send(data []byte, next enumerator.Position, upToDate, closed bool) iteratee.Step {
+	b := append(make([]byte, 0, len(data)+128), data...)
 	b = append(b, "event: control\ndata:{\"streamNextOffset\":\""...)
-	b, _ = p.next.AppendText(b)
+	b, _ = next.AppendText(b)
 	b = append(b, '"')
-	if !p.closed {
+	if !closed {
 		b = append(append(append(b, `,"streamCursor":"`...), e.cursor...), '"')
 	}
-	if p.upToDate {
+	if upToDate {
 		b = append(b, `,"upToDate":true`...)
 	}
-	if p.closed {
+	if closed {
 		b = append(b, `,"streamClosed":true`...)
 	}
-	return append(b, "}\n\n"...)
+	return e.sink.Next(append(b, "}\n\n"...))
 }
 
 // appendLines appends each line of text as a field. Lines end with LF, CR or CR LF. If a line begins with a space,

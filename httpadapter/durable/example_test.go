@@ -38,15 +38,15 @@ func ExampleHandler() {
 	}
 	ask("PUT", "", "")
 	offset := ask("POST", `{"text": "hello"}`, "").Header.Get("Stream-Next-Offset")
-	ask("POST", `[{"text": "two"}, {"text": "at once"}]`, "")
+	ask("POST", `[{"text": "two"},{"text": "at once"}]`, "")
 	ask("GET", "", "")
 	ask("GET", "", "?offset="+offset)
 	// Output:
 	// PUT 201
 	// POST 204
 	// POST 204
-	// GET 200 [{"text": "hello"},{"text": "two"}, {"text": "at once"}]
-	// GET 200 [{"text": "two"}, {"text": "at once"}]
+	// GET 200 [{"text": "hello"},{"text": "two"},{"text": "at once"}]
+	// GET 200 [{"text": "two"},{"text": "at once"}]
 }
 
 func ExampleMaxBytes() {
@@ -72,21 +72,6 @@ func ExampleStream() {
 	streams.ServeHTTP(w, httptest.NewRequest("GET", "/news", nil))
 	fmt.Println(w.Header().Get("Cache-Control"))
 	// Output: public, max-age=60, stale-while-revalidate=300
-}
-
-func ExampleData() {
-	store := topics.Memory(100)
-	streams := durable.Handler(store, func(r *http.Request) (string, error) { return r.URL.Path, nil })
-	streams.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("PUT", "/log", strings.NewReader("first line\n")))
-
-	entries, _, err := store.Read(context.Background(), "/log", topics.Place{}, 100)
-	for _, e := range entries {
-		fmt.Printf("%q\n", durable.Data(e.Data))
-	}
-	fmt.Println(err)
-	// Output:
-	// "first line\n"
-	// <nil>
 }
 
 func ExampleHandler_program() {

@@ -2,8 +2,9 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"time"
 
@@ -20,11 +21,12 @@ const plainMost = 256
 // batch is the number of entries that are read from the Store at once.
 const batch = 256
 
-// stream is a stream as its newest entry describes it.
+// stream is a stream as its newest entries describe it.
 type stream struct {
 	state
-	last enumerator.Position // of the newest entry
-	time time.Time           // of the newest entry
+	ended bool                // the newest entry is the end of the topic
+	last  enumerator.Position // of the newest entry
+	time  time.Time           // of the newest entry
 }
 
 // find returns the stream, or nil if this Store knows of no such stream.
@@ -32,6 +34,11 @@ func (h *handler) find(ctx context.Context, name string) (*stream, error) {
 	s, err := h.newest(ctx, name)
 	if s == nil || err != nil {
 		return nil, err
+	}
+	if s.Closed && !s.ended {
+		if s, err = h.end(ctx, name, s); s == nil || err != nil {
+			return nil, err
+		}
 	}
 	expired, err := h.isExpired(ctx, name, s)
 	if err != nil || !expired {
@@ -66,22 +73,33 @@ func (h *handler) newest(ctx context.Context, name string) (*stream, error) {
 			return nil, err
 		}
 		end := entries[len(entries)-1]
-		s := &stream{last: end.Position, time: end.Time}
-		for i := len(entries) - 1; i >= 0; i-- {
-			if _, text := split(entries[i].Data); text != nil {
-				if err := json.Unmarshal(text, &s.state); err != nil {
-					return nil, err
-				}
-				s.Closed = s.Closed || end.Kind == topics.Ended
-				return s, nil
-			}
+		s := &stream{state: state{Type: jsonType}, ended: end.Kind == topics.Ended, last: end.Position, time: end.Time}
+		i := len(entries) - 1
+		for i >= 0 && !isOurs(&entries[i]) {
+			i--
 		}
-		if n == plainMost || len(entries) < n {
-			s.state = state{Type: jsonType, Closed: end.Kind == topics.Ended}
-			return s, nil
+		if i < 0 && n < plainMost && len(entries) >= n {
+			continue
 		}
+		if i >= 0 {
+			err = s.decode(&entries[i])
+		}
+		s.Closed = s.Closed || s.ended
+		return s, err
 	}
 	panic("unreachable")
+}
+
+// end ends the topic of a stream that is closed. A program may have died before it could do so.
+func (h *handler) end(ctx context.Context, name string, s *stream) (*stream, error) {
+	p, err := h.append(ctx, name, topics.Record{Kind: topics.Ended, Meta: s.encode()})
+	if errors.Is(err, topics.ErrEnded) { // another program was faster
+		if err = h.sync(ctx, name); err == nil {
+			s, err = h.newest(ctx, name)
+		}
+		return s, err
+	}
+	return &stream{state: s.state, ended: true, last: p, time: s.time}, err
 }
 
 // sync makes the Store learn of all entries that are stored now. A Store of many programs may not know the newest
@@ -123,43 +141,89 @@ func ask(ctx context.Context, f func() error) error {
 	}
 }
 
-// update appends an entry to the stream. next returns the state after the entry, and the data of the entry. next gets
-// nil if there is no stream. It is called again if another request has written to the stream meanwhile. update returns
-// the error of next.
-func (h *handler) update(ctx context.Context, name string, next func(*stream) (state, []byte, error)) (enumerator.Position, error) {
+// append stores r once, unless the outcome is unknown.
+func (h *handler) append(ctx context.Context, name string, r topics.Record) (p enumerator.Position, err error) {
+	r.Key = rand.Text()
+	doubt := false
+	err = ask(ctx, func() (err error) {
+		p, err = h.store.Append(ctx, name, r)
+		doubt = doubt || errors.Is(err, topics.ErrUnknown)
+		return err
+	})
+	if doubt && err != nil && !errors.Is(err, topics.ErrConflict) && !errors.Is(err, topics.ErrEnded) {
+		err = fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+	}
+	return p, err
+}
+
+// change is the next entry of an update.
+type change struct {
+	state state // after the entry
+	data  []byte
+	more  bool // other entries follow
+}
+
+// update appends entries to the stream, and returns the stream as it is then. next returns the next entry, or the error
+// of update. done is the number of entries that update has appended. next gets nil if there is no stream. It is called
+// again if another request has written to the stream meanwhile.
+func (h *handler) update(ctx context.Context, name string, next func(s *stream, done int) (change, error)) (s *stream, err error) {
 	turn := h.turns[maphash.String(h.seed, name)%uint64(len(h.turns))]
 	select {
 	case turn <- struct{}{}:
 	case <-ctx.Done():
-		return enumerator.Position{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	defer func() { <-turn }()
-	for synced := false; ; synced = true {
-		if synced {
-			if err := h.sync(ctx, name); err != nil {
-				return enumerator.Position{}, err
+	done := 0
+	defer func() {
+		if err != nil && done > 0 {
+			err = fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+		}
+	}()
+	s, err = h.find(ctx, name)
+	for synced := false; err == nil; {
+		c, refusal := next(s, done)
+		switch {
+		case refusal != nil && synced:
+			return nil, refusal
+		case refusal == nil:
+			s, err = h.write(ctx, name, s, c)
+			switch {
+			case err == nil && !c.more:
+				return s, nil
+			case err == nil:
+				done++
+				continue
+			case ctx.Err() != nil || !errors.Is(err, topics.ErrConflict) && !errors.Is(err, topics.ErrEnded):
+				return nil, err
 			}
 		}
-		s, err := h.find(ctx, name)
-		if err != nil {
-			return enumerator.Position{}, err
+		if err = h.sync(ctx, name); err == nil { // this Store may be behind
+			s, err = h.find(ctx, name)
 		}
-		var last enumerator.Position
-		if s != nil {
-			last = s.last
-		}
-		state, data, err := next(s)
-		if err != nil {
-			if synced {
-				return last, err
-			}
-			continue
-		}
-		p, err := h.topics.PublishAfter(ctx, name, "", last, encode(state, data))
-		if !errors.Is(err, topics.ErrConflict) || ctx.Err() != nil {
-			return p, err
-		}
+		synced = true
 	}
+	return nil, err
+}
+
+// write appends an entry to the stream s, which may be nil.
+func (h *handler) write(ctx context.Context, name string, s *stream, c change) (*stream, error) {
+	r := topics.Record{Conditional: true, Meta: c.state.encode(), Data: c.data}
+	if s != nil {
+		r.Last = s.last
+	}
+	p, err := h.append(ctx, name, r)
+	if err != nil {
+		return nil, err
+	}
+	s = &stream{state: c.state, last: p, time: time.Now()}
+	if !s.Closed {
+		return s, nil
+	}
+	if s, err = h.end(ctx, name, s); err != nil {
+		return nil, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+	}
+	return s, nil
 }
 
 // slack divides a TTL into parts. A read is not noted within one part after the last append or the last noted read. So

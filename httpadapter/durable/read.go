@@ -150,7 +150,7 @@ func placeOf(query url.Values) (after topics.Place, now bool, err error) {
 
 // page is a part of a stream.
 type page struct {
-	contents [][]byte
+	contents [][]byte // not empty ones
 	size     int
 	first    enumerator.Position // of the first entry, or zero
 	next     enumerator.Position // of the last entry, or the place that was asked for
@@ -182,7 +182,8 @@ func (h *handler) page(ctx context.Context, name string, s *stream, after topics
 			if p.size >= maxPage {
 				return p, nil
 			}
-			if p.add(e.Position, s.contentOf(e)); p.closed {
+			if p.add(e.Position, s.contentOf(&e)); e.Kind == topics.Ended {
+				p.upToDate, p.closed = true, true
 				return p, nil
 			}
 		}
@@ -190,14 +191,14 @@ func (h *handler) page(ctx context.Context, name string, s *stream, after topics
 	}
 }
 
-func (p *page) add(at enumerator.Position, c content) {
+func (p *page) add(at enumerator.Position, data []byte) {
 	if p.first == (enumerator.Position{}) {
 		p.first = at
 	}
-	p.next, p.closed, p.upToDate = at, c.closed, p.upToDate || c.closed
-	if len(c.data) > 0 {
-		p.contents = append(p.contents, c.data)
-		p.size += len(c.data) + 1
+	p.next = at
+	if len(data) > 0 {
+		p.contents = append(p.contents, data)
+		p.size += len(data) + 1
 	}
 }
 
@@ -303,7 +304,7 @@ func (h *handler) wait(r *http.Request, name string, after enumerator.Position) 
 	defer context.AfterFunc(httpadapter.Draining(r), cancel)()
 	var stop iteratee.Stop
 	step := h.topics.From(name, after).Into(ctx, sinkFunc(func(item enumerator.Item[[]byte]) iteratee.Step {
-		if c, _ := split(item.Value); item.Bookmark || len(c.data) == 0 && !c.closed && !item.Reset {
+		if item.Bookmark {
 			return iteratee.StepCont
 		}
 		return stop.Step()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +15,7 @@ import (
 )
 
 const (
-	maxText   = 256       // bytes of an id of a producer, or a sequence of a writer
+	maxText   = 256       // bytes of a type, of the id of a producer, and of the sequence of a writer
 	maxNumber = 1<<53 - 1 // of an epoch or a sequence number: the greatest integer of JavaScript
 )
 
@@ -31,21 +30,16 @@ func (h *handler) put(w http.ResponseWriter, r *http.Request, name string) error
 	if err != nil {
 		return err
 	}
-	data, err := h.body(w, r)
-	if err == nil && wanted.isJSON() && len(data) > 0 {
-		data, err = messages(data)
-	}
+	values, err := h.values(w, r, wanted.isJSON())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := patiently(r)
 	defer cancel()
 	var existing *stream
-	p, err := h.update(ctx, name, func(s *stream) (state, []byte, error) {
-		if existing = s; s != nil {
-			return state{}, nil, errExists
-		}
-		return wanted, data, nil
+	s, err := h.update(ctx, name, func(s *stream, done int) (change, error) {
+		existing = s
+		return s.create(wanted, values, done)
 	})
 	status := http.StatusCreated
 	header := w.Header()
@@ -53,16 +47,57 @@ func (h *handler) put(w http.ResponseWriter, r *http.Request, name string) error
 	case errors.Is(err, errExists) && !existing.matches(wanted):
 		return conflict(nil, "the stream exists, and has another type, expiry or closure")
 	case errors.Is(err, errExists):
-		status, p, wanted = http.StatusOK, existing.last, existing.state
+		status, s = http.StatusOK, existing
 	case err != nil:
 		return err
 	default:
 		header.Set("Location", locationOf(r))
 	}
-	header.Set("Content-Type", wanted.Type)
-	setPlace(header, p, wanted.Closed)
+	header.Set("Content-Type", s.Type)
+	setPlace(header, s.last, s.Closed)
 	w.WriteHeader(status)
 	return nil
+}
+
+// create returns the next entry of a PUT. If another request has died before all values were stored, create goes on with
+// the next value.
+func (s *stream) create(wanted state, values [][]byte, done int) (change, error) {
+	state := wanted
+	creator := producer{}
+	if s != nil {
+		var unfinished bool
+		creator, unfinished = s.producer("")
+		state.Closed = false
+		switch {
+		case !unfinished || !s.matches(state):
+			return change{}, errExists
+		case done == 0 && time.Since(s.time) < patience:
+			return change{}, errCreating
+		}
+		state = s.state
+		state.Producers = s.without("")
+	}
+	c := changeOf(values, creator.Values)
+	if state.Closed = wanted.Closed && !c.more; c.more {
+		creator.Values++
+		state.Producers = append(state.Producers, creator)
+	}
+	c.state = state
+	return c, nil
+}
+
+// changeOf returns the change that stores the value with index i.
+func changeOf(values [][]byte, i int) (c change) {
+	if i < len(values) { // a client may have repeated an append with fewer values
+		c.data = values[i]
+	}
+	c.more = i < len(values)-1
+	return c
+}
+
+// errCreating refuses a PUT while another one stores the values of the stream.
+var errCreating = &httpadapter.StatusError{
+	Status: http.StatusServiceUnavailable, Text: "another request is creating the stream", Header: http.Header{"Retry-After": {"1"}},
 }
 
 var errExists = errors.New("httpadapter/durable: the stream exists")
@@ -83,13 +118,16 @@ func stateOf(h http.Header) (state, error) {
 	if s.Type == "" {
 		s.Type = bytesType
 	}
+	if len(s.Type) > maxText {
+		return s, malformed("a Content-Type has at most %d bytes", maxText)
+	}
 	if s.TTL != "" {
 		if _, err := parseTTL(s.TTL); err != nil {
 			return s, malformed("%v", err)
 		}
 	}
 	if s.Expires != "" {
-		if _, err := time.Parse(time.RFC3339, s.Expires); err != nil {
+		if _, err := time.Parse(time.RFC3339, s.Expires); err != nil || len(s.Expires) > maxText {
 			return s, malformed("Stream-Expires-At must be a time of RFC 3339")
 		}
 		if s.TTL != "" {
@@ -108,21 +146,30 @@ func (s *stream) matches(other state) bool {
 	return mediaType(s.Type) == mediaType(other.Type) && s.TTL == other.TTL && a.Equal(b) && s.Closed == other.Closed
 }
 
-// body returns the body of a request.
-func (h *handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	return parse.Body(r, parse.Bytes(h.maxBytes), httpadapter.Writer(w))
-}
-
-// messages returns the messages of a body in JSON, with commas between them. Each value of an array is a message.
-func messages(body []byte) ([]byte, error) {
-	if !json.Valid(body) || !utf8.Valid(body) {
+// values returns the values of a body: each value of a JSON array, or the body as a whole. They are nil if the body is
+// empty.
+func (h *handler) values(w http.ResponseWriter, r *http.Request, isJSON bool) ([][]byte, error) {
+	body, err := parse.Body(r, parse.Bytes(h.maxBytes), httpadapter.Writer(w))
+	switch {
+	case err != nil || len(body) == 0:
+		return nil, err
+	case !isJSON:
+		return [][]byte{body}, nil
+	case !json.Valid(body) || !utf8.Valid(body):
 		return nil, malformed("the body is not JSON in UTF-8")
 	}
-	body = bytes.TrimSpace(body)
-	if body[0] == '[' {
-		body = bytes.TrimSpace(body[1 : len(body)-1])
+	if body = bytes.TrimSpace(body); body[0] != '[' {
+		return [][]byte{body}, nil
 	}
-	return body, nil
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, malformed("%v", err)
+	}
+	values := make([][]byte, len(list))
+	for i, value := range list {
+		values[i] = value
+	}
+	return values, nil
 }
 
 // write is a POST.
@@ -130,8 +177,8 @@ type write struct {
 	contentType string
 	closes      bool
 	seq         string
-	producer    *producer // nil if the client does not number its appends
-	data        []byte
+	producer    *producer // nil if the client does not number its appends; Next is the number of this append
+	values      [][]byte
 }
 
 // post appends to a stream, or closes it, or both.
@@ -144,43 +191,34 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, name string) erro
 	if req.producer, err = producerOf(r.Header); err != nil {
 		return err
 	}
-	if req.data, err = h.body(w, r); err != nil {
+	if req.values, err = h.values(w, r, mediaType(req.contentType) == jsonType); err != nil {
 		return err
 	}
-	empty := len(req.data) == 0
+	empty := len(req.values) == 0
 	switch {
+	case empty && req.values != nil:
+		return malformed("the array is empty")
 	case empty && !req.closes:
 		return malformed("the body is empty")
 	case !empty && req.contentType == "":
 		return malformed("the request has no Content-Type")
 	}
-	if !empty && mediaType(req.contentType) == jsonType {
-		if req.data, err = messages(req.data); err != nil {
-			return err
-		}
-		if len(req.data) == 0 {
-			return malformed("the array is empty")
-		}
-	}
 	ctx, cancel := patiently(r)
 	defer cancel()
-	var after state
-	p, err := h.update(ctx, name, func(s *stream) (state, []byte, error) {
+	s, err := h.update(ctx, name, func(s *stream, done int) (change, error) {
 		if s == nil {
-			return state{}, nil, errNotFound
+			return change{}, errNotFound
 		}
-		var err error
-		after, err = s.after(&req)
-		return after, req.data, err
+		return s.next(&req, done)
 	})
 	if err != nil {
 		return err
 	}
 	header := w.Header()
-	setPlace(header, p, after.Closed)
+	setPlace(header, s.last, s.Closed)
 	status := http.StatusNoContent
 	if req.producer != nil {
-		setProducer(header, *req.producer)
+		setProducer(header, req.producer.Epoch, req.producer.Next)
 		if !empty {
 			status = http.StatusOK
 		}
@@ -189,71 +227,75 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, name string) erro
 	return nil
 }
 
-// after returns the state after a write, or the answer to a write that appends nothing.
-func (s *stream) after(req *write) (state, error) {
+// next returns the next entry of a write that has appended done entries, or the answer to a write that appends nothing.
+func (s *stream) next(req *write, done int) (c change, err error) {
 	header := http.Header{}
 	setPlace(header, s.last, s.Closed)
-	next := s.state
-	if len(req.data) > 0 && mediaType(req.contentType) != mediaType(s.Type) {
-		return next, conflict(nil, "the type of the stream is %s", s.Type)
+	if len(req.values) > 0 && mediaType(req.contentType) != mediaType(s.Type) {
+		return c, conflict(nil, "the type of the stream is %s", s.Type)
 	}
+	var known producer
 	if req.producer != nil {
-		next.Producers = slices.DeleteFunc(slices.Clone(s.Producers), func(p producer) bool { return p.ID == req.producer.ID })
-		if err := s.check(*req.producer, header); err != nil {
-			return next, err
+		if known, err = s.check(*req.producer, header); err != nil {
+			return c, err
 		}
-		next.Producers = append(next.Producers, *req.producer)
-		next.Producers = next.Producers[max(0, len(next.Producers)-maxProducers):]
+		done = known.Values
 	}
 	if s.Closed {
-		if len(req.data) == 0 && req.producer == nil {
-			return next, &httpadapter.StatusError{Status: http.StatusNoContent, Header: header}
+		if len(req.values) == 0 && req.producer == nil {
+			return c, &httpadapter.StatusError{Status: http.StatusNoContent, Header: header}
 		}
-		return next, conflict(header, "the stream is closed")
+		return c, conflict(header, "the stream is closed")
 	}
-	if req.seq != "" {
-		if req.seq <= s.Seq {
-			return next, conflict(nil, "Stream-Seq must be greater than %q", s.Seq)
+	if req.seq != "" && req.seq <= s.Seq {
+		return c, conflict(nil, "Stream-Seq must be greater than %q", s.Seq)
+	}
+	c = changeOf(req.values, done)
+	c.state = s.state
+	if req.producer != nil {
+		known.Values++
+		if !c.more {
+			known.Next, known.Values = known.Next+1, 0
 		}
-		next.Seq = req.seq
+		c.state.Producers = append(s.without(known.ID), known)
 	}
-	next.Closed = req.closes
-	return next, nil
+	if !c.more {
+		c.state.Closed = req.closes
+		c.state.Seq = max(s.Seq, req.seq)
+	}
+	return c, nil
 }
 
-// check returns nil if an append of p is the next one of its producer, and the answer otherwise. header has the
-// headers of the answer to a repeated append.
-func (s *stream) check(p producer, header http.Header) error {
-	i := slices.IndexFunc(s.Producers, func(other producer) bool { return other.ID == p.ID })
-	expected := uint64(0)
-	if i >= 0 {
-		switch known := s.Producers[i]; {
-		case p.Epoch < known.Epoch:
-			return &httpadapter.StatusError{
-				Status: http.StatusForbidden, Text: "the producer has a newer epoch",
-				Header: http.Header{"Producer-Epoch": {strconv.FormatUint(known.Epoch, 10)}},
-			}
-		case p.Epoch > known.Epoch && p.Seq != 0:
-			return malformed("the first Producer-Seq of an epoch is 0, not %d", p.Seq)
-		case p.Epoch == known.Epoch && p.Seq <= known.Seq:
-			setProducer(header, known)
-			return &httpadapter.StatusError{Status: http.StatusNoContent, Header: header}
-		case p.Epoch == known.Epoch:
-			expected = known.Seq + 1
+// check returns what is known of the producer of an append, if the append is the next one, and the answer otherwise.
+// header has the headers of the answer to a repeated append.
+func (s *stream) check(p producer, header http.Header) (known producer, err error) {
+	known, isKnown := s.producer(p.ID)
+	switch {
+	case p.Epoch < known.Epoch:
+		return known, &httpadapter.StatusError{
+			Status: http.StatusForbidden, Text: "the producer has a newer epoch",
+			Header: http.Header{"Producer-Epoch": {strconv.FormatUint(known.Epoch, 10)}},
 		}
+	case p.Epoch > known.Epoch && p.Next != 0 && isKnown:
+		return known, malformed("the first Producer-Seq of an epoch is 0, not %d", p.Next)
+	case p.Epoch > known.Epoch:
+		known = producer{ID: p.ID, Epoch: p.Epoch}
+	case p.Next < known.Next:
+		setProducer(header, known.Epoch, known.Next-1)
+		return known, &httpadapter.StatusError{Status: http.StatusNoContent, Header: header}
 	}
-	if p.Seq != expected {
-		return conflict(http.Header{
-			"Producer-Expected-Seq": {strconv.FormatUint(expected, 10)},
-			"Producer-Received-Seq": {strconv.FormatUint(p.Seq, 10)},
-		}, "appends of the producer are missing: the next Producer-Seq is %d, not %d", expected, p.Seq)
+	if p.Next != known.Next {
+		return known, conflict(http.Header{
+			"Producer-Expected-Seq": {strconv.FormatUint(known.Next, 10)},
+			"Producer-Received-Seq": {strconv.FormatUint(p.Next, 10)},
+		}, "appends of the producer are missing: the next Producer-Seq is %d, not %d", known.Next, p.Next)
 	}
-	return nil
+	return known, nil
 }
 
-func setProducer(h http.Header, p producer) {
-	h.Set("Producer-Epoch", strconv.FormatUint(p.Epoch, 10))
-	h.Set("Producer-Seq", strconv.FormatUint(p.Seq, 10))
+func setProducer(h http.Header, epoch, seq uint64) {
+	h.Set("Producer-Epoch", strconv.FormatUint(epoch, 10))
+	h.Set("Producer-Seq", strconv.FormatUint(seq, 10))
 }
 
 // producerOf returns the producer of a request, or nil.
@@ -274,7 +316,7 @@ func producerOf(h http.Header) (*producer, error) {
 	case p.ID == "" || len(p.ID) > maxText || !utf8.ValidString(p.ID):
 		return nil, malformed("a Producer-Id has 1 to %d bytes of UTF-8", maxText)
 	}
-	for key, n := range map[string]*uint64{"Producer-Epoch": &p.Epoch, "Producer-Seq": &p.Seq} {
+	for key, n := range map[string]*uint64{"Producer-Epoch": &p.Epoch, "Producer-Seq": &p.Next} {
 		var err error
 		if *n, err = strconv.ParseUint(h.Get(key), 10, 64); err != nil || *n > maxNumber {
 			return nil, malformed("%s must be an integer from 0 to %d", key, maxNumber)

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 
-// load returns the module that Module serves.
+// load returns the module that TableModule serves.
 export function load() {
-  const file = new URL("../" + (process.env.HALLEY_SCRIPT || "halley.js"), import.meta.url);
-  const text = readFileSync(file, "utf8") + "export const connect = halley.connect;\n";
+  const read = (name) => readFileSync(new URL("../" + name, import.meta.url), "utf8");
+  const script = process.env.HALLEY_SCRIPT || "halley.js";
+  const text = read(script) + read(script.replace("halley", "table")) + "export const connect = halley.connect, table = halley.table;\n";
   return import("data:text/javascript;base64," + Buffer.from(text).toString("base64"));
 }

@@ -28,6 +28,17 @@ export function connect(url, options) {
   return log;
 }
 
+// openTable opens a table, and records its events.
+export function openTable(url, options) {
+  const log = { told: [], readies: 0 };
+  log.table = script.table(url, Object.assign({ minDelay: 5, maxDelay: 20 }, options));
+  log.stream = log.table.stream;
+  log.table.addEventListener("change", (e) => log.told.push([e.key, e.value, e.old]));
+  log.table.addEventListener("ready", () => log.readies++);
+  streams.push(log);
+  return log;
+}
+
 // serve starts a server. answer gets each request, with its body in request.text, and the number
 // of requests before it. The requests are in server.requests.
 export async function serve(answer) {

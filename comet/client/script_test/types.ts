@@ -52,3 +52,19 @@ connect("/", () => {}, { transport: "pigeon" });
 void (stream.state === "asleep");
 // @ts-expect-error: only the script sets it
 stream.lastEventId = "1";
+
+import { table } from "../table";
+
+const prices = table<Price>("/prices", { transport: "ndjson", headers: { Authorization: "Bearer token" } });
+prices.addEventListener("change", (e) => {
+  const change: [string, Price | undefined, Price | undefined] = [e.key, e.value, e.old];
+  void change;
+});
+prices.addEventListener("ready", () => {
+  const price: Price | undefined = prices.rows.get("a");
+  const state: State = prices.stream.state;
+  void [price, state, prices.ready];
+});
+void prices.put("a", { symbol: "a", price: 1 }, prices.position("a")).then((response) => response.status);
+void prices.remove("a");
+prices.close();

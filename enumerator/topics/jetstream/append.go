@@ -58,19 +58,28 @@ func (s *store) markSubject(token string, pattern uint) string {
 // Append implements [topics.Store]. It tries again until ctx ends if the servers do not answer.
 func (s *store) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
 	none := enumerator.Position{}
-	token, err := token(name)
-	if err != nil {
+	a := appending{store: s, Record: r}
+	var err error
+	if a.token, err = token(name); err != nil {
 		return none, err
+	}
+	if r.Kind == topics.Removed || r.Row != "" && r.Kind == topics.Message {
+		if a.row, err = token(r.Row); err != nil {
+			return none, err
+		}
 	}
 	if err := context.Cause(ctx); err != nil {
 		return none, err
 	}
-	a := appending{s, token, r, messageID(token, r.Key)}
+	a.id = messageID(a.token, r.Key)
 	for pause := newPause(); ; {
 		var p enumerator.Position
-		if r.Kind == topics.Ended {
+		switch {
+		case r.Kind == topics.Ended:
 			p, err = a.end(ctx)
-		} else {
+		case a.row != "":
+			p, err = a.putRow(ctx)
+		default:
 			p, err = a.entry(ctx)
 		}
 		if err == nil || !errors.Is(err, errRefused) && !errors.Is(err, topics.ErrEnded) && !errors.Is(err, topics.ErrConflict) {
@@ -108,6 +117,7 @@ func messageID(token, key string) string {
 type appending struct {
 	*store
 	token string
+	row   string // the token of the row, if it has one
 	topics.Record
 	id string // the message id
 }
@@ -115,6 +125,7 @@ type appending struct {
 // entry stores a message or a deletion.
 func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 	h := nats.Header{nats.MsgIdHdr: {a.id}}
+	setMeta(h, a.Meta)
 	if a.Kind == topics.Deleted {
 		h.Set(kindHeader, deleted)
 		h.Set(rollup, "sub")
@@ -132,16 +143,10 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 		h[lastSequence] = []string{"0"}
 		prepare = func() { h[lastSequenceSubject] = []string{a.markSubject(a.token, mathrand.Uint())} }
 	}
-	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}, prepare)
+	seq, err := a.publish(ctx, prepare, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data})
 	switch {
 	case isCode(err, wrongLast) && !a.Conditional:
-		switch _, ended, err := a.finishEnd(ctx); {
-		case err != nil:
-			return enumerator.Position{}, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
-		case ended:
-			return enumerator.Position{}, topics.ErrEnded
-		}
-		return enumerator.Position{}, errRefused
+		return enumerator.Position{}, a.refused(ctx)
 	case isCode(err, wrongLast) && number(a.Last) == 0: // it may have been deleted once more
 		return enumerator.Position{}, errRefused
 	case isCode(err, wrongLast):
@@ -154,8 +159,22 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 	}
 	if a.Kind == topics.Deleted {
 		a.purgeMark(ctx, seq)
+		if err := a.purge(ctx, a.rowSubject(a.token, "*"), seq); err != nil {
+			return enumerator.Position{}, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+		}
 	}
 	return a.position(seq, a.id), nil
+}
+
+// refused returns the error of a message that the stream has refused because there is a mark.
+func (a *appending) refused(ctx context.Context) error {
+	switch _, ended, err := a.finishEnd(ctx); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", topics.ErrUnknown, err)
+	case ended:
+		return topics.ErrEnded
+	}
+	return errRefused
 }
 
 // expected returns the number that the last entry of the topic must have for the condition to hold.
@@ -187,7 +206,8 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 	mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Data: []byte(a.id), Header: nats.Header{
 		nats.MsgIdHdr: {rand.Text()}, lastSequence: {"0"}, ttl: {never},
 	}}
-	if _, err := a.publish(ctx, mark, func() {}); err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
+	setMeta(mark.Header, a.Meta)
+	if _, err := a.publish(ctx, func() {}, mark); err != nil && !isCode(err, wrongLast) { // wrongLast: the mark is there already
 		return none, err
 	}
 	switch e, found, err := a.finishEnd(ctx); {
@@ -220,10 +240,12 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 			return stored{}, false, nil
 		}
 		id := string(mark.Data)
-		seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: nats.Header{
+		end := &nats.Msg{Subject: a.entrySubject(a.token), Header: nats.Header{
 			nats.MsgIdHdr: {id}, kindHeader: {ended}, ttl: {never},
 			lastSequence: {strconv.FormatUint(number(last.Position), 10)},
-		}}, func() {})
+		}}
+		setMeta(end.Header, mark.Meta)
+		seq, err := a.publish(ctx, func() {}, end)
 		if err == nil {
 			return stored{Entry: topics.Entry{Position: a.position(seq, id)}, id: id}, true, nil
 		}
@@ -239,11 +261,16 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 // purgeMark removes the mark of an end if it is older than the entry with number seq. If the request fails, the next
 // program that publishes to the topic removes the mark.
 func (a *appending) purgeMark(ctx context.Context, seq uint64) {
+	_ = a.purge(ctx, a.markSubject(a.token, 0), seq)
+}
+
+// purge removes the entries of a subject before the one with number seq.
+func (s *store) purge(ctx context.Context, subject string, seq uint64) error {
 	var answer struct{}
-	_ = a.request(ctx, "STREAM.PURGE", struct {
+	return s.request(ctx, "STREAM.PURGE", struct {
 		Filter string `json:"filter"`
 		Seq    uint64 `json:"seq"`
-	}{a.markSubject(a.token, 0), seq}, &answer)
+	}{subject, seq}, &answer)
 }
 
 // find looks for the entry of an earlier attempt or an earlier Append with the same key. It publishes again under a condition
@@ -255,7 +282,7 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 	} else {
 		h.Set(lastSequence, strconv.Itoa(math.MaxInt64>>16)) // this one is not replicated
 	}
-	seq, err := a.publish(ctx, &nats.Msg{Subject: a.entrySubject(a.token), Header: h}, func() {})
+	seq, err := a.publish(ctx, func() {}, &nats.Msg{Subject: a.entrySubject(a.token), Header: h})
 	switch {
 	case err == nil:
 		return a.position(seq, a.id), true, nil
@@ -265,24 +292,25 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 	return p, false, err
 }
 
-// publish publishes m until the stream has acknowledged it, and returns its number. prepare is called before each attempt.
-// An error that says that a condition of m does not hold can also mean that an earlier attempt was stored.
-func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint64, error) {
+// publish publishes messages as one until the stream has acknowledged them, and returns the number of the last one. prepare is
+// called before each attempt. An error that says that a condition does not hold can also mean that an earlier attempt was
+// stored.
+func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.Msg) (uint64, error) {
 	var doubt time.Time // the beginning of the first attempt that may have been stored
 	for pause := newPause(); ; {
 		prepare()
 		began := time.Now()
-		seq, err := s.tryPublish(ctx, m)
+		seq, err := s.tryPublish(ctx, messages)
 		var apiErr *api.APIError
 		switch {
 		case err == nil:
 			return seq, nil
 		case errors.As(err, &apiErr):
 			switch apiErr.ErrorCode {
-			case wrongLast, wrongLastID:
+			case wrongLast, wrongLastID, duplicateInRow:
 				return 0, err
-			case wrongLastOrBusy, duplicateBusy:
-			case tooLarge:
+			case wrongLastOrBusy, duplicateBusy, incompleteRow, tooManyRows:
+			case tooLarge, headerTooLarge:
 				return 0, fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
 			default:
 				if doubt.IsZero() {
@@ -304,10 +332,24 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, prepare func()) (uint6
 	}
 }
 
-func (s *store) tryPublish(ctx context.Context, m *nats.Msg) (uint64, error) {
+func (s *store) tryPublish(ctx context.Context, messages []*nats.Msg) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
-	answer, err := s.nc.RequestMsgWithContext(ctx, m)
+	last := len(messages) - 1
+	if last > 0 {
+		id := rand.Text()
+		for i, m := range messages {
+			m.Header.Set(batchID, id)
+			m.Header.Set(batchSequence, strconv.Itoa(i+1))
+		}
+		messages[last].Header.Set(batchCommit, "1")
+		for _, m := range messages[:last] {
+			if err := s.nc.PublishMsg(m); err != nil {
+				return 0, err
+			}
+		}
+	}
+	answer, err := s.nc.RequestMsgWithContext(ctx, messages[last])
 	if err != nil {
 		return 0, err
 	}

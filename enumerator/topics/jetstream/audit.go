@@ -138,7 +138,7 @@ func (a *audit) compareNews() (upTo uint64, ok bool) {
 			break
 		}
 		for _, e := range entries {
-			upTo = number(e.Position)
+			upTo = e.seq
 			for _, w := range a.of(e.subject) {
 				w.compare(e, false)
 			}

@@ -16,6 +16,10 @@
 // If a stream is made anew or restored from an older copy, a new entry has another hash than the old entry with the
 // same number. The Epoch is the hash of the name of the stream.
 //
+// An entry with a Row is stored twice, by one atomic publish: once for the readers of the topic, and once as the last
+// entry of its row. So it takes more time than a message: on one server a multiple, because the server writes each atomic
+// publish to a file of its own first.
+//
 // # Guarantees
 //
 // An entry that was acknowledged is on the disks of most replicas, if the servers sync their files as package embedded
@@ -26,7 +30,8 @@
 // a place in another topic, as long as that topic keeps an entry from before it.
 //
 // The stream refuses all entries after the end of a topic, even if several programs publish at the same time. The
-// end leaves one entry for good. A deletion leaves one entry for a day.
+// end leaves one entry for good. A deletion leaves one entry for a day, and the removal of a row does too. If a program dies
+// while it deletes a topic, its rows may come back after a day, unless the topic is deleted again.
 //
 // The name of a topic becomes one token of a subject, so it is never a pattern. Programs that can publish to the
 // subjects of the stream, "halley.<stream>.>", can break all of these guarantees. Keep clients away from these

@@ -54,8 +54,8 @@ func Replicas(n int) Option {
 }
 
 // Open returns the Store whose entries are in the stream with this name. It creates the stream if it does not exist.
-// It does not change a stream that exists: if its settings differ from the options, Open returns an error that names
-// them. While servers do not answer or the cluster is too small for the replicas, Open tries again until ctx ends.
+// If the settings of a stream that exists differ from the options, Open returns an error that names them. It does not change
+// them, but it allows atomic publishing, which a stream of an earlier version of this package does not allow. While servers do not answer or the cluster is too small for the replicas, Open tries again until ctx ends.
 //
 // The Store uses nc until nc is closed, and need not be closed itself. It runs two goroutines while topics are watched, and
 // one for each topic that is catching up.
@@ -78,6 +78,8 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 		AllowDirect:       true,
 		AllowRollup:       true,
 		AllowMsgTTL:       true,
+
+		AllowAtomicPublish: true,
 	}
 	for _, opt := range opts {
 		opt(&config)
@@ -102,9 +104,16 @@ func (s *store) open(ctx context.Context, config api.StreamConfig) error {
 		defer cancel()
 		stream, err := js.CreateStream(ctx, config)
 		if errors.Is(err, api.ErrStreamNameAlreadyInUse) {
-			return js.Stream(ctx, config.Name)
+			stream, err = js.Stream(ctx, config.Name)
 		}
-		return stream, err
+		if err != nil {
+			return nil, err
+		}
+		if have := stream.CachedInfo().Config; !have.AllowAtomicPublish && mismatch(have, config) == nil {
+			have.AllowAtomicPublish = true
+			return js.UpdateStream(ctx, have)
+		}
+		return stream, nil
 	}
 	for pause := newPause(); ; {
 		stream, err := create()

@@ -77,9 +77,17 @@ func TestAClosedConnection(t *testing.T) {
 
 func TestAnEntryThatIsTooLarge(t *testing.T) {
 	s := open(t, start(t, t.TempDir()), "test")
-	_, err := s.Append(timeout(t), "a", topics.Record{Data: make([]byte, 2<<20)})
-	require.ErrorIs(t, err, topics.ErrTooLarge)
-	require.NotErrorIs(t, err, topics.ErrUnknown)
+	for _, r := range []topics.Record{
+		{Data: make([]byte, 2<<20)},
+		{Meta: make([]byte, 2<<20)},
+		{Meta: make([]byte, 64<<10)},
+		{Meta: make([]byte, 64<<10), Kind: topics.Ended},
+	} {
+		_, err := s.Append(timeout(t), "a", r)
+		require.ErrorIs(t, err, topics.ErrTooLarge)
+		require.NotErrorIs(t, err, topics.ErrUnknown)
+	}
+	require.Empty(t, readAll(t, s, "a"))
 }
 
 // Entries expire, also those that a watch got last.

@@ -20,6 +20,8 @@ func (s *store) Read(ctx context.Context, name string, from topics.Place, limit 
 	}
 	r := reading{s, s.entrySubject(token), min(limit, batchSize)}
 	switch {
+	case from.State:
+		return r.state(ctx, token, from)
 	case from.After != enumerator.Position{}:
 		return r.after(ctx, from.After)
 	case from.Last > 0:
@@ -73,11 +75,11 @@ func (r *reading) forward(ctx context.Context, q query) (entries []topics.Entry,
 
 // isEnd returns nil if the leader has no entry from q on. Otherwise the replica that has answered is behind.
 func (r *reading) isEnd(ctx context.Context, q query) error {
-	last, found, err := r.get(ctx, query{LastFor: r.subject})
+	last, found, err := r.get(ctx, query{LastFor: q.NextFor})
 	switch {
 	case err != nil:
 		return err
-	case found && q.StartTime == nil && number(last.Position) >= q.Seq, found && q.StartTime != nil && !last.Time.Before(*q.StartTime):
+	case found && q.StartTime == nil && last.seq >= q.Seq, found && q.StartTime != nil && !last.Time.Before(*q.StartTime):
 		return errBehind
 	}
 	return nil
@@ -99,7 +101,7 @@ func (r *reading) after(ctx context.Context, p enumerator.Position) (entries []t
 		return nil, false, err
 	case len(es) > 0 && es[0].Position == p:
 		if es = es[1:]; len(es) == 0 {
-			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1})
+			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1, NextFor: r.subject})
 		}
 		return plain(es), true, nil
 	case len(es) > 0 && es[0].Position == before && es[0].Kind != topics.Deleted: // a place before an entry, which is there
@@ -134,7 +136,7 @@ func (r *reading) afterOther(ctx context.Context, p enumerator.Position, es []st
 		return nil, false, err
 	case found && number(first.Position) < number(p):
 		if len(es) == 0 {
-			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1})
+			return nil, true, r.isEnd(ctx, query{Seq: number(p) + 1, NextFor: r.subject})
 		}
 		return plain(es[:min(len(es), r.limit)]), true, nil
 	}
@@ -172,7 +174,7 @@ func (r *reading) last(ctx context.Context, n int) ([]topics.Entry, error) {
 		seq = number(es[len(es)-1].Position) + 1
 		for _, e := range plain(es) {
 			tail = append(tail, e)
-			if e.Kind == topics.Message {
+			if e.Kind != topics.Ended {
 				messages++
 			}
 			if messages > n {

@@ -2,10 +2,12 @@ package jetstream
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,8 +24,12 @@ const (
 	wrongLastID     = 10070
 	wrongLastOrBusy = api.JSErrCodeStreamWrongLastSequenceConstant
 	duplicateBusy   = 10158
+	duplicateInRow  = 10201 // the batch of a row has a message id that is known
+	incompleteRow   = 10176 // the first message of the batch is missing
+	tooManyRows     = 10210 // too many batches at once
 	noReplicas      = 10074 // the server is not in a cluster
 	tooLarge        = api.JSErrCodeStreamMessageExceedsMaximum
+	headerTooLarge  = 10097
 )
 
 // errBehind is the error of a read from a server that does not have all entries yet.
@@ -43,6 +49,7 @@ type query struct {
 type stored struct {
 	topics.Entry
 	subject string
+	seq     uint64 // the number in the stream
 	id      string // the message id
 	pending int    // the number of answers to the query that come after it
 }
@@ -51,16 +58,32 @@ const (
 	kindHeader = "Halley-Kind"
 	ended      = "ended"
 	deleted    = "deleted"
+	removed    = "removed"
+
+	metaHeader = "Halley-Meta" // in base64, because a header is a line of text
 )
 
+func setMeta(h nats.Header, meta []byte) {
+	if len(meta) > 0 {
+		h.Set(metaHeader, base64.RawStdEncoding.EncodeToString(meta))
+	}
+}
+
 func (s *store) stored(subject string, seq uint64, at time.Time, h nats.Header, data []byte) stored {
-	e := stored{subject: subject, id: h.Get(nats.MsgIdHdr)}
+	e := stored{subject: subject, seq: seq, id: h.Get(nats.MsgIdHdr)}
 	e.Position, e.Time, e.Data = s.position(seq, e.id), at, data
+	if e.Row = rowOf(h); e.id == "" && e.Row != "" { // a copy
+		e.id = h.Get(copyHeader)
+		e.Position = s.position(seq-1, e.id)
+	}
+	e.Meta, _ = base64.RawStdEncoding.DecodeString(h.Get(metaHeader)) // only setMeta writes it
 	switch h.Get(kindHeader) {
 	case ended:
 		e.Kind = topics.Ended
 	case deleted:
 		e.Kind = topics.Deleted
+	case removed:
+		e.Kind = topics.Removed
 	}
 	return e
 }
@@ -153,7 +176,7 @@ func (s *store) get(ctx context.Context, q query) (e stored, found bool, err err
 // direct asks any replica of the stream for one entry. This takes a quarter of the time of a request to the leader.
 func (s *store) direct(ctx context.Context, q query) (e stored, found bool, err error) {
 	subject, body := "$JS.API.DIRECT.GET."+s.stream, []byte(nil)
-	if q.LastFor != "" {
+	if q.LastFor != "" && !strings.Contains(q.LastFor, "*") {
 		subject += "." + q.LastFor
 	} else if body, err = json.Marshal(q); err != nil {
 		return stored{}, false, err
@@ -221,7 +244,7 @@ func (s *store) batch(ctx context.Context, q query) (entries []stored, upTo uint
 			if err != nil {
 				return nil, 0, err
 			}
-			entries, last = append(entries, e), number(e.Position)
+			entries, last = append(entries, e), e.seq
 		case "204": // the end of the batch
 			upTo, _ = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
 			return entries, upTo, nil

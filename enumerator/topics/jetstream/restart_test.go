@@ -49,7 +49,7 @@ func program(dir string) error {
 		return err
 	}
 	for n := 1; ctx.Err() == nil; n++ {
-		p, err := s.Append(ctx, "a", topics.Record{Key: fmt.Sprint(n), Data: fmt.Append(nil, n)})
+		p, err := s.Append(ctx, "a", topics.Record{Key: fmt.Sprint(n), Meta: fmt.Append(nil, "\n", n), Data: fmt.Append(nil, n)})
 		if err == nil {
 			fmt.Println(p)
 		}
@@ -97,6 +97,7 @@ func TestRestart(t *testing.T) {
 			for i, p := range stored {
 				require.Equal(t, p, got[i].Position)
 				require.Equal(t, fmt.Sprint(i+1), string(got[i].Data))
+				require.Equal(t, fmt.Sprint("\n", i+1), string(got[i].Meta))
 			}
 			es, ok, err := s.Read(timeout(t), "a", topics.Place{After: stored[50]}, 10)
 			require.NoError(t, err)

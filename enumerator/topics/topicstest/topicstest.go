@@ -24,6 +24,7 @@ import (
 //   - Append: Positions have the same Epoch, which is not 0, and their Seqs rise.
 //   - Read: both programs read the same entries, in the order of their Positions, with their Data and with Times that
 //     do not fall. limit limits their number. A Read knows what the program has appended.
+//   - Meta: readers and watchers get the Meta of an entry, whatever its Kind. It can be any bytes, and 32 KiB of them.
 //   - names: a name can be any bytes, and means one topic. A name that is too short or too long is an ErrName.
 //   - keep: a topic keeps its last messages, and their number is exactly keep. The messages of other topics do not
 //     matter.
@@ -34,6 +35,8 @@ import (
 //     once, one is stored.
 //   - end: nothing is stored after an Ended. Readers and watchers get the Ended.
 //   - deletion: a Deleted drops all entries of its topic, and no others. Watchers get the Deleted.
+//   - rows: a topic keeps the last entry of each row, whatever keep is. The state after a place, followed by the entries of
+//     a watch, is the same as that of all entries. A condition is about the row of its Record.
 //   - watch: a watcher gets each entry after the Position that Watch has returned, once, in order, one at a time,
 //     and nothing after stop. Watches begin at any moment while both programs append.
 //   - cancel: a call whose context has ended fails with the cause, and stores nothing.
@@ -48,6 +51,7 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 	}{
 		{"Append", (*check).positions},
 		{"Read", (*check).reads},
+		{"Meta", (*check).meta},
 		{"names", (*check).names},
 		{"keep", (*check).keep},
 		{"places", (*check).places},
@@ -55,6 +59,11 @@ func Test(open func(keep int) (one, other topics.Store)) error {
 		{"conditions", (*check).conditions},
 		{"end", (*check).end},
 		{"deletion", (*check).deletion},
+		{"rows", (*check).rows},
+		{"rows", (*check).removedRows},
+		{"rows", (*check).rowConditions},
+		{"rows", (*check).deletedRows},
+		{"rows", (*check).states},
 		{"watch", (*check).watch},
 		{"watch", (*check).stop},
 		{"cancel", (*check).cancel},
@@ -173,7 +182,7 @@ type list []topics.Entry
 func (l list) String() string {
 	text := make([]string, len(l))
 	for i, e := range l {
-		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted"}[e.Kind], e.Data)
+		text[i] = fmt.Sprintf("%v %s %.20q", e.Position, [...]string{"message", "ended", "deleted", "removed"}[e.Kind], e.Data)
 	}
 	return "[" + strings.Join(text, ", ") + "]"
 }
@@ -231,6 +240,50 @@ func (c *check) reads() {
 			}
 		}
 		c.gives(s, "c", topics.Place{}, nil, true)
+	}
+}
+
+func (c *check) meta() {
+	c.new(100)
+	w := c.watchOf(c.other, "a")
+	large := make([]byte, 32<<10)
+	for i := range large {
+		large[i] = byte(i)
+	}
+	records := []topics.Record{
+		{Kind: topics.Deleted, Meta: []byte("deletion")},
+		{Meta: nil, Data: []byte("1")},
+		{Meta: large},
+		{Meta: []byte("\r\n\x00"), Data: large},
+		{Meta: []byte{}, Data: []byte("4")},
+		{Kind: topics.Ended, Meta: []byte("\xffend")},
+	}
+	var want []enumerator.Position
+	for i, r := range records {
+		want = append(want, c.append(c.both[i%2], "a", r))
+	}
+	same := func(got []topics.Entry, records []topics.Record) {
+		c.that(len(got) == len(records), "there are %s, and should be %d entries", list(got), len(records))
+		for i, r := range records {
+			c.that(bytes.Equal(got[i].Meta, r.Meta), "the Meta of %s is %.40q, and should be %.40q", list(got[i:i+1]), got[i].Meta, r.Meta)
+		}
+	}
+	c.wants(w, want...)
+	w.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	same(w.got, records)
+	for _, s := range c.both {
+		got, _ := c.read(s, "a", topics.Place{}, 100)
+		same(got, records[1:])
+		got, _ = c.read(s, "a", topics.Place{Last: 1}, 1)
+		same(got, records[4:5])
+		late := c.watchOf(s, "a")
+		c.wants(late, want[5])
+		late.stop()
+		late.mu.Lock()
+		same(late.got, records[5:])
+		late.mu.Unlock()
 	}
 }
 

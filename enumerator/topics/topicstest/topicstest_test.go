@@ -1,6 +1,7 @@
 package topicstest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -90,6 +91,47 @@ func TestTestFindsFaults(t *testing.T) {
 			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
 				data, _, _ := strings.Cut(string(r.Data), "\x00")
 				r.Data = []byte(data)
+				return inner.Append(ctx, name, r)
+			}
+		}},
+		"Meta is a line of text": {"Meta: the Meta", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				r.Meta = bytes.ReplaceAll(r.Meta, []byte("\r\n"), []byte(" "))
+				return inner.Append(ctx, name, r)
+			}
+		}},
+		"an end has no Meta": {"Meta: the Meta", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				if r.Kind == topics.Ended {
+					r.Meta = nil
+				}
+				return inner.Append(ctx, name, r)
+			}
+		}},
+		"rows are dropped like messages": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.read = func(ctx context.Context, name string, from topics.Place, limit int) (entries, bool, error) {
+				from.State = false
+				es, ok, err := inner.Read(ctx, name, from, limit)
+				return slices.DeleteFunc(es, func(e topics.Entry) bool { return e.Row == "" }), ok, err
+			}
+		}},
+		"removals are forgotten at once": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.read = func(ctx context.Context, name string, from topics.Place, limit int) (entries, bool, error) {
+				es, ok, err := inner.Read(ctx, name, from, limit)
+				if from.State {
+					es = slices.DeleteFunc(es, func(e topics.Entry) bool { return e.Kind == topics.Removed })
+				}
+				return es, ok, err
+			}
+		}},
+		"a condition of a row is about the topic": {"rows: ", func(s *wrapped, inner topics.Store) {
+			s.append = func(ctx context.Context, name string, r topics.Record) (position, error) {
+				if r.Conditional && r.Row != "" {
+					es, _, err := inner.Read(ctx, name, topics.Place{Last: 1}, 1)
+					if err == nil && len(es) > 0 && es[0].Position != r.Last {
+						return position{}, topics.ErrConflict
+					}
+				}
 				return inner.Append(ctx, name, r)
 			}
 		}},

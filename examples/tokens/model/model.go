@@ -42,8 +42,9 @@ const text = `That is a good question, and I am only a fixed text with pauses.
 I stop now and then, as if I had to think. Worse, I cut the connection every few words, often in the middle of one. ` +
 	`The server that reads me notices it, comes back with the number of the last token that it has, and gets the next one.
 
-Your page does the same with the server. It keeps the text and its position when you reload it. When its connection ` +
-	`is cut, it comes back with the position. So each token arrives once, in order, however often anything breaks between us.
+Your page does the same with the server. When its connection is cut, it comes back with its position. When you reload ` +
+	`it, it reads the answer from the beginning, as another tab does. So each token arrives once, in order, however often ` +
+	`anything breaks between us.
 
 My answer is complete, and the stream says so. Your page does not come back for more.`
 

@@ -1,4 +1,4 @@
-// Minify makes halley.min.js of halley.js, in the same folder.
+// Minify makes halley.min.js of halley.js and table.min.js of table.js, in the same folder.
 package main
 
 import (
@@ -11,17 +11,19 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// folder contains both files. It is relative to the folder of this program.
+// folder contains the files. It is relative to the folder of this program.
 const folder = "../.."
 
 func main() {
 	log.SetFlags(0)
-	script, err := minify(filepath.Join(folder, "halley.js"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "halley.min.js"), script, 0o666)
-	}
-	if err != nil {
-		log.Fatal(err)
+	for _, name := range []string{"halley", "table"} {
+		script, err := minify(filepath.Join(folder, name+".js"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, name+".min.js"), script, 0o666)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
 	}
 }
 
@@ -33,7 +35,7 @@ func minify(file string) ([]byte, error) {
 		return nil, err
 	}
 	result := api.Transform(string(source), api.TransformOptions{
-		Banner:            "/* Halley's client: github.com/halley-go/halley, comet/client/halley.js */",
+		Banner:            "/* Halley's client: github.com/halley-go/halley, comet/client/" + filepath.Base(file) + " */",
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,

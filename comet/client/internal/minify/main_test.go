@@ -7,17 +7,19 @@ import (
 	"testing"
 )
 
-func TestMinifiedScriptIsUpToDate(t *testing.T) {
-	want, err := minify(filepath.Join(folder, "halley.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(filepath.Join(folder, "halley.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Error("halley.min.js is out of date: run go generate ./comet/client")
+func TestMinifiedScriptsAreUpToDate(t *testing.T) {
+	for _, name := range []string{"halley", "table"} {
+		want, err := minify(filepath.Join(folder, name+".js"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(folder, name+".min.js"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, got) {
+			t.Errorf("%s.min.js is out of date: run go generate ./comet/client", name)
+		}
 	}
 }
 

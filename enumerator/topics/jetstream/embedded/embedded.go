@@ -38,6 +38,9 @@ type config struct {
 // there. The traffic between nodes is neither encrypted nor authenticated, so listen must be reachable by nodes
 // only.
 //
+// A server can stay behind after it led a stream while the others could not hear it. The leader of the stream notices
+// this within ten seconds, and sends it a snapshot of the stream. So it catches up without a restart.
+//
 // The server also accepts clients, on a free port of 127.0.0.1 or at the address of [Clients].
 func Cluster(name, listen string, routes ...string) Option {
 	return func(c *config) {
@@ -181,7 +184,11 @@ func (c *config) start() (*nats.Conn, func(), error) {
 	failure := make(chan error, 1)
 	srv.SetLoggerV2(&logger{c.logger, failure}, false, false, false)
 	srv.Start()
+	done := make(chan struct{})
+	var helping sync.WaitGroup
 	shutdown := func() {
+		close(done)
+		helping.Wait()
 		srv.Shutdown()
 		srv.WaitForShutdown()
 	}
@@ -193,6 +200,9 @@ func (c *config) start() (*nats.Conn, func(), error) {
 		default:
 			ready = srv.ReadyForConnections(10 * time.Millisecond)
 		}
+	}
+	if c.cluster != "" {
+		helping.Go(func() { helpReplicas(srv, done) })
 	}
 	closed := make(chan struct{})
 	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.Name("halley"), nats.MaxReconnects(-1),

@@ -1,0 +1,83 @@
+// Halley's table keeps the rows of a table of the server. It needs halley.js. docs/comet.md says how
+// to use it. "go generate" makes table.min.js of this file.
+halley.table = function (url, options) {
+  "use strict";
+
+  const page = typeof document === "undefined" ? 0 : document;
+  const table = page ? page.createComment("") : new EventTarget();
+  const rows = (table.rows = new Map());
+  const positions = new Map(); // of the rows
+  let pending; // the rows since a reset, until they are complete
+  let pendingPositions;
+  table.ready = false;
+  table.position = (key) => positions.get(key) || "";
+
+  const tell = (type, more) => table.dispatchEvent(Object.assign(new Event(type), more));
+  // The values come from JSON, so equal values have equal texts.
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+  const put = (key, value, id) => {
+    const old = rows.get(key);
+    const known = rows.has(key);
+    rows.set(key, value);
+    positions.set(key, id);
+    if (!known || !same(old, value)) tell("change", { key, value, old });
+  };
+  const remove = (key) => {
+    const old = rows.get(key);
+    positions.delete(key);
+    if (rows.delete(key)) tell("change", { key, value: undefined, old });
+  };
+
+  const receive = (change, id) => {
+    const key = change.key;
+    if (!pending) {
+      if (change.deleted) remove(key);
+      else put(key, change.value, id);
+    } else if (change.deleted) {
+      pending.delete(key);
+    } else {
+      pending.delete(key); // the rows are in the order of their last changes
+      pending.set(key, change.value);
+      pendingPositions.set(key, id);
+    }
+  };
+
+  // The rows are not in a store, so the position must not be in one either.
+  const stream = (table.stream = halley.connect(url, receive, Object.assign({}, options, { store: undefined, lastEventId: undefined })));
+  stream.addEventListener("reset", () => {
+    pending = new Map();
+    pendingPositions = new Map();
+  });
+  stream.addEventListener("ready", () => {
+    const fresh = pending;
+    pending = undefined;
+    if (fresh) {
+      Array.from(rows.keys()).forEach((key) => fresh.has(key) || remove(key));
+      fresh.forEach((value, key) => put(key, value, pendingPositions.get(key)));
+    }
+    table.ready = true;
+    tell("ready");
+  });
+
+  // send changes a row. If last is a position, the row must have it. If last is "", there must be no row.
+  const send = async (method, key, body, last) => {
+    const given = options && options.headers;
+    const headers = new Headers(typeof given === "function" ? await given() : given);
+    if (body !== undefined) headers.set("Content-Type", "application/json");
+    if (last) headers.set("If-Match", '"' + last + '"');
+    else if (last === "") headers.set("If-None-Match", "*");
+    const target = new URL(url, page ? page.baseURI : typeof location === "undefined" ? undefined : location.href);
+    target.search += (target.search && "&") + "key=" + encodeURIComponent(key);
+    const before = positions.get(key);
+    const response = await fetch(target.href, { method, headers, body, credentials: options && options.credentials });
+    // The next change may follow before the stream tells the position of this one.
+    const position = response.headers.get("Halley-Position");
+    if (position && body !== undefined && positions.get(key) === before) positions.set(key, position);
+    return response;
+  };
+  table.put = (key, value, last) => send("PUT", key, JSON.stringify(value), last);
+  table.remove = (key, last) => send("DELETE", key, undefined, last);
+  table.close = () => stream.close();
+  return table;
+};

@@ -1,0 +1,363 @@
+package docs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/ndjson"
+	"github.com/halley-go/halley/enumeratee/text"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// The code of guide.md.
+
+func Example_guideRun() {
+	ctx := context.Background()
+	// snippet: run
+	source := enumerator.Of("Mercury", "Venus", "Earth", "Mars")
+	length := enumeratee.Map(func(name string) int { return len(name) })
+	sum := iteratee.Fold(0, func(sum, n int) int { return sum + n })
+
+	total, err := enumerator.Run(ctx, enumerator.Through(source, length), sum)
+	fmt.Println(total, err)
+	// Output: 21 <nil>
+}
+
+func Example_guideSources() {
+	// snippet: sources
+	letters := enumerator.Of("a", "b", "c")                             // these elements
+	numbers := enumerator.Range(1, 3)                                   // 1, 2, 3
+	powers := enumerator.Unfold(1, func(n int) (e, next int, ok bool) { // 1, 2, 4, 8, … without end
+		return n, 2 * n, true
+	})
+	lines := enumerator.FromSeq(strings.Lines("one\ntwo\n")) // any sequence of Go
+	// end snippet
+	show := func(e any) {}
+	_, _, _ = letters, numbers, lines
+	show(powers)
+
+	// snippet: generate
+	var rows *cursor // of a database
+	source := enumerator.Generate(func(ctx context.Context) (row string, ok bool, err error) {
+		return rows.Next(ctx) // waits for the next row. ok is false behind the last one
+	})
+	// end snippet
+	_ = source
+	// Output:
+}
+
+type cursor struct{}
+
+func (*cursor) Next(context.Context) (string, bool, error) { return "", false, nil }
+
+func Example_guideConsumers() {
+	ctx := context.Background()
+	source := enumerator.Of(3, 1, 4, 1, 5)
+	// snippet: consumers
+	all, _ := enumerator.Run(ctx, source, iteratee.Collect[int]())
+	first, _ := enumerator.Run(ctx, source, iteratee.Head[int]()) // a pointer, nil if there is no element
+	most, _ := enumerator.Run(ctx, source, iteratee.Max[int]())
+	some, _ := enumerator.Run(ctx, source, iteratee.TakeUpTo[int](2))
+	_, err := enumerator.Run(ctx, source, iteratee.ForEach(func(ctx context.Context, n int) error {
+		return nil // an error would end the run
+	}))
+	fmt.Println(all, *first, *most, some, err)
+	// Output: [3 1 4 1 5] 3 5 [3 1] <nil>
+}
+
+func Example_guideFlatMap() {
+	ctx := context.Background()
+	// snippet: flatmap
+	// The first element says how many elements follow.
+	counted := iteratee.FlatMap(iteratee.Head[int](), func(n *int) iteratee.Iteratee[int, []int] {
+		if n == nil {
+			return iteratee.Error[int, []int](io.ErrUnexpectedEOF, iteratee.Empty[int]())
+		}
+		return iteratee.TakeUpTo[int](*n)
+	})
+	source := enumerator.Of(2, 10, 20, 3, 30, 40, 50)
+	once, _ := enumerator.Run(ctx, source, counted)
+	groups, _ := enumerator.Run(ctx, source, iteratee.Repeat(counted))
+	fmt.Println(once, groups)
+	// Output: [10 20] [[10 20] [30 40 50]]
+}
+
+func Example_guideZip() {
+	ctx := context.Background()
+	// snippet: zip
+	// One stream, two results.
+	sum := iteratee.Fold(0.0, func(sum, e float64) float64 { return sum + e })
+	average := iteratee.ZipWith(sum, iteratee.Count[float64](), func(sum float64, n int) float64 {
+		return sum / float64(max(n, 1))
+	})
+	result, _ := enumerator.Run(ctx, enumerator.Of(1.0, 2, 6), average)
+	fmt.Println(result)
+	// Output: 3
+}
+
+func Example_guidePlaces() {
+	ctx := context.Background()
+	source := enumerator.Of("a", "b")
+	upper := enumeratee.Map(strings.ToUpper)
+	exclaim := enumeratee.Map(func(e string) string { return e + "!" })
+	consumer := iteratee.Collect[string]()
+	// snippet: places
+	behindSource := enumerator.Through(source, upper)         // an Enumerator
+	beforeConsumer := enumeratee.Transform(exclaim, consumer) // an Iteratee
+	both := enumeratee.Compose(upper, exclaim)                // an Enumeratee
+	one, _ := enumerator.Run(ctx, behindSource, beforeConsumer)
+	two, _ := enumerator.Run(ctx, enumerator.Through(source, both), consumer)
+	fmt.Println(one, two)
+	// Output: [A! B!] [A! B!]
+}
+
+func Example_guideGrouped() {
+	ctx := context.Background()
+	// snippet: grouped
+	// An adapter made of a consumer: the sum of each three elements.
+	sum := iteratee.Fold(0, func(sum, e int) int { return sum + e })
+	threes := enumeratee.Grouped(enumeratee.Transform(enumeratee.Take[int](3), sum))
+	sums, _ := enumerator.Run(ctx, enumerator.Through(enumerator.Range(1, 7), threes), iteratee.Collect[int]())
+	fmt.Println(sums)
+	// Output: [6 15 7]
+}
+
+func Example_guideLeftovers() {
+	ctx := context.Background()
+	// snippet: leftovers
+	// A header of lines, an empty line, and then a body of JSON.
+	const stream = "name: halley\nkind: comet\n\n{\"year\":1758}\n{\"year\":1835}\n"
+
+	type year struct{ Year int }
+	isHeader := func(line []byte) bool { return len(line) > 0 }
+	header := enumeratee.Transform(
+		enumeratee.Compose(text.Lines(1024), enumeratee.TakeWhile(isHeader)),
+		iteratee.ForEach(func(_ context.Context, line []byte) error {
+			fmt.Printf("%s\n", line)
+			return nil
+		}),
+	)
+	body := enumeratee.Transform(ndjson.Decode[year](1024), iteratee.Collect[year]())
+	message := iteratee.FlatMap(header, func(struct{}) iteratee.Iteratee[[]byte, []year] { return body })
+
+	// However the bytes are cut into chunks, the body gets exactly those that the header did not consume.
+	chunks := enumerator.FromReader(strings.NewReader(stream), 7)
+	years, err := enumerator.Run(ctx, chunks, message)
+	fmt.Println(years, err)
+	// Output:
+	// name: halley
+	// kind: comet
+	// [{1758} {1835}] <nil>
+}
+
+func Example_guideErrors() {
+	ctx := context.Background()
+	// snippet: errors
+	errBad := errors.New("bad element")
+	check := enumeratee.MapM(func(_ context.Context, e string) (string, error) {
+		if e == "?" {
+			return "", errBad
+		}
+		return e, nil
+	})
+	source := enumerator.Of("a", "?", "b")
+
+	// Nobody catches the error: it ends the run.
+	_, err := enumerator.Run(ctx, enumerator.Through(source, check), iteratee.Collect[string]())
+	fmt.Println(err, errors.Is(err, errBad))
+
+	// The adapter goes on behind the element on which it failed.
+	skip := enumeratee.Recover(check, func(_ context.Context, err error, at iteratee.Input[string]) error {
+		return nil // or the error, to end the run
+	})
+	all, err := enumerator.Run(ctx, enumerator.Through(source, skip), iteratee.Collect[string]())
+	fmt.Println(all, err)
+
+	// Another source takes over when this one fails.
+	failing := enumerator.Of("a").AndThen(enumerator.Throw[string](errBad))
+	spare := enumerator.Catch(failing, func(error) enumerator.Enumerator[string] { return enumerator.Of("spare") })
+	all, err = enumerator.Run(ctx, spare, iteratee.Collect[string]())
+	fmt.Println(all, err)
+	// Output:
+	// bad element true
+	// [a b] <nil>
+	// [a spare] <nil>
+}
+
+func Example_guideKeep() {
+	// snippet: keep
+	// keep consumes a stream and returns the elements that have come, also if the stream fails.
+	keep := func(ctx context.Context, source enumerator.Enumerator[string]) (seen []string, err error) {
+		_, err = enumerator.Run(ctx, source, iteratee.ForEach(func(_ context.Context, e string) error {
+			seen = append(seen, e)
+			return nil
+		}))
+		return seen, err
+	}
+	// end snippet
+	fmt.Println(keep(context.Background(), enumerator.Of("a", "b").AndThen(enumerator.Throw[string](errBoom))))
+	// Output: [a b] boom
+}
+
+func TestGuideCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// snippet: cancel
+		ctx, cancel := context.WithTimeout(context.Background(), 3500*time.Millisecond)
+		defer cancel()
+		ticks := enumerator.Interval(time.Second) // has no end
+		n := 0
+		_, err := enumerator.Run(ctx, ticks, iteratee.ForEach(func(context.Context, time.Time) error { n++; return nil }))
+		fmt.Println(n, err) // 3 context deadline exceeded
+		// end snippet
+		assert.Equal(t, 3, n)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func Example_guideStop() {
+	ctx := context.Background()
+	// snippet: stop
+	source := enumerator.OnDoneEnumerating(
+		enumerator.FromFile("guide.md", 4096),
+		func() error { fmt.Println("the file is closed"); return nil },
+	)
+	lines := enumerator.Through(source, text.Lines(1<<16))
+	first, err := enumerator.Run(ctx, lines, iteratee.Head[[]byte]())
+	fmt.Printf("%s %v\n", *first, err)
+	// Output:
+	// the file is closed
+	// # A guide to the core <nil>
+}
+
+func TestGuideBackpressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// snippet: backpressure
+		slow := iteratee.ForEach(func(ctx context.Context, e int) error {
+			time.Sleep(time.Second) // such as a write to a slow client
+			return nil
+		})
+		made := 0
+		source := enumerator.Repeat(func() int { made++; return made })
+		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+		defer cancel()
+		_, err := enumerator.Run(ctx, source, slow)
+		fmt.Println(made, err) // 5 elements were made in 4.5 seconds
+		// end snippet
+		assert.Equal(t, 5, made)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestGuideConflate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// snippet: conflate
+		newest := func(waiting, e int) int { return e }
+		prices := enumerator.Zip(enumerator.Range(1, 100), enumerator.Interval(time.Second)) // a price each second
+		price := enumeratee.Map(func(p iteratee.Pair[int, time.Time]) int { return p.First })
+		var shown []int
+		show := iteratee.ForEach(func(ctx context.Context, price int) error {
+			shown = append(shown, price)
+			time.Sleep(9700 * time.Millisecond) // a slow page
+			return nil
+		})
+		source := enumerator.Through(prices, enumeratee.Compose(price, enumeratee.Conflate(newest)))
+		_, err := enumerator.Run(t.Context(), enumerator.Through(source, enumeratee.Take[int](4)), show)
+		fmt.Println(shown, err) // [1 10 20 30] <nil>
+		// end snippet
+		assert.Equal(t, []int{1, 10, 20, 30}, shown)
+		assert.NoError(t, err)
+	})
+}
+
+func TestGuideConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// snippet: concurrency
+		fetch := func(ctx context.Context, url string) (int, error) {
+			time.Sleep(time.Second) // such as a request
+			return len(url), nil
+		}
+		urls := enumerator.Of("/a", "/bb", "/ccc", "/dddd", "/eeeee", "/ffffff")
+		start := time.Now()
+		sizes, err := enumerator.Run(t.Context(),
+			enumerator.Through(urls, enumeratee.MapConcurrent(3, fetch)), // three requests at once
+			iteratee.Collect[int](),
+		)
+		fmt.Println(sizes, err, time.Since(start)) // [2 3 4 5 6 7] <nil> 2s
+		// end snippet
+		assert.Equal(t, []int{2, 3, 4, 5, 6, 7}, sizes)
+		assert.NoError(t, err)
+		assert.Equal(t, 2*time.Second, time.Since(start))
+	})
+}
+
+func Example_guideHub() {
+	ctx := context.Background()
+	// snippet: hub
+	hub := enumerator.Broadcast[string](enumerator.Capacity(100)) // keeps the last 100 elements
+	_ = hub.Push(ctx, "early")
+	_ = hub.Push(ctx, "late")
+	hub.End()
+
+	// Each run gets the elements that it asks for. Values leaves out the notices about places and gaps.
+	last := enumerator.Values(hub.Last(1), nil)
+	all, err := enumerator.Run(ctx, last, iteratee.Collect[string]())
+	fmt.Println(all, err)
+	// Output: [late] <nil>
+}
+
+// snippet: virtual
+
+func TestDebounce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		typed := enumerator.Unicast(func(keys enumerator.Channel[string]) {
+			for _, word := range []string{"h", "ha", "hal"} {
+				_ = keys.Push(t.Context(), word)
+				time.Sleep(100 * time.Millisecond)
+			}
+			time.Sleep(time.Second)
+			_ = keys.Push(t.Context(), "halley")
+			keys.End()
+		})
+		pauses := enumerator.Through(typed, enumeratee.Debounce[string](300*time.Millisecond))
+		words, err := enumerator.Run(t.Context(), pauses, iteratee.Collect[string]())
+		assert.NoError(t, err)
+		assert.Equal(t, []string{"hal", "halley"}, words)
+	})
+}
+
+// end snippet
+
+func Example_guideReader() {
+	ctx := context.Background()
+	// snippet: bridges
+	source := enumerator.Of([]byte("hello, "), []byte("comet"))
+
+	for chunk, err := range enumerator.All(ctx, source) { // a range loop is a consumer
+		fmt.Println(len(chunk), err)
+	}
+
+	reader := enumerator.ToReader(ctx, source) // an io.ReadCloser over a source
+	defer reader.Close()
+	data, err := io.ReadAll(reader)
+	fmt.Println(string(data), err)
+
+	var out bytes.Buffer
+	n, err := enumerator.Run(ctx, source, iteratee.ToWriter(&out))
+	fmt.Println(n, err)
+	// Output:
+	// 7 <nil>
+	// 5 <nil>
+	// hello, comet <nil>
+	// 12 <nil>
+}

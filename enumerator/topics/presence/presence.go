@@ -1,0 +1,353 @@
+// Package presence tells who is in a topic, across all programs that share a [topics.Store].
+package presence
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/tables"
+	"github.com/halley-go/halley/internal/check"
+)
+
+// The table of a topic has two kinds of rows: the lease of each program, which the program puts again at each beat, and the members
+// of each program. If a lease is not renewed in time, another program removes it, and then the members of its program.
+const (
+	leaseRow  = "lease "
+	memberRow = "member "
+)
+
+// An Option is an option of [New].
+type Option func(*config)
+
+type config struct{ beat time.Duration }
+
+// Beat sets the time between two renewals of a lease. The default is 5 s. Beat panics if d is not positive.
+func Beat(d time.Duration) Option {
+	check.Positive("enumerator/topics/presence: Beat: d", d)
+	return func(c *config) { c.beat = d }
+}
+
+// A Presence knows the members of topics. I is the type of the information about a member. Several goroutines may call the methods
+// at once. [New] makes a Presence; the zero Presence is not usable.
+//
+// The members of a topic are kept in a table with the same name, so that topic must not be used for messages. If a program
+// vanishes, its members are gone after three beats, which are 15 s by default: other programs that use the topic remove
+// them. If there is no other program, the first one that comes removes them after three beats.
+type Presence[I any] struct {
+	tables  *tables.Tables[I]
+	program string // the name of this program, in its rows
+	config
+
+	mu    sync.Mutex // guards rooms and the rooms
+	rooms map[string]*room[I]
+}
+
+// New returns a Presence whose members are kept in store. It panics if store is nil.
+func New[I any](store topics.Store, opts ...Option) *Presence[I] {
+	if store == nil {
+		panic("enumerator/topics/presence: New: store must not be nil")
+	}
+	p := &Presence[I]{tables: tables.New[I](store), program: rand.Text(), config: config{5 * time.Second}, rooms: map[string]*room[I]{}}
+	for _, opt := range opts {
+		opt(&p.config)
+	}
+	return p
+}
+
+// Close ends all runs with [topics.ErrClosed], and renews no lease. Members that have not left are gone after three beats.
+func (p *Presence[I]) Close() {
+	p.tables.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.rooms {
+		r.cancel()
+	}
+}
+
+// Join makes member a member of the topic with this name, with info about it, until ctx ends. It returns when the Store has
+// acknowledged this. Then the member leaves at once when ctx ends, or after three beats if the Store does not answer. A
+// member that has joined several times, here or in other programs, stays until it has left as often; the last info counts.
+//
+// Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8. While members of this program are in
+// the topic, two goroutines renew its lease and watch the others.
+func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) error {
+	if member == "" || len(member) > maxMember {
+		return tables.ErrKey
+	}
+	r := p.enter(name)
+	r.join(member, info)
+	_, err := r.table.Put(ctx, leaseRow+p.program, *new(I))
+	if err == nil {
+		_, err = r.table.Put(ctx, r.row(member), info)
+	}
+	leave := func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*p.beat)
+		defer cancel()
+		r.leave(ctx, member)
+		p.exit(r)
+	}
+	if err != nil {
+		leave()
+		return err
+	}
+	context.AfterFunc(ctx, leave)
+	return nil
+}
+
+const maxMember = 400 // bytes
+
+// Members returns an Enumerator of the members of the topic with this name: a Reset, all members, a Bookmark, and then each
+// change. The Key of a Change is the member. A Reset may come again, as in [tables.Table.From]. A run cannot begin at a
+// Position, because the members are those of now.
+func (p *Presence[I]) Members(name string) enumerator.Enumerator[enumerator.Item[tables.Change[I]]] {
+	return membersOf(p, name)
+}
+
+// room is a topic in which this program has members or runs.
+type room[I any] struct {
+	presence *Presence[I]
+	table    tables.Table[I]
+	users    int // members and runs
+	cancel   context.CancelFunc
+
+	mine  map[string]*mine[I]
+	begun bool // the rows were read once
+	taken bool // another program has removed rows of this one
+	seen  map[string]*program
+}
+
+// mine is a member of this program.
+type mine[I any] struct {
+	joined int
+	info   I
+}
+
+// program is another program.
+type program struct {
+	at    time.Time           // when its lease came last
+	lease enumerator.Position // of its lease
+	rows  map[string]bool     // the keys of its members
+}
+
+// enter returns a room for one more user, which calls exit at its end.
+func (p *Presence[I]) enter(name string) *room[I] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.rooms[name]
+	if r == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		r = &room[I]{presence: p, table: p.tables.Table(name), cancel: cancel, mine: map[string]*mine[I]{}, seen: map[string]*program{}}
+		p.rooms[name] = r
+		go r.read(ctx)
+		go r.beats(ctx)
+	}
+	r.users++
+	return r
+}
+
+func (p *Presence[I]) exit(r *room[I]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.users--; r.users == 0 {
+		r.cancel()
+		delete(p.rooms, r.table.Name())
+	}
+}
+
+// row returns the key of the row of a member of this program.
+func (r *room[I]) row(member string) string { return memberRow + r.presence.program + " " + member }
+
+// join counts a member of this program.
+func (r *room[I]) join(member string, info I) {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	m := r.mine[member]
+	if m == nil {
+		m = &mine[I]{}
+		r.mine[member] = m
+	}
+	m.joined++
+	m.info = info
+}
+
+// leave removes the row of a member that has left as often as it has joined. The last one takes the lease with it.
+func (r *room[I]) leave(ctx context.Context, member string) {
+	r.presence.mu.Lock()
+	m := r.mine[member]
+	m.joined--
+	gone := m.joined == 0
+	if gone {
+		delete(r.mine, member)
+	}
+	last := len(r.mine) == 0
+	r.presence.mu.Unlock()
+	if gone {
+		_, _ = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
+		r.repair(ctx, member)
+	}
+	if last {
+		_, _ = r.table.Remove(ctx, leaseRow+r.presence.program)
+		r.renewIfUsed(ctx)
+	}
+}
+
+// repair puts the row of a member again that has joined while its row was removed.
+func (r *room[I]) repair(ctx context.Context, member string) {
+	r.presence.mu.Lock()
+	m := r.mine[member]
+	r.presence.mu.Unlock()
+	if m != nil {
+		_, _ = r.table.Put(ctx, r.row(member), m.info)
+	}
+}
+
+// renewIfUsed renews the lease if this program has members.
+func (r *room[I]) renewIfUsed(ctx context.Context) {
+	r.presence.mu.Lock()
+	used := len(r.mine) > 0
+	r.presence.mu.Unlock()
+	if used {
+		_, _ = r.table.Put(ctx, leaseRow+r.presence.program, *new(I))
+	}
+}
+
+// read follows the rows of all programs.
+func (r *room[I]) read(ctx context.Context) {
+	for item, err := range enumerator.All(ctx, r.table.From(enumerator.Position{})) {
+		if err != nil {
+			return
+		}
+		r.take(item)
+	}
+}
+
+func (r *room[I]) take(item enumerator.Item[tables.Change[I]]) {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	if item.Reset {
+		clear(r.seen)
+		r.taken, r.begun = r.begun, true // the table may have been deleted
+	}
+	name, member, ok := parse(item.Value.Key)
+	if !ok || !item.IsMessage() {
+		return
+	}
+	if name == r.presence.program {
+		if item.Value.Deleted && (r.mine[member] != nil || member == "" && len(r.mine) > 0) {
+			r.taken = true
+		}
+		return
+	}
+	s := r.seen[name]
+	if s == nil {
+		s = &program{at: time.Now(), rows: map[string]bool{}}
+		r.seen[name] = s
+	}
+	switch {
+	case member != "" && item.Value.Deleted:
+		delete(s.rows, item.Value.Key)
+	case member != "":
+		s.rows[item.Value.Key] = true
+	case item.Value.Deleted:
+		s.lease = enumerator.Position{}
+	default:
+		s.at, s.lease = time.Now(), item.Position
+	}
+	if s.lease == (enumerator.Position{}) && len(s.rows) == 0 {
+		delete(r.seen, name)
+	}
+}
+
+// parse returns the program and the member of a row. member is empty for a lease.
+func parse(key string) (program, member string, ok bool) {
+	if program, ok = strings.CutPrefix(key, leaseRow); ok {
+		return program, "", true
+	}
+	if key, ok = strings.CutPrefix(key, memberRow); ok {
+		program, member, ok = strings.Cut(key, " ")
+	}
+	return program, member, ok
+}
+
+// beats renews the lease and removes the rows of programs whose leases are over. It looks four times in each beat, so that
+// they are removed within three beats.
+func (r *room[I]) beats(ctx context.Context) {
+	beat := r.presence.beat
+	ticker := time.NewTicker(max(beat/4, 1))
+	defer ticker.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		within(ctx, beat, func(ctx context.Context) {
+			if n%4 == 0 {
+				r.renewIfUsed(ctx)
+			}
+			r.restore(ctx)
+			r.removeDead(ctx, 3*beat-beat/4)
+		})
+	}
+}
+
+func within(ctx context.Context, d time.Duration, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	f(ctx)
+}
+
+// restore puts the rows of this program again if another program has removed some: the lease came too late.
+func (r *room[I]) restore(ctx context.Context) {
+	r.presence.mu.Lock()
+	taken := r.taken
+	r.taken = false
+	members := map[string]I{}
+	for member, m := range r.mine {
+		members[member] = m.info
+	}
+	r.presence.mu.Unlock()
+	if !taken || len(members) == 0 {
+		return
+	}
+	var errs error
+	_, err := r.table.Put(ctx, leaseRow+r.presence.program, *new(I))
+	errs = errors.Join(errs, err)
+	for member, info := range members {
+		_, err := r.table.Put(ctx, r.row(member), info)
+		errs = errors.Join(errs, err)
+	}
+	if errs != nil {
+		r.presence.mu.Lock()
+		r.taken = true
+		r.presence.mu.Unlock()
+	}
+}
+
+// removeDead removes the rows of programs whose leases were not renewed for the time after.
+func (r *room[I]) removeDead(ctx context.Context, after time.Duration) {
+	r.presence.mu.Lock()
+	dead := map[string]program{}
+	for name, s := range r.seen {
+		if time.Since(s.at) >= after {
+			dead[name] = program{lease: s.lease, rows: maps.Clone(s.rows)}
+		}
+	}
+	r.presence.mu.Unlock()
+	for name, s := range dead {
+		// The condition fails if the lease was renewed meanwhile.
+		if _, err := r.table.RemoveAfter(ctx, leaseRow+name, s.lease); err != nil {
+			continue
+		}
+		for row := range s.rows {
+			_, _ = r.table.Remove(ctx, row) // or another program does so
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package presence_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/enumerator/topics/presence"
+	"github.com/halley-go/halley/enumerator/topics/tables"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// crowd is what a run of Members knows.
+type crowd struct {
+	members map[string]string
+	changes int
+}
+
+// watch runs Members until the test ends.
+func watch(t *testing.T, p *presence.Presence[string], name string) *crowd {
+	c := &crowd{members: map[string]string{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for item, err := range enumerator.All(ctx, p.Members(name)) {
+			switch {
+			case err != nil:
+				return
+			case item.Reset:
+				clear(c.members)
+			case item.Value.Deleted:
+				delete(c.members, item.Value.Key)
+			case item.IsMessage():
+				c.members[item.Value.Key] = item.Value.Value
+				c.changes++
+			}
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return c
+}
+
+func (c *crowd) has(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	var got []string
+	for member, info := range c.members {
+		got = append(got, member+"="+info)
+	}
+	slices.Sort(got)
+	require.Equal(t, want, got)
+}
+
+func join(t *testing.T, p *presence.Presence[string], member, info string) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	require.NoError(t, p.Join(ctx, "room", member, info))
+	return cancel
+}
+
+// run gives a test a clock of its own, and ends what it has begun before the clock ends.
+func run(t *testing.T, f func(t *testing.T, store topics.Store)) {
+	synctest.Test(t, func(t *testing.T) { f(t, topics.Memory(10)) })
+}
+
+func TestMembersOfAllPrograms(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		a, b := presence.New[string](store), presence.New[string](store)
+		before := watch(t, b, "room")
+		kiki := join(t, a, "kiki", "1")
+		foo := join(t, b, "foo", "2")
+		after := watch(t, a, "room")
+		for _, c := range []*crowd{before, after} {
+			c.has(t, "foo=2", "kiki=1")
+		}
+		time.Sleep(time.Hour)
+		for _, c := range []*crowd{before, after} {
+			c.has(t, "foo=2", "kiki=1")
+		}
+		require.Equal(t, 2, before.changes, "a renewed lease changes nothing")
+		kiki()
+		before.has(t, "foo=2")
+		foo()
+		before.has(t)
+		after.has(t)
+		watch(t, a, "another room").has(t)
+	})
+}
+
+// A member is there until it has left as often as it has joined.
+func TestAMemberInSeveralTabs(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		a, b := presence.New[string](store), presence.New[string](store)
+		c := watch(t, b, "room")
+		first, second, third := join(t, a, "kiki", "1"), join(t, a, "kiki", "2"), join(t, b, "kiki", "3")
+		c.has(t, "kiki=3")
+		third()
+		c.has(t, "kiki=2")
+		second()
+		c.has(t, "kiki=2")
+		again := join(t, b, "kiki", "4")
+		first()
+		c.has(t, "kiki=4")
+		again()
+		c.has(t)
+	})
+}
+
+func TestAProgramThatVanishes(t *testing.T) {
+	for _, beat := range []time.Duration{5 * time.Second, 100 * time.Millisecond} {
+		run(t, func(t *testing.T, store topics.Store) {
+			a, b := presence.New[string](store, presence.Beat(beat)), presence.New[string](store, presence.Beat(beat))
+			c := watch(t, b, "room")
+			join(t, a, "kiki", "1")
+			join(t, b, "foo", "2")
+			time.Sleep(7*beat + beat/3)
+			c.has(t, "foo=2", "kiki=1")
+			a.Close() // it does not leave
+			time.Sleep(beat)
+			c.has(t, "foo=2", "kiki=1")
+			time.Sleep(2 * beat)
+			c.has(t, "foo=2")
+		})
+	}
+}
+
+// The first program that comes finds the members of one that has vanished, and removes them.
+func TestMembersThatNobodyHasRemoved(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		a := presence.New[string](store)
+		join(t, a, "kiki", "1")
+		a.Close()
+		time.Sleep(time.Hour)
+		b := presence.New[string](store)
+		c := watch(t, b, "room")
+		c.has(t, "kiki=1")
+		time.Sleep(15 * time.Second)
+		c.has(t)
+		rows, ok, err := store.Read(t.Context(), "room", topics.Place{State: true}, 10)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Empty(t, rows)
+	})
+}
+
+// failing is a Store whose appends fail for some time.
+type failing struct {
+	topics.Store
+	fails atomic.Bool
+}
+
+func (s *failing) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	if s.fails.Load() {
+		return enumerator.Position{}, errors.New("a fault of the test")
+	}
+	return s.Store.Append(ctx, name, r)
+}
+
+// After the Store has not answered for a while, all members are there.
+func TestAStoreThatFails(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &failing{Store: store}
+		a, b := presence.New[string](s), presence.New[string](s)
+		c, d := watch(t, a, "room"), watch(t, b, "room")
+		kiki := join(t, a, "kiki", "1")
+		join(t, b, "foo", "2")
+		s.fails.Store(true)
+		time.Sleep(time.Minute)
+		c.has(t, "foo=2", "kiki=1")
+		s.fails.Store(false)
+		time.Sleep(time.Minute)
+		c.has(t, "foo=2", "kiki=1")
+		d.has(t, "foo=2", "kiki=1")
+
+		s.fails.Store(true)
+		kiki()
+		time.Sleep(time.Minute) // the Store does not hear that kiki leaves
+		s.fails.Store(false)
+		time.Sleep(time.Minute)
+		c.has(t, "foo=2")
+	})
+}
+
+// A program whose rows were removed by mistake puts them again.
+func TestRowsThatWereRemoved(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		a := presence.New[string](store)
+		c := watch(t, a, "room")
+		leave := join(t, a, "kiki", "1")
+		time.Sleep(time.Minute)
+		rows, _, err := store.Read(t.Context(), "room", topics.Place{State: true}, 10)
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		for _, r := range rows {
+			_, err := store.Append(t.Context(), "room", topics.Record{Kind: topics.Removed, Row: r.Row})
+			require.NoError(t, err)
+		}
+		c.has(t)
+		time.Sleep(5 * time.Second)
+		c.has(t, "kiki=1")
+		_, err = store.Append(t.Context(), "room", topics.Record{Kind: topics.Deleted})
+		require.NoError(t, err)
+		time.Sleep(5 * time.Second)
+		c.has(t, "kiki=1")
+		leave()
+		c.has(t)
+	})
+}
+
+// Programs join and leave at random and vanish, and all that remain agree.
+func TestManyPrograms(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		all := make([]*presence.Presence[string], 5)
+		watches := make([]*crowd, len(all))
+		for i := range all {
+			all[i] = presence.New[string](store)
+			watches[i] = watch(t, all[i], "room")
+		}
+		want := map[string]bool{}
+		for i := range 50 {
+			leave := join(t, all[i%5], fmt.Sprint("member ", i), "x")
+			if i%3 == 0 {
+				leave()
+			} else if i%5 < 3 {
+				want[fmt.Sprint("member ", i, "=x")] = true
+			}
+			time.Sleep(time.Second)
+		}
+		all[3].Close()
+		all[4].Close()
+		time.Sleep(15 * time.Second)
+		for _, c := range watches[:3] {
+			c.has(t, slices.Sorted(maps.Keys(want))...)
+		}
+	})
+}
+
+func TestErrors(t *testing.T) {
+	p := presence.New[string](topics.Memory(10))
+	for _, member := range []string{"", strings.Repeat("x", 401), "\xff"} {
+		require.ErrorIs(t, p.Join(t.Context(), "room", member, ""), tables.ErrKey)
+	}
+	require.ErrorIs(t, p.Join(t.Context(), "", "kiki", ""), topics.ErrName)
+	p.Close()
+	require.ErrorIs(t, p.Join(t.Context(), "room", "kiki", ""), topics.ErrClosed)
+	require.PanicsWithValue(t, "enumerator/topics/presence: New: store must not be nil", func() { presence.New[int](nil) })
+	require.Panics(t, func() { presence.Beat(0) })
+}

@@ -1,0 +1,125 @@
+// Step 8 of docs/tutorial.md: alarms.
+package main
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"log"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/client"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// A Reading is a measurement of a machine.
+type Reading struct {
+	At    int64   `json:"at"` // in ms since 1970
+	Value float64 `json:"value"`
+}
+
+// temperature measures the temperature of a made-up machine.
+func temperature(now time.Time) Reading {
+	seconds := float64(now.UnixMilli()) / 1000
+	return Reading{now.UnixMilli(), 60 + 15*math.Sin(seconds/4) + rand.NormFloat64()}
+}
+
+// load measures the load of the same machine, in percent.
+func load(now time.Time) Reading {
+	seconds := float64(now.UnixMilli()) / 1000
+	return Reading{now.UnixMilli(), min(100, max(0, 50+30*math.Sin(seconds/4+0.8)+8*rand.NormFloat64()))}
+}
+
+// Each hub holds the last 1000 elements.
+var (
+	temperatures = enumerator.Broadcast[Reading](enumerator.Capacity(1000))
+	loads        = enumerator.Broadcast[Reading](enumerator.Capacity(1000))
+	alarms       = enumerator.Broadcast[Alarm](enumerator.Capacity(1000))
+)
+
+// every measures each half second.
+func every(measure func(time.Time) Reading) enumerator.Enumerator[Reading] {
+	return enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(measure))
+}
+
+// fill pushes the elements of source into hub until ctx ends.
+func fill[E any](ctx context.Context, hub *enumerator.Hub[E], source enumerator.Enumerator[E]) {
+	_, err := enumerator.Run(ctx, source, iteratee.ForEach(hub.Push))
+	if ctx.Err() == nil {
+		log.Print(err)
+	}
+}
+
+// snippet: program
+
+// An Alarm says that the machine has become too hot, or that it is no longer too hot.
+type Alarm struct {
+	Reading
+	Hot bool `json:"hot"`
+}
+
+// limit is the temperature above which the machine is too hot.
+const limit = 70
+
+// check compares a reading with the limit.
+func check(r Reading) Alarm { return Alarm{r, r.Value > limit} }
+
+// changes hands on an Alarm when the machine has become too hot, and another when it is no longer too hot. A change counts
+// when it has lasted for two seconds.
+var changes = enumeratee.Compose4(
+	changed,
+	enumeratee.Debounce[Alarm](2*time.Second),
+	changed,
+	enumeratee.DropWhile(func(a Alarm) bool { return !a.Hot }), // the first alarm is that it is too hot
+)
+
+// changed drops an Alarm if the one before says the same.
+var changed = enumeratee.DistinctUntilChangedFunc(func(last, a Alarm) bool { return last.Hot == a.Hot })
+
+// watched has the alarms.
+var watched = enumerator.Through(
+	enumerator.Values(temperatures.Live(), ignoreGaps),
+	enumeratee.Compose(enumeratee.Map(check), changes),
+)
+
+// ignoreGaps is for readings, of which the next one replaces those that are missing.
+func ignoreGaps(enumerator.Item[Reading]) error { return nil }
+
+// stream returns the messages of all sources for one page.
+func stream(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
+	cursor := comet.CursorText(r.Header, r.URL.Query())
+	return items.Join(cursor, map[string]enumerator.Source[any]{
+		"temperature": items.Any(temperatures),
+		"load":        items.Any(loads),
+		"alarm":       items.Any(alarms),
+	}, 120), nil
+}
+
+// end snippet
+
+//go:embed page.html
+var page []byte
+
+func main() {
+	ctx := context.Background()
+	go fill(ctx, temperatures, every(temperature))
+	go fill(ctx, loads, every(load))
+	go fill(ctx, alarms, watched)
+
+	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { w.Write(page) })
+	http.Handle("GET /halley.js", client.Script())
+	http.Handle("GET /stream", client.Handler(stream))
+
+	addr := cmp.Or(os.Getenv("ADDR"), "127.0.0.1:9000")
+	fmt.Println("Open http://" + addr)
+	log.Fatal(http.ListenAndServe(addr, nil))
+}
