@@ -2,14 +2,8 @@ package main
 
 import (
 	"context"
-	"embed"
-	"go/scanner"
-	"go/token"
-	"html/template"
 	"io/fs"
 	"net/http"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/halley-go/halley/enumerator/topics"
@@ -21,7 +15,6 @@ import (
 	"github.com/halley-go/halley/examples/comet/manual"
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
-	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/style"
 	"github.com/halley-go/halley/examples/table"
 	"github.com/halley-go/halley/examples/tokens"
@@ -38,7 +31,8 @@ type example struct {
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 
-// examples returns all examples. Both chats have the same rooms. The work that they do apart from requests ends with ctx.
+// examples returns all examples, the showpieces first. Both chats have the same rooms. The work that the examples do
+// apart from requests ends with ctx.
 func examples(ctx context.Context) []example {
 	// The store keeps the last 100 messages of each room for a day. examples/cluster runs the same handlers on disk and on
 	// several nodes.
@@ -46,29 +40,9 @@ func examples(ctx context.Context) []example {
 	rooms := chat.New(topics.New[chat.Message](store))
 	return []example{
 		{
-			"comet/manual", "Script tags by hand",
-			"Three script tags, written as text and sent one after the other. The page stays blank: its console shows kiki, foo and bar.",
-			manual.Handler(), manual.Source,
-		},
-		{
-			"comet/helper", "The Comet helper",
-			"The same three messages, in tags that comet.String writes. The page stays blank: its console shows kiki, foo and bar.",
-			helper.Handler(), helper.Source,
-		},
-		{
-			"comet/iframe", "The forever iframe",
-			"A page with a hidden iframe. The script tags in the iframe call a function of the page.",
-			iframe.Handler(), iframe.Source,
-		},
-		{
-			"comet/clock", "A live clock",
-			"Ten ticks a second while the page is open. Open it twice: each page has its own stream.",
-			clock.Handler(), clock.Source,
-		},
-		{
-			"chart", "A live chart",
-			"The load of the server, drawn live. It arrives as scripts in an iframe, server-sent events or lines of JSON.",
-			chart.Handler(), chart.Source,
+			"dashboard", "A dashboard",
+			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
+			dashboard.Handler(ctx), dashboard.Source,
 		},
 		{
 			"chat", "A chat room",
@@ -76,9 +50,9 @@ func examples(ctx context.Context) []example {
 			chat.Handler(rooms), chat.Source,
 		},
 		{
-			"wschat", "A chat over WebSocket",
-			"Messages come and go over one connection. Both chats have the same rooms.",
-			wschat.Handler(rooms), wschat.Source,
+			"chart", "A live chart",
+			"The load of the server, drawn live. It arrives as scripts in an iframe, server-sent events or lines of JSON.",
+			chart.Handler(ctx), chart.Source,
 		},
 		{
 			"table", "A list together",
@@ -91,122 +65,63 @@ func examples(ctx context.Context) []example {
 			tokens.Handler(ctx), tokens.Source,
 		},
 		{
+			"comet/clock", "A live clock",
+			"Ten ticks a second while the page is open. Open it twice: each page has its own stream.",
+			clock.Handler(), clock.Source,
+		},
+		{
 			"job", "A job with progress",
 			"A job that runs on the server, whether or not a page is open. All pages that watch it show the same, also after a reload.",
 			job.Handler(ctx), job.Source,
-		},
-		{
-			"dashboard", "A dashboard",
-			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
-			dashboard.Handler(), dashboard.Source,
-		},
-		{
-			"rx", "Live prices with RxGo",
-			"A simulated market, and two lines that RxGo operators compute from its trades: the settled price, and the average of each second.",
-			rx.Handler(), rx.Source,
 		},
 		{
 			"upload", "An upload with progress",
 			"The server hashes a file as it arrives and does not store it. A second stream reports how much the server has received.",
 			upload.Handler(), upload.Source,
 		},
+		{
+			"wschat", "A chat over WebSocket",
+			"Messages come and go over one connection. Both chats have the same rooms.",
+			wschat.Handler(rooms), wschat.Source,
+		},
+		{
+			"comet/iframe", "The forever iframe",
+			"A page with a hidden iframe. The script tags in the iframe call a function of the page.",
+			iframe.Handler(), iframe.Source,
+		},
+		{
+			"comet/helper", "The Comet helper",
+			"The same three messages, in tags that comet.String writes. See the stream as it arrives, and what the console gets.",
+			helper.Handler(), helper.Source,
+		},
+		{
+			"comet/manual", "Script tags by hand",
+			"Three script tags, written as text and sent one after the other. See the stream as it arrives, and what the console gets.",
+			manual.Handler(), manual.Source,
+		},
 	}
 }
 
-//go:embed index.html source.html
-var files embed.FS
-
-var pages = template.Must(template.ParseFS(files, "*.html"))
-
-// gallery serves the index, the examples and their source. All links are relative, so it
+// gallery serves the index, the examples, their source, and the pages of docs. All links are relative, so it
 // also works behind a proxy that adds a prefix. The work that examples do apart from requests ends with ctx.
 func gallery(ctx context.Context) http.Handler {
 	examples := examples(ctx)
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", page("index.html", examples))
-	mux.Handle("GET /style.css", asset("style.css"))
-	mux.Handle("GET /icon.svg", asset("icon.svg"))
-	mux.Handle("GET /favicon.ico", asset("icon.svg")) // for pages without an icon link
+	mux.Handle("GET /{$}", page("index.html", func() any { return examples }))
+	mux.Handle("GET /previews.js", asset(files, "previews.js"))
+	mux.Handle("GET /style.css", asset(style.Files, "style.css"))
+	mux.Handle("GET /raw.js", asset(style.Files, "raw.js"))
+	mux.Handle("GET /icon.svg", asset(style.Files, "icon.svg"))
+	mux.Handle("GET /favicon.ico", asset(style.Files, "icon.svg")) // for pages without an icon link
 	for _, e := range examples {
-		mux.Handle("/"+e.Path, e.Handler)
-		mux.Handle("/"+e.Path+"/", e.Handler)
-		mux.Handle("GET /source/"+e.Path, page("source.html", sourceOf(e)))
-	}
-	return mux
-}
-
-func asset(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, style.Files, name)
-	})
-}
-
-func page(name string, data any) http.Handler {
-	var html strings.Builder
-	if err := pages.ExecuteTemplate(&html, name, data); err != nil {
-		panic(err) // the templates and their data are part of the program
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, name, time.Time{}, strings.NewReader(html.String()))
-	})
-}
-
-// source is the data of the page that shows the source of an example.
-type source struct {
-	example
-	Root  string // the way back to the index
-	Files []file
-}
-
-type file struct {
-	Name  string
-	Parts []part
-}
-
-// A part of a file is a comment, or the text between two comments.
-type part struct {
-	Comment bool
-	Text    string
-}
-
-func sourceOf(e example) source {
-	s := source{example: e, Root: strings.Repeat("../", strings.Count(e.Path, "/")+1)}
-	names, err := fs.Glob(e.Source, "*")
-	if err != nil {
-		panic(err)
-	}
-	for _, name := range names {
-		text, err := fs.ReadFile(e.Source, name)
-		if err != nil {
-			panic(err)
+		handler := e.Handler
+		if m, ok := handler.(*http.ServeMux); ok {
+			handler = withNotFound(m)
 		}
-		f := file{Name: path.Join(e.Path, name), Parts: []part{{Text: string(text)}}}
-		if path.Ext(name) == ".go" {
-			f.Parts = split(text)
-		}
-		s.Files = append(s.Files, f)
+		mux.Handle("/"+e.Path, handler)
+		mux.Handle("/"+e.Path+"/", handler)
+		mux.Handle("GET /source/"+e.Path, page("source.html", func() any { return sourceOf(e) }))
 	}
-	return s
-}
-
-// split splits Go source into comments and the text between them.
-func split(src []byte) []part {
-	var (
-		s     scanner.Scanner
-		parts []part
-		done  int
-	)
-	file := token.NewFileSet().AddFile("", -1, len(src))
-	s.Init(file, src, nil, scanner.ScanComments)
-	for {
-		pos, tok, text := s.Scan()
-		switch tok {
-		case token.COMMENT:
-			start := file.Offset(pos)
-			parts = append(parts, part{Text: string(src[done:start])}, part{Comment: true, Text: text})
-			done = start + len(text)
-		case token.EOF:
-			return append(parts, part{Text: string(src[done:])})
-		}
-	}
+	handleDocs(mux, examples)
+	return withNotFound(mux)
 }

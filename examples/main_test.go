@@ -31,7 +31,16 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// The clock of regexp2, which chroma uses, ends a second after its last use.
+	goleak.VerifyTestMain(tests{m}, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2/v2.runClock"))
+}
+
+// tests ends the gallery in memory after all tests.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer endMemory()
+	return t.M.Run()
 }
 
 var address = regexp.MustCompile(`http://(127\.0\.0\.1:[1-9]\d*)/`)

@@ -28,15 +28,26 @@ type route struct {
 
 func (r route) String() string { return r.method + " " + r.path }
 
+// ended is a context that has ended.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
 // routes returns all routes.
 func routes() []route {
 	all := []route{
 		{http.MethodGet, "/", 0},
+		{http.MethodGet, "/previews.js", 0},
 		{http.MethodGet, "/style.css", 0},
+		{http.MethodGet, "/raw.js", 0},
 		{http.MethodGet, "/icon.svg", 0},
 		{http.MethodGet, "/favicon.ico", 0},
 		{http.MethodGet, "/comet/manual", 0},
+		{http.MethodGet, "/comet/manual/stream", 0},
 		{http.MethodGet, "/comet/helper", 0},
+		{http.MethodGet, "/comet/helper/stream", 0},
 		{http.MethodGet, "/comet/iframe", 0},
 		{http.MethodGet, "/comet/iframe/stream", 0},
 		{http.MethodGet, "/comet/clock", 0},
@@ -52,8 +63,6 @@ func routes() []route {
 		{http.MethodPost, "/chat/messages", 0},
 		{http.MethodGet, "/wschat", 0},
 		{http.MethodGet, "/wschat/socket", 50},
-		{http.MethodGet, "/rx", 0},
-		{http.MethodGet, "/rx/stream", 20},
 		{http.MethodGet, "/tokens", 0},
 		{http.MethodGet, "/tokens/halley.js", 0},
 		{http.MethodPost, "/tokens/answers", 0},
@@ -71,8 +80,11 @@ func routes() []route {
 		{http.MethodPost, "/upload/file", 20},
 		{http.MethodGet, "/upload/stream?id=1", 20},
 	}
-	for _, e := range examples(context.Background()) {
+	for _, e := range examples(ended) {
 		all = append(all, route{http.MethodGet, "/source/" + e.Path, 0})
+	}
+	for _, name := range guideNames() {
+		all = append(all, route{http.MethodGet, "/docs/" + name, 0})
 	}
 	return all
 }

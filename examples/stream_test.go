@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/examples/rx"
 )
 
 // padding is the first chunk of package comet.
@@ -25,12 +27,12 @@ var padding = strings.Repeat(" ", 5120) + "<html><body>"
 func TestStreams(t *testing.T) {
 	addr := serve(t).addr
 	for path, want := range map[string][]string{
-		"/comet/manual": {
+		"/comet/manual/stream": {
 			`<script>console.log('kiki')</script>`,
 			`<script>console.log('foo')</script>`,
 			`<script>console.log('bar')</script>`,
 		},
-		"/comet/helper": {
+		"/comet/helper/stream": {
 			padding,
 			`<script>console.log('kiki');</script>`,
 			`<script>console.log('foo');</script>`,
@@ -122,7 +124,11 @@ func (s *testServer) checkOpen(t *testing.T, want int64) {
 
 func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	s := &testServer{}
-	handler := protect(gallery(t.Context()))
+	examples := http.NewServeMux()
+	examples.Handle("/", gallery(t.Context()))
+	examples.Handle("/rx", rx.Handler()) // it is not in the gallery
+	examples.Handle("/rx/", rx.Handler())
+	handler := protect(examples)
 	s.Server = httptest.NewUnstartedServer(nil)
 	s.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isAnswer := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/tokens/answers/")

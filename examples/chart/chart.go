@@ -1,12 +1,14 @@
 // Package chart draws the load of the server, live, in every open page.
 //
 // The load is measured once for all pages: enumerator.Share runs one source for any number
-// of visitors, and stops it when the last visitor leaves. client.Handler sends the points
+// of visitors. Handler is a visitor too. So the source runs before a page is opened, and the page
+// has the last minute to show at once. client.Handler sends the points
 // over the transport that the script of package client asks for: script tags in an iframe,
 // server-sent events, or lines of JSON.
 package chart
 
 import (
+	"context"
 	"embed"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // Source is this file and the page.
@@ -61,8 +64,9 @@ func stream(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[e
 	return points.FromOrLast(after, 240), nil
 }
 
-// Handler serves the page, the script of package client, and the stream.
-func Handler() http.Handler {
+// Handler serves the page, the script of package client, and the stream. The load is measured until ctx ends.
+func Handler(ctx context.Context) http.Handler {
+	go func() { _, _ = enumerator.Run(ctx, points.Live(), iteratee.Ignore[enumerator.Item[point]]()) }()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chart", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, Source, "chart.html")

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,16 @@ func TestProgramTime(t *testing.T) {
 	busy, total := programTime()
 	assert.GreaterOrEqual(t, busy, 0.0)
 	assert.GreaterOrEqual(t, total, busy)
+}
+
+// The load is measured before the first visitor comes, until the context ends.
+func TestHandlerMeasures(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	Handler(ctx)
+	runs := func(n int) func() bool { return func() bool { return points.Runs() == n } }
+	require.Eventually(t, runs(1), 10*time.Second, time.Millisecond)
+	cancel()
+	require.Eventually(t, runs(0), 10*time.Second, time.Millisecond)
 }
 
 // A visitor gets the points in order. One that reconnects gets the points after its last.

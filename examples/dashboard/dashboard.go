@@ -15,11 +15,11 @@ import (
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
-	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/examples/visitor"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/iteratee"
 )
 
 // Source is this file and the page.
@@ -40,48 +40,47 @@ type line struct {
 	Text  string `json:"text"`
 }
 
+// period is the time between two measurements.
+const period = 250 * time.Millisecond
+
 func isProblem(l line) bool { return l.Level != "info" }
 
 // A board is the dashboard of a machine.
 type board struct {
 	load, temperature *enumerator.Hub[point]
 	log               *enumerator.Hub[line]
-	machine           *enumerator.Shared[time.Time]
 }
 
 func newBoard() *board {
-	b := &board{
+	return &board{
 		load:        enumerator.Broadcast[point](enumerator.Capacity(1000)),
 		temperature: enumerator.Broadcast[point](enumerator.Capacity(1000)),
 		log:         enumerator.Broadcast[line](enumerator.Capacity(1000)),
 	}
-	b.machine = enumerator.Share(
-		enumerator.Through(enumerator.Interval(250*time.Millisecond), enumeratee.MapM(b.work)),
-		enumerator.WhenFull(enumerator.DropOldest),
-	)
-	return b
 }
 
 // snippet: stream
 
 // stream returns all messages after cursor. A new page begins with the last 240 of each source. The event of each
-// message is the name of its source. The machine works while at least one page watches it.
+// message is the name of its source.
 func (b *board) stream(cursor string) enumerator.Enumerator[enumerator.Item[any]] {
-	messages := items.Join(cursor, map[string]enumerator.Source[any]{
+	return items.Join(cursor, map[string]enumerator.Source[any]{
 		"load":        items.Any(b.load),
 		"temperature": items.Any(b.temperature),
 		"log":         items.Any(items.Via(b.log, items.Filter(isProblem))),
 	}, 240)
-	// The machine works while it has a run. The page gets none of its elements.
-	working := enumeratee.FilterMap(func(enumerator.Item[time.Time]) (none enumerator.Item[any], ok bool) { return none, false })
-	return enumerator.Interleave(messages, enumerator.Through(b.machine.Live(), working))
 }
 
 // end snippet
 
-// Handler serves the page, the script of package client, and the stream.
-func Handler() http.Handler {
+// Handler serves the page, the script of package client, and the stream. The machine has worked for a minute when Handler
+// returns, and works until ctx ends. So a page has something to show at once.
+func Handler(ctx context.Context) http.Handler {
 	board := newBoard()
+	for now, at := time.Now(), -time.Minute; at < 0; at += period {
+		_ = board.work(ctx, now.Add(at))
+	}
+	go func() { _, _ = enumerator.Run(ctx, enumerator.Interval(period), iteratee.ForEach(board.work)) }()
 	stream := func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
 		return board.stream(comet.CursorText(r.Header, r.URL.Query())), nil
 	}
@@ -98,14 +97,14 @@ func Handler() http.Handler {
 }
 
 // work does what the machine does at now.
-func (b *board) work(ctx context.Context, now time.Time) (time.Time, error) {
+func (b *board) work(ctx context.Context, now time.Time) error {
 	at, phase := now.UnixMilli(), float64(now.UnixMilli())/1000
 	load := min(max(0.5+0.3*math.Sin(phase/7)+0.08*rand.NormFloat64(), 0), 1)
 	if err := b.load.Push(ctx, point{at, load}); err != nil {
-		return now, err
+		return err
 	}
 	if err := b.temperature.Push(ctx, point{at, 48 + 14*math.Sin(phase/7-0.8) + 0.3*rand.NormFloat64()}); err != nil {
-		return now, err
+		return err
 	}
 	level, text := "info", fmt.Sprintf("Answered in %d ms.", 1+rand.IntN(20))
 	switch rand.IntN(20) {
@@ -114,5 +113,5 @@ func (b *board) work(ctx context.Context, now time.Time) (time.Time, error) {
 	case 1, 2:
 		level, text = "warning", fmt.Sprintf("Answered in %d ms, which is slow.", 300+rand.IntN(700))
 	}
-	return now, b.log.Push(ctx, line{at, level, text})
+	return b.log.Push(ctx, line{at, level, text})
 }

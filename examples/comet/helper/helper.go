@@ -12,6 +12,7 @@ import (
 
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/pace"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -25,16 +26,19 @@ var stream = enumerator.Through(
 
 // end snippet
 
-// Source is this file.
+// Source is this file and the page.
 //
-//go:embed helper.go
+//go:embed helper.go helper.html
 var Source embed.FS
 
-// Handler serves the stream.
+// Handler serves the page, and the stream.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /comet/helper", httpadapter.Handler(
-		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
+	mux.HandleFunc("GET /comet/helper", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "helper.html")
+	})
+	mux.Handle("GET /comet/helper/stream", httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return pace.Slow(stream), nil },
 		httpadapter.Comet(),
 	))
 	return mux

@@ -14,6 +14,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/examples/pace"
 	"github.com/halley-go/halley/httpadapter"
 )
 
@@ -31,19 +32,22 @@ var stream = enumerator.Through(
 
 // end snippet
 
-// Source is this file.
+// Source is this file and the page.
 //
-//go:embed manual.go
+//go:embed manual.go manual.html
 var Source embed.FS
 
 // snippet: handler
 
-// Handler serves the stream. Each element is sent as soon as it is made, as one chunk
-// of the response.
+// Handler serves the page, and the stream. Each element is sent as soon as it is made, as one chunk
+// of the response. They are made slowly, so that one can watch.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /comet/manual", httpadapter.Handler(
-		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return stream, nil },
+	mux.HandleFunc("GET /comet/manual", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, Source, "manual.html")
+	})
+	mux.Handle("GET /comet/manual/stream", httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return pace.Slow(stream), nil },
 		httpadapter.Comet(),
 	))
 	return mux

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/halley-go/halley/docs"
+)
+
+// guideNames returns the paths of all guides below /docs/.
+func guideNames() (names []string) {
+	err := fs.WalkDir(docs.Files, ".", func(name string, _ fs.DirEntry, err error) error {
+		if path.Ext(name) == ".md" {
+			target, _ := servedAt(name)
+			names = append(names, strings.TrimSuffix(target, "{$}"))
+		}
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+	return names
+}
+
+// A guide has its title, its headings with the ids that GitHub gives them, its code in colours, and beside the text the
+// examples that it names.
+func TestGuide(t *testing.T) {
+	page := body(t, "/docs/comet")
+	assert.Contains(t, page, "<title>Comet: messages into a page · Halley</title>")
+	assert.Contains(t, page, `<li><a href="#by-hand">By hand</a></li>`)
+	assert.Contains(t, page, `<h2 id="by-hand">By hand</h2>`)
+	assert.Contains(t, page, `<span class="kd">var</span>`)
+	assert.NotContains(t, page, "snippet:")
+	for _, e := range []string{"comet/manual", "comet/helper", "comet/iframe", "comet/clock", "chart", "chat", "wschat", "tokens", "job", "dashboard"} {
+		assert.Equal(t, 1, strings.Count(page, `data-page="../`+e+`"`), e)
+	}
+	assert.Contains(t, page, `<a href="../source/chat#chat.html">chat.html</a>`)
+	assert.Contains(t, page, `<a href="`+repository+`examples/cluster/main.go">`)
+	assert.Contains(t, body(t, "/docs/performance"), `<div class="table" role="group" aria-label="Table" tabindex="0"><table>`)
+}
+
+func TestResolve(t *testing.T) {
+	all := examples(ended)
+	for _, c := range []struct{ address, page, want, example string }{
+		{"http.md", "comet.md", "../docs/http", ""},
+		{"http.md#limits-and-more", "comet.md", "../docs/http#limits-and-more", ""},
+		{"#here", "comet.md", "#here", ""},
+		{"../comet.md", "ja/comet.md", "../../docs/comet", ""},
+		{"../examples/chat/chat.go", "comet.md", "../source/chat#chat.go", "chat"},
+		{"../examples/chat/limit.go", "comet.md", "../source/chat", "chat"},
+		{"../examples/comet/clock", "comet.md", "../source/comet/clock", "comet/clock"},
+		{"../examples/comet", "comet.md", repository + "examples/comet", ""},
+		{"../examples/chatter/x.go", "comet.md", repository + "examples/chatter/x.go", ""},
+		{"../README.md#x", "comet.md", repository + "README.md#x", ""},
+		{"comet_test.go", "comet.md", repository + "docs/comet_test.go", ""},
+		{"missing.md", "comet.md", repository + "docs/missing.md", ""},
+		{"https://example.com/a.md", "comet.md", "https://example.com/a.md", ""},
+		{"//example.com/a.md", "comet.md", "//example.com/a.md", ""},
+	} {
+		target, e := resolve(c.address, c.page, rootOf("/docs/"+c.page), all)
+		assert.Equal(t, c.want, target, c.address)
+		if c.example == "" {
+			assert.Nil(t, e, c.address)
+		} else if assert.NotNil(t, e, c.address) {
+			assert.Equal(t, c.example, e.Path)
+		}
+	}
+}
+
+func TestServedAt(t *testing.T) {
+	for name, want := range map[string]string{
+		"README.md": "{$}", "ja/README.md": "ja/{$}", "comet.md": "comet", "ja/comet.md": "ja/comet",
+		"marbles/map.svg": "marbles/map.svg", "comet_test.go": "", "testdata/ro.txt": "",
+	} {
+		got, ok := servedAt(name)
+		assert.Equal(t, want, got)
+		assert.Equal(t, want != "", ok, name)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	ids := ids{}
+	for _, c := range []struct{ title, want string }{
+		{"By hand", "by-hand"}, {"By hand", "by-hand-1"}, {"By hand", "by-hand-2"}, {"What is `a_b`, or c/d?", "what-is-a_b-or-cd"},
+		{"日本語のページ", "日本語のページ"}, {"A — b", "a--b"},
+	} {
+		assert.Equal(t, c.want, string(ids.Generate([]byte(c.title), 0)))
+	}
+	require.Len(t, ids, 6)
+}

@@ -1,0 +1,15 @@
+// Package pace slows down streams that would be over before anybody sees them.
+package pace
+
+import (
+	"time"
+
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/iteratee"
+)
+
+// Slow returns the Enumerator of the elements of source, one each half second.
+func Slow[E any](source enumerator.Enumerator[E]) enumerator.Enumerator[E] {
+	ticks := enumerator.Interval(500 * time.Millisecond)
+	return enumerator.Map(enumerator.Zip(source, ticks), func(p iteratee.Pair[E, time.Time]) E { return p.First })
+}
