@@ -82,7 +82,7 @@ type handler struct {
 //
 // # Reading
 //
-// An offset is the text of a Position. An answer ends after the entry that brings it to 4 MiB, and has the offset at
+// An offset is the text of a Position. An answer ends after the entry that brings it to 8 MiB, and has the offset at
 // which the next answer begins. A long poll waits for 20 seconds. An event stream ends after a minute, or after the time
 // of [httpadapter.MaxDuration]. Then the client comes back. In an event stream, bytes that are neither text nor JSON are
 // in base64, and the line ends of a text arrive as LF.
