@@ -20,6 +20,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/presence"
 	"github.com/halley-go/halley/enumerator/topics/tables"
+	"github.com/halley-go/halley/httpadapter/durable"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -221,4 +222,61 @@ func TestChatOnTopics(t *testing.T) {
 	t.Cleanup(other.Close)
 	texts, _ = read(other.URL, place, 2)
 	assert.Equal(t, []string{"reset", "moved"}, texts)
+}
+
+// snippet: durable
+
+// serveLog serves topics to clients of Durable Streams, in any language. All nodes have the store open, so a client may read
+// and append at each of them.
+func serveLog(store topics.Store) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/streams/{topic}", durable.Handler(store, func(r *http.Request) (string, error) {
+		return r.PathValue("topic"), nil // an error would refuse the request
+	}))
+	return mux
+}
+
+// end snippet
+
+// snippet: durable-program
+
+// report publishes a reading for the clients of Durable Streams, and readings returns the readings that these clients append.
+func report(ctx context.Context, all *topics.Topics[Reading], r Reading) error {
+	_, err := all.Publish(ctx, "readings", "", r)
+	return err
+}
+
+func readings(all *topics.Topics[Reading]) enumerator.Enumerator[Reading] {
+	return enumerator.Values(all.Topic("readings").Beginning(), nil)
+}
+
+// end snippet
+
+type Reading struct {
+	Sensor string  `json:"sensor"`
+	Value  float64 `json:"value"`
+}
+
+func TestServeLog(t *testing.T) {
+	store := topics.Memory(100)
+	all := topics.New[Reading](store)
+	defer all.Close()
+	h := serveLog(store)
+	do := func(method, body, closed string) string {
+		r := httptest.NewRequest(method, "/streams/readings", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Stream-Closed", closed)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Less(t, w.Code, 300)
+		return w.Body.String()
+	}
+	do("PUT", "", "")
+	do("POST", `[{"sensor":"a","value":1},{"sensor":"b","value":2}]`, "")
+	require.NoError(t, report(t.Context(), all, Reading{"c", 3}))
+	do("POST", `{"sensor":"d","value":4}`, "true")
+	assert.JSONEq(t, `[{"sensor":"a","value":1},{"sensor":"b","value":2},{"sensor":"c","value":3},{"sensor":"d","value":4}]`, do("GET", "", ""))
+	got, err := enumerator.Run(t.Context(), readings(all), iteratee.Collect[Reading]())
+	require.NoError(t, err)
+	assert.Equal(t, []Reading{{"a", 1}, {"b", 2}, {"c", 3}, {"d", 4}}, got)
 }

@@ -28,8 +28,9 @@ type Encoder interface {
 // Package compress has the codings that most servers need.
 //
 // It takes the coding that the client prefers, and the first of those that the client likes equally.
-// The headers Content-Encoding and Vary are set. A stream that already has a Content-Encoding or a
-// Content-Length is not encoded. The Encoder is flushed whenever the stream is flushed.
+// The headers Content-Encoding and Vary are set. A stream that already has a Content-Encoding is not
+// encoded. The Content-Length of a stream that is encoded is removed, and still limits the chunks of
+// the source. The Encoder is flushed whenever the stream is flushed.
 //
 // The streams of all handlers that are given this Option share Encoders, each of which is used by one
 // stream at a time. ContentEncoding panics if codings is empty or one of them lacks its name or its
@@ -91,7 +92,7 @@ func (e *encoded) Write(p []byte) (int, error) {
 // setEncoding returns the coding for the response to r, and sets the headers h of the response. It
 // returns nil if the stream is to stay as it is.
 func setEncoding(r *http.Request, h http.Header, codings []*coding) *coding {
-	if _, encoded := h["Content-Encoding"]; encoded || h.Get("Content-Length") != "" {
+	if _, encoded := h["Content-Encoding"]; encoded {
 		return nil
 	}
 	if vary := strings.Join(h["Vary"], ","); !strings.Contains(vary, "*") && !strings.Contains(strings.ToLower(vary), "accept-encoding") {
@@ -100,6 +101,7 @@ func setEncoding(r *http.Request, h http.Header, codings []*coding) *coding {
 	c := negotiate(r.Header["Accept-Encoding"], codings)
 	if c != nil {
 		h.Set("Content-Encoding", c.name)
+		h.Del("Content-Length")
 	}
 	return c
 }

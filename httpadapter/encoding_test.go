@@ -163,7 +163,7 @@ func TestContentEncodingOnlyForClientsThatAsk(t *testing.T) {
 		"encoded already":   {"gzip", http.Header{"Content-Encoding": {"br"}}, nil, "br", nil},
 		"encoded by option": {"gzip", http.Header{}, []httpadapter.Option{httpadapter.Header("Content-Encoding", "br")}, "br", nil},
 		"forbidden":         {"gzip", http.Header{"Content-Encoding": nil}, nil, "", nil},
-		"with a length":     {"gzip", http.Header{"Content-Length": {"1"}}, nil, "", nil},
+		"with a length":     {"gzip", http.Header{"Content-Length": {"1"}}, nil, "gzip", []string{"Accept-Encoding"}},
 		"varies":            {"gzip", http.Header{"Vary": {"Origin"}}, nil, "gzip", []string{"Origin", "Accept-Encoding"}},
 		"varies already":    {"gzip", http.Header{"Vary": {"Origin, accept-encoding"}}, nil, "gzip", []string{"Origin, accept-encoding"}},
 		"varies with all":   {"gzip", http.Header{"Vary": {"*"}}, nil, "gzip", []string{"*"}},
@@ -181,6 +181,7 @@ func TestContentEncodingOnlyForClientsThatAsk(t *testing.T) {
 				require.NoError(t, httpadapter.Serve(w, r, of("a"), append(tt.opts, compress.Option())...))
 				assert.Equal(t, tt.encoding, w.Header().Get("Content-Encoding"))
 				assert.Equal(t, tt.vary, w.Header().Values("Vary"))
+				assert.Empty(t, w.Header()["Content-Length"])
 				switch {
 				case method == "HEAD":
 					assert.Zero(t, w.Body.Len())
@@ -198,6 +199,18 @@ func TestContentEncodingOnlyForClientsThatAsk(t *testing.T) {
 		assert.Empty(t, w.Header().Values("Vary"))
 		assert.Equal(t, "a", w.Body.String())
 	})
+}
+
+// The Content-Length of a stream is that of its source, even if the response is encoded and has none.
+func TestEncodedStreamThatIsShorterThanItsLength(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		_ = httpadapter.Serve(w, r, of("a"), httpadapter.Header("Content-Length", "2"), compress.Option())
+	})
+	_, err := io.ReadAll(decoder(t, "gzip", w.Body))
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 // Encoders are used again. No stream may receive bytes of another, even of one that was broken off.

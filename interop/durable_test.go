@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -167,12 +168,18 @@ func (s *stage) exists(client *http.Client, url string) {
 func (s *stage) progress(got func() []string) {
 	s.Helper()
 	before := len(got())
-	s.eventually(func() bool { return len(got()) > before || slices.Contains(got(), "closed") })
+	require.Eventually(s, func() bool { return len(got()) > before || slices.Contains(got(), "closed") }, patience, 5*time.Millisecond,
+		"after %d messages", before)
 }
 
 // compare waits for the end of a writer and a reader, and compares what they have sent and got.
 func (s *stage) compare(sent, got func() []string) {
 	s.Helper()
+	s.Cleanup(func() {
+		if lines := got(); s.Failed() {
+			s.Logf("the writer has written %q, and the reader %d lines, at the end %q", sent(), len(lines), lines[max(0, len(lines)-3):])
+		}
+	})
 	for !slices.Contains(got(), "closed") {
 		s.progress(got)
 	}

@@ -325,7 +325,10 @@ func TestAResetDoesNotGoBack(t *testing.T) {
 		synctest.Wait()
 		publish(t, news, "a")
 		synctest.Wait()
-		publish(t, news, "b", "c", "d")
+		for _, e := range []string{"b", "c", "d"} {
+			publish(t, news, e)
+			synctest.Wait() // so that memory overtakes only the run that waits
+		}
 		s.before = func() { require.NoError(t, news.Delete(t.Context())) }
 		close(goOn)
 		synctest.Wait()

@@ -10,14 +10,17 @@
 //
 // # What a Store holds
 //
-// Each append is one entry of the topic with the name of the stream. The entry holds the data and, before them, the state
-// of the stream after the append: its type, its expiry, whether it is closed, and the last numbers of its producers. So
-// the newest entry has the current state of the stream. An entry is stored only if the topic still ends with the entry
-// that the handler has read. Therefore data and state are stored together or not at all, and the handlers of many programs
-// over one Store act as one. A producer may repeat an append at another program. The state lives as long as the newest
-// entry, so no limit of a Store can drop it before the data.
+// The stream is the topic with its name. Each append of bytes or text is an entry. In a stream of JSON, each value is an entry,
+// as [topics.Topics.Publish] stores it. So programs read the stream with [topics.Topics], and clients of the protocol read
+// messages that programs publish. A closed stream is a topic that has ended. The creation of a stream without data, and its
+// closing without data, are entries without data, which are Bookmarks for Topics.
 //
-// An entry without state, as [topics.Topics.Publish] stores it, is a message of a stream of JSON. So a program can publish
-// to a topic that clients of the protocol read. Once such a client has written to the topic, the program reads its entries
-// with [Data]. A stream keeps its state while fewer than 256 entries without state follow the last one with state.
+// The Meta of each entry holds the state of the stream after the entry: its type, its expiry, whether it is closed, and the
+// last numbers of its producers. So the newest entry has the current state, and no limit of a Store can drop the state before
+// the data. An entry is stored only if the topic still ends with the entry that the handler has read. Therefore the handlers
+// of many programs over one Store act as one. A producer may repeat an append at another program. If a program dies when it
+// has stored some values of an append, the repeated append stores the others.
+//
+// An entry of a program has no Meta. A stream keeps its state while fewer than 256 such entries follow the last one with
+// state. A stream without state is a stream of JSON.
 package durable

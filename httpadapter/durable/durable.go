@@ -73,16 +73,19 @@ type handler struct {
 //	410  data after the offset are no longer kept, or the offset is of another store: begin anew
 //	413  the body has more bytes than MaxBytes, or than the Store takes
 //	501  the request is for a fork
-//	503  the Store does not answer, and nothing is stored; Retry-After says when to repeat the request
+//	503  the Store does not answer, or another request is creating the stream, and nothing is stored; Retry-After says when
+//	     to repeat the request
 //	504  it is not known whether the data are stored
 //
 // After a 504, or without an answer, a producer repeats its append with the same Producer-Seq, and the data are stored
-// once. Other appends may then be stored twice. The handler remembers the last 100 producers of a stream. All clients of
-// a stream share its Stream-Seq. Ids of producers and Stream-Seqs have at most 256 bytes.
+// once. Other appends may then be stored twice. The values of an array are stored one after another, so those of other
+// appends may come between them. The handler remembers the last 100 producers of a stream, or fewer if their ids have more
+// than 30 KiB together. All clients of a stream share its Stream-Seq. A Content-Type, the id of a producer and a Stream-Seq
+// have at most 256 bytes.
 //
 // # Reading
 //
-// An offset is the text of a Position. An answer ends after the entry that brings it to 4 MiB, and has the offset at
+// An offset is the text of a Position. An answer ends after the entry that brings it to 8 MiB, and has the offset at
 // which the next answer begins. A long poll waits for 20 seconds. An event stream ends after a minute, or after the time
 // of [httpadapter.MaxDuration]. Then the client comes back. In an event stream, bytes that are neither text nor JSON are
 // in base64, and the line ends of a text arrive as LF.
@@ -104,7 +107,8 @@ type handler struct {
 // headers of the protocol that a client uses. Put [http.CrossOriginProtection] around the handler if requests have
 // cookies.
 //
-// Each reader that waits costs the goroutine of its request. All readers of a stream share its newest entries in memory.
+// Each reader that waits costs the goroutine of its request. All readers of a stream share its newest entries in memory, and
+// the events that are made of them.
 // Handler panics if store or name is nil.
 func Handler(store topics.Store, name func(*http.Request) (string, error), opts ...Option) http.Handler {
 	check.NotNil("httpadapter/durable: Handler: store", store)

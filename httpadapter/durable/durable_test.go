@@ -2,11 +2,13 @@ package durable_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +23,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/httpadapter/durable"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -280,8 +283,8 @@ func TestPages(t *testing.T) {
 	h := newHandler()
 	do(t, h, "PUT", "/a", "", "Content-Type", "application/octet-stream")
 	var want bytes.Buffer
-	for i := range 9 {
-		data := strings.Repeat(fmt.Sprint(i), 1<<20)
+	for i := range 18 {
+		data := strings.Repeat(fmt.Sprint(i%10), 1<<20)
 		want.WriteString(data)
 		require.Equal(t, 204, do(t, h, "POST", "/a", data, "Content-Type", "application/octet-stream").status)
 	}
@@ -293,10 +296,50 @@ func TestPages(t *testing.T) {
 		got.WriteString(a.body)
 		assert.Equal(t, i == 2, a.isUpToDate())
 		assert.Equal(t, i == 2, a.isClosed())
-		assert.Less(t, len(a.body), 5<<20)
+		assert.Less(t, len(a.body), 9<<20)
 		offset = a.next()
 	}
 	assert.True(t, bytes.Equal(want.Bytes(), got.Bytes()))
+}
+
+// slow is a response to a client that takes a second for each piece.
+type slow struct{ *httptest.ResponseRecorder }
+
+func (s slow) Write(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	return s.ResponseRecorder.Write(b)
+}
+
+// An answer has an offset after all of its data, so it is not cut short.
+func TestPageIsWhole(t *testing.T) {
+	for name, opts := range map[string][]httpadapter.Option{
+		"as it is":   {httpadapter.MaxDuration(2 * time.Second)},
+		"compressed": {httpadapter.MaxDuration(2 * time.Second), compress.Option()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHandler(durable.Stream(opts...))
+				data := make([]byte, 1<<20)
+				_, _ = rand.NewChaCha8([32]byte{}).Read(data) // so that compression does not help
+				do(t, h, "PUT", "/a", string(data))
+				server := &http.Server{}
+				httpadapter.Drain(server)
+				r := request(server.BaseContext(nil), "GET", "/a", "", headers{"Accept-Encoding", "gzip"})
+				w := slow{httptest.NewRecorder()}
+				time.AfterFunc(3*time.Second, func() { _ = server.Shutdown(t.Context()) })
+				h.ServeHTTP(w, r)
+				body := io.Reader(w.Body)
+				if len(opts) > 1 {
+					var err error
+					body, err = gzip.NewReader(body)
+					require.NoError(t, err)
+				}
+				got, err := io.ReadAll(body)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(data, got), len(got))
+			})
+		})
+	}
 }
 
 func TestETag(t *testing.T) {

@@ -80,14 +80,16 @@ func (s state) encode() []byte {
 }
 
 // isOurs reports whether a handler has stored e.
-func isOurs(e *topics.Entry) bool { return bytes.HasPrefix(e.Meta, []byte(magic)) }
+func isOurs(e *topics.Entry) bool {
+	return len(e.Meta) >= len(magic) && string(e.Meta[:len(magic)]) == magic
+}
 
 func (s *state) decode(e *topics.Entry) error { return json.Unmarshal(e.Meta[len(magic):], s) }
 
 // contentOf returns the data of an entry for readers. They are empty if the entry only changes the state, or is not a
 // message of the stream.
-func (s *state) contentOf(e *topics.Entry) []byte {
-	if s.isJSON() && !isOurs(e) && !json.Valid(e.Data) {
+func contentOf(e *topics.Entry, isJSON bool) []byte {
+	if isJSON && !isOurs(e) && !json.Valid(e.Data) {
 		return nil // it would spoil the array
 	}
 	return e.Data

@@ -18,7 +18,7 @@ import (
 )
 
 // maxPage is the size at which an answer ends. Its last entry is whole.
-const maxPage = 4 << 20
+const maxPage = 8 << 20
 
 // head answers with the state of a stream.
 func (h *handler) head(w http.ResponseWriter, r *http.Request, name string) error {
@@ -110,7 +110,14 @@ func (h *handler) source(header http.Header, r *http.Request, name, live string,
 	}
 	header.Set("Content-Type", s.Type)
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	return inPieces(p.chunks(s.isJSON())), nil
+	chunks := p.chunks(s.isJSON())
+	length := 0
+	for _, chunk := range chunks {
+		length += len(chunk)
+	}
+	// With a length, httpadapter never takes a part of the body for the whole, which would lose data.
+	header.Set("Content-Length", strconv.Itoa(length))
+	return inPieces(chunks), nil
 }
 
 // first returns the stream, and the page after a place or, if now is set, the empty page at its end.
@@ -161,6 +168,7 @@ type page struct {
 // page reads the entries after a place.
 func (h *handler) page(ctx context.Context, name string, s *stream, after topics.Place) (p page, err error) {
 	p.next = after.After
+	isJSON := s.isJSON()
 	for {
 		entries, ok, err := h.read(ctx, name, after, batch)
 		switch {
@@ -178,11 +186,12 @@ func (h *handler) page(ctx context.Context, name string, s *stream, after topics
 			}
 			return p, nil
 		}
-		for _, e := range entries {
+		for i := range entries {
+			e := &entries[i]
 			if p.size >= maxPage {
 				return p, nil
 			}
-			if p.add(e.Position, s.contentOf(&e)); e.Kind == topics.Ended {
+			if p.add(e.Position, contentOf(e, isJSON)); e.Kind == topics.Ended {
 				p.upToDate, p.closed = true, true
 				return p, nil
 			}
@@ -210,7 +219,7 @@ func (p *page) chunks(isJSON bool) [][]byte {
 	if !isJSON {
 		return p.contents
 	}
-	chunks := [][]byte{[]byte("[")}
+	chunks := append(make([][]byte, 0, 2*len(p.contents)+2), []byte("["))
 	for i, data := range p.contents {
 		if i > 0 {
 			chunks = append(chunks, comma)
