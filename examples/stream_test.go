@@ -125,7 +125,8 @@ func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	handler := protect(gallery(t.Context()))
 	s.Server = httptest.NewUnstartedServer(nil)
 	s.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") || r.URL.Path == "/upload/file" {
+		ofTable := r.Method == http.MethodGet && (r.URL.Path == "/table/rows" || r.URL.Path == "/table/here")
+		if ofTable || strings.HasSuffix(r.URL.Path, "/stream") || strings.HasSuffix(r.URL.Path, "/socket") || r.URL.Path == "/upload/file" {
 			s.open.Add(1)
 			defer s.open.Add(-1)
 		}

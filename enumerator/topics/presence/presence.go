@@ -82,8 +82,10 @@ func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) err
 		return tables.ErrKey
 	}
 	r := p.enter(name)
-	r.join(member, info)
-	_, err := r.table.Put(ctx, leaseRow+p.program, *new(I))
+	var err error
+	if r.join(member, info) {
+		_, err = r.table.Put(ctx, leaseRow+p.program, *new(I))
+	}
 	if err == nil {
 		_, err = r.table.Put(ctx, r.row(member), info)
 	}
@@ -164,10 +166,11 @@ func (p *Presence[I]) exit(r *room[I]) {
 // row returns the key of the row of a member of this program.
 func (r *room[I]) row(member string) string { return memberRow + r.presence.program + " " + member }
 
-// join counts a member of this program.
-func (r *room[I]) join(member string, info I) {
+// join counts a member of this program, and reports whether it is the first one.
+func (r *room[I]) join(member string, info I) (first bool) {
 	r.presence.mu.Lock()
 	defer r.presence.mu.Unlock()
+	first = len(r.mine) == 0
 	m := r.mine[member]
 	if m == nil {
 		m = &mine[I]{}
@@ -175,6 +178,7 @@ func (r *room[I]) join(member string, info I) {
 	}
 	m.joined++
 	m.info = info
+	return first
 }
 
 // leave removes the row of a member that has left as often as it has joined. The last one takes the lease with it.
