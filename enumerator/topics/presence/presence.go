@@ -38,8 +38,9 @@ func Beat(d time.Duration) Option {
 // at once. [New] makes a Presence; the zero Presence is not usable.
 //
 // The members of a topic are kept in a table with the same name, so that topic must not be used for messages. If a program
-// vanishes, its members are gone after three beats, which are 15 s by default: other programs that use the topic remove
-// them. If there is no other program, the first one that comes removes them after three beats.
+// vanishes, other programs that use the topic remove its members. They begin within three beats after they got its last
+// lease, which is 15 s by default, and need the time of a few writes to the Store. If there is no other program, the first
+// one that comes removes them.
 type Presence[I any] struct {
 	tables  *tables.Tables[I]
 	program string // the name of this program, in its rows
