@@ -99,11 +99,11 @@ func quote(ctx context.Context, prices tables.Table[Price], key string, change f
 // serveVisitors tells a page who is in a room. The page itself is in the room while it reads.
 func serveVisitors(visitors *presence.Presence[string]) http.Handler {
 	return client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], error) {
-		room, user, name := "visitors of "+r.PathValue("topic"), r.FormValue("user"), r.FormValue("name")
+		room, query := "visitors of "+r.PathValue("topic"), r.URL.Query()
 		return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[*tables.Change[string]]]) iteratee.Step {
 			ctx, leave := context.WithCancel(ctx)
 			defer leave()
-			if err := visitors.Join(ctx, room, user, name); err != nil {
+			if err := visitors.Join(ctx, room, query.Get("user"), query.Get("name")); err != nil {
 				return iteratee.StepError(err)
 			}
 			return topic.Changes(visitors.Members(room)).Into(ctx, sink)

@@ -17,7 +17,7 @@ import (
 //     and the address of the connection. A site can make its name resolve to this machine (DNS
 //     rebinding). The browser then takes the gallery for a part of that site.
 //   - A request with any method from a page of another origin. Links to pages are allowed.
-//   - A request with a body, unless the method is POST. No handler reads such a body.
+//   - A request with a body, unless the method is POST or it puts a row. No handler reads such a body.
 func protect(h http.Handler, hosts ...string) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,9 +26,9 @@ func protect(h http.Handler, hosts ...string) http.Handler {
 			http.Error(w, fmt.Sprintf("the host %q is not served here; add it with the flag -host", r.Host), http.StatusMisdirectedRequest)
 		case !isLink(r) && origins.Check(asPost(r)) != nil:
 			http.Error(w, "requests from pages of other origins are refused", http.StatusForbidden)
-		case r.Method != http.MethodPost && r.ContentLength != 0:
+		case r.Method != http.MethodPost && !(r.Method == http.MethodPut && r.URL.Path == "/table/rows") && r.ContentLength != 0:
 			// Error closes the connection. Otherwise the server would wait for the body.
-			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "only a POST may have a body here"})
+			httpadapter.Error(w, r, &httpadapter.StatusError{Status: http.StatusRequestEntityTooLarge, Text: "this request must not have a body"})
 		default:
 			h.ServeHTTP(w, r)
 		}

@@ -63,6 +63,12 @@ func routes() []route {
 		{http.MethodPost, "/chat/messages", 0},
 		{http.MethodGet, "/wschat", 0},
 		{http.MethodGet, "/wschat/socket", 50},
+		{http.MethodGet, "/table", 0},
+		{http.MethodGet, "/table/halley.js", 0},
+		{http.MethodGet, "/table/table.js", 0},
+		{http.MethodGet, "/table/rows?topic=list", 50},
+		{http.MethodGet, "/table/here?id=1&name=kiki", 50},
+		{http.MethodPut, aRow, 0},
 		{http.MethodGet, "/tokens", 0},
 		{http.MethodGet, "/tokens/halley.js", 0},
 		{http.MethodPost, "/tokens/answers", 0},
@@ -90,6 +96,9 @@ func routes() []route {
 }
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "QUERY"}
+
+// aRow is the path of a row of the list.
+const aRow = "/table/rows?topic=list&key=a"
 
 // anID stands for the id of an answer or a job in paths and bodies, and is as long as one. ask replaces it.
 const anID = "AN-ID-OF-A-RUN-OF-EXAMPLES"
@@ -162,6 +171,9 @@ func (r route) proper() (lines []string, body string) {
 		return form("name", "kiki", "text", "foo")
 	case "/tokens/answers":
 		return form("question", strings.Repeat("a ", 240)) // the answer repeats it
+	case aRow:
+		body = `{"item":"bread"}`
+		return []string{"Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body))}, body
 	case "/job/start":
 		return form("pictures", "500")
 	case "/job/cancel":
@@ -195,7 +207,7 @@ func TestRoutes(t *testing.T) {
 		switch {
 		case r.path == "/tokens/answers" || r.path == "/job/start":
 			want = http.StatusCreated
-		case r.method == http.MethodPost || r.method == http.MethodDelete:
+		case r.method != http.MethodGet:
 			want = http.StatusNoContent
 		case r.path == "/wschat/socket":
 			want = http.StatusSwitchingProtocols
@@ -308,7 +320,7 @@ func TestForeignOrigins(t *testing.T) {
 	for _, r := range routes() {
 		lines, body := r.proper()
 		res := ask(t, plain, server.addr, r, append(link, lines...), body)
-		if r.method == http.MethodPost || r.method == http.MethodDelete { // a form, or no link
+		if r.method != http.MethodGet { // a form
 			assert.Equal(t, http.StatusForbidden, res.StatusCode, r)
 		} else {
 			assert.Less(t, res.StatusCode, 300, r)
@@ -352,7 +364,9 @@ func TestBodies(t *testing.T) {
 					lines = append(lines, upgrade...)
 				}
 				res := ask(t, plain, server.addr, r, lines, body)
-				if method == http.MethodPost {
+				if method == http.MethodPut && strings.HasPrefix(r.path, "/table/rows") {
+					assert.Contains(t, []int{http.StatusBadRequest, http.StatusUnsupportedMediaType}, res.StatusCode, "%s with %s", r, framing)
+				} else if method == http.MethodPost {
 					assert.Equal(t, http.StatusMethodNotAllowed, res.StatusCode, "%s with %s", r, framing)
 				} else {
 					assert.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode, "%s with %s", r, framing)

@@ -68,8 +68,9 @@ func Handler(store topics.Store) http.Handler {
 // visitors returns a function that returns the visitors. The client is one of them while it reads.
 func visitors(here *presence.Presence[string]) func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], error) {
 	return func(r *http.Request, _ enumerator.Position) (e enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], err error) {
-		id, name := r.FormValue("id"), strings.TrimSpace(r.FormValue("name"))
-		if !fits(id, 40) || !fits(name, 30) || r.FormValue("transport") == "poll" {
+		query := r.URL.Query()
+		id, name := query.Get("id"), strings.TrimSpace(query.Get("name"))
+		if !fits(id, 40) || !fits(name, 30) || query.Get("transport") == "poll" {
 			return e, &httpadapter.StatusError{Status: http.StatusBadRequest, Text: "a visitor has an id and a name, and a stream that stays open"}
 		}
 		return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[*tables.Change[string]]]) iteratee.Step {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if addresses := os.Getenv(memberNode); addresses != "" {
+		fmt.Println(becomeMember(strings.Split(addresses, ",")))
+		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)
 }

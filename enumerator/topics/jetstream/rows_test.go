@@ -11,6 +11,8 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/jetstream"
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
+	"github.com/halley-go/halley/enumerator/topics/presence"
+	"github.com/halley-go/halley/enumerator/topics/tables"
 )
 
 func put(t testing.TB, s topics.Store, row, data string) enumerator.Position {
@@ -129,5 +131,77 @@ func BenchmarkRow(b *testing.B) {
 			b.ReportMetric(float64(took[0])/float64(took[1]), "rows/message")
 			b.ReportMetric(float64(b.N*20)/took[1].Seconds(), "rows/s")
 		})
+	}
+}
+
+// A reader of a table on one node leaves and comes back while another node changes rows. Members of a program that vanishes are
+// gone.
+func TestTablesAndPresence(t *testing.T) {
+	nc := start(t, t.TempDir(), embedded.SyncLater())
+	one, other := open(t, nc, "test", jetstream.Keep(3)), open(t, nc, "test", jetstream.Keep(3))
+	writer, reader := tables.New[int](one).Table("t"), tables.New[int](other).Table("t")
+	ctx := timeout(t)
+	model, rows := map[string]int{}, map[string]int{}
+	change := func(from, to int) {
+		for i := from; i < to; i++ {
+			key := fmt.Sprint("row ", i%7)
+			if i%5 == 4 {
+				_, err := writer.Remove(ctx, key)
+				require.NoError(t, err)
+				delete(model, key)
+				continue
+			}
+			_, err := writer.Put(ctx, key, i)
+			require.NoError(t, err)
+			model[key] = i
+		}
+	}
+	var place enumerator.Position
+	follow := func(news func(bookmark bool) (more bool)) {
+		for item, err := range enumerator.All(ctx, reader.From(place)) {
+			require.NoError(t, err)
+			place = item.Position
+			switch c := item.Value; {
+			case item.Reset:
+				clear(rows)
+			case c.Deleted:
+				delete(rows, c.Key)
+			case item.IsMessage():
+				rows[c.Key] = c.Value
+			}
+			if !news(item.Bookmark) {
+				return
+			}
+		}
+	}
+	for round := range 4 {
+		change(20*round, 20*round+15)
+		follow(func(bookmark bool) bool {
+			if bookmark {
+				require.Equal(t, model, rows, "round %d", round)
+				change(20*round+15, 20*round+20)
+				_, err := writer.Put(ctx, "round", round)
+				require.NoError(t, err)
+				model["round"] = round
+			}
+			last, ok := rows["round"]
+			return !ok || last < round
+		})
+		require.Equal(t, model, rows, "round %d, live", round)
+	}
+
+	beat := presence.Beat(200 * time.Millisecond)
+	here, gone := presence.New[string](other, beat), presence.New[string](one, beat)
+	defer here.Close()
+	require.NoError(t, gone.Join(ctx, "room", "kiki", "1"))
+	for item, err := range enumerator.All(ctx, here.Members("room")) {
+		require.NoError(t, err)
+		if item.IsMessage() && !item.Value.Deleted {
+			gone.Close() // it does not leave
+		}
+		if item.Value.Deleted {
+			require.Equal(t, "kiki", item.Value.Key)
+			break
+		}
 	}
 }

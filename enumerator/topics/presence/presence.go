@@ -38,8 +38,9 @@ func Beat(d time.Duration) Option {
 // at once. [New] makes a Presence; the zero Presence is not usable.
 //
 // The members of a topic are kept in a table with the same name, so that topic must not be used for messages. If a program
-// vanishes, its members are gone after three beats, which are 15 s by default: other programs that use the topic remove
-// them. If there is no other program, the first one that comes removes them after three beats.
+// vanishes, other programs that use the topic remove its members. They begin within three beats after they got its last
+// lease, which is 15 s by default, and need the time of a few writes to the Store. If there is no other program, the first
+// one that comes removes them.
 type Presence[I any] struct {
 	tables  *tables.Tables[I]
 	program string // the name of this program, in its rows
@@ -82,8 +83,10 @@ func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) err
 		return tables.ErrKey
 	}
 	r := p.enter(name)
-	r.join(member, info)
-	_, err := r.table.Put(ctx, leaseRow+p.program, *new(I))
+	var err error
+	if r.join(member, info) {
+		_, err = r.table.Put(ctx, leaseRow+p.program, *new(I))
+	}
 	if err == nil {
 		_, err = r.table.Put(ctx, r.row(member), info)
 	}
@@ -164,10 +167,11 @@ func (p *Presence[I]) exit(r *room[I]) {
 // row returns the key of the row of a member of this program.
 func (r *room[I]) row(member string) string { return memberRow + r.presence.program + " " + member }
 
-// join counts a member of this program.
-func (r *room[I]) join(member string, info I) {
+// join counts a member of this program, and reports whether it is the first one.
+func (r *room[I]) join(member string, info I) (first bool) {
 	r.presence.mu.Lock()
 	defer r.presence.mu.Unlock()
+	first = len(r.mine) == 0
 	m := r.mine[member]
 	if m == nil {
 		m = &mine[I]{}
@@ -175,6 +179,7 @@ func (r *room[I]) join(member string, info I) {
 	}
 	m.joined++
 	m.info = info
+	return first
 }
 
 // leave removes the row of a member that has left as often as it has joined. The last one takes the lease with it.

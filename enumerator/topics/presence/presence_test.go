@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // crowd is what a run of Members knows.
 type crowd struct {
+	mu      sync.Mutex
 	members map[string]string
 	changes int
 }
@@ -37,26 +39,35 @@ func watch(t *testing.T, p *presence.Presence[string], name string) *crowd {
 	go func() {
 		defer close(done)
 		for item, err := range enumerator.All(ctx, p.Members(name)) {
-			switch {
-			case err != nil:
+			if err != nil {
 				return
-			case item.Reset:
-				clear(c.members)
-			case item.Value.Deleted:
-				delete(c.members, item.Value.Key)
-			case item.IsMessage():
-				c.members[item.Value.Key] = item.Value.Value
-				c.changes++
 			}
+			c.take(item)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return c
 }
 
+func (c *crowd) take(item enumerator.Item[tables.Change[string]]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case item.Reset:
+		clear(c.members)
+	case item.Value.Deleted:
+		delete(c.members, item.Value.Key)
+	case item.IsMessage():
+		c.members[item.Value.Key] = item.Value.Value
+		c.changes++
+	}
+}
+
 func (c *crowd) has(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var got []string
 	for member, info := range c.members {
 		got = append(got, member+"="+info)
@@ -202,7 +213,7 @@ func TestRowsThatWereRemoved(t *testing.T) {
 		a := presence.New[string](store)
 		c := watch(t, a, "room")
 		leave := join(t, a, "kiki", "1")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Millisecond) // between two beats
 		rows, _, err := store.Read(t.Context(), "room", topics.Place{State: true}, 10)
 		require.NoError(t, err)
 		require.Len(t, rows, 2)
