@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxText   = 256       // bytes of an id of a producer, or a sequence of a writer
+	maxText          = 256       // bytes of an id of a producer, or a sequence of a writer
 	maxNumber uint64 = 1<<53 - 1 // of an epoch or a sequence number: the greatest integer of JavaScript
 )
 
