@@ -26,7 +26,7 @@ import (
 // The samples of moving.md.
 
 // snippet: moving-by-hand
-// A broker sends events to all clients. It is what many programs write by hand.
+// A broker sends events to all clients. Many programs have one.
 type broker struct {
 	mu      sync.Mutex
 	clients map[chan string]bool
@@ -144,6 +144,7 @@ func Example_copy() {
 	download := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 		return enumerator.FromFile("testdata/ro.txt", 32<<10), nil
 	}, httpadapter.Header("Content-Type", "text/plain; charset=utf-8"))
+	// end snippet
 
 	server := httptest.NewServer(download)
 	defer server.Close()

@@ -31,7 +31,8 @@ import (
 var even = enumeratee.Filter(func(n int) bool { return n%2 == 0 })
 
 func TestEven(t *testing.T) {
-	got, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2, 3, 4), even), iteratee.Collect[int]())
+	source := enumerator.Through(enumerator.Of(1, 2, 3, 4), even)
+	got, err := enumerator.Run(t.Context(), source, iteratee.Collect[int]())
 	require.NoError(t, err)
 	assert.Equal(t, []int{2, 4}, got)
 }
@@ -79,7 +80,10 @@ func TestOneReportEachHour(t *testing.T) {
 		begin := time.Now()
 		reports := enumerator.Through(
 			enumerator.Interval(time.Minute),
-			enumeratee.Compose(enumeratee.Throttle[time.Time](time.Hour), enumeratee.Take[time.Time](3)),
+			enumeratee.Compose(
+				enumeratee.Throttle[time.Time](time.Hour),
+				enumeratee.Take[time.Time](3),
+			),
 		)
 		got, err := enumerator.Run(t.Context(), reports, iteratee.Collect[time.Time]())
 		require.NoError(t, err)
@@ -111,12 +115,14 @@ func TestEvents(t *testing.T) {
 // snippet: testing-stalled
 func TestAStalledClientEndsTheSource(t *testing.T) {
 	ended := make(chan httpadapter.Outcome, 1)
-	handler := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
-		chunk := make([]byte, 64<<10)
-		return enumerator.Generate(func(context.Context) ([]byte, bool, error) { return chunk, true, nil }), nil
-	}, httpadapter.WriteTimeout(100*time.Millisecond), httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ended <- o }))
+	flood := enumerator.Unfold(make([]byte, 64<<10), func(chunk []byte) (e, next []byte, ok bool) { return chunk, chunk, true })
+	handler := httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return flood, nil },
+		httpadapter.WriteTimeout(100*time.Millisecond),
+		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ended <- o }),
+	)
 
-	server := httpadaptertest.NewServer(t, handler) // small buffers, and timeouts that a stream must outlive
+	server := httpadaptertest.NewServer(t, handler) // its timeouts are shorter than the stream
 	httpadaptertest.Get(t, server.URL)              // sends a request and reads nothing
 	assert.Equal(t, httpadapter.ClientGone, (<-ended).Reason)
 }
@@ -125,9 +131,10 @@ func TestAStalledClientEndsTheSource(t *testing.T) {
 
 // snippet: testing-cut
 func TestACutStreamLooksCut(t *testing.T) {
-	server := httpadaptertest.NewServer(t, httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
-		return enumerator.Never[[]byte](), nil
-	}, httpadapter.EventStream(), httpadapter.Heartbeat(time.Millisecond, nil)))
+	server := httpadaptertest.NewServer(t, httpadapter.Handler(
+		func(*http.Request) (enumerator.Enumerator[[]byte], error) { return enumerator.Never[[]byte](), nil },
+		httpadapter.EventStream(), httpadapter.Heartbeat(time.Millisecond, nil),
+	))
 	proxy := httpadaptertest.NewProxy(t, server.URL)
 	proxy.Cut(1000) // after 1000 bytes
 	_, err := io.ReadAll(httpadaptertest.Get(t, proxy.URL).Response().Body)

@@ -112,14 +112,15 @@ func Example_webSocketPush() {
 func Example_webSocketRefuse() {
 	loggedIn := func(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
 	// snippet: ws-refuse
-	private := websocket.Adapter(websocket.Text(), func(r *http.Request) (echo enumeratee.Enumeratee[string, string], err error) {
+	private := websocket.Adapter(websocket.Text(), func(r *http.Request) (enumeratee.Enumeratee[string, string], error) {
+		echo := enumeratee.PassAlong[string]()
 		switch {
 		case loggedIn(r):
-			return enumeratee.PassAlong[string](), nil
+			return echo, nil
 		case r.URL.Query().Has("page"):
-			return echo, websocket.CloseError{Code: 4401, Reason: "log in first"} // the page learns this code
+			return echo, websocket.CloseError{Code: 4401, Reason: "log in first"} // for a page
 		default:
-			return echo, &httpadapter.StatusError{Status: http.StatusForbidden} // programs learn the status
+			return echo, &httpadapter.StatusError{Status: http.StatusForbidden} // for a program
 		}
 	})
 	// end snippet
@@ -163,7 +164,9 @@ func Example_webSocketRoom() {
 	room := enumerator.Broadcast[string]()
 	chat := websocket.Handler(websocket.Text(), func(r *http.Request) (in, out, error) {
 		name := r.URL.Query().Get("name")
-		post := iteratee.ForEach(func(ctx context.Context, text string) error { return room.Push(ctx, name+": "+text) })
+		post := iteratee.ForEach(func(ctx context.Context, text string) error {
+			return room.Push(ctx, name+": "+text)
+		})
 		messages := enumerator.Values(room.Last(10), nil)
 		// Called once when the connection has ended, however it has ended.
 		onClose := func() error {
@@ -187,11 +190,14 @@ func Example_webSocketRoom() {
 func Example_webSocketDone() {
 	// snippet: ws-done
 	wrong := websocket.Handler(websocket.Text(), func(*http.Request) (in, out, error) {
-		login := iteratee.Map(iteratee.Head[string](), func(*string) struct{} { return struct{}{} }) // done after one message
+		// login is done after one message.
+		login := iteratee.Map(iteratee.Head[string](), func(*string) struct{} { return struct{}{} })
 		return login, enumerator.Never[string](), nil
 	})
 	right := websocket.Handler(websocket.Text(), func(*http.Request) (in, out, error) {
-		login := iteratee.FlatMap(iteratee.Head[string](), func(name *string) in { return iteratee.Ignore[string]() })
+		login := iteratee.FlatMap(iteratee.Head[string](), func(name *string) in {
+			return iteratee.Ignore[string]()
+		})
 		return login, enumerator.Of("welcome").AndThen(enumerator.Never[string]()), nil
 	})
 	// end snippet

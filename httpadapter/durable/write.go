@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxText   = 256       // bytes of a type, of the id of a producer, and of the sequence of a writer
-	maxNumber = 1<<53 - 1 // of an epoch or a sequence number: the greatest integer of JavaScript
+	maxText          = 256       // bytes of a type, of the id of a producer, and of the sequence of a writer
+	maxNumber uint64 = 1<<53 - 1 // of an epoch or a sequence number: the greatest integer of JavaScript
 )
 
 // put creates a stream.
