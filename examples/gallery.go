@@ -20,6 +20,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
 	"github.com/halley-go/halley/examples/dashboard"
+	"github.com/halley-go/halley/examples/inside"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
 	"github.com/halley-go/halley/examples/style"
@@ -93,6 +94,11 @@ func examples(ctx context.Context) []example {
 			"dashboard", "A dashboard",
 			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
 			dashboard.Handler(), dashboard.Source,
+		},
+		{
+			"inside", "What is happening inside",
+			"A pipeline of your choice, with each element on its way through it. Backpressure and leftovers are visible.",
+			inside.Handler(), inside.Source,
 		},
 		{
 			"rx", "Live prices with RxGo",
