@@ -116,7 +116,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx/", "/rx/x", "/rx/stream/", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x",
 		"/tokens/", "/tokens/x", "/tokens/stream?id=x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
-		"/index.html", "/gallery.go",
+		"/inside/", "/inside/x", "/index.html", "/gallery.go",
 	} {
 		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)
 	}
@@ -125,7 +125,7 @@ func TestUnknownPaths(t *testing.T) {
 func TestMethods(t *testing.T) {
 	for _, target := range []string{
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/comet/manual", "/comet/helper", "/comet/iframe",
-		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload", "/rx", "/rx/stream",
+		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload", "/rx", "/rx/stream", "/inside",
 		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
 		"/tokens", "/tokens/halley.js", "/job", "/job/halley.js", "/dashboard", "/dashboard/halley.js", "/dashboard/stream",
 	} {

@@ -27,10 +27,10 @@ import (
 
 // The code that the page shows is the expression that runs.
 func TestCodeIsTheExpression(t *testing.T) {
-	source, err := os.ReadFile("parts.go")
+	source, err := os.ReadFile("inside.go")
 	require.NoError(t, err)
 	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, "parts.go", source, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(set, "inside.go", source, parser.SkipObjectResolution)
 	require.NoError(t, err)
 	parts := 0
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -117,7 +117,7 @@ func TestChoose(t *testing.T) {
 		{}, query("eager", nil, ""), query("", nil, "fast"), query("eager", []string{"what"}, "fast"),
 		query("eager", []string{"map", "map", "map", "map"}, "fast"),
 	} {
-		for _, path := range []string{"/inside/code", "/inside/run"} {
+		for _, path := range []string{"/inside/code", "/inside/stream"} {
 			w := httptest.NewRecorder()
 			Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path+"?"+q.Encode(), nil))
 			assert.Equal(t, http.StatusBadRequest, w.Code, q)
