@@ -14,6 +14,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
 	"github.com/halley-go/halley/examples/dashboard"
+	"github.com/halley-go/halley/examples/inside"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/style"
 	"github.com/halley-go/halley/examples/table"
@@ -73,6 +74,11 @@ func examples(ctx context.Context) []example {
 			"job", "A job with progress",
 			"A job that runs on the server, whether or not a page is open. All pages that watch it show the same, also after a reload.",
 			job.Handler(ctx), job.Source,
+		},
+		{
+			"inside", "What is happening inside",
+			"A pipeline of your choice, with each element on its way through it. Backpressure and leftovers are visible.",
+			inside.Handler(), inside.Source,
 		},
 		{
 			"upload", "An upload with progress",

@@ -169,7 +169,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x", "/table/", "/table/x",
 		"/tokens/", "/tokens/x", "/tokens/answers/x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
-		"/index.html", "/gallery.go", "/docs/x", "/docs/comet.md", "/docs/comet/", "/docs/docs.go", "/docs/testdata/ro.txt",
+		"/inside/", "/inside/x", "/index.html", "/gallery.go", "/docs/x", "/docs/comet.md", "/docs/comet/", "/docs/docs.go", "/docs/testdata/ro.txt",
 	} {
 		r := request(http.MethodGet, target)
 		assert.Equal(t, http.StatusNotFound, r.StatusCode, target)
@@ -187,7 +187,7 @@ func TestMethods(t *testing.T) {
 	for _, target := range []string{
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/raw.js", "/previews.js", "/docs/", "/docs/comet",
 		"/comet/manual", "/comet/manual/stream", "/comet/helper", "/comet/helper/stream", "/comet/iframe",
-		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload",
+		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/inside", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload",
 		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
 		"/table", "/table/halley.js", "/table/table.js", "/table/here?id=x&name=x",
 		"/tokens", "/tokens/halley.js", "/job", "/job/halley.js", "/dashboard", "/dashboard/halley.js", "/dashboard/stream",
