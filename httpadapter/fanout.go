@@ -57,10 +57,7 @@ import (
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](
-	source interface {
-		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
-		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
-	},
+	source enumerator.Source[E],
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
 	start func(*http.Request) (after enumerator.Position, last int, err error),
 	opts ...Option,
@@ -74,10 +71,7 @@ func Fanout[E any](
 
 type fanoutHandler[E any] struct {
 	*config
-	source interface {
-		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
-		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
-	}
+	source enumerator.Source[E]
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
 	start  func(*http.Request) (enumerator.Position, int, error)
 	logged sync.Map // the reasons for the ordinary path that were logged
@@ -126,9 +120,10 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if after == (enumerator.Position{}) {
 			items = f.source.Last(last)
 		}
+		s.outcome.Resumed = after != (enumerator.Position{})
 		if reason := s.staysOrdinary(); reason != "" {
 			f.log(r, reason)
-			return enumerator.Through(items, f.encode), nil
+			return enumerator.Through(enumerator.Through(items, enumeratee.Tap(func(i enumerator.Item[E]) { count(&s.outcome.Counts, i) }, nil)), f.encode), nil
 		}
 		w.Header().Set("Connection", "close") // net/http does not get the connection back
 		return f.joining(s, items), nil
@@ -165,6 +160,17 @@ func (s *stream) staysOrdinary() string {
 		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
 	}
 	return ""
+}
+
+// count counts an Item.
+func count[E any](counts *Counts, item enumerator.Item[E]) {
+	switch {
+	case item.IsMessage():
+		counts.Messages++
+	case item.Reset:
+		counts.Resets++
+	}
+	counts.Lost += item.Gap.N
 }
 
 // isOwn reports whether w is the ResponseWriter of net/http, and has a *net.TCPConn that no listener has wrapped.
@@ -323,10 +329,11 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 	}
 	switch {
 	case item.IsMessage():
-		f.mark.Elements++
-	case item.Gap.N > 0:
-		f.mark.Elements += item.Gap.N
+		f.mark.Messages++
+	case item.Reset:
+		f.mark.Resets++
 	}
+	f.mark.Lost += item.Gap.N
 	f.feed.Push(&fanout.Frame{
 		Bytes: f.chunk,
 		After: f.mark,
@@ -414,7 +421,7 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 	if !anew {
 		first := from.Position
 		first.Seq++
-		item.Gap = enumerator.Gap{From: first, N: to.Elements - from.Elements}
+		item.Gap = enumerator.Gap{From: first, N: to.Elements() - from.Elements()}
 	}
 	chunks, err := e.encoded(item)
 	if err != nil && err != errEnginePanicked {

@@ -24,7 +24,10 @@ func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumer
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, items)}
 		defer j.leave()
-		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step { return j.after(item.Position) })
+		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step {
+			count(&s.outcome.Counts, item)
+			return j.after(item.Position)
+		})
 		step := enumerator.Through(enumerator.Through(items, tap), f.encode).Into(ctx, j)
 		if j.ticket != nil {
 			s.takeOver = j.takeOver
@@ -179,6 +182,9 @@ func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()
 		}
 		o.Chunks += end.Chunks
 		o.Bytes += end.Bytes
+		o.Messages += end.Messages
+		o.Lost += end.Lost
+		o.Resets += end.Resets
 		guard.Run("httpadapter: Fanout: a function of OnEnd", func() {
 			c.onEnd(&stream{config: c, r: r, start: start, outcome: o})
 		}, func(panicked any) {

@@ -257,6 +257,28 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	}
 }
 
+// The Outcome counts the Items of the client, whether the run of the client or that of all has given them.
+func TestFanoutCounts(t *testing.T) {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			c := newConcertOf(t, lines(""), wrap)
+			c.Start()
+			c.push(t, "a", "b")
+			first := c.listen(t, "last=1")
+			first.reads("bookmark at 1", "2 b")
+			unknown := c.listen(t, "after="+enumerator.Position{Epoch: 1, Seq: 1}.String())
+			unknown.reads("reset at 0", "1 a", "2 b")
+			c.push(t, "c", "")
+			c.hub.End()
+			first.ends("3 c", "ending")
+			unknown.ends("3 c", "ending")
+			assert.ElementsMatch(t, []httpadapter.Counts{{Messages: 3}, {Messages: 4, Resets: 1, Resumed: true}},
+				[]httpadapter.Counts{receive(t, c.ends, "an outcome").Counts, receive(t, c.ends, "an outcome").Counts})
+		})
+	}
+}
+
 // A stream that cannot be handed over takes the ordinary path, and the reason is logged once.
 func TestFanoutStaysOrdinary(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -566,7 +588,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 		c.push(t, value)
 		reader.reads(fmt.Sprintf("%d %s", seq+1, value))
 	}
-	next, bytes, gaps := 1, 0, 0
+	next, bytes, gaps, lostAll := 1, 0, 0, 0
 	for next <= n {
 		line, err := b.ReadString('\n')
 		require.NoError(t, err)
@@ -577,7 +599,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 			if gaps == 0 {
 				assert.Less(t, bytes, 64<<10+64<<10, "the buffers of the client and of the server")
 			}
-			next, gaps = to+1, gaps+1
+			next, gaps, lostAll = to+1, gaps+1, lostAll+lost
 			continue
 		}
 		require.Equal(t, fmt.Sprintf("%d %s\n", next, value), line)
@@ -591,6 +613,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 	assert.Equal(t, fmt.Sprintf("%d end\n", n+1), line)
 	_ = frozen.Close()
 	o := receive(t, c.ends, "the outcome")
+	assert.Equal(t, httpadapter.Counts{Messages: n + 1 - lostAll, Lost: uint64(lostAll)}, o.Counts)
 	assert.Less(t, o.Chunks, 1000)
 	assert.Greater(t, o.Chunks, 2*256)
 }

@@ -45,8 +45,7 @@ var (
 type End struct {
 	Err    error // nil: the source has run out
 	Gone   bool  // Err tells why the client counts as gone
-	Chunks int   // of the source, which the client got from the Crowd
-	Bytes  int64 // in these chunks
+	Counts       // of the part of the stream that the client got from the Crowd
 }
 
 // A Client is a connection that joins a Crowd.

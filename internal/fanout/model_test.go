@@ -131,7 +131,7 @@ func newModel(t *rapid.T) *model {
 			case anew:
 				return fmt.Appendf(nil, "reset %d\n", to.Position.Seq), nil
 			}
-			return fmt.Appendf(nil, "gap %d %d\n", from.Position.Seq, to.Elements-from.Elements), nil
+			return fmt.Appendf(nil, "gap %d %d\n", from.Position.Seq, to.Elements()-from.Elements()), nil
 		},
 		Beat:      func(Mark, bool) ([]byte, error) { return []byte("beat\n"), nil },
 		BeatEvery: time.Hour,
@@ -165,10 +165,10 @@ func (m *model) push(size int, anew bool) {
 	end := m.crowd.ring.end()
 	f := &Frame{Bytes: []byte(line), Anew: anew, After: Mark{
 		Position: enumerator.Position{Epoch: epoch, Seq: uint64(n)},
-		Elements: uint64(n),
-		Chunks:   end.Chunks,
-		Bytes:    end.Bytes + int64(len(line)),
+		Counts:   end.Counts,
 	}}
+	f.After.Messages++
+	f.After.Bytes += int64(len(line))
 	if line != "" {
 		f.After.Chunks++
 	}
@@ -347,6 +347,9 @@ func (m *model) check(l *listener) {
 	}
 	if l.ended && (l.end.Chunks != chunks || l.end.Bytes != bytes) {
 		m.t.Fatalf("client %d: %d chunks with %d bytes are reported, and it got %d with %d", l.fd, l.end.Chunks, l.end.Bytes, chunks, bytes)
+	}
+	if l.ended && l.end.Err == nil && len(m.anew) == 0 && !l.ahead && l.end.Elements() != uint64(len(m.sizes)-l.from) {
+		m.t.Fatalf("client %d: %d messages and %d lost ones are reported, of %d", l.fd, l.end.Messages, l.end.Lost, len(m.sizes)-l.from)
 	}
 	if l.ended && l.end.Err == nil && next <= len(m.sizes) {
 		for ; next <= len(m.sizes); next++ {

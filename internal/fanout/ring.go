@@ -9,10 +9,30 @@ import (
 // A Mark is a place in the stream, after some elements.
 type Mark struct {
 	Position enumerator.Position
-	Elements uint64 // the number of elements before the Mark, including those that a gap counts
-	Chunks   int    // the number of chunks that were made of them
-	Bytes    int64  // in these chunks
+	Counts   // of everything before the Mark
 }
+
+// Counts are the numbers of a part of the stream.
+type Counts struct {
+	Messages int
+	Lost     uint64 // the elements that gaps count
+	Resets   int
+	Chunks   int
+	Bytes    int64 // in the chunks
+}
+
+// Plus returns the sum of two Counts.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{c.Messages + d.Messages, c.Lost + d.Lost, c.Resets + d.Resets, c.Chunks + d.Chunks, c.Bytes + d.Bytes}
+}
+
+// Minus returns the difference of two Counts.
+func (c Counts) Minus(d Counts) Counts {
+	return Counts{c.Messages - d.Messages, c.Lost - d.Lost, c.Resets - d.Resets, c.Chunks - d.Chunks, c.Bytes - d.Bytes}
+}
+
+// Elements returns the number of messages and of elements that are lost.
+func (c Counts) Elements() uint64 { return uint64(c.Messages) + c.Lost }
 
 // A Frame holds the bytes that each client gets for one element. It does not change.
 type Frame struct {

@@ -93,7 +93,7 @@ type stuck struct {
 // told is the part of a conn that tells how the stream has ended.
 type told struct {
 	over  func(End)
-	begin Mark // where the client has joined, moved by the frames that it has lost
+	begin Counts // where the client has joined, moved by the frames that it has lost
 }
 
 func newShard(c *Crowd, k kernel) *shard {
@@ -234,7 +234,7 @@ func (s *shard) join(t *Ticket) {
 	c.fd, c.next = int32(t.client.FD), t.index
 	mark := s.markOf(c)
 	if t.client.Over != nil {
-		c.told = &told{over: t.client.Over, begin: mark}
+		c.told = &told{over: t.client.Over, begin: mark.Counts}
 	}
 	if !t.client.Ends.IsZero() {
 		c.ends = max(t.client.Ends.Sub(s.crowd.start), 1)
@@ -360,14 +360,19 @@ func (s *shard) skip(i int32) bool {
 	first, floor, void := s.crowd.ring.first, s.crowd.ring.floor, s.crowd.ring.void
 	s.crowd.mu.Unlock()
 	from := c.stuck.mark
-	notice, err := s.crowd.Gap(from, floor, c.next < void)
+	anew := c.next < void
+	notice, err := s.crowd.Gap(from, floor, anew)
 	if err != nil {
 		s.cut(i, End{Err: err})
 		return false
 	}
 	if c.told != nil {
-		c.told.begin.Chunks += floor.Chunks - from.Chunks
-		c.told.begin.Bytes += floor.Bytes - from.Bytes
+		lost := floor.Minus(from.Counts)
+		got := Counts{Lost: lost.Elements()}
+		if anew {
+			got = Counts{Resets: 1}
+		}
+		c.told.begin = c.told.begin.Plus(lost).Minus(got)
 	}
 	c.next, c.stuck.mark, c.stuck.rest = first, floor, notice
 	return s.sendRest(i)
@@ -526,7 +531,7 @@ func (s *shard) report(c *conn, end End) {
 	}
 	mark, begin, over := s.markOf(c), c.told.begin, c.told.over
 	c.told = nil
-	end.Chunks, end.Bytes = mark.Chunks-begin.Chunks, mark.Bytes-begin.Bytes
+	end.Counts = mark.Minus(begin)
 	s.crowd.others.Add(1)
 	go func() {
 		defer s.crowd.others.Done()

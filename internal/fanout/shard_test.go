@@ -44,7 +44,7 @@ func frame(c *Crowd, text string) *Frame {
 	after := c.ring.end()
 	after.Position.Seq++
 	after.Position.Epoch = epoch
-	after.Elements++
+	after.Messages++
 	return &Frame{Bytes: []byte(text), After: after}
 }
 
