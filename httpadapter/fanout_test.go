@@ -888,3 +888,28 @@ func TestFanoutPanicsOnMisuse(t *testing.T) {
 		httpadapter.Fanout(nilHub, lines(""), where)
 	})
 }
+
+// A client that has sent more than was read gets the end of the stream, however slowly it reads.
+func TestFanoutEndReachesASlowClient(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	client := httpadaptertest.Get(t, c.URL) // has a small receive buffer
+	b := bufio.NewReaderSize(client.Response().Body, 16)
+	_, err := b.ReadString('\n')
+	require.NoError(t, err)
+	c.push(t, "a")
+	_, err = b.ReadString('\n')
+	require.NoError(t, err)
+	_, err = io.WriteString(client, "GET /pipelined HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	value := strings.Repeat("x", 90_000) // more than the client has room for
+	c.push(t, value)
+	c.hub.End()
+	assert.Equal(t, httpadapter.EndOfSource, receive(t, c.ends, "the outcome").Reason)
+	time.Sleep(1200 * time.Millisecond) // longer than the server waits for a client that has everything
+	rest, err := io.ReadAll(b)
+	assert.NoError(t, err, "a complete response")
+	assert.Len(t, string(rest), len("2 "+value+"\nending\n"))
+	_ = client.Close()
+}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"unsafe"
 )
 
 // Supported reports whether this system can have a Crowd.
@@ -51,8 +52,9 @@ func duplicate(original uintptr) (fd int, err error) {
 
 // epoll is the kernel of Linux.
 type epoll struct {
-	fd   int
-	file *os.File // of fd, so that the runtime's poller tells when there are events
+	fd    int
+	file  *os.File // of fd, so that the runtime's poller tells when there are events
+	input [4 << 10]byte
 }
 
 func newKernel() (kernel, error) {
@@ -64,7 +66,7 @@ func newKernel() (kernel, error) {
 		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return &epoll{fd, os.NewFile(uintptr(fd), "epoll")}, nil
+	return &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
 // edges is EPOLLET, which is negative in package syscall.
@@ -95,6 +97,20 @@ func (k *epoll) write(fd int, p []byte) (int, error) {
 }
 
 func (k *epoll) finish(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
+
+// maxInput limits how much of the input of a client received drops at once.
+const maxInput = 64 << 10
+
+func (k *epoll) received(fd int) bool {
+	for range maxInput / len(k.input) {
+		if n, err := syscall.Read(fd, k.input[:]); n <= 0 && err != syscall.EINTR {
+			break
+		}
+	}
+	var unsent int32 // and sent bytes that the client has not acknowledged
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&unsent)))
+	return errno != 0 || unsent == 0
+}
 
 func (k *epoll) close(fd int) { _ = syscall.Close(fd) }
 

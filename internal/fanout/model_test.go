@@ -35,6 +35,7 @@ type socket struct {
 	reset    bool
 	broken   bool // writes fail
 	left     bool // the client has left
+	slow     bool // the client has not got everything
 }
 
 var (
@@ -67,6 +68,8 @@ func (k *sockets) write(fd int, p []byte) (int, error) {
 }
 
 func (k *sockets) finish(fd int) { k.all[fd].finished = true }
+
+func (k *sockets) received(fd int) bool { return !k.all[fd].slow }
 
 func (k *sockets) close(fd int) {
 	if k.all[fd].closed {

@@ -17,6 +17,10 @@ type kernel interface {
 	write(fd int, p []byte) (int, error)
 
 	finish(fd int) // tells the client that no more bytes follow
+
+	// received reads what the client has sent, and reports whether the client has got everything.
+	received(fd int) bool
+
 	close(fd int)
 	reset(fd int) // closes, and drops the bytes that the client has not got
 
@@ -32,9 +36,9 @@ type event struct {
 }
 
 const (
-	// linger is how long a client that has got everything may take to close the connection. If the server
-	// closed it before, the client could lose the end of the stream: closing a connection with unread input
-	// resets it.
+	// linger is how long a client may take to close the connection after the end of the stream. Then, or
+	// some time later, the server closes it, when the client has got everything. If the server closed it before,
+	// the client could lose the end: closing a connection with unread input resets it.
 	linger = 500 * time.Millisecond
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
@@ -57,7 +61,7 @@ type shard struct {
 	batch     batch
 	passed    uint64        // the clients that keep up have got all frames before this one
 	blocked   list.List     // the places of clients that have no room; the first must make room first
-	lingering list.List     // the places of clients that have got everything; the first must leave first
+	lingering list.List     // the places of clients to which everything was written; the first must leave first
 	beaten    time.Duration // when the last heartbeat was sent
 	nextEnd   time.Duration // when a stream may have lasted long enough, or 0 for never
 	drained   bool
@@ -79,15 +83,16 @@ type conn struct {
 	told  *told         // nil if the end of the stream need not be reported
 }
 
-// stuck is the part of a conn for a client that has no room, or that has got everything.
+// stuck is the part of a conn for a client that has no room, or to which everything was written.
 type stuck struct {
-	place   *list.Element // in blocked or lingering
-	since   time.Duration // when the client last had room, or got everything
-	rest    []byte        // the bytes that remain to be written
-	mark    Mark          // the place after rest
-	last    bool          // no bytes follow rest
-	err     error         // with which the stream ends after rest
-	lingers bool          // the client has got everything
+	place    *list.Element // in blocked or lingering
+	since    time.Duration // when the client last had room, or when a client that lingers was last looked at
+	rest     []byte        // the bytes that remain to be written
+	mark     Mark          // the place after rest
+	last     bool          // no bytes follow rest
+	err      error         // with which the stream ends after rest
+	lingers  bool          // everything was written
+	finished time.Duration // when everything was written
 }
 
 // told is the part of a conn that tells how the stream has ended.
@@ -486,7 +491,8 @@ func (s *shard) finish(i int32, err error) {
 		s.blocked.Remove(c.stuck.place)
 	}
 	c.next = unknown
-	c.stuck = &stuck{place: s.lingering.PushBack(i), since: s.crowd.now(), lingers: true}
+	now := s.crowd.now()
+	c.stuck = &stuck{place: s.lingering.PushBack(i), since: now, lingers: true, finished: now}
 }
 
 // cut ends a stream so that the client cannot take it for a complete one.
@@ -561,10 +567,16 @@ func (s *shard) expire() {
 	}
 	for e := s.lingering.Front(); e != nil; e = s.lingering.Front() {
 		i := e.Value.(int32)
-		if now < s.conns[i].stuck.since+linger {
+		c := &s.conns[i]
+		if now < c.stuck.since+linger {
 			break
 		}
-		s.close(i)
+		if s.kernel.received(int(c.fd)) || now >= c.stuck.finished+s.crowd.Timeout {
+			s.close(i)
+			continue
+		}
+		c.stuck.since = now
+		s.lingering.MoveToBack(c.stuck.place)
 	}
 	if s.nextEnd == 0 || now < s.nextEnd {
 		return

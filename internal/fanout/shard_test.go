@@ -152,6 +152,38 @@ func TestDeadlinesInOrder(t *testing.T) {
 	assert.True(t, k.all[3].reset)
 }
 
+// A connection is closed when the client has got everything, or after the time in which it must make room.
+func TestLinger(t *testing.T) {
+	c, s, k := byHand(t, time.Hour)
+	for fd := 3; fd < 6; fd++ {
+		join(t, c, k, fd, fast)
+	}
+	k.all[3] = &socket{room: fast, slow: true}
+	k.all[4] = &socket{room: fast, slow: true}
+	s.pass()
+	c.push(&Frame{Bytes: []byte(lastChunk), After: c.ring.end(), last: true})
+	s.pass()
+	closed := func() (all []bool) {
+		s.pass()
+		for fd := 3; fd < 6; fd++ {
+			all = append(all, k.all[fd].closed)
+		}
+		return all
+	}
+	elapse := func(d time.Duration) { c.start = c.start.Add(-d) }
+	assert.Equal(t, []bool{false, false, false}, closed())
+	elapse(linger)
+	assert.Equal(t, []bool{false, false, true}, closed())
+	assert.InDelta(t, linger.Seconds(), (s.due() - c.now()).Seconds(), 0.1)
+	k.all[3].slow = false
+	elapse(linger)
+	assert.Equal(t, []bool{true, false, true}, closed())
+	elapse(time.Hour - 3*linger)
+	assert.Equal(t, []bool{true, false, true}, closed())
+	elapse(linger)
+	assert.Equal(t, []bool{true, true, true}, closed())
+}
+
 // Each 1,000 clients get a shard, up to the number of processors. All goroutines end with the last member.
 func TestCrowdHasShards(t *testing.T) {
 	if !Supported {
