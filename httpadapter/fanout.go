@@ -41,8 +41,8 @@ import (
 //   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset if
 //     one of them was a Reset. An error of encode for the Gap or the Reset cuts the stream. The policy of a hub does not
 //     see such a client: the common run goes at the pace of the fastest client.
-//   - A client counts as gone if it makes no room within the time of [WriteTimeout], or when it closes its side of the
-//     connection. Bytes that it sends are not read.
+//   - A client counts as gone if it makes no room within the time of [WriteTimeout], when it closes its side of the
+//     connection, or when it has sent more than 64 KiB after its request. What it sends is dropped.
 //   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
 //     the chunk that encode makes of a Bookmark.
 //   - An error or a panic of the common run ends all its streams, and is logged once.

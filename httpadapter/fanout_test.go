@@ -913,3 +913,31 @@ func TestFanoutEndReachesASlowClient(t *testing.T) {
 	assert.Len(t, string(rest), len("2 "+value+"\nending\n"))
 	_ = client.Close()
 }
+
+// Bytes after the request are dropped. A client that sends too many counts as gone, also if it has gone.
+func TestFanoutInput(t *testing.T) {
+	if !isLinux {
+		t.Skip("net/http does not read it")
+	}
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	client := httpadaptertest.Get(t, c.URL)
+	b := bufio.NewReader(client.Response().Body)
+	_, err := b.ReadString('\n')
+	require.NoError(t, err)
+	for range 60 {
+		_, err := client.Write(make([]byte, 1<<10))
+		require.NoError(t, err)
+	}
+	c.push(t, "a")
+	line, err := b.ReadString('\n')
+	assert.NoError(t, err)
+	assert.Equal(t, "1 a\n", line)
+	for err == nil {
+		_, err = client.Write(make([]byte, 1<<10))
+	}
+	o := receive(t, c.ends, "the outcome")
+	assert.Equal(t, httpadapter.ClientGone, o.Reason)
+	assert.ErrorContains(t, o.Err, "has sent more than 64 KiB")
+}

@@ -41,6 +41,9 @@ var (
 	ErrDrained = errors.New("the crowd is draining")
 )
 
+// ErrInput is the Err of a client that counts as gone because it has sent too much.
+var ErrInput = errors.New("the client has sent more than 64 KiB after its request")
+
 // An End tells how the stream of a client has ended.
 type End struct {
 	Err    error // nil: the source has run out

@@ -36,6 +36,8 @@ type socket struct {
 	broken   bool // writes fail
 	left     bool // the client has left
 	slow     bool // the client has not got everything
+	input    int  // the bytes that the client has sent and that were not read
+	sent     int  // all of them
 }
 
 var (
@@ -68,6 +70,12 @@ func (k *sockets) write(fd int, p []byte) (int, error) {
 }
 
 func (k *sockets) finish(fd int) { k.all[fd].finished = true }
+
+func (k *sockets) discard(fd int) int {
+	n := k.all[fd].input
+	k.all[fd].input = 0
+	return n
+}
 
 func (k *sockets) received(fd int) bool { return !k.all[fd].slow }
 
@@ -342,6 +350,9 @@ func (m *model) check(l *listener) {
 	if l.ended && l.end.Err == context.Canceled && !s.left {
 		m.t.Fatalf("client %d counts as gone", l.fd)
 	}
+	if l.ended && l.end.Err == ErrInput && s.sent <= maxInput {
+		m.t.Fatalf("client %d counts as gone after %d bytes", l.fd, s.sent)
+	}
 	if l.ended && l.end.Err == os.ErrDeadlineExceeded && m.crowd.now() < s.wrote+m.crowd.Timeout {
 		m.t.Fatalf("client %d counts as stuck", l.fd)
 	}
@@ -394,6 +405,16 @@ func TestModel(t *testing.T) {
 					if s.added {
 						s.left = true
 						m.kernel.events = append(m.kernel.events, event{id: s.id, left: true})
+					}
+				}
+			},
+			"send": func(t *rapid.T) {
+				if len(m.listeners) > 0 {
+					s := m.kernel.all[m.listeners[random(len(m.listeners)-1)].fd]
+					if s.added {
+						n := rapid.SampledFrom([]int{1, 100, maxInput}).Draw(t, "input")
+						s.input, s.sent = s.input+n, s.sent+n
+						m.kernel.events = append(m.kernel.events, event{id: s.id, input: true})
 					}
 				}
 			},

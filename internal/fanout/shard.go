@@ -18,7 +18,10 @@ type kernel interface {
 
 	finish(fd int) // tells the client that no more bytes follow
 
-	// received reads what the client has sent, and reports whether the client has got everything.
+	// discard reads the bytes that the client has sent, up to maxInput or a little more, and returns their number.
+	discard(fd int) int
+
+	// received reports whether the client has got everything.
 	received(fd int) bool
 
 	close(fd int)
@@ -29,20 +32,25 @@ type kernel interface {
 	stop()
 }
 
-// An event tells that a descriptor has room, or that its client has left.
+// An event tells that a descriptor has room, or that its client has sent something or has left.
 type event struct {
-	id   uint64 // the id that add was given
-	left bool
+	id    uint64 // the id that add was given
+	input bool
+	left  bool
 }
 
 const (
 	// linger is how long a client may take to close the connection after the end of the stream. Then, or
 	// some time later, the server closes it, when the client has got everything. If the server closed it before,
-	// the client could lose the end: closing a connection with unread input resets it.
+	// the client could lose the end, because input that comes after that resets the connection.
 	linger = 500 * time.Millisecond
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
 	endEvery = 100 * time.Millisecond
+
+	// maxInput limits the bytes that a client may send after its request. They are read, since otherwise the kernel
+	// could not tell that the client has left, and a close would reset the connection.
+	maxInput = 64 << 10
 
 	// maxBatch limits the bytes of several frames that are written together.
 	maxBatch = 64 << 10
@@ -77,6 +85,7 @@ type shard struct {
 type conn struct {
 	fd    int32         // -1 if the place is free
 	gen   uint32        // how often the place has become free
+	input uint32        // the number of bytes that the client has sent
 	next  uint64        // the index of the next frame, or unknown if none follows
 	ends  time.Duration // when the stream ends, or 0
 	stuck *stuck        // nil if the client keeps up
@@ -270,13 +279,22 @@ func (s *shard) handle(e event) {
 	c := &s.conns[i]
 	switch {
 	case c.fd < 0 || c.gen != uint32(e.id>>32): // it was closed after the event
-	case e.left && c.stuck != nil && c.stuck.lingers:
-		s.close(i)
 	case e.left:
 		s.cut(i, End{Err: context.Canceled, Gone: true})
+	case e.input && !s.discard(i):
 	case c.stuck != nil && !c.stuck.lingers:
 		s.resume(i)
 	}
+}
+
+// discard drops the bytes that a client has sent. It returns false if they are too many.
+func (s *shard) discard(i int32) bool {
+	c := &s.conns[i]
+	if c.input += uint32(s.kernel.discard(int(c.fd))); c.input <= maxInput {
+		return true
+	}
+	s.cut(i, End{Err: ErrInput, Gone: true})
+	return false
 }
 
 // batch is the bytes of consecutive frames, which are written together. Most clients get the same ones.
