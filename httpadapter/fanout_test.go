@@ -941,3 +941,103 @@ func TestFanoutInput(t *testing.T) {
 	assert.Equal(t, httpadapter.ClientGone, o.Reason)
 	assert.ErrorContains(t, o.Err, "has sent more than 64 KiB")
 }
+
+// Over time, clients stay, come and go, or stop reading. Those that stay get each element, and the server takes no
+// more memory. The long form takes two minutes.
+func TestFanoutSoak(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.WriteTimeout(time.Second), httpadapter.OnEnd(func(*http.Request, httpadapter.Outcome) {}))
+	c.Start()
+	d := time.Second
+	if probe.Long() {
+		d = 2 * time.Minute
+	}
+	value := strings.Repeat("x", 1000)
+	// follow reads n elements, or all if n is 0, and fails the test if one is missing.
+	follow := func(client *httpadaptertest.Client, n int) {
+		b := bufio.NewReader(client.Response().Body)
+		last := -1
+		for got := 0; n == 0 || got < n; got++ {
+			line, err := b.ReadString('\n')
+			if err == io.EOF {
+				return
+			}
+			if !assert.NoError(t, err) {
+				return
+			}
+			seq := last
+			switch {
+			case line == "ending\n":
+				continue
+			case last < 0:
+				_, err = fmt.Sscanf(line, "bookmark at %d\n", &seq)
+			default:
+				_, err = fmt.Sscanf(line, "%d "+value+"\n", &seq)
+			}
+			if !assert.NoError(t, err, "%.30q", line) || last >= 0 && !assert.Equal(t, last+1, seq) {
+				return
+			}
+			last = seq
+		}
+	}
+	var stay, come sync.WaitGroup
+	for range 50 {
+		client := httpadaptertest.Get(t, c.URL)
+		stay.Go(func() {
+			follow(client, 0)
+			_ = client.Close()
+		})
+	}
+	over := time.After(d)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var came, froze atomic.Int64
+	for i := range 5 {
+		come.Go(func() {
+			for ctx.Err() == nil {
+				client := httpadaptertest.Get(t, c.URL)
+				follow(client, 1+i)
+				client.Reset()
+				came.Add(1)
+			}
+		})
+	}
+	come.Go(func() {
+		for ctx.Err() == nil {
+			frozen := httpadaptertest.Get(t, c.URL)
+			frozen.Response()
+			select {
+			case <-ctx.Done():
+			case <-time.After(3 * time.Second):
+			}
+			_ = frozen.Close()
+			froze.Add(1)
+		}
+	})
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	n, early := 0, uint64(0)
+	for running := true; running; n++ {
+		select {
+		case <-over:
+			running = false
+		case <-tick.C:
+		}
+		c.push(t, value)
+		for len(c.ends) > 0 { // make room
+			<-c.ends
+		}
+		if n == int(d/(40*time.Millisecond)) {
+			early = inUse()
+		}
+	}
+	late := inUse()
+	cancel()
+	c.hub.End()
+	come.Wait()
+	stay.Wait()
+	t.Logf("%d elements, %d clients came and went, %d stopped reading; %d KiB in use, %d KiB at the end", n, came.Load(), froze.Load(), early>>10, late>>10)
+	if early > 0 {
+		assert.Less(t, late, early+8<<20)
+	}
+}
