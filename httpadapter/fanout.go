@@ -140,8 +140,6 @@ func (s *stream) staysOrdinary() string {
 	switch {
 	case !fanout.Supported:
 		return "the system is not Linux"
-	case s.encode != nil:
-		return "the option ContentEncoding"
 	case s.withTrailers != nil || h["Trailer"] != nil:
 		return "a trailer"
 	case !s.corks:
@@ -158,6 +156,10 @@ func (s *stream) staysOrdinary() string {
 		return "a Content-Length"
 	case server == nil || !isOwn(s.w):
 		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
+	case s.codingFor != nil:
+		if c := s.codingFor(s); c != nil && !c.isShared() {
+			return "the content coding " + c.name
+		}
 	}
 	return ""
 }
@@ -269,10 +271,10 @@ func (e *engine[E]) context() context.Context {
 }
 
 // feed runs the source for the Crowd.
-func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Frame, err error) {
+func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.Frame, err error) {
 	err = e.guarded(func() error {
 		fed := &feeding[E]{feed: feed}
-		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, fanout.Frame], iteratee.Step) {
+		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, *fanout.Frame], iteratee.Step) {
 			iteratee.OnCork(ctx, feed.Cork)
 			return fed, iteratee.StepCont
 		})
@@ -290,13 +292,13 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Fr
 type feeding[E any] struct {
 	feed  *fanout.Feed
 	begun bool
-	chunk []byte // the chunks since the Item before, as on the wire
+	text  []byte // the chunks since the Item before
 	mark  fanout.Mark
 }
 
 func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 	if len(chunk) > 0 {
-		f.chunk = appendChunk(f.chunk, chunk)
+		f.text = append(f.text, chunk...)
 		f.mark.Chunks++
 		f.mark.Bytes += int64(len(chunk))
 	}
@@ -307,7 +309,7 @@ func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 // own.
 func (f *feeding[E]) before() {
 	if !f.begun {
-		f.chunk, f.mark = nil, fanout.Mark{}
+		f.text, f.mark = nil, fanout.Mark{}
 	}
 }
 
@@ -323,7 +325,7 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 		}
 		f.feed.Begin(p)
 		if item.Bookmark || item.Reset { // each client has one of its own
-			f.chunk, f.mark = nil, fanout.Mark{Position: p}
+			f.text, f.mark = nil, fanout.Mark{Position: p}
 			return iteratee.StepCont
 		}
 	}
@@ -334,12 +336,9 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 		f.mark.Resets++
 	}
 	f.mark.Lost += item.Gap.N
-	f.feed.Push(&fanout.Frame{
-		Bytes: f.chunk,
-		After: f.mark,
-		Anew:  item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch,
-	})
-	f.chunk = nil
+	anew := item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch
+	f.feed.Push(fanout.NewFrame(f.text, f.mark, anew))
+	f.text = nil
 	return iteratee.StepCont
 }
 
@@ -347,18 +346,8 @@ func (*feeding[E]) EOF() iteratee.Step           { return iteratee.StepDone }
 func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
 
 // Result returns the chunks after the last Item.
-func (f *feeding[E]) Result() (fanout.Frame, error) {
-	return fanout.Frame{Bytes: f.chunk, After: f.mark}, nil
-}
-
-// appendChunk appends a chunk of HTTP/1.1.
-func appendChunk(dst, chunk []byte) []byte {
-	if dst == nil {
-		dst = make([]byte, 0, len(chunk)+len("ffffffff\r\n\r\n"))
-	}
-	dst = fmt.Appendf(dst, "%x\r\n", len(chunk))
-	dst = append(dst, chunk...)
-	return append(dst, "\r\n"...)
+func (f *feeding[E]) Result() (*fanout.Frame, error) {
+	return fanout.NewFrame(f.text, f.mark, false), nil
 }
 
 // around returns an adapter that hands on Items. It calls before ahead of each Item, and after when the consumer has
@@ -390,14 +379,12 @@ func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
 
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
 
-// encoded returns the chunks that encode makes of item, as on the wire.
+// encoded returns the chunks that encode makes of item.
 func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
 	var chunks []byte
 	err := e.guarded(func() error {
 		take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
-			if len(chunk) > 0 {
-				chunks = appendChunk(chunks, chunk)
-			}
+			chunks = append(chunks, chunk...)
 			return nil
 		})
 		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
@@ -438,9 +425,7 @@ func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error)
 		}
 	}
 	err = e.guarded(func() error {
-		if chunk := e.config.beat(); len(chunk) > 0 {
-			chunks = appendChunk(nil, chunk)
-		}
+		chunks = e.config.beat()
 		return nil
 	})
 	return chunks, err

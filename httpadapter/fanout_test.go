@@ -2,6 +2,7 @@ package httpadapter_test
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -172,15 +174,18 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	for name, tt := range map[string]struct {
 		heading []string
 		wrap    func(http.Handler) http.Handler
+		opts    []httpadapter.Option
 	}{
 		"handed over":                {},
+		"handed over, with gzip":     {opts: []httpadapter.Option{compress.Option()}},
+		"with gzip and a heading":    {opts: []httpadapter.Option{compress.Option()}, heading: []string{"heading"}},
 		"handed over after its head": {heading: []string{"heading"}},
 		"not":                        {wrap: wrapped},
 		"not, with a heading":        {heading: []string{"heading"}, wrap: wrapped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
-			c := newConcertOf(t, lines(strings.Join(tt.heading, "")+strings.Repeat("\n", len(tt.heading))), tt.wrap)
+			c := newConcertOf(t, lines(strings.Join(tt.heading, "")+strings.Repeat("\n", len(tt.heading))), tt.wrap, tt.opts...)
 			c.Start()
 			position := func(seq uint64) string {
 				p := c.hub.Position()
@@ -190,6 +195,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 			c.push(t, "a", "b", "", "d")
 			live := c.listen(t, "")
 			assert.Equal(t, tt.wrap == nil && isLinux, live.Close, "the header Connection")
+			assert.Equal(t, tt.opts != nil, live.Uncompressed)
 			live.reads(tt.heading...)
 			live.reads("bookmark at 4")
 			two := c.listen(t, "last=2")
@@ -279,6 +285,105 @@ func TestFanoutCounts(t *testing.T) {
 	}
 }
 
+// With gzip, the elements are encoded for all clients at once. A client gets them in good order, whenever it joins, between
+// heartbeats and after gaps.
+func TestFanoutGzip(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, compress.Option(), httpadapter.Heartbeat(20*time.Millisecond, []byte("beat\n")))
+	c.Start()
+	var all sync.WaitGroup
+	const n = 400
+	for i := range 20 {
+		l := c.listen(t, "")
+		assert.True(t, l.Uncompressed)
+		last, beats := 0, 0
+		line, err := l.b.ReadString('\n')
+		require.NoError(t, err)
+		_, err = fmt.Sscanf(line, "bookmark at %d\n", &last)
+		require.NoError(t, err)
+		all.Go(func() {
+			for {
+				line, err := l.b.ReadString('\n')
+				if err == io.EOF {
+					break
+				}
+				var lost, from, to int
+				switch {
+				case !assert.NoError(t, err):
+					return
+				case line == "beat\n":
+					beats++
+				case strings.HasPrefix(line, "gap"):
+					_, _ = fmt.Sscanf(line, "gap of %d from %d to %d\n", &lost, &from, &to)
+					assert.Equal(t, last+1, from)
+					last = to
+				case line != "ending\n":
+					last++
+					if !assert.Equal(t, fmt.Sprintf("%d the element %d\n", last, last), line) {
+						return
+					}
+				}
+			}
+			assert.Equal(t, n, last)
+		})
+		for range n / 20 {
+			c.push(t, fmt.Sprint("the element ", c.hub.Position().Seq+1))
+		}
+		if i%5 == 0 {
+			time.Sleep(50 * time.Millisecond) // for heartbeats
+		}
+	}
+	c.hub.End()
+	all.Wait()
+}
+
+// Each of these programs decodes gzip in its own way.
+func TestFanoutGzipForOthers(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, compress.Option(), httpadapter.Header("Content-Type", "text/plain"))
+	c.Start()
+	first := c.listen(t, "")
+	first.reads("bookmark at 0")
+	want := ""
+	for i := range 300 {
+		c.push(t, fmt.Sprintf("the element %d of many that are alike", i))
+		if i >= 290 {
+			want += fmt.Sprintf("%d the element %d of many that are alike\n", i+1, i)
+		}
+	}
+	for range 300 {
+		_, err := first.b.ReadString('\n')
+		require.NoError(t, err)
+	}
+	t.Run("curl", func(t *testing.T) {
+		curl, err := exec.LookPath("curl")
+		if err != nil {
+			t.Skip("there is no curl")
+		}
+		cmd := exec.Command(curl, "--silent", "--no-buffer", "--compressed", "--include", c.URL+"/?last=10")
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		b := bufio.NewReader(out)
+		head, err := http.ReadResponse(b, nil) // curl has decoded the body, but not the head
+		require.NoError(t, err)
+		assert.Equal(t, "gzip", head.Header.Get("Content-Encoding"))
+		for line := range strings.Lines("bookmark at 290\n" + want) {
+			got, err := b.ReadString('\n')
+			require.NoError(t, err)
+			require.Equal(t, line, got)
+		}
+		c.push(t, "the element 300 of many that are alike")
+		c.hub.End()
+		rest, err := io.ReadAll(b)
+		assert.NoError(t, err)
+		assert.Equal(t, "301 the element 300 of many that are alike\nending\n", string(rest))
+		assert.NoError(t, cmd.Wait())
+	})
+	_, err := io.ReadAll(first.b)
+	assert.NoError(t, err)
+}
+
 // A stream that cannot be handed over takes the ordinary path, and the reason is logged once.
 func TestFanoutStaysOrdinary(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -302,7 +407,7 @@ func TestFanoutStaysOrdinary(t *testing.T) {
 		"a listener":          {listen: func(l net.Listener) net.Listener { return counting{l} }, reason: "the ResponseWriter *http.response is not that of net/http with a *net.TCPConn"},
 		"a Content-Length":    {opts: []httpadapter.Option{httpadapter.Header("Content-Length", "29")}, reason: "a Content-Length"},
 		"FlushSize":           {opts: []httpadapter.Option{httpadapter.FlushSize(1)}, reason: "the option FlushInterval or FlushSize"},
-		"compression":         {opts: []httpadapter.Option{compress.Option()}, reason: "the option ContentEncoding"},
+		"another compressor":  {opts: []httpadapter.Option{httpadapter.ContentEncoding(httpadapter.Coding{Name: "gzip", New: func() httpadapter.Encoder { return gzip.NewWriter(nil) }})}, reason: "the content coding gzip"},
 		"a Trailer":           {opts: []httpadapter.Option{httpadapter.Trailer("X-End", iteratee.Map(iteratee.Ignore[[]byte](), func(struct{}) string { return "x" }))}, reason: "a trailer"},
 		"a trailer of others": {wrap: announcing, reason: "a trailer"},
 	} {

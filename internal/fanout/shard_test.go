@@ -45,7 +45,7 @@ func frame(c *Crowd, text string) *Frame {
 	after.Position.Seq++
 	after.Position.Epoch = epoch
 	after.Messages++
-	return &Frame{Bytes: []byte(text), After: after}
+	return &Frame{Text: []byte(text), Bytes: []byte(text), After: after}
 }
 
 // push pushes a frame if it need not wait, and reports whether it did.
@@ -89,7 +89,7 @@ func TestSourceGoesAtThePaceOfTheFastestClient(t *testing.T) {
 		s.handle(e)
 	}
 	s.pass()
-	assert.Equal(t, "xxgap\nxxx", k.all[5].got.String())
+	assert.Equal(t, "xx4\r\ngap\n\r\nxxx", k.all[5].got.String())
 	assert.True(t, push(c, "y"))
 }
 
@@ -192,11 +192,11 @@ func TestCrowdHasShards(t *testing.T) {
 	began := make(chan struct{})
 	ended := false
 	c := Start(Config{
-		Source: func(ctx context.Context, feed *Feed) (Frame, error) {
+		Source: func(ctx context.Context, feed *Feed) (*Frame, error) {
 			feed.Begin(enumerator.Position{Epoch: epoch})
 			close(began)
 			<-ctx.Done()
-			return Frame{}, ctx.Err()
+			return nil, ctx.Err()
 		},
 		Ended: func() { ended = true },
 	})
@@ -228,9 +228,9 @@ func TestCrowdHasShards(t *testing.T) {
 // A client cannot join a source that has not begun when its context ends, or that ends without having begun.
 func TestReserveWaitsForTheSource(t *testing.T) {
 	release := make(chan struct{})
-	c := Start(Config{Source: func(context.Context, *Feed) (Frame, error) {
+	c := Start(Config{Source: func(context.Context, *Feed) (*Frame, error) {
 		<-release
-		return Frame{}, context.Canceled
+		return nil, context.Canceled
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
