@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -168,6 +169,30 @@ func TestChart(t *testing.T) {
 		points += 2
 	}
 	tab.checkConsole(t)
+	tab.close()
+	server.checkOpen(t, 0)
+}
+
+// A button brings a thousand clients, and another one removes them.
+func TestCrowd(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "crowd")
+	click := func(id string) {
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitEnabled(chromedp.CSS(id)), chromedp.Click(chromedp.CSS(id))))
+	}
+	click("#add")
+	tab.until(t, "figures.clients === 1000 && figures.wanted === 1000 && figures.received > 1000")
+	assert.Equal(t, "1,000", tab.text(t, "clients"))
+	if runtime.GOOS == "linux" {
+		tab.until(t, "figures.memory > 0 && figures.memory < 8000 && figures.time > 0") // net/http takes 28 KiB
+		tab.until(t, "document.getElementById('memory').textContent.endsWith('bytes') && document.getElementById('time').textContent.endsWith('µs')")
+	}
+	assert.Equal(t, "0", tab.text(t, "lost"))
+	click("#remove")
+	tab.until(t, "figures.clients === 0 && figures.wanted === 0")
+	tab.checkConsole(t)
+	click("#add") // they leave with the page
 	tab.close()
 	server.checkOpen(t, 0)
 }

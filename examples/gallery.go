@@ -19,6 +19,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/crowd"
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/job"
 	"github.com/halley-go/halley/examples/rx"
@@ -93,6 +94,11 @@ func examples(ctx context.Context) []example {
 			"dashboard", "A dashboard",
 			"Load, temperature and log lines over one connection, which all tabs share. A tab takes over when the one before is closed.",
 			dashboard.Handler(), dashboard.Source,
+		},
+		{
+			"crowd", "A crowd",
+			"One stream for thousands of clients, and what each of them costs the server. A button adds a thousand.",
+			crowd.Handler(ctx), crowd.Source,
 		},
 		{
 			"rx", "Live prices with RxGo",

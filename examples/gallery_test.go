@@ -115,7 +115,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/nothing", "/comet", "/comet/", "/comet/nothing", "/comet/manual/", "/comet/manual/stream", "/comet/helper/x",
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx/", "/rx/x", "/rx/stream/", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x",
-		"/tokens/", "/tokens/x", "/tokens/stream?id=x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
+		"/tokens/", "/tokens/x", "/tokens/stream?id=x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x", "/crowd/", "/crowd/x",
 		"/index.html", "/gallery.go",
 	} {
 		assert.Equal(t, http.StatusNotFound, request(http.MethodGet, target).StatusCode, target)

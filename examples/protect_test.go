@@ -63,6 +63,10 @@ func routes() []route {
 		{http.MethodPost, "/job/start", 0},
 		{http.MethodPost, "/job/cancel", 0},
 		{http.MethodGet, "/job/stream?id=" + anID, 50},
+		{http.MethodGet, "/crowd", 0},
+		{http.MethodGet, "/crowd/halley.js", 0},
+		{http.MethodGet, "/crowd/stream", 50},
+		{http.MethodPost, "/crowd/clients", 0},
 		{http.MethodGet, "/dashboard", 0},
 		{http.MethodGet, "/dashboard/halley.js", 0},
 		{http.MethodGet, "/dashboard/stream", 50},
@@ -147,6 +151,8 @@ func (r route) proper() (lines []string, body string) {
 		return upgrade, ""
 	case "/chat/messages":
 		return form("name", "kiki", "text", "foo")
+	case "/crowd/clients":
+		return form("change", "remove")
 	case "/tokens/answers":
 		return form("question", strings.Repeat("a ", 240)) // the answer repeats it
 	case "/job/start":
