@@ -62,7 +62,7 @@ func examples(ctx context.Context) []example {
 		},
 		{
 			"comet/clock", "A live clock",
-			"Ten ticks a second while the page is open. Open it twice: each page has its own stream.",
+			"Ten ticks a second while a page is open. Open it twice: all pages get the same ticks.",
 			clock.Handler(), clock.Source,
 		},
 		{

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -425,21 +426,30 @@ func TestStreamLimits(t *testing.T) {
 				assert.Less(t, res.StatusCode, 300)
 				streams = append(streams, res)
 			}
-			server.checkOpen(t, int64(r.streams))
+			// Fanout has taken over the streams of the clock, so their handlers have returned.
+			handlers := int64(r.streams)
+			if r.path == "/comet/clock/stream" && runtime.GOOS == "linux" {
+				handlers = 0
+			}
+			server.checkOpen(t, handlers)
 			lines, body := r.proper()
 			refused := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
 			assert.Equal(t, http.StatusServiceUnavailable, refused.StatusCode)
 			assert.NotEmpty(t, refused.Header.Get("Retry-After"))
 			refused.Body.Close()
 			streams = append(streams, open(other))
-			server.checkOpen(t, int64(r.streams)+1)
+			if handlers > 0 {
+				server.checkOpen(t, handlers+1)
+			}
 			for _, res := range streams {
 				res.Body.Close()
 			}
 			server.checkOpen(t, 0)
-			again := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
-			assert.Less(t, again.StatusCode, 300)
-			again.Body.Close()
+			require.Eventually(t, func() bool { // Fanout may notice an end after the next client
+				again := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
+				again.Body.Close()
+				return again.StatusCode < 300
+			}, waitAtMost, 10*time.Millisecond)
 			server.checkOpen(t, 0)
 		})
 	}

@@ -33,8 +33,10 @@ import (
 // end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All other
 // streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other
 // than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not
-// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
-// gets each reason once, as information.
+// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of streams that
+// [ContentEncoding] encodes, except the gzip of package compress: it is made once for all clients, and a client that
+// joins later gets elements that are compressed by themselves at first. The Logger gets each reason once, as
+// information.
 //
 // The options have these effects on a stream that was handed over:
 //
