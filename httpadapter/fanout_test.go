@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -350,10 +351,7 @@ func TestFanoutGzipForOthers(t *testing.T) {
 		if i >= 290 {
 			want += fmt.Sprintf("%d the element %d of many that are alike\n", i+1, i)
 		}
-	}
-	for range 300 {
-		_, err := first.b.ReadString('\n')
-		require.NoError(t, err)
+		first.reads(fmt.Sprintf("%d the element %d of many that are alike", i+1, i)) // or the hub could drop elements
 	}
 	t.Run("curl", func(t *testing.T) {
 		curl, err := exec.LookPath("curl")
@@ -1051,7 +1049,7 @@ func TestFanoutInput(t *testing.T) {
 // more memory. The long form takes two minutes.
 func TestFanoutSoak(t *testing.T) {
 	leavesNothing(t)
-	c := newConcert(t, httpadapter.WriteTimeout(time.Second), httpadapter.OnEnd(func(*http.Request, httpadapter.Outcome) {}))
+	c := newConcert(t, httpadapter.WriteTimeout(5*time.Second))
 	c.Start()
 	d := time.Second
 	if probe.Long() {
@@ -1070,19 +1068,16 @@ func TestFanoutSoak(t *testing.T) {
 			if !assert.NoError(t, err) {
 				return
 			}
-			seq := last
-			switch {
-			case line == "ending\n":
-				continue
-			case last < 0:
-				_, err = fmt.Sscanf(line, "bookmark at %d\n", &seq)
-			default:
-				_, err = fmt.Sscanf(line, "%d "+value+"\n", &seq)
+			if last < 0 {
+				_, err = fmt.Sscanf(line, "bookmark at %d\n", &last)
+				assert.NoError(t, err)
+			} else if number, rest, _ := strings.Cut(line, " "); line != "ending\n" {
+				last++
+				if number != strconv.Itoa(last) || rest != value+"\n" {
+					t.Errorf("%.30q came in place of %d", line, last)
+					return
+				}
 			}
-			if !assert.NoError(t, err, "%.30q", line) || last >= 0 && !assert.Equal(t, last+1, seq) {
-				return
-			}
-			last = seq
 		}
 	}
 	var stay, come sync.WaitGroup
@@ -1113,15 +1108,15 @@ func TestFanoutSoak(t *testing.T) {
 			frozen.Response()
 			select {
 			case <-ctx.Done():
-			case <-time.After(3 * time.Second):
+			case <-time.After(10 * time.Second):
 			}
 			_ = frozen.Close()
 			froze.Add(1)
 		}
 	})
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	n, early := 0, uint64(0)
+	start, n, early := time.Now(), 0, uint64(0)
 	for running := true; running; n++ {
 		select {
 		case <-over:
@@ -1132,7 +1127,7 @@ func TestFanoutSoak(t *testing.T) {
 		for len(c.ends) > 0 { // make room
 			<-c.ends
 		}
-		if n == int(d/(40*time.Millisecond)) {
+		if early == 0 && time.Since(start) > d/4 {
 			early = inUse()
 		}
 	}
@@ -1142,7 +1137,5 @@ func TestFanoutSoak(t *testing.T) {
 	come.Wait()
 	stay.Wait()
 	t.Logf("%d elements, %d clients came and went, %d stopped reading; %d KiB in use, %d KiB at the end", n, came.Load(), froze.Load(), early>>10, late>>10)
-	if early > 0 {
-		assert.Less(t, late, early+8<<20)
-	}
+	assert.Less(t, late, early+8<<20)
 }

@@ -51,7 +51,11 @@ type Frame struct {
 
 // NewFrame returns the Frame of a text.
 func NewFrame(text []byte, after Mark, anew bool) *Frame {
-	return &Frame{Text: text, Bytes: AppendChunk(nil, text), After: after, Anew: anew}
+	f := &Frame{Bytes: AppendChunk(nil, text), After: after, Anew: anew}
+	if end := len(f.Bytes) - len("\r\n"); end > 0 {
+		f.Text = f.Bytes[end-len(text) : end : end] // so that the ring holds it once
+	}
+	return f
 }
 
 // AppendChunk appends text as a chunk of HTTP/1.1, unless it is empty.
