@@ -1137,5 +1137,5 @@ func TestFanoutSoak(t *testing.T) {
 	come.Wait()
 	stay.Wait()
 	t.Logf("%d elements, %d clients came and went, %d stopped reading; %d KiB in use, %d KiB at the end", n, came.Load(), froze.Load(), early>>10, late>>10)
-	assert.Less(t, late, early+8<<20)
+	assert.Less(t, late, early+8<<20+uint64(came.Load())<<10) // package testing keeps the clients
 }
