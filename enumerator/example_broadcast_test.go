@@ -339,6 +339,19 @@ func hold(hub *enumerator.Hub[string]) (held []string) {
 	return held
 }
 
+func ExampleShared_Position() {
+	shared := enumerator.Share(enumerator.Of("a"))
+	fmt.Println(shared.Position() == enumerator.Position{})
+	for item := range enumerator.All(context.Background(), shared.Last(0)) {
+		if item.IsMessage() {
+			fmt.Println(item.Value, shared.Position() == item.Position)
+		}
+	}
+	// Output:
+	// true
+	// a true
+}
+
 func ExampleShared_Runs() {
 	shared := enumerator.Share(enumerator.Of(1))
 	_, err := enumerator.Run(context.Background(), enumerator.Values(shared.Live(), nil), iteratee.ForEach(func(context.Context, int) error {

@@ -96,6 +96,17 @@ func (s *Shared[E]) FromOrLast(p Position, n int) Enumerator[Item[E]] {
 	return s.From(p)
 }
 
+// Position returns the Position of the last element that the source has given. It is the zero Position while the
+// source is not running. With it, a Shared is a [Source].
+func (s *Shared[E]) Position() Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return Position{}
+	}
+	return s.current.hub.Position()
+}
+
 // Hold keeps the source running after the last run has left, until release is called. It does not
 // start the source. If release finds no attached run and no other Hold, it stops the source and waits
 // for it. It returns the error, or panics with the panic, with which the source has ended since the

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/examples/tokens/model"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/internal/browsertest"
 )
 
@@ -70,11 +72,13 @@ func TestBrowser(t *testing.T) {
 			require.Zero(t, scripts, "scripts remove themselves")
 			tab.checkConsole(t)
 		}
-		server.checkOpen(t, 2) // the previews of the index have ended
 		one.close()
-		server.checkOpen(t, 1)
+		before := two.text(t, "clock")
+		require.Eventually(t, func() bool { return two.text(t, "clock") != before }, waitAtMost, 10*time.Millisecond)
 
-		server.CloseClientConnections()
+		ctx, cancel := context.WithTimeout(t.Context(), waitAtMost)
+		defer cancel()
+		_ = httpadapter.Shutdown(ctx, server.Config) // it also waits for connections that the browser has opened in advance
 		require.Eventually(t, func() bool {
 			return strings.HasPrefix(two.text(t, "state"), "The stream has ended.")
 		}, waitAtMost, 10*time.Millisecond)
@@ -180,6 +184,30 @@ func TestChart(t *testing.T) {
 		points += 2
 	}
 	tab.checkConsole(t)
+	tab.close()
+	server.checkOpen(t, 0)
+}
+
+// A button brings a thousand clients, and another one removes them.
+func TestCrowd(t *testing.T) {
+	browser := browsertest.Start(t)
+	server := serve(t)
+	tab := open(t, browser, server, "crowd")
+	click := func(id string) {
+		require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitEnabled(chromedp.CSS(id)), chromedp.Click(chromedp.CSS(id))))
+	}
+	click("#add")
+	tab.until(t, "figures.clients === 1000 && figures.wanted === 1000 && figures.received > 1000")
+	assert.Equal(t, "1,000", tab.text(t, "clients"))
+	if runtime.GOOS == "linux" {
+		tab.until(t, "figures.memory > 0 && figures.memory < 8000 && figures.time > 0") // net/http takes 28 KiB
+		tab.until(t, "document.getElementById('memory').textContent.endsWith('bytes') && document.getElementById('time').textContent.endsWith('µs')")
+	}
+	assert.Equal(t, "0", tab.text(t, "lost"))
+	click("#remove")
+	tab.until(t, "figures.clients === 0 && figures.wanted === 0")
+	tab.checkConsole(t)
+	click("#add") // they leave with the page
 	tab.close()
 	server.checkOpen(t, 0)
 }
@@ -536,10 +564,10 @@ func TestDashboard(t *testing.T) {
 func TestKilledBrowser(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
-	tab := open(t, browser, server, "comet/clock")
-	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#clock"))))
-	require.Eventually(t, func() bool { return !strings.Contains(tab.text(t, "clock"), "-") }, waitAtMost, 10*time.Millisecond)
-	server.checkOpen(t, 1)
+	tab := open(t, browser, server, "rx")
+	require.NoError(t, chromedp.Do(tab.ctx, chromedp.WaitVisible(chromedp.CSS("#chart"))))
+	require.Eventually(t, func() bool { return tab.text(t, "trade") != "–" }, waitAtMost, 10*time.Millisecond)
+	require.EqualValues(t, 1, server.open.Load())
 	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
 	server.checkOpen(t, 0)
 }

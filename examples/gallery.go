@@ -13,6 +13,7 @@ import (
 	"github.com/halley-go/halley/examples/comet/helper"
 	"github.com/halley-go/halley/examples/comet/iframe"
 	"github.com/halley-go/halley/examples/comet/manual"
+	"github.com/halley-go/halley/examples/crowd"
 	"github.com/halley-go/halley/examples/dashboard"
 	"github.com/halley-go/halley/examples/inside"
 	"github.com/halley-go/halley/examples/job"
@@ -67,13 +68,18 @@ func examples(ctx context.Context) []example {
 		},
 		{
 			"comet/clock", "A live clock",
-			"Ten ticks a second while the page is open. Open it twice: each page has its own stream.",
+			"Ten ticks a second while a page is open. Open it twice: all pages get the same ticks.",
 			clock.Handler(), clock.Source,
 		},
 		{
 			"job", "A job with progress",
 			"A job that runs on the server, whether or not a page is open. All pages that watch it show the same, also after a reload.",
 			job.Handler(ctx), job.Source,
+		},
+		{
+			"crowd", "A crowd",
+			"One stream for thousands of clients, and what each of them costs the server. A button adds a thousand.",
+			crowd.Handler(ctx), crowd.Source,
 		},
 		{
 			"inside", "What is happening inside",

@@ -169,7 +169,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/comet/iframe/", "/comet/iframe/x", "/comet/clock/stream/", "/upload/", "/upload/x", "/source", "/source/", "/source/comet", "/source/comet/x",
 		"/rx", "/chart/", "/chart/x", "/chat/", "/chat/x", "/wschat/", "/wschat/x", "/table/", "/table/x",
 		"/tokens/", "/tokens/x", "/tokens/answers/x", "/job/", "/job/x", "/job/stream?id=x", "/dashboard/", "/dashboard/x",
-		"/inside/", "/inside/x", "/index.html", "/gallery.go", "/docs/x", "/docs/comet.md", "/docs/comet/", "/docs/docs.go", "/docs/testdata/ro.txt",
+		"/inside/", "/inside/x", "/crowd/", "/crowd/x", "/index.html", "/gallery.go", "/docs/x", "/docs/comet.md", "/docs/comet/", "/docs/docs.go", "/docs/testdata/ro.txt",
 	} {
 		r := request(http.MethodGet, target)
 		assert.Equal(t, http.StatusNotFound, r.StatusCode, target)

@@ -21,10 +21,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/halley-go/halley/examples/crowd"
 	"github.com/halley-go/halley/httpadapter"
 )
 
 func main() {
+	if crowd.Main() { // this process is the clients of a crowd
+		return
+	}
 	addr := flag.String("addr", "127.0.0.1:9000", "`address` to listen on; port 0 chooses a free port")
 	var hosts []string
 	flag.Func("host", "another `name` of the gallery, besides localhost and its address; may be repeated", func(name string) error {

@@ -21,12 +21,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/halley-go/halley/examples/crowd"
 )
 
 // beMain is the environment variable with which the test binary runs as the program.
 const beMain = "HALLEY_EXAMPLES_MAIN"
 
 func TestMain(m *testing.M) {
+	if crowd.Main() {
+		return
+	}
 	if os.Getenv(beMain) != "" {
 		main()
 		return

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +83,10 @@ func routes() []route {
 		{http.MethodPost, "/job/start", 0},
 		{http.MethodPost, "/job/cancel", 0},
 		{http.MethodGet, "/job/stream?id=" + anID, 50},
+		{http.MethodGet, "/crowd", 0},
+		{http.MethodGet, "/crowd/halley.js", 0},
+		{http.MethodGet, "/crowd/stream", 50},
+		{http.MethodPost, "/crowd/clients", 0},
 		{http.MethodGet, "/dashboard", 0},
 		{http.MethodGet, "/dashboard/halley.js", 0},
 		{http.MethodGet, "/dashboard/stream", 50},
@@ -172,6 +177,8 @@ func (r route) proper() (lines []string, body string) {
 		return upgrade, ""
 	case "/chat/messages":
 		return form("name", "kiki", "text", "foo")
+	case "/crowd/clients":
+		return form("change", "remove")
 	case "/tokens/answers":
 		return form("question", strings.Repeat("a ", 240)) // the answer repeats it
 	case aRow:
@@ -449,21 +456,30 @@ func TestStreamLimits(t *testing.T) {
 				assert.Less(t, res.StatusCode, 300)
 				streams = append(streams, res)
 			}
-			server.checkOpen(t, int64(r.streams))
+			// Fanout has taken over the streams of the clock, so their handlers have returned.
+			handlers := int64(r.streams)
+			if r.path == "/comet/clock/stream" && runtime.GOOS == "linux" {
+				handlers = 0
+			}
+			server.checkOpen(t, handlers)
 			lines, body := r.proper()
 			refused := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
 			assert.Equal(t, http.StatusServiceUnavailable, refused.StatusCode)
 			assert.NotEmpty(t, refused.Header.Get("Retry-After"))
 			refused.Body.Close()
 			streams = append(streams, open(other))
-			server.checkOpen(t, int64(r.streams)+1)
+			if handlers > 0 {
+				server.checkOpen(t, handlers+1)
+			}
 			for _, res := range streams {
 				res.Body.Close()
 			}
 			server.checkOpen(t, 0)
-			again := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
-			assert.Less(t, again.StatusCode, 300)
-			again.Body.Close()
+			require.Eventually(t, func() bool { // Fanout may notice an end after the next client
+				again := ask(t, plain, server.addr, r, append(lines, "Host: "+server.addr), body)
+				again.Body.Close()
+				return again.StatusCode < 300
+			}, waitAtMost, 10*time.Millisecond)
 			server.checkOpen(t, 0)
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/halley-go/halley/httpadapter/internal/shared"
 )
 
 // A Coding is a content coding, such as gzip, for [ContentEncoding].
@@ -47,6 +49,7 @@ func ContentEncoding(codings ...Coding) Option {
 		offered = append(offered, &coding{name: strings.ToLower(c.Name), free: sync.Pool{New: func() any { return c.New() }}})
 	}
 	return func(c *config) {
+		c.codingFor = func(s *stream) *coding { return codingFor(s.r, s.w.Header(), offered) }
 		c.encode = func(s *stream) {
 			coding := setEncoding(s.r, s.w.Header(), offered)
 			if coding == nil || s.r.Method == http.MethodHead {
@@ -75,6 +78,14 @@ func (c *coding) giveBack(e Encoder) {
 	c.free.Put(e)
 }
 
+// isShared reports whether Fanout can encode an element once for all streams.
+func (c *coding) isShared() bool {
+	e := c.free.Get()
+	defer c.free.Put(e)
+	_, ok := e.(shared.Deflater)
+	return ok
+}
+
 // encoded writes the bytes that an Encoder has made.
 type encoded struct{ *stream }
 
@@ -98,12 +109,20 @@ func setEncoding(r *http.Request, h http.Header, codings []*coding) *coding {
 	if vary := strings.Join(h["Vary"], ","); !strings.Contains(vary, "*") && !strings.Contains(strings.ToLower(vary), "accept-encoding") {
 		h.Add("Vary", "Accept-Encoding")
 	}
-	c := negotiate(r.Header["Accept-Encoding"], codings)
+	c := codingFor(r, h, codings)
 	if c != nil {
 		h.Set("Content-Encoding", c.name)
 		h.Del("Content-Length")
 	}
 	return c
+}
+
+// codingFor returns the coding for the response to r with the headers h, or nil.
+func codingFor(r *http.Request, h http.Header, codings []*coding) *coding {
+	if _, encoded := h["Content-Encoding"]; encoded || h.Get("Content-Length") != "" {
+		return nil
+	}
+	return negotiate(r.Header["Accept-Encoding"], codings)
 }
 
 // negotiate returns the first of the codings that an Accept-Encoding prefers, or nil if it prefers

@@ -33,16 +33,18 @@ import (
 // end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All other
 // streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other
 // than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not
-// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize], [ContentEncoding] or [Trailer]. The Logger
-// gets each reason once, as information.
+// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of streams that
+// [ContentEncoding] encodes, except the gzip of package compress: it is made once for all clients, and a client that
+// joins later gets elements that are compressed by themselves at first. The Logger gets each reason once, as
+// information.
 //
 // The options have these effects on a stream that was handed over:
 //
 //   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset if
 //     one of them was a Reset. An error of encode for the Gap or the Reset cuts the stream. The policy of a hub does not
 //     see such a client: the common run goes at the pace of the fastest client.
-//   - A client counts as gone if it makes no room within the time of [WriteTimeout], or when it closes its side of the
-//     connection. Bytes that it sends are not read.
+//   - A client counts as gone if it makes no room within the time of [WriteTimeout], when it closes its side of the
+//     connection, or when it has sent more than 64 KiB after its request. What it sends is dropped.
 //   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
 //     the chunk that encode makes of a Bookmark.
 //   - An error or a panic of the common run ends all its streams, and is logged once.
@@ -57,10 +59,7 @@ import (
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](
-	source interface {
-		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
-		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
-	},
+	source enumerator.Source[E],
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
 	start func(*http.Request) (after enumerator.Position, last int, err error),
 	opts ...Option,
@@ -74,10 +73,7 @@ func Fanout[E any](
 
 type fanoutHandler[E any] struct {
 	*config
-	source interface {
-		From(enumerator.Position) enumerator.Enumerator[enumerator.Item[E]]
-		Last(n int) enumerator.Enumerator[enumerator.Item[E]]
-	}
+	source enumerator.Source[E]
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
 	start  func(*http.Request) (enumerator.Position, int, error)
 	logged sync.Map // the reasons for the ordinary path that were logged
@@ -126,9 +122,10 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if after == (enumerator.Position{}) {
 			items = f.source.Last(last)
 		}
+		s.outcome.Resumed = after != (enumerator.Position{})
 		if reason := s.staysOrdinary(); reason != "" {
 			f.log(r, reason)
-			return enumerator.Through(items, f.encode), nil
+			return enumerator.Through(enumerator.Through(items, enumeratee.Tap(func(i enumerator.Item[E]) { count(&s.outcome.Counts, i) }, nil)), f.encode), nil
 		}
 		w.Header().Set("Connection", "close") // net/http does not get the connection back
 		return f.joining(s, items), nil
@@ -145,8 +142,6 @@ func (s *stream) staysOrdinary() string {
 	switch {
 	case !fanout.Supported:
 		return "the system is not Linux"
-	case s.encode != nil:
-		return "the option ContentEncoding"
 	case s.withTrailers != nil || h["Trailer"] != nil:
 		return "a trailer"
 	case !s.corks:
@@ -163,8 +158,23 @@ func (s *stream) staysOrdinary() string {
 		return "a Content-Length"
 	case server == nil || !isOwn(s.w):
 		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
+	case s.codingFor != nil:
+		if c := s.codingFor(s); c != nil && !c.isShared() {
+			return "the content coding " + c.name
+		}
 	}
 	return ""
+}
+
+// count counts an Item.
+func count[E any](counts *Counts, item enumerator.Item[E]) {
+	switch {
+	case item.IsMessage():
+		counts.Messages++
+	case item.Reset:
+		counts.Resets++
+	}
+	counts.Lost += item.Gap.N
 }
 
 // isOwn reports whether w is the ResponseWriter of net/http, and has a *net.TCPConn that no listener has wrapped.
@@ -263,10 +273,10 @@ func (e *engine[E]) context() context.Context {
 }
 
 // feed runs the source for the Crowd.
-func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Frame, err error) {
+func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.Frame, err error) {
 	err = e.guarded(func() error {
 		fed := &feeding[E]{feed: feed}
-		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, fanout.Frame], iteratee.Step) {
+		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, *fanout.Frame], iteratee.Step) {
 			iteratee.OnCork(ctx, feed.Cork)
 			return fed, iteratee.StepCont
 		})
@@ -284,13 +294,13 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last fanout.Fr
 type feeding[E any] struct {
 	feed  *fanout.Feed
 	begun bool
-	chunk []byte // the chunks since the Item before, as on the wire
+	text  []byte // the chunks since the Item before
 	mark  fanout.Mark
 }
 
 func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 	if len(chunk) > 0 {
-		f.chunk = appendChunk(f.chunk, chunk)
+		f.text = append(f.text, chunk...)
 		f.mark.Chunks++
 		f.mark.Bytes += int64(len(chunk))
 	}
@@ -301,7 +311,7 @@ func (f *feeding[E]) Next(chunk []byte) iteratee.Step {
 // own.
 func (f *feeding[E]) before() {
 	if !f.begun {
-		f.chunk, f.mark = nil, fanout.Mark{}
+		f.text, f.mark = nil, fanout.Mark{}
 	}
 }
 
@@ -317,22 +327,20 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 		}
 		f.feed.Begin(p)
 		if item.Bookmark || item.Reset { // each client has one of its own
-			f.chunk, f.mark = nil, fanout.Mark{Position: p}
+			f.text, f.mark = nil, fanout.Mark{Position: p}
 			return iteratee.StepCont
 		}
 	}
 	switch {
 	case item.IsMessage():
-		f.mark.Elements++
-	case item.Gap.N > 0:
-		f.mark.Elements += item.Gap.N
+		f.mark.Messages++
+	case item.Reset:
+		f.mark.Resets++
 	}
-	f.feed.Push(&fanout.Frame{
-		Bytes: f.chunk,
-		After: f.mark,
-		Anew:  item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch,
-	})
-	f.chunk = nil
+	f.mark.Lost += item.Gap.N
+	anew := item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch
+	f.feed.Push(fanout.NewFrame(f.text, f.mark, anew))
+	f.text = nil
 	return iteratee.StepCont
 }
 
@@ -340,18 +348,8 @@ func (*feeding[E]) EOF() iteratee.Step           { return iteratee.StepDone }
 func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]() }
 
 // Result returns the chunks after the last Item.
-func (f *feeding[E]) Result() (fanout.Frame, error) {
-	return fanout.Frame{Bytes: f.chunk, After: f.mark}, nil
-}
-
-// appendChunk appends a chunk of HTTP/1.1.
-func appendChunk(dst, chunk []byte) []byte {
-	if dst == nil {
-		dst = make([]byte, 0, len(chunk)+len("ffffffff\r\n\r\n"))
-	}
-	dst = fmt.Appendf(dst, "%x\r\n", len(chunk))
-	dst = append(dst, chunk...)
-	return append(dst, "\r\n"...)
+func (f *feeding[E]) Result() (*fanout.Frame, error) {
+	return fanout.NewFrame(f.text, f.mark, false), nil
 }
 
 // around returns an adapter that hands on Items. It calls before ahead of each Item, and after when the consumer has
@@ -383,14 +381,12 @@ func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
 
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
 
-// encoded returns the chunks that encode makes of item, as on the wire.
+// encoded returns the chunks that encode makes of item.
 func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
 	var chunks []byte
 	err := e.guarded(func() error {
 		take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
-			if len(chunk) > 0 {
-				chunks = appendChunk(chunks, chunk)
-			}
+			chunks = append(chunks, chunk...)
 			return nil
 		})
 		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
@@ -414,7 +410,7 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 	if !anew {
 		first := from.Position
 		first.Seq++
-		item.Gap = enumerator.Gap{From: first, N: to.Elements - from.Elements}
+		item.Gap = enumerator.Gap{From: first, N: to.Elements() - from.Elements()}
 	}
 	chunks, err := e.encoded(item)
 	if err != nil && err != errEnginePanicked {
@@ -431,9 +427,7 @@ func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error)
 		}
 	}
 	err = e.guarded(func() error {
-		if chunk := e.config.beat(); len(chunk) > 0 {
-			chunks = appendChunk(nil, chunk)
-		}
+		chunks = e.config.beat()
 		return nil
 	})
 	return chunks, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter/internal/shared"
 	"github.com/halley-go/halley/internal/fanout"
 	"github.com/halley-go/halley/internal/guard"
 	"github.com/halley-go/halley/iteratee"
@@ -24,7 +25,10 @@ func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumer
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
 		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, items)}
 		defer j.leave()
-		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step { return j.after(item.Position) })
+		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step {
+			count(&s.outcome.Counts, item)
+			return j.after(item.Position)
+		})
 		step := enumerator.Through(enumerator.Through(items, tap), f.encode).Into(ctx, j)
 		if j.ticket != nil {
 			s.takeOver = j.takeOver
@@ -117,7 +121,17 @@ func (s *stream) yields() bool {
 		return false
 	}
 	s.err = errHandedOver
+	if s.encoder != nil {
+		s.zip = zipOf(s.encoder)
+	}
 	return true
+}
+
+// zipOf returns the state of an encoder of gzip.
+func zipOf(e Encoder) *fanout.Zip {
+	d := e.(shared.Deflater)
+	begun, digest, size := d.Sum()
+	return &fanout.Zip{Deflate: d.Deflate, Begun: begun, Sum: fanout.Sum{Digest: digest, Size: int64(size)}}
 }
 
 // takeOver hands the connection over. leave gives back the places under the limits.
@@ -127,12 +141,18 @@ func (j *joiner) takeOver(leave func()) error {
 	if !s.sent {
 		first = s.headOnWire()
 	}
+	var text []byte
 	for _, chunk := range j.held {
 		if len(chunk) > 0 {
-			first = appendChunk(first, chunk)
+			text = append(text, chunk...)
 			s.outcome.Chunks++
 			s.outcome.Bytes += int64(len(chunk))
 		}
+	}
+	if s.zip != nil {
+		first = s.zip.Append(first, text)
+	} else {
+		first = fanout.AppendChunk(first, text)
 	}
 	conn, _, err := s.rc().Hijack()
 	var fd int
@@ -145,7 +165,7 @@ func (j *joiner) takeOver(leave func()) error {
 		j.crowd.Leave()
 		return fmt.Errorf("httpadapter: Fanout: %w", err)
 	}
-	client := &fanout.Client{FD: fd, First: first}
+	client := &fanout.Client{FD: fd, First: first, Zip: s.zip}
 	if s.until > 0 {
 		client.Ends = s.start.Add(s.until)
 	}
@@ -179,6 +199,9 @@ func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()
 		}
 		o.Chunks += end.Chunks
 		o.Bytes += end.Bytes
+		o.Messages += end.Messages
+		o.Lost += end.Lost
+		o.Resets += end.Resets
 		guard.Run("httpadapter: Fanout: a function of OnEnd", func() {
 			c.onEnd(&stream{config: c, r: r, start: start, outcome: o})
 		}, func(panicked any) {
@@ -193,6 +216,12 @@ func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()
 func (s *stream) headOnWire() []byte {
 	h := s.w.Header()
 	s.setHeader(h)
+	if s.encode != nil {
+		if s.encode(s); s.encoder != nil {
+			s.zip = zipOf(s.encoder)
+			s.release()
+		}
+	}
 	if _, set := h["Date"]; !set {
 		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}

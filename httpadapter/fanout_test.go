@@ -2,6 +2,7 @@ package httpadapter_test
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,15 +175,18 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	for name, tt := range map[string]struct {
 		heading []string
 		wrap    func(http.Handler) http.Handler
+		opts    []httpadapter.Option
 	}{
 		"handed over":                {},
+		"handed over, with gzip":     {opts: []httpadapter.Option{compress.Option()}},
+		"with gzip and a heading":    {opts: []httpadapter.Option{compress.Option()}, heading: []string{"heading"}},
 		"handed over after its head": {heading: []string{"heading"}},
 		"not":                        {wrap: wrapped},
 		"not, with a heading":        {heading: []string{"heading"}, wrap: wrapped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
-			c := newConcertOf(t, lines(strings.Join(tt.heading, "")+strings.Repeat("\n", len(tt.heading))), tt.wrap)
+			c := newConcertOf(t, lines(strings.Join(tt.heading, "")+strings.Repeat("\n", len(tt.heading))), tt.wrap, tt.opts...)
 			c.Start()
 			position := func(seq uint64) string {
 				p := c.hub.Position()
@@ -190,6 +196,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 			c.push(t, "a", "b", "", "d")
 			live := c.listen(t, "")
 			assert.Equal(t, tt.wrap == nil && isLinux, live.Close, "the header Connection")
+			assert.Equal(t, tt.opts != nil, live.Uncompressed)
 			live.reads(tt.heading...)
 			live.reads("bookmark at 4")
 			two := c.listen(t, "last=2")
@@ -257,6 +264,124 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	}
 }
 
+// The Outcome counts the Items of the client, whether the run of the client or that of all has given them.
+func TestFanoutCounts(t *testing.T) {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			c := newConcertOf(t, lines(""), wrap)
+			c.Start()
+			c.push(t, "a", "b")
+			first := c.listen(t, "last=1")
+			first.reads("bookmark at 1", "2 b")
+			unknown := c.listen(t, "after="+enumerator.Position{Epoch: 1, Seq: 1}.String())
+			unknown.reads("reset at 0", "1 a", "2 b")
+			c.push(t, "c", "")
+			c.hub.End()
+			first.ends("3 c", "ending")
+			unknown.ends("3 c", "ending")
+			assert.ElementsMatch(t, []httpadapter.Counts{{Messages: 3}, {Messages: 4, Resets: 1, Resumed: true}},
+				[]httpadapter.Counts{receive(t, c.ends, "an outcome").Counts, receive(t, c.ends, "an outcome").Counts})
+		})
+	}
+}
+
+// With gzip, the elements are encoded for all clients at once. A client gets them in good order, whenever it joins, between
+// heartbeats and after gaps.
+func TestFanoutGzip(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, compress.Option(), httpadapter.Heartbeat(20*time.Millisecond, []byte("beat\n")))
+	c.Start()
+	var all sync.WaitGroup
+	const n = 400
+	for i := range 20 {
+		l := c.listen(t, "")
+		assert.True(t, l.Uncompressed)
+		last, beats := 0, 0
+		line, err := l.b.ReadString('\n')
+		require.NoError(t, err)
+		_, err = fmt.Sscanf(line, "bookmark at %d\n", &last)
+		require.NoError(t, err)
+		all.Go(func() {
+			for {
+				line, err := l.b.ReadString('\n')
+				if err == io.EOF {
+					break
+				}
+				var lost, from, to int
+				switch {
+				case !assert.NoError(t, err):
+					return
+				case line == "beat\n":
+					beats++
+				case strings.HasPrefix(line, "gap"):
+					_, _ = fmt.Sscanf(line, "gap of %d from %d to %d\n", &lost, &from, &to)
+					assert.Equal(t, last+1, from)
+					last = to
+				case line != "ending\n":
+					last++
+					if !assert.Equal(t, fmt.Sprintf("%d the element %d\n", last, last), line) {
+						return
+					}
+				}
+			}
+			assert.Equal(t, n, last)
+		})
+		for range n / 20 {
+			c.push(t, fmt.Sprint("the element ", c.hub.Position().Seq+1))
+		}
+		if i%5 == 0 {
+			time.Sleep(50 * time.Millisecond) // for heartbeats
+		}
+	}
+	c.hub.End()
+	all.Wait()
+}
+
+// Each of these programs decodes gzip in its own way.
+func TestFanoutGzipForOthers(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, compress.Option(), httpadapter.Header("Content-Type", "text/plain"))
+	c.Start()
+	first := c.listen(t, "")
+	first.reads("bookmark at 0")
+	want := ""
+	for i := range 300 {
+		c.push(t, fmt.Sprintf("the element %d of many that are alike", i))
+		if i >= 290 {
+			want += fmt.Sprintf("%d the element %d of many that are alike\n", i+1, i)
+		}
+		first.reads(fmt.Sprintf("%d the element %d of many that are alike", i+1, i)) // or the hub could drop elements
+	}
+	t.Run("curl", func(t *testing.T) {
+		curl, err := exec.LookPath("curl")
+		if err != nil {
+			t.Skip("there is no curl")
+		}
+		cmd := exec.Command(curl, "--silent", "--no-buffer", "--compressed", "--include", c.URL+"/?last=10")
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		b := bufio.NewReader(out)
+		head, err := http.ReadResponse(b, nil) // curl has decoded the body, but not the head
+		require.NoError(t, err)
+		assert.Equal(t, "gzip", head.Header.Get("Content-Encoding"))
+		for line := range strings.Lines("bookmark at 290\n" + want) {
+			got, err := b.ReadString('\n')
+			require.NoError(t, err)
+			require.Equal(t, line, got)
+		}
+		c.push(t, "the element 300 of many that are alike")
+		c.hub.End()
+		rest, err := io.ReadAll(b)
+		assert.NoError(t, err)
+		assert.Equal(t, "301 the element 300 of many that are alike\nending\n", string(rest))
+		assert.NoError(t, cmd.Wait())
+	})
+	_, err := io.ReadAll(first.b)
+	assert.NoError(t, err)
+}
+
 // A stream that cannot be handed over takes the ordinary path, and the reason is logged once.
 func TestFanoutStaysOrdinary(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -280,7 +405,7 @@ func TestFanoutStaysOrdinary(t *testing.T) {
 		"a listener":          {listen: func(l net.Listener) net.Listener { return counting{l} }, reason: "the ResponseWriter *http.response is not that of net/http with a *net.TCPConn"},
 		"a Content-Length":    {opts: []httpadapter.Option{httpadapter.Header("Content-Length", "29")}, reason: "a Content-Length"},
 		"FlushSize":           {opts: []httpadapter.Option{httpadapter.FlushSize(1)}, reason: "the option FlushInterval or FlushSize"},
-		"compression":         {opts: []httpadapter.Option{compress.Option()}, reason: "the option ContentEncoding"},
+		"another compressor":  {opts: []httpadapter.Option{httpadapter.ContentEncoding(httpadapter.Coding{Name: "gzip", New: func() httpadapter.Encoder { return gzip.NewWriter(nil) }})}, reason: "the content coding gzip"},
 		"a Trailer":           {opts: []httpadapter.Option{httpadapter.Trailer("X-End", iteratee.Map(iteratee.Ignore[[]byte](), func(struct{}) string { return "x" }))}, reason: "a trailer"},
 		"a trailer of others": {wrap: announcing, reason: "a trailer"},
 	} {
@@ -566,7 +691,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 		c.push(t, value)
 		reader.reads(fmt.Sprintf("%d %s", seq+1, value))
 	}
-	next, bytes, gaps := 1, 0, 0
+	next, bytes, gaps, lostAll := 1, 0, 0, 0
 	for next <= n {
 		line, err := b.ReadString('\n')
 		require.NoError(t, err)
@@ -577,7 +702,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 			if gaps == 0 {
 				assert.Less(t, bytes, 64<<10+64<<10, "the buffers of the client and of the server")
 			}
-			next, gaps = to+1, gaps+1
+			next, gaps, lostAll = to+1, gaps+1, lostAll+lost
 			continue
 		}
 		require.Equal(t, fmt.Sprintf("%d %s\n", next, value), line)
@@ -591,6 +716,7 @@ func TestFanoutOvertakesAFrozenClient(t *testing.T) {
 	assert.Equal(t, fmt.Sprintf("%d end\n", n+1), line)
 	_ = frozen.Close()
 	o := receive(t, c.ends, "the outcome")
+	assert.Equal(t, httpadapter.Counts{Messages: n + 1 - lostAll, Lost: uint64(lostAll)}, o.Counts)
 	assert.Less(t, o.Chunks, 1000)
 	assert.Greater(t, o.Chunks, 2*256)
 }
@@ -864,4 +990,152 @@ func TestFanoutPanicsOnMisuse(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: Fanout: source must not be nil", func() {
 		httpadapter.Fanout(nilHub, lines(""), where)
 	})
+}
+
+// A client that has sent more than was read gets the end of the stream, however slowly it reads.
+func TestFanoutEndReachesASlowClient(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	client := httpadaptertest.Get(t, c.URL) // has a small receive buffer
+	b := bufio.NewReaderSize(client.Response().Body, 16)
+	_, err := b.ReadString('\n')
+	require.NoError(t, err)
+	c.push(t, "a")
+	_, err = b.ReadString('\n')
+	require.NoError(t, err)
+	_, err = io.WriteString(client, "GET /pipelined HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	value := strings.Repeat("x", 90_000) // more than the client has room for
+	c.push(t, value)
+	c.hub.End()
+	assert.Equal(t, httpadapter.EndOfSource, receive(t, c.ends, "the outcome").Reason)
+	time.Sleep(1200 * time.Millisecond) // longer than the server waits for a client that has everything
+	rest, err := io.ReadAll(b)
+	assert.NoError(t, err, "a complete response")
+	assert.Len(t, string(rest), len("2 "+value+"\nending\n"))
+	_ = client.Close()
+}
+
+// Bytes after the request are dropped. A client that sends too many counts as gone, also if it has gone.
+func TestFanoutInput(t *testing.T) {
+	if !isLinux {
+		t.Skip("net/http does not read it")
+	}
+	leavesNothing(t)
+	c := newConcert(t)
+	c.Start()
+	client := httpadaptertest.Get(t, c.URL)
+	b := bufio.NewReader(client.Response().Body)
+	_, err := b.ReadString('\n')
+	require.NoError(t, err)
+	for range 60 {
+		_, err := client.Write(make([]byte, 1<<10))
+		require.NoError(t, err)
+	}
+	c.push(t, "a")
+	line, err := b.ReadString('\n')
+	assert.NoError(t, err)
+	assert.Equal(t, "1 a\n", line)
+	for err == nil {
+		_, err = client.Write(make([]byte, 1<<10))
+	}
+	o := receive(t, c.ends, "the outcome")
+	assert.Equal(t, httpadapter.ClientGone, o.Reason)
+	assert.ErrorContains(t, o.Err, "has sent more than 64 KiB")
+}
+
+// Over time, clients stay, come and go, or stop reading. Those that stay get each element, and the server takes no
+// more memory. The long form takes two minutes.
+func TestFanoutSoak(t *testing.T) {
+	leavesNothing(t)
+	c := newConcert(t, httpadapter.WriteTimeout(5*time.Second))
+	c.Start()
+	d := time.Second
+	if probe.Long() {
+		d = 2 * time.Minute
+	}
+	value := strings.Repeat("x", 1000)
+	// follow reads n elements, or all if n is 0, and fails the test if one is missing.
+	follow := func(client *httpadaptertest.Client, n int) {
+		b := bufio.NewReader(client.Response().Body)
+		last := -1
+		for got := 0; n == 0 || got < n; got++ {
+			line, err := b.ReadString('\n')
+			if err == io.EOF {
+				return
+			}
+			if !assert.NoError(t, err) {
+				return
+			}
+			if last < 0 {
+				_, err = fmt.Sscanf(line, "bookmark at %d\n", &last)
+				assert.NoError(t, err)
+			} else if number, rest, _ := strings.Cut(line, " "); line != "ending\n" {
+				last++
+				if number != strconv.Itoa(last) || rest != value+"\n" {
+					t.Errorf("%.30q came in place of %d", line, last)
+					return
+				}
+			}
+		}
+	}
+	var stay, come sync.WaitGroup
+	for range 50 {
+		client := httpadaptertest.Get(t, c.URL)
+		stay.Go(func() {
+			follow(client, 0)
+			_ = client.Close()
+		})
+	}
+	over := time.After(d)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var came, froze atomic.Int64
+	for i := range 5 {
+		come.Go(func() {
+			for ctx.Err() == nil {
+				client := httpadaptertest.Get(t, c.URL)
+				follow(client, 1+i)
+				client.Reset()
+				came.Add(1)
+			}
+		})
+	}
+	come.Go(func() {
+		for ctx.Err() == nil {
+			frozen := httpadaptertest.Get(t, c.URL)
+			frozen.Response()
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Second):
+			}
+			_ = frozen.Close()
+			froze.Add(1)
+		}
+	})
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	start, n, early := time.Now(), 0, uint64(0)
+	for running := true; running; n++ {
+		select {
+		case <-over:
+			running = false
+		case <-tick.C:
+		}
+		c.push(t, value)
+		for len(c.ends) > 0 { // make room
+			<-c.ends
+		}
+		if early == 0 && time.Since(start) > d/4 {
+			early = inUse()
+		}
+	}
+	late := inUse()
+	cancel()
+	c.hub.End()
+	come.Wait()
+	stay.Wait()
+	t.Logf("%d elements, %d clients came and went, %d stopped reading; %d KiB in use, %d KiB at the end", n, came.Load(), froze.Load(), early>>10, late>>10)
+	assert.Less(t, late, early+8<<20+uint64(came.Load())<<10) // package testing keeps the clients
 }

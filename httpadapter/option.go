@@ -27,14 +27,15 @@ type config struct {
 	beatEvery   time.Duration
 	maxDuration time.Duration
 
-	encode   func(*stream) // sets the encoder of a stream; nil if all streams stay as they are
-	hear     func(*stream) // makes the body tell the stream when it is read; nil without limits
-	limits   []func(*http.Request) (enter func() (leave func(), err error))
-	onStart  func(*stream)                                  // nil: there is no OnStart
-	onEnd    func(*stream)                                  // nil: there is no OnEnd
-	counting func(context.Context, *stream) context.Context // adds the Counts to the context of a run; set by OnEnd
-	logger   ErrorLogger
-	trailers []string // keys, in the order of the values that the consumer of withTrailers ends with
+	encode    func(*stream)         // sets the encoder of a stream; nil if all streams stay as they are
+	codingFor func(*stream) *coding // returns the coding that encode will choose, or nil
+	hear      func(*stream)         // makes the body tell the stream when it is read; nil without limits
+	limits    []func(*http.Request) (enter func() (leave func(), err error))
+	onStart   func(*stream)                                  // nil: there is no OnStart
+	onEnd     func(*stream)                                  // nil: there is no OnEnd
+	counting  func(context.Context, *stream) context.Context // adds the Counts to the context of a run; set by OnEnd
+	logger    ErrorLogger
+	trailers  []string // keys, in the order of the values that the consumer of withTrailers ends with
 
 	// withTrailers adds the consumers of the trailers to that of the chunks; nil if there are none. It
 	// is a function of Trailer so that a program without trailers does not contain ZipWith.

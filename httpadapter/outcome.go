@@ -26,7 +26,7 @@ type Outcome struct {
 	NoDeadlines bool
 }
 
-// Counts are the numbers of messages in the chunks of a stream. The handlers of comet/client set them. Other
+// Counts are the numbers of messages in the chunks of a stream. [Fanout] and the handlers of comet/client set them. Other
 // sources can do so with [CountsOf].
 type Counts struct {
 	Messages int    // the number of messages for the client

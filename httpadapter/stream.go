@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/internal/fanout"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -32,6 +33,7 @@ type stream struct {
 
 	// takeOver is set if the stream goes on without net/http and its goroutine. See Fanout.
 	takeOver func(leave func()) error
+	zip      *fanout.Zip // the state of encoder then; nil if the stream is not encoded
 
 	turn // for the writer and all fields below
 	alarm

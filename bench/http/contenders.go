@@ -20,6 +20,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/httpadapter/durable"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -28,21 +29,23 @@ import (
 type contender struct {
 	name string
 	make func() (http.Handler, func(data string))
+	gzip bool // clients ask for it
 }
 
 // The ratios are relative to the first: a loop that does the same as Halley, except that
 // Halley has room for 256 messages. The other two loops do less.
 var contenders = []contender{
-	{"loop", loopOf(10*time.Second, 15*time.Second, 64)},
-	{"loop without heartbeats, room for 16", loopOf(10*time.Second, 0, 16)},
-	{"and without deadlines", loopOf(0, 0, 16)},
-	{"Halley", newHalley},
-	{"Halley with Fanout", newFanout},
-	{"floor of Fanout", newFloor},
-	{"client.Handler over a topic", newClient},
-	{"durable.Handler over a topic", newDurable},
-	{"go-sse", newGoSSE},
-	{"r3labs/sse", newR3labs},
+	{name: "loop", make: loopOf(10*time.Second, 15*time.Second, 64)},
+	{name: "loop without heartbeats, room for 16", make: loopOf(10*time.Second, 0, 16)},
+	{name: "and without deadlines", make: loopOf(0, 0, 16)},
+	{name: "Halley", make: newHalley},
+	{name: "Halley with Fanout", make: newFanout},
+	{name: "Halley with Fanout and gzip", make: newFanout, gzip: true},
+	{name: "floor of Fanout", make: newFloor},
+	{name: "client.Handler over a topic", make: newClient},
+	{name: "durable.Handler over a topic", make: newDurable},
+	{name: "go-sse", make: newGoSSE},
+	{name: "r3labs/sse", make: newR3labs},
 }
 
 func newHalley() (http.Handler, func(string)) {
@@ -63,7 +66,7 @@ func newFanout() (http.Handler, func(string)) {
 		return eventsource.Event{Data: i.Value, NoData: !i.IsMessage()}, nil
 	})
 	live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
-	return httpadapter.Fanout(hub, encode, live, httpadapter.EventStream()),
+	return httpadapter.Fanout(hub, encode, live, httpadapter.EventStream(), compress.Option()),
 		func(data string) { must(hub.Push(context.Background(), data)) }
 }
 

@@ -100,7 +100,7 @@ func measure(p plan, only string, rounds int) (map[string][]figures, error) {
 			if i > 0 && !strings.Contains(c.name, only) {
 				continue
 			}
-			f, err := once(c.name, p)
+			f, err := once(c, p)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -111,8 +111,8 @@ func measure(p plan, only string, rounds int) (map[string][]figures, error) {
 	return all, nil
 }
 
-func once(name string, p plan) (f figures, err error) {
-	s, err := startServer(name, p.size)
+func once(c contender, p plan) (f figures, err error) {
+	s, err := startServer(c.name, p.size)
 	if err != nil {
 		return f, err
 	}
@@ -121,7 +121,7 @@ func once(name string, p plan) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	cs, err := connect(p.streams, before.Port)
+	cs, err := connect(p.streams, before.Port, c.gzip)
 	defer cs.close()
 	if err != nil {
 		return f, err
@@ -157,6 +157,11 @@ func once(name string, p plan) (f figures, err error) {
 			return f, err
 		}
 		if missing, err = cs.await(n, 200*time.Millisecond); err != nil {
+			return f, err
+		}
+	}
+	if c.gzip {
+		if err := cs.settle(n); err != nil {
 			return f, err
 		}
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ var tiny = plan{streams: 20, messages: 3, bursts: 2, size: 100}
 func TestAllContendersDeliverEverything(t *testing.T) {
 	for _, c := range contenders {
 		t.Run(c.name, func(t *testing.T) {
-			f, err := once(c.name, tiny)
+			f, err := once(c, tiny)
 			require.NoError(t, err)
 			assert.Positive(t, f.idle)
 			assert.Positive(t, f.busy)
@@ -37,7 +38,7 @@ func TestAllContendersDeliverEverything(t *testing.T) {
 }
 
 func TestServerThatCannotServe(t *testing.T) {
-	_, err := once("nobody", tiny)
+	_, err := once(contender{name: "nobody"}, tiny)
 	assert.ErrorContains(t, err, "the server has ended")
 }
 
@@ -54,11 +55,23 @@ func TestClientTakesMessagesWhereverTheyAreCut(t *testing.T) {
 	assert.EqualError(t, c.take([]byte(message(5, 0))), "message 5 came after 5", "a message came twice")
 }
 
+func TestClientCountsChunksWhereverTheyAreCut(t *testing.T) {
+	text := "HTTP/1.1 200 OK\r\nA: b\r\n\r\n2\r\n\r\n\r\n1a\r\n" + strings.Repeat("1", 0x1a) + "\r\n1\r\nx"
+	for cut := range len(text) {
+		c := client{gzip: true}
+		require.NoError(t, c.take([]byte(text[:cut])))
+		require.NoError(t, c.take([]byte(text[cut:])))
+		require.Equal(t, 2, c.chunks)
+		require.NoError(t, c.take([]byte("\r\n")))
+		require.Equal(t, 3, c.chunks)
+	}
+}
+
 func TestClientsThatGetNothingAreCounted(t *testing.T) {
 	s, err := startServer(contenders[0].name, 100)
 	require.NoError(t, err)
 	defer s.stop()
-	cs, err := connect(3, s.Port)
+	cs, err := connect(3, s.Port, false)
 	defer cs.close()
 	require.NoError(t, err)
 	missing, err := cs.await(1, time.Millisecond)

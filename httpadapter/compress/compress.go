@@ -16,7 +16,8 @@ import (
 // stream of zstd takes 450 KiB for as long as it lasts. Only a client that prefers zstd, or does not
 // accept gzip, gets zstd. To exclude zstd, remove it from the request's Accept-Encoding. With gzip,
 // events of 200 bytes become a third as long, and a flush takes 10 to 20 microseconds;
-// docs/performance.md has the figures.
+// docs/performance.md has the figures. httpadapter.Fanout compresses an element with gzip once for all its
+// streams.
 //
 // Do not compress a stream that holds both a secret and text that somebody else has chosen: the sizes
 // of the chunks would disclose the secret.

@@ -69,6 +69,16 @@ func (z *gzipWriter) Close() error {
 	})
 }
 
+// Deflate appends text as blocks that end on a whole byte, for httpadapter.Fanout.
+func (*gzipWriter) Deflate(dst, text, history []byte) []byte {
+	out := bytes.NewBuffer(dst)
+	_ = flate.StatelessDeflate(out, text, false, history) // a Buffer does not fail
+	return out.Bytes()
+}
+
+// Sum returns the state of the stream after a flush.
+func (z *gzipWriter) Sum() (begun bool, digest, size uint32) { return z.begun, z.digest, z.size }
+
 // deflated has the buffers that are not in use.
 var deflated = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 

@@ -26,7 +26,7 @@ const scope = "github.com/halley-go/halley/httpadapter/otel"
 //	halley.stream.resets   {reset}    resets
 //
 // All numbers of a stream but the first three are added when the stream ends. Resumptions, messages, lost
-// messages and resets are counted only for the handlers of comet/client, and for sources that use
+// messages and resets are counted only for httpadapter.Fanout and the handlers of comet/client, and for sources that use
 // [httpadapter.CountsOf].
 //
 // The Option can be given to many handlers. attributes, such as the name of a handler, are added to all measurements.

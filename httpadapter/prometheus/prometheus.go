@@ -22,7 +22,7 @@ import (
 //	halley_stream_resets_total           resets
 //
 // All numbers of a stream but the first three are added when the stream ends. Resumptions, messages, lost
-// messages and resets are counted only for the handlers of comet/client, and for sources that use
+// messages and resets are counted only for httpadapter.Fanout and the handlers of comet/client, and for sources that use
 // [httpadapter.CountsOf].
 //
 // The Option can be given to many handlers, which are counted together. To count a handler by itself, call

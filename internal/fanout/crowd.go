@@ -17,15 +17,15 @@ import (
 type Config struct {
 	// Source feeds the Crowd until ctx ends, or until it has no more elements. It returns the last Frame, which may be
 	// empty. It runs in a goroutine of its own.
-	Source func(ctx context.Context, feed *Feed) (last Frame, err error)
+	Source func(ctx context.Context, feed *Feed) (last *Frame, err error)
 
-	// Gap returns the bytes for a client that has lost the elements between two Marks. If anew is true, the
+	// Gap returns the text for a client that has lost the elements between two Marks. If anew is true, the
 	// client must be told to start anew at the second one. An error ends the client.
-	Gap func(from, to Mark, anew bool) ([]byte, error)
+	Gap func(from, to Mark, anew bool) (text []byte, err error)
 
-	// Beat returns the bytes of a heartbeat, which may be none. hidden is true if the encoder has made no chunk
+	// Beat returns the text of a heartbeat, which may be none. hidden is true if the encoder has made no chunk
 	// of the last element, so clients do not know of it. An error ends all clients.
-	Beat func(at Mark, hidden bool) ([]byte, error)
+	Beat func(at Mark, hidden bool) (text []byte, err error)
 
 	BeatEvery time.Duration // the time without a frame after which clients get a heartbeat; 0 for none
 	Timeout   time.Duration // how long a client may have no room
@@ -41,18 +41,21 @@ var (
 	ErrDrained = errors.New("the crowd is draining")
 )
 
+// ErrInput is the Err of a client that counts as gone because it has sent too much.
+var ErrInput = errors.New("the client has sent more than 64 KiB after its request")
+
 // An End tells how the stream of a client has ended.
 type End struct {
 	Err    error // nil: the source has run out
 	Gone   bool  // Err tells why the client counts as gone
-	Chunks int   // of the source, which the client got from the Crowd
-	Bytes  int64 // in these chunks
+	Counts       // of the part of the stream that the client got from the Crowd
 }
 
 // A Client is a connection that joins a Crowd.
 type Client struct {
 	FD    int       // belongs to the Crowd
 	First []byte    // the bytes that are written first
+	Zip   *Zip      // nil if the client does not get gzip
 	Ends  time.Time // when the stream ends as if the source had run out; zero for never
 	Over  func(End) // is called in a goroutine of its own when the stream has ended; may be nil
 }
@@ -66,6 +69,8 @@ type Crowd struct {
 	stop   chan struct{}  // closed when there are no members
 	others sync.WaitGroup // the goroutines besides that of run
 
+	history history // belongs to the source
+
 	mu      sync.Mutex // guards the fields below
 	changed sync.Cond  // the ring has begun, has got room, or is over
 	ring    ring
@@ -75,6 +80,8 @@ type Crowd struct {
 	members int
 	closed  bool // Enter returns false
 	drained bool
+	deflate func(dst, text, history []byte) []byte // nil until a client gets gzip
+	anew    bool                                   // clients have got bytes that are not in the history
 }
 
 // Start returns a new Crowd with one member.
@@ -101,10 +108,10 @@ func (c *Crowd) run(ctx context.Context) {
 	if err == nil {
 		last.Bytes = append(last.Bytes, lastChunk...)
 	} else {
-		last = Frame{After: c.ring.end()} // only this goroutine changes the ring
+		last = &Frame{After: c.ring.end()} // only this goroutine changes the ring
 	}
 	last.last, last.err = true, err
-	c.push(&last)
+	c.push(last)
 	<-c.stop
 	c.cancel()
 	c.others.Wait()
@@ -199,6 +206,8 @@ func (c *Crowd) uncork() {
 }
 
 func (c *Crowd) push(f *Frame) {
+	f.After.sum = c.ring.end().sum.Plus(f.Text) // only this goroutine changes the ring
+	c.zip(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.makeRoom(f) {
@@ -328,6 +337,9 @@ func (t *Ticket) Join(client *Client) {
 	t.s.crowd.mu.Lock()
 	defer t.s.crowd.mu.Unlock()
 	t.client = client
+	if client.Zip != nil {
+		t.s.crowd.deflate = client.Zip.Deflate
+	}
 	t.s.wake()
 }
 

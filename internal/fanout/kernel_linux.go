@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"unsafe"
 )
 
 // Supported reports whether this system can have a Crowd.
@@ -51,8 +52,9 @@ func duplicate(original uintptr) (fd int, err error) {
 
 // epoll is the kernel of Linux.
 type epoll struct {
-	fd   int
-	file *os.File // of fd, so that the runtime's poller tells when there are events
+	fd    int
+	file  *os.File // of fd, so that the runtime's poller tells when there are events
+	input [4 << 10]byte
 }
 
 func newKernel() (kernel, error) {
@@ -64,16 +66,17 @@ func newKernel() (kernel, error) {
 		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return &epoll{fd, os.NewFile(uintptr(fd), "epoll")}, nil
+	return &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
 // edges is EPOLLET, which is negative in package syscall.
 const edges = 1 << 31
 
-// add asks for edges, once and for all. An edge of EPOLLOUT comes only after a write that found no room.
+// add asks for edges, once and for all. An edge of EPOLLOUT comes only after a write that found no room, and one of
+// EPOLLIN only when the client has sent something.
 func (k *epoll) add(fd int, id uint64) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(k.fd, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{
-		Events: syscall.EPOLLRDHUP | syscall.EPOLLOUT | edges,
+		Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLOUT | edges,
 		Fd:     int32(uint32(id)),
 		Pad:    int32(uint32(id >> 32)),
 	}))
@@ -95,6 +98,23 @@ func (k *epoll) write(fd int, p []byte) (int, error) {
 }
 
 func (k *epoll) finish(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
+
+func (k *epoll) discard(fd int) (n int) {
+	for n <= maxInput {
+		m, err := syscall.Read(fd, k.input[:])
+		if m <= 0 && err != syscall.EINTR {
+			break
+		}
+		n += max(m, 0)
+	}
+	return n
+}
+
+func (k *epoll) received(fd int) bool {
+	var unsent int32 // and sent bytes that the client has not acknowledged
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&unsent)))
+	return errno != 0 || unsent == 0
+}
 
 func (k *epoll) close(fd int) { _ = syscall.Close(fd) }
 
@@ -121,8 +141,9 @@ func (k *epoll) wait(f func([]event) bool) {
 			events := make([]event, n)
 			for i, e := range ready[:n] {
 				events[i] = event{
-					id:   uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)),
-					left: e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0,
+					id:    uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)),
+					input: e.Events&syscall.EPOLLIN != 0,
+					left:  e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0,
 				}
 			}
 			if !f(events) {

@@ -1,15 +1,20 @@
 package fanout
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -35,6 +40,9 @@ type socket struct {
 	reset    bool
 	broken   bool // writes fail
 	left     bool // the client has left
+	slow     bool // the client has not got everything
+	input    int  // the bytes that the client has sent and that were not read
+	sent     int  // all of them
 }
 
 var (
@@ -67,6 +75,14 @@ func (k *sockets) write(fd int, p []byte) (int, error) {
 }
 
 func (k *sockets) finish(fd int) { k.all[fd].finished = true }
+
+func (k *sockets) discard(fd int) int {
+	n := k.all[fd].input
+	k.all[fd].input = 0
+	return n
+}
+
+func (k *sockets) received(fd int) bool { return !k.all[fd].slow }
 
 func (k *sockets) close(fd int) {
 	if k.all[fd].closed {
@@ -104,6 +120,58 @@ type listener struct {
 	mu    sync.Mutex
 	ended bool
 	end   End
+
+	zipped bool // it gets gzip
+}
+
+func deflate(dst, text, history []byte) []byte {
+	out := bytes.NewBuffer(dst)
+	_ = flate.StatelessDeflate(out, text, false, history)
+	return out.Bytes()
+}
+
+// decode returns the text of a response, with lastChunk if it is complete. cut tells that it ends within a chunk.
+func (m *model) decode(wire string, zipped bool) (text string, cut bool) {
+	var payload strings.Builder
+	complete := false
+	for wire != "" && !cut && !complete {
+		length, rest, ok := strings.Cut(wire, "\r\n")
+		n, _ := strconv.ParseInt(length, 16, 64)
+		switch {
+		case !ok:
+			cut = true
+		case wire == lastChunk:
+			complete = true
+		case n == 0:
+			cut = true
+			require.True(m.t, strings.HasPrefix(lastChunk, wire), "%q", wire)
+		case len(rest) < int(n)+2:
+			cut = true
+			payload.WriteString(rest[:min(int(n), len(rest))])
+		default:
+			require.Equal(m.t, "\r\n", rest[n:n+2])
+			payload.WriteString(rest[:n])
+			wire = rest[n+2:]
+		}
+	}
+	text = payload.String()
+	if zipped {
+		z, err := gzip.NewReader(strings.NewReader(text))
+		if err != nil {
+			require.True(m.t, cut || text == "", "%v", err)
+			return "", cut
+		}
+		b, err := io.ReadAll(z)
+		if err != nil {
+			require.ErrorIs(m.t, err, io.ErrUnexpectedEOF)
+		}
+		require.True(m.t, !complete || err == nil, "the last chunk comes after the end of gzip")
+		text = string(b)
+	}
+	if complete {
+		text += lastChunk
+	}
+	return text, cut
 }
 
 // model drives a shard by hand and compares the bytes that each client gets with the list of all elements.
@@ -131,7 +199,7 @@ func newModel(t *rapid.T) *model {
 			case anew:
 				return fmt.Appendf(nil, "reset %d\n", to.Position.Seq), nil
 			}
-			return fmt.Appendf(nil, "gap %d %d\n", from.Position.Seq, to.Elements-from.Elements), nil
+			return fmt.Appendf(nil, "gap %d %d\n", from.Position.Seq, to.Elements()-from.Elements()), nil
 		},
 		Beat:      func(Mark, bool) ([]byte, error) { return []byte("beat\n"), nil },
 		BeatEvery: time.Hour,
@@ -163,12 +231,12 @@ func (m *model) push(size int, anew bool) {
 	m.sizes = append(m.sizes, size)
 	line := m.line(n)
 	end := m.crowd.ring.end()
-	f := &Frame{Bytes: []byte(line), Anew: anew, After: Mark{
+	f := NewFrame([]byte(line), Mark{
 		Position: enumerator.Position{Epoch: epoch, Seq: uint64(n)},
-		Elements: uint64(n),
-		Chunks:   end.Chunks,
-		Bytes:    end.Bytes + int64(len(line)),
-	}}
+		Counts:   end.Counts,
+	}, anew)
+	f.After.Messages++
+	f.After.Bytes += int64(len(line))
 	if line != "" {
 		f.After.Chunks++
 	}
@@ -208,10 +276,16 @@ func (m *model) join(after, room int, expires bool) {
 		m.crowd.Leave()
 		return
 	}
-	l := &listener{fd: len(m.listeners) + 3, from: after, ahead: after > len(m.sizes)}
+	l := &listener{fd: len(m.listeners) + 3, from: after, ahead: after > len(m.sizes), zipped: rapid.Bool().Draw(m.t, "gzip")}
 	m.listeners = append(m.listeners, l)
 	m.kernel.all[l.fd] = &socket{room: room}
-	client := &Client{FD: l.fd, First: []byte("head\n"), Over: func(end End) {
+	first := []byte("head\n")
+	var zip *Zip
+	if l.zipped {
+		zip = &Zip{Deflate: deflate}
+		first = zip.Append(first, nil)
+	}
+	client := &Client{FD: l.fd, First: first, Zip: zip, Over: func(end End) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.ended {
@@ -238,9 +312,6 @@ func (m *model) handle() {
 func (m *model) check(l *listener) {
 	s := m.kernel.all[l.fd]
 	got := s.got.String()
-	if s.room > fast/2 && (strings.Contains(got, "gap") || strings.Contains(got, "reset")) {
-		m.t.Fatalf("client %d has lost elements although it has room: %q", l.fd, got)
-	}
 	next, chunks, bytes := l.from+1, 0, int64(0)
 	expect := func(want string) bool {
 		if len(got) < len(want) {
@@ -260,6 +331,10 @@ func (m *model) check(l *listener) {
 			m.t.Fatalf("client %d got %q in place of a head", l.fd, got)
 		}
 		return
+	}
+	got, cut := m.decode(got, l.zipped)
+	if s.room > fast/2 && (strings.Contains(got, "gap") || strings.Contains(got, "reset")) {
+		m.t.Fatalf("client %d has lost elements although it has room: %q", l.fd, got)
 	}
 	if l.ahead {
 		// If the source has begun anew before the client joins, the client begins there too.
@@ -339,14 +414,28 @@ func (m *model) check(l *listener) {
 	if l.ended && l.end.Err == context.Canceled && !s.left {
 		m.t.Fatalf("client %d counts as gone", l.fd)
 	}
+	if l.ended && l.end.Err == ErrInput && s.sent <= maxInput {
+		m.t.Fatalf("client %d counts as gone after %d bytes", l.fd, s.sent)
+	}
 	if l.ended && l.end.Err == os.ErrDeadlineExceeded && m.crowd.now() < s.wrote+m.crowd.Timeout {
 		m.t.Fatalf("client %d counts as stuck", l.fd)
 	}
 	if s.finished && !complete {
 		m.t.Fatalf("client %d is finished without the last chunk", l.fd)
 	}
+	if cut { // it counts as one that the client has got
+		for next <= len(m.sizes) && m.sizes[next-1] == 0 {
+			next++
+		}
+		if next <= len(m.sizes) && l.end.Chunks == chunks+1 {
+			chunks, bytes, next = chunks+1, bytes+int64(m.sizes[next-1])+int64(len(strconv.Itoa(next)))+2, next+1
+		}
+	}
 	if l.ended && (l.end.Chunks != chunks || l.end.Bytes != bytes) {
 		m.t.Fatalf("client %d: %d chunks with %d bytes are reported, and it got %d with %d", l.fd, l.end.Chunks, l.end.Bytes, chunks, bytes)
+	}
+	if l.ended && l.end.Err == nil && len(m.anew) == 0 && !l.ahead && l.end.Elements() != uint64(len(m.sizes)-l.from) {
+		m.t.Fatalf("client %d: %d messages and %d lost ones are reported, of %d", l.fd, l.end.Messages, l.end.Lost, len(m.sizes)-l.from)
 	}
 	if l.ended && l.end.Err == nil && next <= len(m.sizes) {
 		for ; next <= len(m.sizes); next++ {
@@ -388,6 +477,16 @@ func TestModel(t *testing.T) {
 					if s.added {
 						s.left = true
 						m.kernel.events = append(m.kernel.events, event{id: s.id, left: true})
+					}
+				}
+			},
+			"send": func(t *rapid.T) {
+				if len(m.listeners) > 0 {
+					s := m.kernel.all[m.listeners[random(len(m.listeners)-1)].fd]
+					if s.added {
+						n := rapid.SampledFrom([]int{1, 100, maxInput}).Draw(t, "input")
+						s.input, s.sent = s.input+n, s.sent+n
+						m.kernel.events = append(m.kernel.events, event{id: s.id, input: true})
 					}
 				}
 			},

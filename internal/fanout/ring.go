@@ -1,7 +1,9 @@
 package fanout
 
 import (
+	"slices"
 	"sort"
+	"strconv"
 
 	"github.com/halley-go/halley/enumerator"
 )
@@ -9,18 +11,63 @@ import (
 // A Mark is a place in the stream, after some elements.
 type Mark struct {
 	Position enumerator.Position
-	Elements uint64 // the number of elements before the Mark, including those that a gap counts
-	Chunks   int    // the number of chunks that were made of them
-	Bytes    int64  // in these chunks
+	Counts   // of everything before the Mark
+	sum      Sum
 }
+
+// Counts are the numbers of a part of the stream.
+type Counts struct {
+	Messages int
+	Lost     uint64 // the elements that gaps count
+	Resets   int
+	Chunks   int
+	Bytes    int64 // in the chunks
+}
+
+// Plus returns the sum of two Counts.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{c.Messages + d.Messages, c.Lost + d.Lost, c.Resets + d.Resets, c.Chunks + d.Chunks, c.Bytes + d.Bytes}
+}
+
+// Minus returns the difference of two Counts.
+func (c Counts) Minus(d Counts) Counts {
+	return Counts{c.Messages - d.Messages, c.Lost - d.Lost, c.Resets - d.Resets, c.Chunks - d.Chunks, c.Bytes - d.Bytes}
+}
+
+// Elements returns the number of messages and of elements that are lost.
+func (c Counts) Elements() uint64 { return uint64(c.Messages) + c.Lost }
 
 // A Frame holds the bytes that each client gets for one element. It does not change.
 type Frame struct {
-	Bytes []byte // as on the wire; none if the encoder has made no chunk of the element
+	Text  []byte // none if the encoder has made no chunk of the element
+	Bytes []byte // Text as on the wire
 	After Mark   // the place after the element
 	Anew  bool   // everything before the Frame is void: a client that misses it gets a Reset and not a Gap
 	last  bool   // no Frame follows
 	err   error  // of the source, if this is the last Frame
+	zip   []byte // Text as gzip on the wire, for clients that have the history
+	needs uint64 // the first frame of the history
+}
+
+// NewFrame returns the Frame of a text.
+func NewFrame(text []byte, after Mark, anew bool) *Frame {
+	f := &Frame{Bytes: AppendChunk(nil, text), After: after, Anew: anew}
+	if end := len(f.Bytes) - len("\r\n"); end > 0 {
+		f.Text = f.Bytes[end-len(text) : end : end] // so that the ring holds it once
+	}
+	return f
+}
+
+// AppendChunk appends text as a chunk of HTTP/1.1, unless it is empty.
+func AppendChunk(dst, text []byte) []byte {
+	if len(text) == 0 {
+		return dst
+	}
+	dst = slices.Grow(dst, len(text)+len("ffffffff\r\n\r\n"))
+	dst = strconv.AppendInt(dst, int64(len(text)), 16)
+	dst = append(dst, "\r\n"...)
+	dst = append(dst, text...)
+	return append(dst, "\r\n"...)
 }
 
 // A ring holds the newest frames, as many as these limits allow, and always the newest one. A client that is

@@ -17,6 +17,13 @@ type kernel interface {
 	write(fd int, p []byte) (int, error)
 
 	finish(fd int) // tells the client that no more bytes follow
+
+	// discard reads the bytes that the client has sent, up to maxInput or a little more, and returns their number.
+	discard(fd int) int
+
+	// received reports whether the client has got everything.
+	received(fd int) bool
+
 	close(fd int)
 	reset(fd int) // closes, and drops the bytes that the client has not got
 
@@ -25,20 +32,25 @@ type kernel interface {
 	stop()
 }
 
-// An event tells that a descriptor has room, or that its client has left.
+// An event tells that a descriptor has room, or that its client has sent something or has left.
 type event struct {
-	id   uint64 // the id that add was given
-	left bool
+	id    uint64 // the id that add was given
+	input bool
+	left  bool
 }
 
 const (
-	// linger is how long a client that has got everything may take to close the connection. If the server
-	// closed it before, the client could lose the end of the stream: closing a connection with unread input
-	// resets it.
+	// linger is how long a client may take to close the connection after the end of the stream. Then, or
+	// some time later, the server closes it, when the client has got everything. If the server closed it before,
+	// the client could lose the end, because input that comes after that resets the connection.
 	linger = 500 * time.Millisecond
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
 	endEvery = 100 * time.Millisecond
+
+	// maxInput limits the bytes that a client may send after its request. They are read, since otherwise the kernel
+	// could not tell that the client has left, and a close would reset the connection.
+	maxInput = 64 << 10
 
 	// maxBatch limits the bytes of several frames that are written together.
 	maxBatch = 64 << 10
@@ -53,11 +65,11 @@ type shard struct {
 
 	// These belong to the goroutine of the shard.
 	conns     []conn
-	free      []int32 // the places in conns that are free
-	batch     batch
+	free      []int32       // the places in conns that are free
+	batches   [3]batch      // by kind
 	passed    uint64        // the clients that keep up have got all frames before this one
 	blocked   list.List     // the places of clients that have no room; the first must make room first
-	lingering list.List     // the places of clients that have got everything; the first must leave first
+	lingering list.List     // the places of clients to which everything was written; the first must leave first
 	beaten    time.Duration // when the last heartbeat was sent
 	nextEnd   time.Duration // when a stream may have lasted long enough, or 0 for never
 	drained   bool
@@ -73,27 +85,30 @@ type shard struct {
 type conn struct {
 	fd    int32         // -1 if the place is free
 	gen   uint32        // how often the place has become free
+	input uint32        // the number of bytes that the client has sent
 	next  uint64        // the index of the next frame, or unknown if none follows
 	ends  time.Duration // when the stream ends, or 0
 	stuck *stuck        // nil if the client keeps up
 	told  *told         // nil if the end of the stream need not be reported
+	zip   *zip          // nil if the client does not get gzip
 }
 
-// stuck is the part of a conn for a client that has no room, or that has got everything.
+// stuck is the part of a conn for a client that has no room, or to which everything was written.
 type stuck struct {
-	place   *list.Element // in blocked or lingering
-	since   time.Duration // when the client last had room, or got everything
-	rest    []byte        // the bytes that remain to be written
-	mark    Mark          // the place after rest
-	last    bool          // no bytes follow rest
-	err     error         // with which the stream ends after rest
-	lingers bool          // the client has got everything
+	place    *list.Element // in blocked or lingering
+	since    time.Duration // when the client last had room, or when a client that lingers was last looked at
+	rest     []byte        // the bytes that remain to be written
+	mark     Mark          // the place after rest
+	last     bool          // no bytes follow rest
+	err      error         // with which the stream ends after rest
+	lingers  bool          // everything was written
+	finished time.Duration // when everything was written
 }
 
 // told is the part of a conn that tells how the stream has ended.
 type told struct {
 	over  func(End)
-	begin Mark // where the client has joined, moved by the frames that it has lost
+	begin Counts // where the client has joined, moved by the frames that it has lost
 }
 
 func newShard(c *Crowd, k kernel) *shard {
@@ -234,7 +249,11 @@ func (s *shard) join(t *Ticket) {
 	c.fd, c.next = int32(t.client.FD), t.index
 	mark := s.markOf(c)
 	if t.client.Over != nil {
-		c.told = &told{over: t.client.Over, begin: mark}
+		c.told = &told{over: t.client.Over, begin: mark.Counts}
+	}
+	if t.client.Zip != nil {
+		c.zip = &zip{fresh: t.index}
+		c.zip.set(t.client.Zip.Sum, mark.sum)
 	}
 	if !t.client.Ends.IsZero() {
 		c.ends = max(t.client.Ends.Sub(s.crowd.start), 1)
@@ -265,13 +284,22 @@ func (s *shard) handle(e event) {
 	c := &s.conns[i]
 	switch {
 	case c.fd < 0 || c.gen != uint32(e.id>>32): // it was closed after the event
-	case e.left && c.stuck != nil && c.stuck.lingers:
-		s.close(i)
 	case e.left:
 		s.cut(i, End{Err: context.Canceled, Gone: true})
+	case e.input && !s.discard(i):
 	case c.stuck != nil && !c.stuck.lingers:
 		s.resume(i)
 	}
+}
+
+// discard drops the bytes that a client has sent. It returns false if they are too many.
+func (s *shard) discard(i int32) bool {
+	c := &s.conns[i]
+	if c.input += uint32(s.kernel.discard(int(c.fd))); c.input <= maxInput {
+		return true
+	}
+	s.cut(i, End{Err: ErrInput, Gone: true})
+	return false
 }
 
 // batch is the bytes of consecutive frames, which are written together. Most clients get the same ones.
@@ -280,35 +308,68 @@ type batch struct {
 	most     uint64 // the limit of to when the batch was made
 	before   Mark
 	frames   []*Frame
+	parts    [][]byte // the bytes of the frames
 	bytes    []byte
 	joined   []byte // the memory for the bytes of several frames
 }
 
-// pending returns frames that begin with the index from and end before the index to. It returns nil if the ring
-// does not hold the first of them.
-func (s *shard) pending(from, to uint64) *batch {
-	b := &s.batch
-	if b.from == from && b.most == to {
+// These are the kinds of bytes.
+const (
+	asPlain = iota
+	asGzip  // for clients that have the history
+	asAlone // gzip without a history
+)
+
+// pending returns frames that begin with the next one of a client and end before the index to. It returns nil if the
+// ring does not hold the first of them.
+func (s *shard) pending(c *conn, to uint64) *batch {
+	from := c.next
+	if b := &s.batches[asPlain]; c.zip == nil && b.from == from && b.most == to {
 		return b
 	}
 	s.crowd.mu.Lock()
-	defer s.crowd.mu.Unlock()
 	ring := &s.crowd.ring
 	if from < ring.first {
+		s.crowd.mu.Unlock()
 		return nil
 	}
+	kind := asPlain
+	if c.zip != nil {
+		kind = asAlone
+		if f := ring.at(from); f.zip != nil && f.needs >= c.zip.fresh {
+			kind = asGzip
+		}
+	}
+	b := &s.batches[kind]
+	if b.from == from && b.most == to {
+		s.crowd.mu.Unlock()
+		return b
+	}
 	b.from, b.to, b.most, b.before = from, from, to, ring.before(from)
-	b.frames, b.joined = b.frames[:0], b.joined[:0]
+	b.frames, b.parts, b.joined = b.frames[:0], b.parts[:0], b.joined[:0]
 	for size := 0; b.to < to; b.to++ {
 		f := ring.at(b.to)
-		if size += len(f.Bytes); size > maxBatch && b.to > from {
+		if size += len(f.Bytes); b.to > from && (size > maxBatch || kind == asGzip && f.zip == nil) {
 			break
 		}
 		b.frames = append(b.frames, f)
 	}
-	if b.bytes = b.frames[0].Bytes; len(b.frames) > 1 {
-		for _, f := range b.frames {
-			b.joined = append(b.joined, f.Bytes...)
+	deflate := s.crowd.deflate
+	s.crowd.mu.Unlock()
+
+	for _, f := range b.frames {
+		part := f.Bytes
+		switch kind {
+		case asGzip:
+			part = f.zip
+		case asAlone:
+			part = zipped(deflate, f.Text, nil)
+		}
+		b.parts = append(b.parts, part)
+	}
+	if b.bytes = b.parts[0]; len(b.parts) > 1 {
+		for _, part := range b.parts {
+			b.joined = append(b.joined, part...)
 		}
 		b.bytes = b.joined
 	}
@@ -319,7 +380,7 @@ func (s *shard) pending(from, to uint64) *batch {
 func (s *shard) send(i int32, to uint64) bool {
 	c := &s.conns[i]
 	for c.next < to {
-		b := s.pending(c.next, to)
+		b := s.pending(c, to)
 		if b == nil {
 			if !s.skip(i) {
 				return false
@@ -345,6 +406,13 @@ func (s *shard) send(i int32, to uint64) bool {
 			s.touch(c)
 		}
 		if last.last {
+			if c.zip != nil && last.err == nil {
+				s.block(i, stuck{rest: c.zip.end(last.After.sum), mark: last.After, last: true})
+				c.next = unknown
+				if !s.sendRest(i) {
+					return false
+				}
+			}
 			s.finish(i, last.err)
 			return false
 		}
@@ -360,14 +428,25 @@ func (s *shard) skip(i int32) bool {
 	first, floor, void := s.crowd.ring.first, s.crowd.ring.floor, s.crowd.ring.void
 	s.crowd.mu.Unlock()
 	from := c.stuck.mark
-	notice, err := s.crowd.Gap(from, floor, c.next < void)
+	anew := c.next < void
+	text, err := s.crowd.Gap(from, floor, anew)
 	if err != nil {
 		s.cut(i, End{Err: err})
 		return false
 	}
+	notice := AppendChunk(nil, text)
+	if c.zip != nil {
+		notice = s.zipped(text)
+		c.zip.set(c.zip.at(from.sum).Plus(text), floor.sum)
+		c.zip.fresh = first
+	}
 	if c.told != nil {
-		c.told.begin.Chunks += floor.Chunks - from.Chunks
-		c.told.begin.Bytes += floor.Bytes - from.Bytes
+		lost := floor.Minus(from.Counts)
+		got := Counts{Lost: lost.Elements()}
+		if anew {
+			got = Counts{Resets: 1}
+		}
+		c.told.begin = c.told.begin.Plus(lost).Minus(got)
 	}
 	c.next, c.stuck.mark, c.stuck.rest = first, floor, notice
 	return s.sendRest(i)
@@ -420,17 +499,21 @@ func (s *shard) resume(i int32) {
 func (s *shard) blockIn(i int32, b *batch, n int) {
 	c := &s.conns[i]
 	next, mark, written := b.from, b.before, n
-	for _, f := range b.frames {
-		if n < len(f.Bytes) {
+	for j, f := range b.frames {
+		if part := b.parts[j]; n < len(part) {
 			if n > 0 {
 				next, mark = next+1, f.After
-				s.block(i, stuck{rest: f.Bytes[n:], mark: mark, last: f.last, err: f.err})
+				rest := part[n:]
+				if c.zip != nil && f.last && f.err == nil {
+					rest = slices.Concat(rest, c.zip.end(mark.sum))
+				}
+				s.block(i, stuck{rest: rest, mark: mark, last: f.last, err: f.err})
 			} else {
 				s.block(i, stuck{mark: mark})
 			}
 			break
 		}
-		n -= len(f.Bytes)
+		n -= len(b.parts[j])
 		next, mark = next+1, f.After
 	}
 	c.next = next
@@ -456,16 +539,20 @@ func (s *shard) complete(i int32, err error) {
 	if c.fd < 0 || c.stuck != nil && (c.stuck.last || c.stuck.lingers) {
 		return
 	}
+	mark, last := s.markOf(c), []byte(lastChunk)
+	if c.zip != nil {
+		last = c.zip.end(mark.sum)
+	}
 	if c.stuck != nil {
 		c.next = unknown
-		c.stuck.rest, c.stuck.last, c.stuck.err = slices.Concat(c.stuck.rest, []byte(lastChunk)), true, err
+		c.stuck.rest, c.stuck.last, c.stuck.err = slices.Concat(c.stuck.rest, last), true, err
 		return
 	}
-	switch n, failure := s.kernel.write(int(c.fd), []byte(lastChunk)); {
+	switch n, failure := s.kernel.write(int(c.fd), last); {
 	case failure != nil:
 		s.cut(i, End{Err: failure, Gone: true})
-	case n < len(lastChunk):
-		s.block(i, stuck{rest: []byte(lastChunk[n:]), mark: s.markOf(c), last: true, err: err})
+	case n < len(last):
+		s.block(i, stuck{rest: last[n:], mark: mark, last: true, err: err})
 		c.next = unknown
 	default:
 		s.finish(i, err)
@@ -481,7 +568,8 @@ func (s *shard) finish(i int32, err error) {
 		s.blocked.Remove(c.stuck.place)
 	}
 	c.next = unknown
-	c.stuck = &stuck{place: s.lingering.PushBack(i), since: s.crowd.now(), lingers: true}
+	now := s.crowd.now()
+	c.stuck = &stuck{place: s.lingering.PushBack(i), since: now, lingers: true, finished: now}
 }
 
 // cut ends a stream so that the client cannot take it for a complete one.
@@ -526,7 +614,7 @@ func (s *shard) report(c *conn, end End) {
 	}
 	mark, begin, over := s.markOf(c), c.told.begin, c.told.over
 	c.told = nil
-	end.Chunks, end.Bytes = mark.Chunks-begin.Chunks, mark.Bytes-begin.Bytes
+	end.Counts = mark.Minus(begin)
 	s.crowd.others.Add(1)
 	go func() {
 		defer s.crowd.others.Done()
@@ -556,10 +644,16 @@ func (s *shard) expire() {
 	}
 	for e := s.lingering.Front(); e != nil; e = s.lingering.Front() {
 		i := e.Value.(int32)
-		if now < s.conns[i].stuck.since+linger {
+		c := &s.conns[i]
+		if now < c.stuck.since+linger {
 			break
 		}
-		s.close(i)
+		if s.kernel.received(int(c.fd)) || now >= c.stuck.finished+s.crowd.Timeout {
+			s.close(i)
+			continue
+		}
+		c.stuck.since = now
+		s.lingering.MoveToBack(c.stuck.place)
 	}
 	if s.nextEnd == 0 || now < s.nextEnd {
 		return
@@ -592,7 +686,13 @@ func (s *shard) beat() {
 		return
 	}
 	s.beaten = now
-	bytes, err := s.crowd.Beat(mark, hidden)
+	text, err := s.crowd.Beat(mark, hidden)
+	var bytes, zipped []byte
+	if bytes = AppendChunk(nil, text); len(bytes) > 0 {
+		s.crowd.mu.Lock()
+		s.crowd.anew = true
+		s.crowd.mu.Unlock()
+	}
 	for i := range s.conns {
 		c := &s.conns[i]
 		if c.fd < 0 || c.stuck != nil {
@@ -605,13 +705,30 @@ func (s *shard) beat() {
 		if len(bytes) == 0 {
 			continue
 		}
-		n, err := s.kernel.write(int(c.fd), bytes)
+		beat := bytes
+		if c.zip != nil {
+			if zipped == nil {
+				zipped = s.zipped(text)
+			}
+			beat = zipped
+			c.zip.set(c.zip.at(mark.sum).Plus(text), mark.sum)
+			c.zip.fresh = c.next
+		}
+		n, err := s.kernel.write(int(c.fd), beat)
 		if err != nil {
 			s.cut(int32(i), End{Err: err, Gone: true})
-		} else if n < len(bytes) {
-			s.block(int32(i), stuck{rest: bytes[n:], mark: mark})
+		} else if n < len(beat) {
+			s.block(int32(i), stuck{rest: beat[n:], mark: mark})
 		}
 	}
+}
+
+// zipped returns text as gzip on the wire, for a client of which the history is not known.
+func (s *shard) zipped(text []byte) []byte {
+	s.crowd.mu.Lock()
+	deflate := s.crowd.deflate
+	s.crowd.mu.Unlock()
+	return zipped(deflate, text, nil)
 }
 
 // due returns the time at which pass must run again.

@@ -44,8 +44,8 @@ func frame(c *Crowd, text string) *Frame {
 	after := c.ring.end()
 	after.Position.Seq++
 	after.Position.Epoch = epoch
-	after.Elements++
-	return &Frame{Bytes: []byte(text), After: after}
+	after.Messages++
+	return &Frame{Text: []byte(text), Bytes: []byte(text), After: after}
 }
 
 // push pushes a frame if it need not wait, and reports whether it did.
@@ -89,7 +89,7 @@ func TestSourceGoesAtThePaceOfTheFastestClient(t *testing.T) {
 		s.handle(e)
 	}
 	s.pass()
-	assert.Equal(t, "xxgap\nxxx", k.all[5].got.String())
+	assert.Equal(t, "xx4\r\ngap\n\r\nxxx", k.all[5].got.String())
 	assert.True(t, push(c, "y"))
 }
 
@@ -152,6 +152,38 @@ func TestDeadlinesInOrder(t *testing.T) {
 	assert.True(t, k.all[3].reset)
 }
 
+// A connection is closed when the client has got everything, or after the time in which it must make room.
+func TestLinger(t *testing.T) {
+	c, s, k := byHand(t, time.Hour)
+	for fd := 3; fd < 6; fd++ {
+		join(t, c, k, fd, fast)
+	}
+	k.all[3] = &socket{room: fast, slow: true}
+	k.all[4] = &socket{room: fast, slow: true}
+	s.pass()
+	c.push(&Frame{Bytes: []byte(lastChunk), After: c.ring.end(), last: true})
+	s.pass()
+	closed := func() (all []bool) {
+		s.pass()
+		for fd := 3; fd < 6; fd++ {
+			all = append(all, k.all[fd].closed)
+		}
+		return all
+	}
+	elapse := func(d time.Duration) { c.start = c.start.Add(-d) }
+	assert.Equal(t, []bool{false, false, false}, closed())
+	elapse(linger)
+	assert.Equal(t, []bool{false, false, true}, closed())
+	assert.InDelta(t, linger.Seconds(), (s.due() - c.now()).Seconds(), 0.1)
+	k.all[3].slow = false
+	elapse(linger)
+	assert.Equal(t, []bool{true, false, true}, closed())
+	elapse(time.Hour - 3*linger)
+	assert.Equal(t, []bool{true, false, true}, closed())
+	elapse(linger)
+	assert.Equal(t, []bool{true, true, true}, closed())
+}
+
 // Each 1,000 clients get a shard, up to the number of processors. All goroutines end with the last member.
 func TestCrowdHasShards(t *testing.T) {
 	if !Supported {
@@ -160,11 +192,11 @@ func TestCrowdHasShards(t *testing.T) {
 	began := make(chan struct{})
 	ended := false
 	c := Start(Config{
-		Source: func(ctx context.Context, feed *Feed) (Frame, error) {
+		Source: func(ctx context.Context, feed *Feed) (*Frame, error) {
 			feed.Begin(enumerator.Position{Epoch: epoch})
 			close(began)
 			<-ctx.Done()
-			return Frame{}, ctx.Err()
+			return nil, ctx.Err()
 		},
 		Ended: func() { ended = true },
 	})
@@ -196,9 +228,9 @@ func TestCrowdHasShards(t *testing.T) {
 // A client cannot join a source that has not begun when its context ends, or that ends without having begun.
 func TestReserveWaitsForTheSource(t *testing.T) {
 	release := make(chan struct{})
-	c := Start(Config{Source: func(context.Context, *Feed) (Frame, error) {
+	c := Start(Config{Source: func(context.Context, *Feed) (*Frame, error) {
 		<-release
-		return Frame{}, context.Canceled
+		return nil, context.Canceled
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
