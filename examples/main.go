@@ -2,6 +2,8 @@
 //
 //	go run ./examples
 //
+// The first run compiles everything, which can take minutes and prints nothing. go run -v names each package.
+//
 // It listens on 127.0.0.1:9000 until it gets an interrupt; -addr changes the address. It
 // answers requests for the loopback addresses, for localhost, for the address of the connection
 // and for the host in -addr. -host adds another name, such as that of a proxy in front.
