@@ -30,13 +30,13 @@ import (
 // the next Item.
 //
 // On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. net/http and middleware see the stream
-// end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All other
-// streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other
-// than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not
-// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of streams that
-// [ContentEncoding] encodes, except the gzip of package compress: it is made once for all clients, and a client that
-// joins later gets elements that are compressed by themselves at first. The Logger gets each reason once, as
-// information.
+// end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All
+// other streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods
+// other than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection
+// that is not a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of
+// streams that [ContentEncoding] encodes, except for the gzip of package compress. Fanout compresses an element once
+// for all clients that have the elements before it. A client that has just joined gets elements that are compressed by
+// themselves. The Logger gets each reason once, as information.
 //
 // The options have these effects on a stream that was handed over:
 //

@@ -7,7 +7,7 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// state holds the last entry of each row of a log. The log may have dropped these entries.
+// state holds the last entry of each row of a log. The log may have dropped these entries from its history.
 type state struct {
 	byRow map[string]*held
 	rows  []*held // the values of byRow, and some entries that were replaced, in order

@@ -76,7 +76,7 @@ func (*gzipWriter) Deflate(dst, text, history []byte) []byte {
 	return out.Bytes()
 }
 
-// Sum returns the state of the stream after a flush.
+// Sum returns the state of the stream after a flush, for httpadapter.Fanout.
 func (z *gzipWriter) Sum() (begun bool, digest, size uint32) { return z.begun, z.digest, z.size }
 
 // deflated has the buffers that are not in use.

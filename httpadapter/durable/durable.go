@@ -109,6 +109,7 @@ type handler struct {
 //
 // Each reader that waits costs the goroutine of its request. All readers of a stream share its newest entries in memory, and
 // the events that are made of them.
+//
 // Handler panics if store or name is nil.
 func Handler(store topics.Store, name func(*http.Request) (string, error), opts ...Option) http.Handler {
 	check.NotNil("httpadapter/durable: Handler: store", store)

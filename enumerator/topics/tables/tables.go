@@ -34,8 +34,8 @@ type Tables[V any] struct {
 	close context.CancelFunc
 }
 
-// New returns the Tables of store. The options are those of [topics.New]. New panics if store is nil, and as topics.New
-// does.
+// New returns the Tables of store. The options are those of [topics.New]. New panics if store is nil, or if the policy
+// of the options is not DropOldest.
 func New[V any](store topics.Store, opts ...enumerator.PushOption) *Tables[V] {
 	if store == nil {
 		panic("enumerator/topics/tables: New: store must not be nil")
