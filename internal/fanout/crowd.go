@@ -23,8 +23,8 @@ type Config struct {
 	// client must be told to start anew at the second one. An error ends the client.
 	Gap func(from, to Mark, anew bool) (text []byte, err error)
 
-	// Beat returns the text of a heartbeat, which may be none. hidden is true if the encoder has made no chunk
-	// of the last element, so clients do not know of it. An error ends all clients.
+	// Beat returns the text of a heartbeat, which may be empty. hidden is true if the encoder has made no chunk of the
+	// last element, so clients do not know of it. An error ends all clients.
 	Beat func(at Mark, hidden bool) (text []byte, err error)
 
 	BeatEvery time.Duration // the time without a frame after which clients get a heartbeat; 0 for none
@@ -41,7 +41,7 @@ var (
 	ErrDrained = errors.New("the crowd is draining")
 )
 
-// ErrInput is the Err of a client that counts as gone because it has sent too much.
+// ErrInput is the End.Err of a client that counts as gone because it has sent too much.
 var ErrInput = errors.New("the client has sent more than 64 KiB after its request")
 
 // An End tells how the stream of a client has ended.

@@ -40,16 +40,16 @@ type event struct {
 }
 
 const (
-	// linger is how long a client may take to close the connection after the end of the stream. Then, or
-	// some time later, the server closes it, when the client has got everything. If the server closed it before,
-	// the client could lose the end, because input that comes after that resets the connection.
+	// linger is the time for a client to close the connection after the end of the stream. After that, the server closes
+	// it as soon as the client has got everything. An earlier close could cost the client the end, because input that
+	// comes after a close resets the connection.
 	linger = 500 * time.Millisecond
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
 	endEvery = 100 * time.Millisecond
 
-	// maxInput limits the bytes that a client may send after its request. They are read, since otherwise the kernel
-	// could not tell that the client has left, and a close would reset the connection.
+	// maxInput limits the bytes that a client may send after its request. They are read, because otherwise the kernel
+	// could not report that the client has left, and a close would reset the connection.
 	maxInput = 64 << 10
 
 	// maxBatch limits the bytes of several frames that are written together.
@@ -108,7 +108,7 @@ type stuck struct {
 // told is the part of a conn that tells how the stream has ended.
 type told struct {
 	over  func(End)
-	begin Counts // where the client has joined, moved by the frames that it has lost
+	begin Counts // the place where the client has joined, moved by the frames that it has lost
 }
 
 func newShard(c *Crowd, k kernel) *shard {
@@ -723,7 +723,7 @@ func (s *shard) beat() {
 	}
 }
 
-// zipped returns text as gzip on the wire, for a client of which the history is not known.
+// zipped returns text as gzip on the wire, for a client that may not have the history.
 func (s *shard) zipped(text []byte) []byte {
 	s.crowd.mu.Lock()
 	deflate := s.crowd.deflate
