@@ -69,7 +69,7 @@ func (z *gzipWriter) Close() error {
 	})
 }
 
-// Deflate appends text as blocks that end on a whole byte, for httpadapter.Fanout.
+// Deflate appends text to dst as blocks that end on a whole byte, for httpadapter.Fanout.
 func (*gzipWriter) Deflate(dst, text, history []byte) []byte {
 	out := bytes.NewBuffer(dst)
 	_ = flate.StatelessDeflate(out, text, false, history) // a Buffer does not fail

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// crowd is what a run of Members knows.
+// crowd holds the members that a run of Members has given.
 type crowd struct {
 	mu      sync.Mutex
 	members map[string]string
@@ -233,7 +233,7 @@ func TestRowsThatWereRemoved(t *testing.T) {
 	})
 }
 
-// Programs join and leave at random and vanish, and all that remain agree.
+// Programs join, leave and vanish at random. All programs that remain agree.
 func TestManyPrograms(t *testing.T) {
 	run(t, func(t *testing.T, store topics.Store) {
 		all := make([]*presence.Presence[string], 5)
