@@ -230,7 +230,7 @@ The examples are the runnable examples of the packages, whose output is checked.
 // maxNames is how many names of another library a row has.
 const maxNames = 3
 
-// writeOperators returns the page, and what is wrong with text and operators.
+// writeOperators returns the page, and the faults of text and operators.
 func writeOperators(text string, operators map[string]*operator) (page string, problems []string) {
 	var out, contents, rows, sections strings.Builder
 	listed := map[string]bool{}

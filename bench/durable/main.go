@@ -161,7 +161,7 @@ func (s *server) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }
 
-// cost is what a job has cost.
+// cost is the cost of a job.
 type cost struct{ wall, cpu time.Duration }
 
 func (s *server) cost(do func() error) (c cost, err error) {

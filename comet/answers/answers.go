@@ -20,7 +20,7 @@ const MaxID = topics.MaxName - len(prefix)
 const prefix = "answers/" // of the names of the topics
 
 var (
-	// ErrUnknown is the error of an id of which no answer is kept.
+	// ErrUnknown is the error if no answer with the id is kept.
 	ErrUnknown = errors.New("answers: no answer with this id is kept")
 
 	// ErrBusy is the error of Start when as many answers are under way as [MaxRunning] allows.

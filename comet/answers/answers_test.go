@@ -299,7 +299,7 @@ func TestStopOfAFastSource(t *testing.T) {
 	assert.Equal(t, slices.Repeat([]string{"x"}, len(got)-1), got[:len(got)-1])
 }
 
-// An answer with the id of another one takes its place, in any process, whether or not the other one has ended.
+// An answer with the id of another one takes its place, in any process, even while the other one is under way.
 func TestAnAnswerIsReplaced(t *testing.T) {
 	for _, remote := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

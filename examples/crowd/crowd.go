@@ -1,4 +1,4 @@
-// Package crowd shows what a stream to thousands of clients costs.
+// Package crowd shows the cost of a stream to thousands of clients.
 //
 // One source has any number of clients. httpadapter.Fanout encodes each message once. On Linux, it keeps only a
 // descriptor and a few dozen bytes for a client that waits. A button adds a thousand clients. They run in a process of

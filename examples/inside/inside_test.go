@@ -52,7 +52,7 @@ func query(source string, adapters []string, consumer string) url.Values {
 	return url.Values{"source": {source}, "adapter": adapters, "consumer": {consumer}}
 }
 
-// happenings runs a pipeline in virtual time and returns what has happened, one line for each lane.
+// happenings runs a pipeline in virtual time and returns its happenings, one line for each lane.
 func happenings(t *testing.T, q url.Values) (lanes []string) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := choose(q)

@@ -12,8 +12,8 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// A Config tells a [Crowd] what to do. Its functions are called in the goroutines of the Crowd, and must not
-// panic.
+// A Config has the functions and limits of a [Crowd]. Its functions are called in the goroutines of the Crowd, and must
+// not panic.
 type Config struct {
 	// Source feeds the Crowd until ctx ends, or until it has no more elements. It returns the last Frame, which may be
 	// empty. It runs in a goroutine of its own.

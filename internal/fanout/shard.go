@@ -81,7 +81,7 @@ type shard struct {
 	load    int    // the number of clients and tickets
 }
 
-// conn is a client. There are many, most of which are idle, so it is small.
+// conn is a client. It is small, because there are many clients and most of them are idle.
 type conn struct {
 	fd    int32         // -1 if the place is free
 	gen   uint32        // how often the place has become free

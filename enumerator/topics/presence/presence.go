@@ -78,8 +78,9 @@ func (p *Presence[I]) Close() {
 // three beats, the member stays until the lease of this program is over. A member can join several times, in this
 // program and in others. Then it stays until all of these contexts have ended, and its last info counts.
 //
-// Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8. While this program has
-// members in the topic or reads its members, two goroutines renew the lease and watch the other programs.
+// Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8, and with [topics.ErrName] if
+// name is not valid. While this program has members in the topic or reads its members, two goroutines renew the lease
+// and watch the other programs.
 func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) error {
 	if member == "" || len(member) > maxMember {
 		return tables.ErrKey
