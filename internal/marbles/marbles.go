@@ -9,11 +9,14 @@
 //
 // Time runs from left to right. A character takes one unit of time:
 //
-//   - time passes a       the element a. An element can have several characters, and happens at the first of them [a b]
-//     one element: between brackets, spaces and commas belong to the element a,b     two elements at the same time =
-//     after an element: the answer to it has not come yet. The source waits, or the consumer is busy |       the end of
-//     the stream, which can also stand directly after an element: a|
-//     #       a failure, likewise !       the source was stopped, likewise. The elements after it were never made
+//   - time passes
+//     a       the element a. An element can have several characters, and happens at the first of them
+//     [a b]   one element: between brackets, spaces and commas belong to the element
+//     a,b     two elements at the same time
+//     =       after an element: the answer to it has not come yet. The source waits, or the consumer is busy
+//     |       the end of the stream, which can also stand directly after an element: a|
+//     #       a failure, likewise
+//     !       the source was stopped, likewise. The elements after it were never made
 //
 // Spaces before a timeline say that it begins later. A timeline without an end goes on. In a timeline named "result",
 // the element is the result of a consumer.
