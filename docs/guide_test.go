@@ -151,7 +151,7 @@ func Example_guideLeftovers() {
 	body := enumeratee.Transform(ndjson.Decode[year](1024), iteratee.Collect[year]())
 	message := iteratee.FlatMap(header, func(struct{}) iteratee.Iteratee[[]byte, []year] { return body })
 
-	// However the bytes are cut into chunks, the body gets exactly those that the header did not consume.
+	// The body gets exactly the bytes that the header did not consume, however they are cut into chunks.
 	chunks := enumerator.FromReader(strings.NewReader(stream), 7)
 	years, err := enumerator.Run(ctx, chunks, message)
 	fmt.Println(years, err)
@@ -177,7 +177,7 @@ func Example_guideErrors() {
 	_, err := enumerator.Run(ctx, enumerator.Through(source, check), iteratee.Collect[string]())
 	fmt.Println(err, errors.Is(err, errBad))
 
-	// The adapter goes on behind the element on which it failed.
+	// The adapter goes on after the element on which it failed.
 	skip := enumeratee.Recover(check, func(_ context.Context, err error, at iteratee.Input[string]) error {
 		return nil // or the error, to end the run
 	})
@@ -197,7 +197,7 @@ func Example_guideErrors() {
 
 func Example_guideKeep() {
 	// snippet: keep
-	// keep consumes a stream and returns the elements that have come, also if the stream fails.
+	// keep consumes a stream and returns the elements that have come, even if the stream fails.
 	keep := func(ctx context.Context, source enumerator.Enumerator[string]) (seen []string, err error) {
 		_, err = enumerator.Run(ctx, source, iteratee.ForEach(func(_ context.Context, e string) error {
 			seen = append(seen, e)

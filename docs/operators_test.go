@@ -22,9 +22,9 @@ import (
 // core are the packages whose operators are in operators.md.
 var core = []string{"iteratee", "enumeratee", "enumerator"}
 
-// TestOperators writes operators.md anew and compares. The families, their order and the costs come from
-// testdata/operators.txt. All else has one source: the first sentence of the doc comment, the runnable example, the
-// diagram, and the names in play.md and rx.md.
+// TestOperators writes operators.md again and compares the result with the file. The families, their order and the
+// costs come from testdata/operators.txt. The rest comes from the code and from other pages: the first sentence of the
+// doc comment, the runnable example, the diagram, and the names in play.md and rx.md.
 func TestOperators(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "operators.txt"))
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestOperators(t *testing.T) {
 	require.Equal(t, want, string(got), "an operator has changed; update the page with go test ./docs -update")
 }
 
-// Each diagram is shown on a page.
+// Each diagram is on a page.
 func TestDiagramsAreShown(t *testing.T) {
 	pictures, err := filepath.Glob(filepath.Join("marbles", "*.svg"))
 	require.NoError(t, err)
@@ -230,7 +230,7 @@ The examples are the runnable examples of the packages, whose output is checked.
 // maxNames is how many names of another library a row has.
 const maxNames = 3
 
-// writeOperators returns the page, and what is wrong with text and operators.
+// writeOperators returns the page, and the faults of text and operators.
 func writeOperators(text string, operators map[string]*operator) (page string, problems []string) {
 	var out, contents, rows, sections strings.Builder
 	listed := map[string]bool{}

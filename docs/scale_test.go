@@ -96,7 +96,7 @@ func quote(ctx context.Context, prices tables.Table[Price], key string, change f
 
 // snippet: presence
 
-// serveVisitors tells a page who is in a room. The page itself is in the room while it reads.
+// serveVisitors sends a page the members of a room. The page itself is a member while it reads.
 func serveVisitors(visitors *presence.Presence[string]) http.Handler {
 	return client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], error) {
 		room, query := "visitors of "+r.PathValue("topic"), r.URL.Query()
@@ -213,7 +213,7 @@ func TestChatOnTopics(t *testing.T) {
 	texts, _ = read(server.URL, place, 1)
 	assert.Equal(t, []string{"anybody?"}, texts)
 
-	// A move to another store is a Reset, and what the new store keeps.
+	// A reader that moves to another store gets a Reset, and then the entries that the new store keeps.
 	moved := memoryRooms()
 	t.Cleanup(moved.Close)
 	_, err := moved.Publish(t.Context(), "red", "", Line{Text: "moved"})

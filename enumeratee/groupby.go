@@ -28,16 +28,12 @@ import (
 // a key, the leftovers of the adapter of that key are left over. Elements that the adapters of other keys
 // hold are lost then.
 //
-// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do.
-// One goroutine at a time calls the consumer. When the consumer is done, the source is stopped, even if it
-// waits for its next element. A source does not tell the consumer of bursts (see [iteratee.Cork]). Each
-// element costs a look-up in a map, and each element that is handed on costs a lock. Each key costs the
-// memory of an attachment.
+// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do. One
+// goroutine at a time calls the consumer. When the consumer is done, the source is stopped, even if it waits for its
+// next element. A source does not tell the consumer of bursts (see [iteratee.Cork]). Each element costs a look-up in a
+// map, and each element that is handed on costs a lock. Each key costs the memory of an attachment.
 //
-// The adapters of the keys may run the consumer in goroutines of their own, as [Debounce] and [Buffer] do. Only
-// one goroutine at a time calls the consumer. The source does not tell the consumer of bursts
-// ([iteratee.Cork]). Each element costs a look-up in a map and a lock. Each key costs the memory of an
-// attachment. GroupBy panics if limit is not positive.
+// GroupBy panics if limit is not positive.
 //
 // ReactiveX: GroupBy, followed by a FlatMap of the groups.
 func GroupBy[From, To any, K comparable](limit int, key func(From) K, adapter func(K) Enumeratee[From, To]) Enumeratee[From, To] {

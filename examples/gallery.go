@@ -29,7 +29,7 @@ type example struct {
 	Path    string // its path in the URL, and its folder
 	Title   string
 	About   string
-	Handler http.Handler // serves Path and what is below it
+	Handler http.Handler // serves Path and all paths below it
 	Source  fs.FS        // the files of the folder that are worth reading
 }
 

@@ -42,7 +42,7 @@ type section struct{ ID, Title string }
 
 // A block is a heading, a paragraph, a table and so on.
 type block struct {
-	Examples []*example // which the block is the first to name
+	Examples []*example // those that no earlier block names
 	IsTable  bool
 	HTML     template.HTML
 }
@@ -90,7 +90,7 @@ var markdown = goldmark.New(
 // attribute is an address in HTML.
 var attribute = regexp.MustCompile(`(href|src|srcset)="([^"]+)"`)
 
-// emptyHeader is the corner of a table, which is no header for screen readers.
+// emptyHeader is the empty corner of a table. It must not be a header for screen readers.
 var emptyHeader = regexp.MustCompile(`<th[^>]*></th>`)
 
 // snippet is the comment before code that a page cuts from a file.
@@ -106,7 +106,7 @@ func guideOf(name string, examples []example) guide {
 		g.Language = folder
 	}
 	shown := map[*example]bool{nil: true}
-	var named *example // by the comment before
+	var named *example // the example that the comment before the code names
 	document := markdown.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(ids{}))))
 	for n := document.FirstChild(); n != nil; n = n.NextSibling() {
 		var out bytes.Buffer
@@ -161,7 +161,8 @@ func titleOf(n ast.Node, source []byte) (all []byte) {
 	return all
 }
 
-// resolve returns the address in the gallery for an address in the page name of docs, and the example that it belongs to.
+// resolve returns the address in the gallery for an address in the page name of docs, and the example to which the
+// address belongs.
 func resolve(address, name, root string, examples []example) (string, *example) {
 	u, err := url.Parse(address)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Path == "" {

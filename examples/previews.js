@@ -1,6 +1,6 @@
-// Fills each element of class preview with the page that it names, while one can see it. A browser opens only six
-// connections to a server over HTTP/1.1, so few pages are live at a time: they take turns, and between its turns a
-// page is a still picture. The page under the pointer has its turn at once.
+// Fills each visible element of class preview with the page that it names. A browser opens only six connections to a
+// server over HTTP/1.1, so few pages are live at a time. They take turns. Between its turns a page is a still picture.
+// The page under the pointer has its turn at once.
 (function() {
   const mostLive = 3, turn = 4000; // ms
   const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -33,7 +33,7 @@
   function stop(p) {
     const frame = p.live, page = frame.contentDocument;
     p.live = null;
-    if (!page || frame.className) return frame.remove(); // the picture before stays
+    if (!page || frame.className) return frame.remove(); // the previous picture stays
     const copy = page.documentElement.cloneNode(true), canvases = page.querySelectorAll('canvas');
     copy.querySelectorAll('canvas').forEach((canvas, i) => {
       const picture = document.createElement('img');

@@ -53,8 +53,8 @@ var (
 	noColours = chroma.MustNewStyle("none", nil)
 )
 
-// highlight returns code as HTML, in which the classes of chroma tell the kinds of tokens. A language that chroma does not
-// know stays plain text.
+// highlight returns code as HTML. The classes of chroma tell the kinds of tokens. A language that chroma does not know
+// stays plain text.
 func highlight(code, language string) template.HTML {
 	lexer := lexers.Get(language)
 	if lexer == nil {

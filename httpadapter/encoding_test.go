@@ -213,7 +213,7 @@ func TestEncodedStreamThatIsShorterThanItsLength(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-// Encoders are used again. No stream may receive bytes of another, even of one that was broken off.
+// Encoders are used again. No stream may receive bytes of another stream, even of one that was broken off.
 func TestEncodersDoNotMixStreams(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {

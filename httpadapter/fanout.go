@@ -30,21 +30,21 @@ import (
 // the next Item.
 //
 // On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. net/http and middleware see the stream
-// end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All other
-// streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods other
-// than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection that is not
-// a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of streams that
-// [ContentEncoding] encodes, except the gzip of package compress: it is made once for all clients, and a client that
-// joins later gets elements that are compressed by themselves at first. The Logger gets each reason once, as
-// information.
+// end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All
+// other streams are those of Handler and have the same chunks: streams with TLS, of other versions of HTTP, of methods
+// other than GET, with a body, with a Content-Length, through the ResponseWriter of a middleware, over a connection
+// that is not a *net.TCPConn, on other systems, and with [FlushInterval], [FlushSize] or [Trailer]. The same is true of
+// streams that [ContentEncoding] encodes, except for the gzip of package compress. Fanout compresses an element once
+// for all clients that have the elements before it. A client that has just joined gets elements that are compressed by
+// themselves. The Logger gets each reason once, as information.
 //
 // The options have these effects on a stream that was handed over:
 //
-//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset if
-//     one of them was a Reset. An error of encode for the Gap or the Reset cuts the stream. The policy of a hub does not
-//     see such a client: the common run goes at the pace of the fastest client.
+//   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset
+//     if one of them was a Reset. An error of encode for the Gap or the Reset cuts the stream. The policy of a hub does
+//     not see such a client: the common run goes at the pace of the fastest client.
 //   - A client counts as gone if it makes no room within the time of [WriteTimeout], when it closes its side of the
-//     connection, or when it has sent more than 64 KiB after its request. What it sends is dropped.
+//     connection, or when it has sent more than 64 KiB after its request. The bytes that it sends are dropped.
 //   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
 //     the chunk that encode makes of a Bookmark.
 //   - An error or a panic of the common run ends all its streams, and is logged once.
@@ -200,8 +200,8 @@ func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
 	}
 }
 
-// crowdOf returns a Crowd of which the caller is a member. If there is none, items feed a new one. So an element
-// that cannot be encoded fails only the clients that want it.
+// crowdOf enters a Crowd for the caller and returns it. If there is no Crowd, items feed a new one. So an element that
+// cannot be encoded fails only the clients that want it.
 func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
 	server := r.Context().Value(http.ServerContextKey).(*http.Server)
 	f.mu.Lock()

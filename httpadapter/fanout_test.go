@@ -264,7 +264,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 	}
 }
 
-// The Outcome counts the Items of the client, whether the run of the client or that of all has given them.
+// The Outcome counts all Items of the client, from its own run and from the common run.
 func TestFanoutCounts(t *testing.T) {
 	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
 		t.Run(name, func(t *testing.T) {
@@ -1017,7 +1017,7 @@ func TestFanoutEndReachesASlowClient(t *testing.T) {
 	_ = client.Close()
 }
 
-// Bytes after the request are dropped. A client that sends too many counts as gone, also if it has gone.
+// Bytes after the request are dropped. A client that sends too many counts as gone.
 func TestFanoutInput(t *testing.T) {
 	if !isLinux {
 		t.Skip("net/http does not read it")

@@ -20,7 +20,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// recommended is what Example_server and docs/production.md set.
+// recommended has the settings of Example_server and docs/production.md.
 var recommended = &http.HTTP2Config{
 	MaxReceiveBufferPerConnection: 16 << 20,
 	MaxReceiveBufferPerStream:     256 << 10,

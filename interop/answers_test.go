@@ -24,8 +24,8 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// The chat of the AI SDK has each token of an answer once: after a cut, after the page was loaded again, and in another
-// tab. It can stop the answer, and it learns that the answer has failed.
+// The chat of the AI SDK has each token of an answer once: after a cut, after the page has been loaded again, and in
+// another tab. It can stop the answer, and it learns that the answer has failed.
 func TestChatOfTheAISDK(t *testing.T) {
 	t.Parallel()
 	last := func(reason answers.Reason) object {

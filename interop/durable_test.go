@@ -172,7 +172,7 @@ func (s *stage) progress(got func() []string) {
 		"after %d messages", before)
 }
 
-// compare waits for the end of a writer and a reader, and compares what they have sent and got.
+// compare waits for the end of a writer and a reader, and compares the messages that they have sent and received.
 func (s *stage) compare(sent, got func() []string) {
 	s.Helper()
 	s.Cleanup(func() {

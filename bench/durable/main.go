@@ -5,15 +5,16 @@
 //	go run ./durable           # about two minutes; installs the reference server with npm
 //	go run ./durable -markdown # as in docs/scale.md
 //
-// Both servers keep the streams in memory, each in a process of its own. In each round, each of them does each job in turn:
+// Both servers keep the streams in memory, each in a process of its own. In each round, one server does all jobs, and
+// then the other does them:
 //
 //   - append: POST of a JSON message of 100 bytes, by one client that waits for each answer, and by 16 clients to as
 //     many streams.
 //   - read: a client reads a stream from its beginning to its end, as pages of JSON messages of 100 bytes, and as pages of
 //     bytes that were appended 10 KB at a time.
 //
-// The processor time is that of the server. The ratios are those within a round, of the reference server to package
-// durable: 2 means that package durable is twice as fast or needs half of the time. All figures are medians of all rounds.
+// The processor time is that of the server. A ratio compares the reference server with package durable within a round:
+// 2 means that package durable is twice as fast or needs half of the time. All figures are medians of all rounds.
 package main
 
 import (
@@ -160,7 +161,7 @@ func (s *server) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }
 
-// cost is what a job has cost.
+// cost is the cost of a job.
 type cost struct{ wall, cpu time.Duration }
 
 func (s *server) cost(do func() error) (c cost, err error) {

@@ -154,7 +154,7 @@ func (cs *clients) settle(n int) error {
 	return nil
 }
 
-// count counts the chunks in b, each of which is a message.
+// count counts the chunks in b. Each chunk is a message.
 func (c *client) count(b []byte) {
 	const end = "\r\n\r\n"
 	for _, char := range b {

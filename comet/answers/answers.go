@@ -20,7 +20,7 @@ const MaxID = topics.MaxName - len(prefix)
 const prefix = "answers/" // of the names of the topics
 
 var (
-	// ErrUnknown is the error of an id of which no answer is kept.
+	// ErrUnknown is the error if no answer with the id is kept.
 	ErrUnknown = errors.New("answers: no answer with this id is kept")
 
 	// ErrBusy is the error of Start when as many answers are under way as [MaxRunning] allows.
@@ -63,7 +63,7 @@ type Answers[E any] struct {
 	running int                       // the answers under way
 	stops   map[string]*generation[E] // the newest answer under way of each id
 	seeking map[string]bool           // the ids of the answers that bury works on
-	kept    []kept                    // the answers that were generated here and have ended, in the order of their times
+	kept    []kept                    // the answers that this process will forget, in the order of their times
 	sweeper *time.Timer               // for the first of kept, or nil
 }
 
@@ -78,13 +78,13 @@ type entry[E any] struct {
 // New returns the Answers in store. All processes that have the store open can read and stop them, if their options and
 // last are the same.
 //
-// last returns the last message of an answer that has ended for another reason than [Complete], so that clients can tell
-// it from a complete one. New calls it once for each Reason. It does not get the error of the source, which may hold
-// secrets: the [Logger] does.
+// last returns the last message of an answer that has ended for another reason than [Complete], so that clients can
+// tell it from a complete one. New calls it once for each of these Reasons. The error of the source may hold secrets,
+// so only the [Logger] gets it.
 //
-// The Store must keep all entries of an answer: its messages, a beat for each five seconds of silence, and two more. The
-// topics of answers have names that begin with "answers/". A process that dies does not forget its answers, so the Store
-// should have a MaxAge.
+// The Store must keep all entries of an answer: its messages, a beat for each five seconds of silence, its start and
+// its end. The topics of answers have names that begin with "answers/". A process that dies does not forget its
+// answers, so the Store should have a MaxAge.
 //
 // New panics if store or last is nil.
 func New[E any](store topics.Store, last func(Reason) E, opts ...Option) *Answers[E] {
@@ -191,8 +191,8 @@ func translated(err error) error {
 }
 
 // Close ends the answers under way in this process as [Lost], and waits until all of their sources have returned. It
-// gives up storing their ends after five seconds. Answers that have ended are not forgotten after that. Runs under way
-// fail, and later calls fail with [ErrClosed]. The Store stays open.
+// gives up storing their ends after five seconds. After Close, this process no longer forgets the answers that have
+// ended. Runs under way and later calls fail with [ErrClosed]. The Store stays open.
 func (a *Answers[E]) Close() {
 	a.mu.Lock()
 	a.closed, a.kept = true, nil
@@ -205,8 +205,8 @@ func (a *Answers[E]) Close() {
 	a.topics.Close()
 }
 
-// patience is the time limit of one try of a read, and the time for which an entry may still be stored when the context of
-// its source has ended.
+// patience is the time limit of one attempt to read. It is also the time for which entries may still be stored after
+// the context of the source has ended.
 const patience = 5 * time.Second
 
 // An Option is an option of [New].
@@ -239,21 +239,22 @@ func MaxRunning(n int) Option {
 	return func(c *config) { c.maxRunning = n }
 }
 
-// MaxDuration limits the time that an answer takes. The default is 10 minutes. MaxDuration panics if d is not positive.
+// MaxDuration limits the time that an answer takes. After this time, the answer ends as [Limited]. The default is 10
+// minutes. MaxDuration panics if d is not positive.
 func MaxDuration(d time.Duration) Option {
 	check.Positive("comet/answers: MaxDuration: d", d)
 	return func(c *config) { c.maxDuration = d }
 }
 
-// MaxBytes limits the JSON of all elements of an answer together. The default is 1 MiB. The element that would exceed the
-// limit is dropped, and ends the answer. MaxBytes panics if n is not positive.
+// MaxBytes limits the JSON of all elements of an answer together. The default is 1 MiB. The element that would exceed
+// the limit is dropped, and the answer ends as [Limited]. MaxBytes panics if n is not positive.
 func MaxBytes(n int) Option {
 	check.Positive("comet/answers: MaxBytes: n", n)
 	return func(c *config) { c.maxBytes = n }
 }
 
-// MaxMessages limits the elements of an answer. The default is 10,000. The element after the last one is dropped, and ends
-// the answer. MaxMessages panics if n is not positive.
+// MaxMessages limits the elements of an answer. The default is 10,000. The element after the last one is dropped, and
+// the answer ends as [Limited]. MaxMessages panics if n is not positive.
 func MaxMessages(n int) Option {
 	check.Positive("comet/answers: MaxMessages: n", n)
 	return func(c *config) { c.maxMessages = n }
@@ -266,9 +267,9 @@ func Keep(d time.Duration) Option {
 	return func(c *config) { c.keepFor = d }
 }
 
-// Beat sets the time of silence after which a beat is stored. The default is five seconds. An answer without a beat for
-// three times as long ends as [Lost]. All processes must set the same time. It must be longer than the Store needs to
-// choose a new leader. Beat panics if d is not positive.
+// Beat sets the time of silence after which a beat is stored. The default is five seconds. An answer without an entry
+// for three times as long ends as [Lost]. All processes must set the same time. It must be longer than the Store needs
+// to choose a new leader. Beat panics if d is not positive.
 func Beat(d time.Duration) Option {
 	check.Positive("comet/answers: Beat: d", d)
 	return func(c *config) { c.beat = d }

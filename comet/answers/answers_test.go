@@ -299,7 +299,7 @@ func TestStopOfAFastSource(t *testing.T) {
 	assert.Equal(t, slices.Repeat([]string{"x"}, len(got)-1), got[:len(got)-1])
 }
 
-// An answer with the id of another one takes its place, in any process, whether or not the other one has ended.
+// An answer with the id of another one takes its place, in any process, even while the other one is under way.
 func TestAnAnswerIsReplaced(t *testing.T) {
 	for _, remote := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -374,7 +374,7 @@ func (f *fickle) Watch(ctx context.Context, name string, next func(topics.Entry)
 	return f.Store.Watch(ctx, name, next, lost)
 }
 
-// A process that dies in the middle of an answer leaves an end for all readers, also for those that come later.
+// If a process dies in the middle of an answer, all readers get an end, and later readers get it too.
 func TestAProcessDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := topics.Memory(1000)
@@ -562,7 +562,7 @@ func TestAnAnswerIsForgottenWhileItIsRead(t *testing.T) {
 	})
 }
 
-// Values that JSON can confuse with nothing are messages.
+// Zero values are messages too.
 func TestAnyValue(t *testing.T) {
 	a := answers.New(topics.Memory(100), func(answers.Reason) any { return nil }, answers.Logger(&logs{}))
 	defer a.Close()

@@ -1,9 +1,10 @@
-// Package answers keeps answers that take their time, such as those of a language model, apart from the requests that ask
-// for them.
+// Package answers generates and keeps answers that take their time, such as those of a language model. An answer does
+// not depend on the request that has asked for it.
 //
-// [Answers.Start] runs a source in a goroutine and stores its elements in a topic. Any number of clients read the answer
-// from any position, in any process that has the Store open: they may come late, be cut off, or reload. After the end, an
-// answer is kept for some time and is then forgotten. [Handler] serves answers over HTTP.
+// [Answers.Start] runs a source in a goroutine and stores its elements in a topic. Any number of clients can read the
+// answer from any position, in any process that has the Store open. A client may come late, lose its connection, or
+// reload its page. After its end, an answer is kept for some time and is then forgotten. [Handler] serves answers over
+// HTTP.
 //
 // # How it works
 //
@@ -12,8 +13,8 @@
 // replace it by another answer with the same id. The process that generates the answer notices this when it stores the next
 // entry.
 //
-// While the source is silent, the process that generates the answer stores a beat every five seconds. If a reader has got
-// no entry for two beats, its process asks the Store. If the Store has none either, and none comes for one more beat, that
-// process ends the answer as [Lost]. So readers learn within 15 seconds that a process has died, or as soon as the Store
-// answers again. [Beat] changes this time.
+// While the source is silent, the process that generates the answer stores a beat every five seconds. If a reader has
+// got no entry for two beats, its process asks the Store. If the Store has no newer entry either, and gets none for one
+// more beat, that process ends the answer as [Lost]. So readers learn within 15 seconds that a process has died, or as
+// soon as the Store answers again. [Beat] changes this time.
 package answers

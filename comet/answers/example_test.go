@@ -296,7 +296,7 @@ func echo(_ *http.Request, question string) (id string, source enumerator.Enumer
 	return "42", enumerator.Of(token{Text: question}).AndThen(wait), nil
 }
 
-// All answers together have at most 10,000 readers, who come back after an hour.
+// All answers together have at most 10,000 readers. A reader connects again after an hour.
 func ExampleStream() {
 	all := answers.New(topics.Memory(20_000), last, quiet)
 	defer all.Close()

@@ -19,15 +19,15 @@ import (
 // acknowledged that the answer has begun, and does not wait for an element. An answer that is kept under the same id is
 // replaced. If that answer is under way, it is stopped, and its readers go on with the new one.
 //
-// ctx bounds Start, and not source. source gets a context without values, which ends when the answer is stopped or
-// replaced, after [MaxDuration], and with [Answers.Close]. An error or a panic of source ends the answer as [Failed].
+// ctx bounds Start but not source. source gets a context without values. The context ends when the answer is stopped or
+// replaced, after [MaxDuration], and with [Answers.Close]. If source fails or panics, the answer ends as [Failed].
 //
 // The errors of Start wrap [ErrID], [ErrBusy], [ErrClosed], or an error of the Store. Then source is not run.
 func (a *Answers[E]) Start(ctx context.Context, id string, source enumerator.Enumerator[E]) error {
 	return a.start(ctx, id, source, func() {})
 }
 
-// start is Start. It calls over when source is not run any longer, also if start fails.
+// start implements Start. It calls over when source has returned, or when start fails.
 func (a *Answers[E]) start(ctx context.Context, id string, source enumerator.Enumerator[E], over func()) (err error) {
 	g := &generation[E]{Answers: a, id: id, topic: a.topic(id), over: over, turn: make(chan struct{}, 1)}
 	if err := g.enter(); err != nil {
@@ -77,7 +77,7 @@ type generation[E any] struct {
 	bytes, messages int
 
 	turn    chan struct{}   // is held while an entry is stored, and guards the fields below
-	storing context.Context // ends with patience after the context of the source
+	storing context.Context // ends patience after the context of the source
 	last    enumerator.Position
 	fenced  bool        // another entry has come after the last one
 	bell    *time.Timer // rings after a beat without an entry
@@ -180,8 +180,8 @@ func (g *generation[E]) sendBeat(ctx context.Context) {
 	}
 }
 
-// add stores e after the last entry. The end of the answer does not interrupt it: it would not be known what the last
-// entry is. The caller has the turn.
+// add stores e after the last entry. The end of the answer does not interrupt it, because g.last would then be unknown.
+// The caller has the turn.
 func (g *generation[E]) add(e entry[E]) error {
 	p, err := g.topic.PublishAfter(g.storing, "", g.last, e)
 	if err == nil {
@@ -228,9 +228,9 @@ func (g *generation[E]) log(reason Reason, err error) {
 	}
 }
 
-// Stop ends an answer as [Stopped], in whichever process it is generated. It returns when the Store has acknowledged the
-// end. Elements that come later are dropped. The context of the source ends at once in this process, and in another one
-// at the next element or beat. If the answer has ended, Stop has no effect.
+// Stop ends an answer as [Stopped], even if another process generates it. It returns when the Store has acknowledged
+// the end. Elements that come later are dropped. The context of the source ends at once in this process, and in another
+// one at the next element or beat. If the answer has ended, Stop has no effect.
 //
 // The error is [ErrUnknown] if no answer with this id is kept.
 func (a *Answers[E]) Stop(ctx context.Context, id string) error {
@@ -255,7 +255,7 @@ func (a *Answers[E]) Stop(ctx context.Context, id string) error {
 	return nil
 }
 
-// kept is an answer that has ended. It is forgotten when the time has come.
+// kept is an answer that has ended. It is forgotten at the time until.
 type kept struct {
 	id    string
 	first enumerator.Position // tells the answer from a later one with the same id
@@ -275,7 +275,7 @@ func (a *Answers[E]) keep(id string, first enumerator.Position) {
 	}
 }
 
-// keepFound is keep for an answer that another process has generated.
+// keepFound calls keep for an answer that another process has generated.
 func (a *Answers[E]) keepFound(ctx context.Context, id string) {
 	if first, err := a.at(ctx, id, atFirst); err == nil {
 		a.keep(id, first.Position)

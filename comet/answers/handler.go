@@ -35,10 +35,11 @@ const (
 
 // Handler returns the http.Handler of the answers of a. POST starts an answer, GET reads one, and DELETE stops one.
 //
-// The id of an answer is the path value id, or the query parameter id. It has 1 to [MaxID] bytes of UTF-8 without control
-// characters; another one is answered with 400. allow is called with each [topic.Access]: its Topic is the id, and Write is
-// true to start and to stop the answer. If it returns an error, the request is refused with the status of the
-// [httpadapter.StatusError] that the error is or wraps, or with 403. An id that the server has chosen is hard to guess.
+// The id of an answer is the path value id, or the query parameter id. It has 1 to [MaxID] bytes of UTF-8 without
+// control characters. A request with another id is answered with 400. allow is called with each [topic.Access]: its
+// Topic is the id, and Write is true to start and to stop the answer. If it returns an error, the request is refused
+// with the status of the [httpadapter.StatusError] that the error is or wraps, or with 403. An id that the server has
+// chosen is hard to guess.
 //
 // # Starting
 //
@@ -50,13 +51,13 @@ const (
 //	429  the key of PerKey has as many answers under way as it may have
 //	503  as many answers are under way as MaxRunning allows, or the Store does not answer; Retry-After says when to try again
 //
-// and those of parser and of errors of start.
+// An error of parser or start is answered as [parse.Action] does.
 //
 // # Reading
 //
 // GET answers as [client.Handler] does, over each of its transports. A client without a cursor gets the answer from its
-// beginning. The stream ends with an end, also if the answer has ended before. The status is 404 if no answer with this id
-// is kept.
+// beginning. The last event of the stream is an end, even if the answer has ended before the request. The status is 404
+// if no answer with this id is kept.
 //
 // # Stopping
 //
@@ -293,9 +294,9 @@ func Stream(opts ...httpadapter.Option) HandlerOption {
 	return func(c *handlerConfig) { c.stream = append(c.stream, opts...) }
 }
 
-// PerKey limits the answers under way that requests for which key returns the same text, such as an address or the name of
-// a user, have started in this process. Handlers that are given the same option count them together. PerKey panics if n is
-// not positive, or if key is nil.
+// PerKey allows n answers under way for each key in this process. key returns the key of the request that starts an
+// answer, such as an address or the name of a user. Handlers with the same option count their answers together. PerKey
+// panics if n is not positive, or if key is nil.
 func PerKey(n int, key func(*http.Request) string) HandlerOption {
 	check.Positive("comet/answers: PerKey: n", n)
 	if key == nil {
@@ -351,11 +352,10 @@ func (l *perKey) remove(key string) {
 	}
 }
 
-// UIMessages lets a handler answer as the AI SDK for JavaScript expects it of useChat and DefaultChatTransport. Each E must
-// be a chunk of a UI message stream as JSON.
+// UIMessages lets a handler answer in the protocol of useChat and DefaultChatTransport in the AI SDK for JavaScript.
+// Each E must be a chunk of a UI message stream as JSON.
 //
 // POST answers with the stream of the answer in place of its id. GET answers with the stream from the beginning if an
-// answer is under way, and otherwise with 204: a page with resume reads what is left of an answer after it was loaded
-// again. The last event is [DONE]. A client that leaves does not stop the answer: a page that has a button for that sends
-// a DELETE too.
+// answer is under way, and otherwise with 204. So a page with the option resume goes on with the answer after it is
+// loaded again. The last event is [DONE]. A client that leaves does not stop the answer. A page stops it with a DELETE.
 func UIMessages() HandlerOption { return func(c *handlerConfig) { c.uiMessages = true } }

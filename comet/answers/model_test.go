@@ -17,7 +17,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// Readers in two processes, who are cut off at random and come back, get each message once, up to the same end.
+// Readers in two processes are cut off at random and come back. They get each message once, up to the same end.
 func TestReadersAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) {

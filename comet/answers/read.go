@@ -11,9 +11,9 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// From returns an Enumerator of the elements of an answer after the one at p, which runs out at the end of the answer. If p
-// is the zero Position, it begins with the first element. The Items are those of [topics.Topic.From]. If the answer has
-// ended for another reason than [Complete], the last Item is the message for that Reason.
+// From returns an Enumerator of the elements of an answer after the one at p. It runs out at the end of the answer. If
+// p is the zero Position, it begins with the first element. The Items are those of [topics.Topic.From]. If the answer
+// has ended for another reason than [Complete], the last Item is the message for that Reason.
 //
 // A run begins with a Reset if p is not a Position of the answer, or if the Store has dropped the first elements. If the
 // answer is replaced while it is read, the run gets a Reset, and goes on with the new answer.
@@ -29,7 +29,7 @@ func (a *Answers[E]) From(id string, p enumerator.Position) enumerator.Enumerato
 	})
 }
 
-// after is From when last is known to be an entry of the answer.
+// after implements From. last is an entry of the answer.
 func (a *Answers[E]) after(id string, p enumerator.Position, last mark) enumerator.Enumerator[enumerator.Item[E]] {
 	if last.isEnd && p == last.Position { // nothing will follow
 		return enumerator.Of(enumerator.Item[E]{Position: p, Bookmark: true})
@@ -102,7 +102,7 @@ func (r *reading[E]) Next(item enumerator.Item[entry[E]]) iteratee.Step {
 	return step
 }
 
-// heard notes a sign of life. It returns the Position of the one before.
+// heard notes that item has come. It returns the Position of the Item before it.
 func (r *reading[E]) heard(item enumerator.Item[entry[E]]) (before enumerator.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +142,7 @@ func (r *reading[E]) silent() {
 	}
 }
 
-// bury ends an answer as Lost, unless an entry comes after the one at p within a beat after the Store has answered.
+// bury ends an answer as Lost if the entry at p is the last one in the Store, and still is a beat later.
 func (a *Answers[E]) bury(id string, p enumerator.Position) {
 	if !a.work() {
 		return

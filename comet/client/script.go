@@ -26,9 +26,9 @@ func Script() http.Handler { return javaScript(script) }
 // [Script].
 func Module() http.Handler { return javaScript(script + "export const connect = halley.connect;\n") }
 
-// Table returns the handler that serves the script of tables, for a script element after that of [Script]. It adds
-// the function table to the variable halley, which keeps the rows of a table that topic.Table serves. In all other respects
-// Table behaves like Script.
+// Table returns the handler that serves the script of tables, for a script element after that of [Script]. It adds the
+// function table to the variable halley. This function keeps the rows of a table that topic.Table serves. In all other
+// respects Table behaves like Script.
 func Table() http.Handler { return javaScript(tableScript) }
 
 // TableModule returns the handler that serves the scripts of [Script] and [Table] as one module. It exports the functions

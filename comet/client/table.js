@@ -1,5 +1,5 @@
-// Halley's table keeps the rows of a table of the server. It needs halley.js. docs/comet.md says how
-// to use it. "go generate" makes table.min.js of this file.
+// halley.table keeps the rows of a table of the server. It needs halley.js. docs/comet.md says how
+// to use it. "go generate" makes table.min.js from this file.
 halley.table = function (url, options) {
   "use strict";
 

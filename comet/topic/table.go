@@ -20,8 +20,8 @@ const ready = "ready"
 
 // Table returns the http.Handler of the tables of t. GET reads a table, PUT puts a row, and DELETE removes one.
 //
-// The name of the table is the path value topic, or the query parameter topic. It must be like the name of a topic of
-// [Handler]. allow is called with the Access before anything else happens, as by Handler.
+// The name of the table is the path value topic, or the query parameter topic. The rules for it are those for the name
+// of a topic in [Handler]. Before anything else happens, allow is called with the Access, as in Handler.
 //
 // # Reading
 //
@@ -31,17 +31,17 @@ const ready = "ready"
 //	{"key":"a","value":1}
 //	{"key":"a","value":0,"deleted":true}
 //
-// A message with the name ready and the data null says that the client has the state of the table. After it come the
-// changes. A client that comes back gets the changes since then, or a reset and all rows if some are not known any longer, and
-// then ready. halley.table, a script that [client.Table] serves, keeps the rows.
+// A message with the name ready and the data null says that the client has the state of the table. The changes follow
+// it. A client that comes back gets the changes that it has missed, or a reset and all rows if the Store no longer
+// knows all of these changes. Then it gets ready. halley.table, a script that [client.Table] serves, keeps the rows.
 //
 // # Writing
 //
-// PUT puts a row, whose value is the JSON in the body. DELETE removes a row, if there is one. The key of the row is the path
-// value key, or the query parameter key, and has 1 to [topics.MaxName] bytes of UTF-8. The answers are those of a POST
-// of Handler. With If-Match: "POSITION", the row is changed only if it is at POSITION, the id of its last message. With
-// If-None-Match: *, it is put only if there is no such row. Otherwise, the answer is 412. A request without a condition
-// can be repeated.
+// PUT puts a row, whose value is the JSON in the body. DELETE removes a row, if there is one. The key of the row is the
+// path value key, or the query parameter key, and has 1 to [topics.MaxName] bytes of UTF-8. The answers are those of a
+// POST of Handler. With If-Match: "POSITION", the row is changed only if it is at POSITION, the id of its last message.
+// With If-None-Match: *, it is put only if there is no such row. If the condition does not hold, the answer is 412. A
+// request without a condition can be repeated.
 //
 // The options are those of Handler. [Last] has no effect. Table panics if t or allow is nil.
 func Table[V any](t *tables.Tables[V], allow func(r *http.Request, a Access) error, opts ...Option) http.Handler {
@@ -97,8 +97,8 @@ func (h table[V]) items(r *http.Request, after enumerator.Position) (none enumer
 	return Changes(source), nil
 }
 
-// Changes returns the Items of source as [Table] sends them: a message named ready takes the place of each Bookmark. With it, a
-// program can serve other changes than those of a table, such as the members of a presence, for halley.table.
+// Changes returns the Items of source as [Table] sends them: a message named ready takes the place of each Bookmark. A
+// program can use Changes to serve other changes to halley.table, such as the members of a presence.
 func Changes[V any](source enumerator.Enumerator[enumerator.Item[tables.Change[V]]]) enumerator.Enumerator[enumerator.Item[*tables.Change[V]]] {
 	return enumerator.Map(source, messageOf[V])
 }

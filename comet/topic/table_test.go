@@ -165,7 +165,7 @@ func TestPollsOfATable(t *testing.T) {
 	})
 }
 
-// A page has a table over each transport, changes it, and sees what others change.
+// A page reads a table over each transport, changes it, and gets the changes of others.
 func TestATableInChromium(t *testing.T) {
 	probe.Logs(t)
 	browser := browsertest.Start(t)

@@ -30,9 +30,9 @@ func MaxAge(d time.Duration) MemoryOption {
 	return func(m *memory) { m.maxAge = d }
 }
 
-// MaxBytes limits the memory of all topics together. An entry counts as the length of its data, of its
-// Meta and of the name of its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus
-// 256 bytes. The default is 256 MiB. MaxBytes panics if n is not positive.
+// MaxBytes limits the memory of all topics together. An entry counts as the length of its Data, its Meta, its Row and
+// the name of its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus 256 bytes.
+// The default is 256 MiB. MaxBytes panics if n is not positive.
 func MaxBytes(n int) MemoryOption {
 	check.Positive("enumerator/topics: MaxBytes: n", n)
 	return func(m *memory) { m.maxBytes = n }
@@ -44,8 +44,8 @@ func MaxBytes(n int) MemoryOption {
 // memory, except for two minutes after a deletion. The Store needs no goroutine and need not be closed. Memory
 // panics if keep is not positive.
 //
-// The last entries of rows are kept beside the other entries, and count once more. They are not dropped, and may need
-// half of MaxBytes.
+// The last entry of each row is kept a second time, and counts a second time. These second entries are not dropped.
+// They may take half of MaxBytes.
 //
 // Append of an entry for which there is not enough memory fails with [ErrTooLarge]. If the end of a topic is dropped,
 // new messages can be published to the topic.

@@ -207,7 +207,7 @@ func TestMemoryForgetsRemovedRows(t *testing.T) {
 	})
 }
 
-// Rows may need half of the memory, and are not dropped. Rows that were replaced are not counted.
+// Rows may take half of the memory, and are not dropped. Rows that were replaced are not counted.
 func TestMemoryKeepsRows(t *testing.T) {
 	const max = 100_000
 	s := topics.Memory(1000, topics.MaxBytes(max))

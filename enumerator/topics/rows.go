@@ -7,11 +7,11 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// state holds the last entry of each row of a log. It is not empty while the log has rows, even if it has no entries.
+// state holds the last entry of each row of a log. The log may have dropped these entries from its history.
 type state struct {
 	byRow map[string]*held
-	rows  []*held // the same, and entries that were replaced since they were last swept, in order
-	lost  uint64  // the Seq of the last removal that was forgotten, or of the deletion
+	rows  []*held // the values of byRow, and some entries that were replaced, in order
+	lost  uint64  // the Seq of the last removal that was forgotten, or of the last deletion
 }
 
 // lastOf returns the Position of the last entry of a row, or zero if l is nil or does not have the row.

@@ -49,9 +49,9 @@ const (
 type Entry struct {
 	Position enumerator.Position
 	Kind     Kind
-	Row      string
+	Row      string    // the row that a Message puts or a Removed removes; empty if there is none
 	Time     time.Time // the time when the entry was stored, by the clock of the store
-	Meta     []byte    // what a protocol keeps beside Data
+	Meta     []byte    // bytes that a protocol keeps beside Data
 	Data     []byte
 }
 
@@ -66,8 +66,8 @@ type Record struct {
 	Key string
 
 	Kind Kind
-	Row  string // the row that a Message replaces, if it is not empty, or that a Removed takes away
-	Meta []byte // every Store takes 32 KiB of it
+	Row  string // the row that a Message puts or a Removed removes; empty if there is none
+	Meta []byte // every Store accepts at least 32 KiB
 	Data []byte
 
 	// If Conditional is true, the Record is stored only if Last is the last Position of the topic. If Last is zero,
@@ -79,8 +79,8 @@ type Record struct {
 	Last        enumerator.Position
 }
 
-// A Place is where a reader of a topic begins. At most one of After, Last and Since is set. The zero Place is the place
-// before the oldest entry that is kept.
+// A Place says where a reader of a topic begins. At most one of After, Last and Since is set. The zero Place is the
+// place before the oldest entry that is kept.
 type Place struct {
 	After enumerator.Position // after the entry with this Position
 	Last  int                 // before this many of the last messages, or before all that are kept if they are fewer
@@ -89,8 +89,9 @@ type Place struct {
 	// If State is true, the reader wants the rows of the topic and not its history. Then Last and Since are ignored.
 	State bool
 
-	// Began is set beside State and After if the reader is reading the state batch by batch. If it began with a place
-	// After, Began is that place. Otherwise it is a last Position of the topic from before it began.
+	// Began is set beside State when a reader reads the next batch of a state. Then After is the Position of the last
+	// entry of the previous batch, and Began is the After of the first batch. If that After was zero, Began is the last
+	// Position that the topic had before the first batch was read.
 	Began enumerator.Position
 }
 
@@ -109,11 +110,11 @@ type Place struct {
 //
 // A name can be any bytes. A call fails with [ErrName] if the name is empty or longer than [MaxName].
 //
-// An entry with a Row is the value of this row until another entry with the same Row is stored. The Kind Removed takes
-// the row away. Such entries are also messages: they are read, watched, counted and dropped like others. But a Store
-// keeps the last entry of each row until the topic is deleted, for readers of the state. It keeps a Removed for
-// [Window] at least. A Row can be any bytes. Append fails with [ErrName] if it is longer than [MaxName], or if a Removed
-// has none. The Row of an Ended or Deleted is ignored.
+// An entry with a Row is the value of this row until another entry with the same Row is stored. An entry of Kind
+// Removed removes the row. Such entries are also messages: they are read, watched, counted and dropped like others. But
+// for readers of the state, a Store keeps the last entry of each row until the topic is deleted. It keeps a Removed for
+// at least [Window]. A Row can be any bytes. Append fails with [ErrName] if it is longer than [MaxName], or if a
+// Removed has no Row. The Row of an Ended or Deleted is ignored.
 //
 // Several goroutines may call the methods at once.
 type Store interface {
@@ -132,11 +133,11 @@ type Store interface {
 	// dropped. If ok is false, the entries begin with the oldest one that is kept. ok is true for all other Places.
 	// from.Last does not count an Ended.
 	//
-	// If from.State is set, Read returns only entries with a Row. If from.After is zero, these are the last entries of all
-	// rows. Otherwise they are at least the last entry of each row that has changed since, including Removed ones. An entry
-	// that was replaced is not missing: ok is false if a Removed may be missing that was stored after from.After, if the
-	// topic was deleted since, or if the Store does not know whether from.After is a place. If from.Began is set, it
-	// takes the place of from.After in this rule.
+	// If from.State is set, Read returns only entries with a Row. If from.After is zero, these are the last entries of
+	// all rows. Otherwise they include the last entry of each row that has changed after from.After, even if that entry
+	// is a Removed. ok is false if a Removed that was stored after from.After may be missing, if the topic was deleted
+	// since, or if the Store does not know whether from.After is a place. If from.Began is set, these three conditions
+	// are about from.Began. An entry that was replaced does not count as missing.
 	//
 	// Read does not return entries of Kind Deleted. The Position of a deletion is a place like the Position of an
 	// entry. For a place before a deletion ok is false.

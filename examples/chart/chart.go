@@ -1,10 +1,9 @@
 // Package chart draws the load of the server, live, in every open page.
 //
-// The load is measured once for all pages: enumerator.Share runs one source for any number
-// of visitors. Handler is a visitor too. So the source runs before a page is opened, and the page
-// has the last minute to show at once. client.Handler sends the points
-// over the transport that the script of package client asks for: script tags in an iframe,
-// server-sent events, or lines of JSON.
+// The load is measured once for all pages: enumerator.Share runs one source for any number of visitors. Handler is a
+// visitor too. So the source runs before a page is opened, and a page can show the last minute at once. client.Handler
+// sends the points over the transport that the script of package client asks for: script tags in an iframe, server-sent
+// events, or lines of JSON.
 package chart
 
 import (

@@ -50,7 +50,7 @@ func TestHandlerMeasures(t *testing.T) {
 	require.Eventually(t, runs(0), 10*time.Second, time.Millisecond)
 }
 
-// A visitor gets the points in order. One that reconnects gets the points after its last.
+// A visitor gets the points in order. A visitor that reconnects gets the points after the last one that it got.
 func TestStream(t *testing.T) {
 	take := func(after enumerator.Position, n int) []enumerator.Item[point] {
 		e, err := stream(nil, after)

@@ -118,14 +118,14 @@ func newCluster(root string, out io.Writer) (*cluster, error) {
 	return c, nil
 }
 
-// freeAddrs returns n addresses on which nobody listens. The system gives their ports to no outgoing connection, so they
-// stay free while a node restarts.
+// freeAddrs returns n addresses on which no program listens. The system does not use their ports for outgoing
+// connections, so they stay free while a node restarts.
 func freeAddrs(n int) (addrs []string, err error) {
 	const first, last = 20_000, 32_000 // below the ports that Linux, macOS and Windows choose
 	for attempt := 0; len(addrs) < n; attempt++ {
 		listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", first+rand.IntN(last-first)))
 		if err == nil {
-			defer listener.Close() // only when all addresses are chosen, so that they differ
+			defer listener.Close() // after all addresses are chosen, so that they differ
 			addrs = append(addrs, listener.Addr().String())
 		} else if attempt > 1000 {
 			return nil, err

@@ -25,7 +25,7 @@ func front(c *cluster) http.Handler {
 	mux := http.NewServeMux()
 	b := &balancer{cluster: c}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		b.choose(w, r) // so that the streams of the page, which start together, have one node
+		b.choose(w, r) // now, so that all streams of the page go to the same node
 		http.ServeFileFS(w, r, page, "page.html")
 	})
 	mux.Handle("GET /style.css", http.FileServerFS(style.Files))
@@ -58,8 +58,8 @@ type balancer struct {
 	visitors atomic.Uint32
 }
 
-// choose returns the node of the browser that has sent r, or the next one if that node is down. It returns nil if all are
-// down.
+// choose returns the node of the browser that has sent r, or the next node that is not down. It returns nil if all
+// nodes are down.
 func (b *balancer) choose(w http.ResponseWriter, r *http.Request) *node {
 	has := ""
 	if cookie, err := r.Cookie("node"); err == nil {

@@ -79,7 +79,7 @@ func TestFrontSpreadsNewBrowsers(t *testing.T) {
 	assert.Equal(t, map[string]int{"1 example.com": 2, "2 example.com": 2, "3 example.com": 2}, seen)
 }
 
-// The page chooses the node, so the streams that a new browser starts together have the same one.
+// The request for the page chooses the node, so all streams that a new browser starts together go to the same node.
 func TestFrontChoosesANodeWithThePage(t *testing.T) {
 	c, h := newFront(t)
 	seen := map[string]int{}

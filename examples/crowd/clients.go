@@ -22,17 +22,17 @@ import (
 // most is the largest number of clients.
 const most = 9000
 
-// crowd is the server for the clients, and the process in which they are. Both run while clients are wanted.
+// crowd is the server of the clients and the process that holds the clients. Both run while clients are wanted.
 type crowd struct {
 	ctx  context.Context
 	most int
 
-	// These belong to measure, which one goroutine calls.
+	// Only measure uses these fields, and only one goroutine calls measure.
 	idle     float64 // the memory without clients
 	received int
 	used     time.Duration
 
-	changing sync.Mutex // of the number of clients
+	changing sync.Mutex // held while the number of clients changes; guards the fields up to unwatch
 	server   *http.Server
 	in       io.WriteCloser // of the process
 	ended    chan struct{}  // the process has ended
@@ -43,7 +43,7 @@ type crowd struct {
 	last   report
 }
 
-// report is what the process of the clients tells each 200 ms.
+// report is a line that the process of the clients prints each 200 ms.
 type report struct {
 	Open     int // clients
 	Received int // messages so far
@@ -62,13 +62,13 @@ func (c *crowd) state() (report, int) {
 	return c.last, c.wanted
 }
 
-// add makes n more clients wanted, if there may be so many.
+// add asks for n more clients, but for at most c.most in all.
 func (c *crowd) add(n int) {
 	_, wanted := c.state()
 	c.want(min(wanted+n, c.most))
 }
 
-// want changes the number of clients. It returns when that is known to the process, or when the process has ended.
+// want changes the number of clients. It returns when the process has been told the number, or has ended.
 func (c *crowd) want(n int) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
@@ -93,7 +93,8 @@ func (c *crowd) want(n int) {
 	}
 }
 
-// clientsOf is the environment variable that makes this program the clients of the server at an address.
+// clientsOf is an environment variable. If it is set, this program is the process of the clients, and the value is the
+// address of the server.
 const clientsOf = "HALLEY_CROWD_OF"
 
 func (c *crowd) start() error {
@@ -162,8 +163,8 @@ func (c *crowd) stop() {
 	c.in, c.server = nil, nil
 }
 
-// Main makes this process the clients of a crowd if it was started for that, and returns when they have left. Otherwise it returns
-// false. The program must call it first.
+// Main runs the clients of a crowd if this process was started for that, and returns true when the process is to end.
+// Otherwise it returns false. The program must call Main first.
 func Main() bool {
 	addr := os.Getenv(clientsOf)
 	if addr == "" {
@@ -188,7 +189,7 @@ func Main() bool {
 	return true
 }
 
-// swarm is the clients in their process.
+// swarm holds the clients in their process.
 type swarm struct {
 	clients              int
 	open, received, lost atomic.Int64
@@ -205,7 +206,7 @@ func (s *swarm) grow(addr string, n int) {
 	}
 }
 
-// follow counts the messages of a client, and those that it misses.
+// follow counts the messages of a client and the messages that it misses.
 func (s *swarm) follow(conn net.Conn) {
 	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"); err != nil {

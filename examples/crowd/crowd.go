@@ -1,8 +1,8 @@
-// Package crowd shows what a stream to thousands of clients costs.
+// Package crowd shows the cost of a stream to thousands of clients.
 //
-// One source has any number of clients. httpadapter.Fanout encodes each message once and, on Linux, keeps nothing for a client that
-// waits but a descriptor and a few dozen bytes. A button adds a thousand clients. They are in a process of their own, so the figures
-// are those of this program, which is the server.
+// One source has any number of clients. httpadapter.Fanout encodes each message once. On Linux, it keeps only a
+// descriptor and a few dozen bytes for a client that waits. A button adds a thousand clients. They run in a process of
+// their own, so the figures are those of the server only.
 package crowd
 
 import (
@@ -49,15 +49,15 @@ func events() http.Handler {
 
 // end snippet
 
-// Figures are what the page shows of the last second.
+// Figures are the measurements of the last second, for the page.
 type Figures struct {
-	Clients  int     `json:"clients"`  // that are connected
-	Wanted   int     `json:"wanted"`   // that are connected or will be
-	Most     int     `json:"most"`     // that may be wanted
-	Received int     `json:"received"` // messages, by all clients together
-	Lost     int     `json:"lost"`     // messages that a client has missed, since the first client
-	Memory   float64 `json:"memory"`   // of the server for each client, in bytes
-	Time     float64 `json:"time"`     // of processors that the server took for each message and client, in microseconds
+	Clients  int     `json:"clients"`  // the connected clients
+	Wanted   int     `json:"wanted"`   // the clients that are connected or will be
+	Most     int     `json:"most"`     // the limit of Wanted
+	Received int     `json:"received"` // the messages that all clients together have received
+	Lost     int     `json:"lost"`     // the messages that clients have missed since the first client came
+	Memory   float64 `json:"memory"`   // the memory of the server for each client, in bytes
+	Time     float64 `json:"time"`     // the processor time of the server for each message and client, in microseconds
 	Engine   bool    `json:"engine"`   // the connections are taken over from net/http
 }
 
@@ -66,7 +66,7 @@ func (c *crowd) measure(time.Time) Figures {
 	report, wanted := c.state()
 	f := Figures{Clients: report.Open, Wanted: wanted, Most: c.most, Lost: report.Lost, Engine: runtime.GOOS == "linux"}
 
-	// Without garbage, the heap and the stacks are what the program keeps.
+	// After a collection, the heap and the stacks are the memory that the program needs.
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// The clients are in another process, and each gets all messages. Their number is limited. They leave when they are not wanted, and with ctx.
+// The clients are in another process, and each gets all messages. Their number is limited. They leave when they are no
+// longer wanted, and when ctx ends.
 func TestCrowd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -63,7 +64,7 @@ func TestCrowd(t *testing.T) {
 	assert.Zero(t, wanted, "the gallery has ended")
 }
 
-// Nobody adds clients without a page, or from another site.
+// Clients can be added only while a page is open, and only from this site.
 func TestClientsNeedAPage(t *testing.T) {
 	h := Handler(t.Context())
 	post := func(change string, header ...string) int {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// processorTime returns the time of processors that this program has taken.
+// processorTime returns the processor time that this program has used.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -96,7 +96,7 @@ func Handler(ctx context.Context) http.Handler {
 	return mux
 }
 
-// work does what the machine does at now.
+// work does the work of the machine at the time now.
 func (b *board) work(ctx context.Context, now time.Time) error {
 	at, phase := now.UnixMilli(), float64(now.UnixMilli())/1000
 	load := min(max(0.5+0.3*math.Sin(phase/7)+0.08*rand.NormFloat64(), 0), 1)

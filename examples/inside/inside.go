@@ -1,5 +1,5 @@
-// Package inside shows what happens inside a pipeline. The reader of the page chooses the source, three adapters and the
-// consumer. The server runs them, and reports each element and each answer between them.
+// Package inside shows what happens inside a pipeline. The reader of the page chooses the source, up to three adapters
+// and the consumer. The server runs this pipeline and reports each element and each answer between its parts.
 package inside
 
 import (
@@ -33,14 +33,14 @@ var Source embed.FS
 // A happening is an event of a run.
 type happening struct {
 	At    int64  `json:"at"`   // in ms since the start of the run
-	Lane  int    `json:"lane"` // the place in the pipeline: 0 is behind the source
+	Lane  int    `json:"lane"` // the place in the pipeline: 0 is after the source
 	Kind  string `json:"kind"` // next, answer, stop, end, rest, failure or over
 	Label string `json:"label,omitempty"`
 }
 
 // snippet: watch
 
-// A report takes what happens in a run.
+// A report takes the happenings of a run.
 type report struct {
 	start   time.Time
 	channel enumerator.Channel[happening]
@@ -51,7 +51,7 @@ func (r report) say(lane int, kind, label string) {
 	_ = r.channel.Push(r.channel.Context(), happening{time.Since(r.start).Milliseconds(), lane, kind, label})
 }
 
-// watch returns the adapter that changes nothing, and reports each element and the answer to it.
+// watch returns an adapter that changes nothing. It reports each element and the answer to the element.
 func (r report) watch(lane int) adapter {
 	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[string]) (iteratee.Sink[string], iteratee.Step) {
 		return &watched{Stage: stage, Outlet: out, report: r, lane: lane}, iteratee.StepCont
@@ -89,7 +89,7 @@ func (w *watched) EOF() iteratee.Step {
 
 // end snippet
 
-// A pipeline is what the reader has chosen.
+// A pipeline holds the parts that the reader has chosen.
 type pipeline struct {
 	source   part[enumerator.Enumerator[string]]
 	adapters []part[adapter]
@@ -115,7 +115,7 @@ func choose(query url.Values) (p pipeline, err error) {
 	return p, nil
 }
 
-// run runs the pipeline, and gives what happens in it.
+// run returns an Enumerator that runs the pipeline and gives its happenings.
 func (p pipeline) run() enumerator.Enumerator[happening] {
 	return enumerator.Unicast(func(channel enumerator.Channel[happening]) {
 		r := report{time.Now(), channel}
@@ -204,7 +204,8 @@ type (
 	consumer = iteratee.Iteratee[string, struct{}]
 )
 
-// A part is one that the reader can choose. A test compares Code with the expression behind it.
+// A part is a source, an adapter or a consumer that the reader can choose. A test compares Code with the expression
+// after it.
 type part[V any] struct {
 	Name, Title, Code string
 	value             V

@@ -52,7 +52,7 @@ func query(source string, adapters []string, consumer string) url.Values {
 	return url.Values{"source": {source}, "adapter": adapters, "consumer": {consumer}}
 }
 
-// happenings runs a pipeline in virtual time and returns what has happened, one line for each lane.
+// happenings runs a pipeline in virtual time and returns its happenings, one line for each lane.
 func happenings(t *testing.T, q url.Values) (lanes []string) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := choose(q)
@@ -100,7 +100,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, " 1@300-1300 2@1300-1800 stop@1800 failure@1800", lanes[1])
 }
 
-// Each adapter runs behind each source, before each consumer, and the run ends.
+// Each adapter runs between each source and each consumer, and the run ends.
 func TestAllPipelines(t *testing.T) {
 	for _, source := range sources {
 		for _, consumer := range consumers {

@@ -1,4 +1,4 @@
-// Package pace slows down streams that would be over before anybody sees them.
+// Package pace slows down streams that would otherwise be too fast to watch.
 package pace
 
 import (

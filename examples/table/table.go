@@ -1,7 +1,7 @@
-// Package table is a list that several browsers edit together, with the names of those who are there.
+// Package table is a list that several browsers edit together, and the names of the people who edit it.
 //
-// The rows are a table over a topic: a page gets all rows and then each change. Each change of a row names the position of the
-// row that the page has seen, so that nobody overwrites what another has written at the same time.
+// The rows are a table over a topic: a page gets all rows and then each change. Each change names the position of the
+// row that the page has seen. So it cannot overwrite a change that another page has made at the same time.
 package table
 
 import (

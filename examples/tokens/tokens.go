@@ -1,7 +1,7 @@
 // Package tokens passes the tokens of a language model on to pages.
 //
-// An answer is generated apart from the request that asked for it, and kept until some time after its end. So it survives
-// that a page is reloaded, that a page loses its connection, and that the model cuts its own. Package follow reads the
+// An answer does not depend on the request that asked for it, and is kept for some time after its end. So it survives
+// the reload of a page, the loss of its connection, and a cut of the connection to the model. Package follow reads the
 // model: it resumes after the last token that has arrived.
 package tokens
 
@@ -46,8 +46,8 @@ type message struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// answer is the answer of the model to question. However often the model cuts the connection, no token is lost or
-// repeated.
+// answer is the answer of the model to question. No token is lost or repeated, however often the model cuts the
+// connection.
 func answer(question string) enumerator.Enumerator[message] {
 	request := func(ctx context.Context) (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodPost, model.URL, strings.NewReader(question))
@@ -84,7 +84,7 @@ func Handler(ctx context.Context) http.Handler {
 		answers.MaxRunning(200), answers.Keep(5*time.Minute))
 	context.AfterFunc(ctx, all.Close)
 
-	// The ids are hard to guess, so each visitor who knows one may read and stop the answer.
+	// The ids are hard to guess, so a visitor who knows the id of an answer may read and stop it.
 	allow := func(*http.Request, topic.Access) error { return nil }
 	start := func(r *http.Request, form url.Values) (id string, source enumerator.Enumerator[message], err error) {
 		question := strings.TrimSpace(form.Get("question"))

@@ -69,14 +69,14 @@ func (z *gzipWriter) Close() error {
 	})
 }
 
-// Deflate appends text as blocks that end on a whole byte, for httpadapter.Fanout.
+// Deflate appends text to dst as blocks that end on a whole byte, for httpadapter.Fanout.
 func (*gzipWriter) Deflate(dst, text, history []byte) []byte {
 	out := bytes.NewBuffer(dst)
 	_ = flate.StatelessDeflate(out, text, false, history) // a Buffer does not fail
 	return out.Bytes()
 }
 
-// Sum returns the state of the stream after a flush.
+// Sum returns the state of the stream after a flush, for httpadapter.Fanout.
 func (z *gzipWriter) Sum() (begun bool, digest, size uint32) { return z.begun, z.digest, z.size }
 
 // deflated has the buffers that are not in use.

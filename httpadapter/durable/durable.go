@@ -70,7 +70,7 @@ type handler struct {
 //	403  a producer has a newer epoch, or name refuses the request
 //	404  the stream does not exist, or has expired
 //	409  the stream has another type, is closed, or was created otherwise; a sequence number does not fit
-//	410  data after the offset are no longer kept, or the offset is of another store: begin anew
+//	410  data after the offset are no longer kept, or the offset is of another store: begin with the offset -1
 //	413  the body has more bytes than MaxBytes, or than the Store takes
 //	501  the request is for a fork
 //	503  the Store does not answer, or another request is creating the stream, and nothing is stored; Retry-After says when
@@ -109,6 +109,7 @@ type handler struct {
 //
 // Each reader that waits costs the goroutine of its request. All readers of a stream share its newest entries in memory, and
 // the events that are made of them.
+//
 // Handler panics if store or name is nil.
 func Handler(store topics.Store, name func(*http.Request) (string, error), opts ...Option) http.Handler {
 	check.NotNil("httpadapter/durable: Handler: store", store)

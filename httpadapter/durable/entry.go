@@ -37,7 +37,7 @@ type producer struct {
 	ID     string `json:"id"`
 	Epoch  uint64 `json:"epoch"`
 	Next   uint64 `json:"next"`             // the number of the next append
-	Values int    `json:"values,omitempty"` // of the next append, those that are stored already
+	Values int    `json:"values,omitempty"` // the number of values of the next append that are stored already
 }
 
 func (s *state) isJSON() bool { return mediaType(s.Type) == jsonType }
@@ -86,8 +86,8 @@ func isOurs(e *topics.Entry) bool {
 
 func (s *state) decode(e *topics.Entry) error { return json.Unmarshal(e.Meta[len(magic):], s) }
 
-// contentOf returns the data of an entry for readers. They are empty if the entry only changes the state, or is not a
-// message of the stream.
+// contentOf returns the data of an entry for readers. It returns no data if the entry only changes the state or is not
+// a message of the stream.
 func contentOf(e *topics.Entry, isJSON bool) []byte {
 	if isJSON && !isOurs(e) && !json.Valid(e.Data) {
 		return nil // it would spoil the array

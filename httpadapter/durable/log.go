@@ -12,7 +12,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// readsPrefix begins the name of the topic that holds an entry for the last read of a stream with a TTL.
+// readsPrefix begins the name of a topic whose last entry has the time of the last read of a stream with a TTL.
 const readsPrefix = "\x00read "
 
 // plainMost is the number of entries without a state that may follow one with a state.
@@ -164,8 +164,8 @@ type change struct {
 }
 
 // update appends entries to the stream, and returns the stream as it is then. next returns the next entry, or the error
-// of update. done is the number of entries that update has appended. next gets nil if there is no stream. It is called
-// again if another request has written to the stream meanwhile.
+// that update returns. done is the number of entries that update has appended. s is nil if there is no stream. update
+// calls next again if another request has written to the stream meanwhile.
 func (h *handler) update(ctx context.Context, name string, next func(s *stream, done int) (change, error)) (s *stream, err error) {
 	turn := h.turns[maphash.String(h.seed, name)%uint64(len(h.turns))]
 	select {
@@ -226,8 +226,8 @@ func (h *handler) write(ctx context.Context, name string, s *stream, c change) (
 	return s, nil
 }
 
-// slack divides a TTL into parts. A read is not noted within one part after the last append or the last noted read. So
-// a stream can live longer by one part.
+// slack is the number of parts of a TTL. A read is not noted if the last append or the last noted read is less than one
+// part ago. So a stream can live longer by one part.
 const slack = 16
 
 // isExpired reports whether the time of a stream is over.

@@ -266,8 +266,8 @@ func (s *stream) next(req *write, done int) (c change, err error) {
 	return c, nil
 }
 
-// check returns what is known of the producer of an append, if the append is the next one, and the answer otherwise.
-// header has the headers of the answer to a repeated append.
+// check returns the producer of an append as the stream knows it, if the append is the next one. Otherwise it returns
+// the answer. header has the headers of the answer to a repeated append.
 func (s *stream) check(p producer, header http.Header) (known producer, err error) {
 	known, isKnown := s.producer(p.ID)
 	switch {

@@ -12,8 +12,8 @@ import (
 	"github.com/halley-go/halley/enumerator"
 )
 
-// A Config tells a [Crowd] what to do. Its functions are called in the goroutines of the Crowd, and must not
-// panic.
+// A Config has the functions and limits of a [Crowd]. Its functions are called in the goroutines of the Crowd, and must
+// not panic.
 type Config struct {
 	// Source feeds the Crowd until ctx ends, or until it has no more elements. It returns the last Frame, which may be
 	// empty. It runs in a goroutine of its own.
@@ -23,8 +23,8 @@ type Config struct {
 	// client must be told to start anew at the second one. An error ends the client.
 	Gap func(from, to Mark, anew bool) (text []byte, err error)
 
-	// Beat returns the text of a heartbeat, which may be none. hidden is true if the encoder has made no chunk
-	// of the last element, so clients do not know of it. An error ends all clients.
+	// Beat returns the text of a heartbeat, which may be empty. hidden is true if the encoder has made no chunk of the
+	// last element, so clients do not know of it. An error ends all clients.
 	Beat func(at Mark, hidden bool) (text []byte, err error)
 
 	BeatEvery time.Duration // the time without a frame after which clients get a heartbeat; 0 for none
@@ -41,7 +41,7 @@ var (
 	ErrDrained = errors.New("the crowd is draining")
 )
 
-// ErrInput is the Err of a client that counts as gone because it has sent too much.
+// ErrInput is the End.Err of a client that counts as gone because it has sent too much.
 var ErrInput = errors.New("the client has sent more than 64 KiB after its request")
 
 // An End tells how the stream of a client has ended.

@@ -5,8 +5,8 @@ import (
 	"hash/crc32"
 )
 
-// A client that gets gzip has one member of its own. Its blocks are those of all clients: they end on whole bytes, so
-// they can be put together in any way, as long as a client has the text that a block repeats.
+// Each client that gets gzip has one gzip member of its own, but the clients share its blocks. The blocks end on whole
+// bytes, so they can follow one another in any order, as long as the client has the text to which a block refers.
 
 // A Sum is the CRC-32 and the length of a text.
 type Sum struct {
@@ -21,8 +21,8 @@ func (s Sum) Plus(text []byte) Sum {
 
 // A Zip is the gzip of a client that joins.
 type Zip struct {
-	// Deflate appends text to dst, as blocks that end on a whole byte and of which none is the last. They may repeat
-	// parts of history, which is the text before them.
+	// Deflate appends text to dst as blocks. They end on a whole byte, and none of them is marked as the last one. They
+	// may refer to history, the text before them.
 	Deflate func(dst, text, history []byte) []byte
 
 	Begun bool // the client has got the header
@@ -43,16 +43,16 @@ func (z *Zip) Append(dst, text []byte) []byte {
 	return AppendChunk(dst, blocks)
 }
 
-// zip is the part of a conn for a client that gets gzip. It is enough to tell the Sum of the client when that of the
-// stream is known.
+// zip is the part of a conn for a client that gets gzip. It gives the Sum of the client when the Sum of the stream is
+// known.
 type zip struct {
 	mixed uint32 // the digest of the client at a place of the stream, xor the digest of the stream there
 	from  int64  // the size of the stream at that place
 	size  int64  // the size of the text of the client at that place
-	fresh uint64 // the client has the text of this frame and all after it, and nothing in between
+	fresh uint64 // from this frame on, the client has got the frames and nothing else
 }
 
-// set notes that the client has the Sum has at a place where that of the stream is stream.
+// set notes the Sum of the client and the Sum of the stream at the same place.
 func (z *zip) set(has, stream Sum) {
 	z.mixed, z.from, z.size = has.Digest^stream.Digest, stream.Size, has.Size
 }
@@ -72,8 +72,8 @@ func (z *zip) end(stream Sum) []byte {
 	return append(AppendChunk(nil, blocks), lastChunk...)
 }
 
-// shift returns the part that a text with the CRC-32 crc has in the CRC-32 of that text and n bytes after it. The other part
-// is the CRC-32 of the n bytes, and xor puts them together.
+// shift returns the share of a text in the CRC-32 of the text and n bytes after it. crc is the CRC-32 of the text. The
+// share and the CRC-32 of the n bytes, joined by xor, are the CRC-32 of both.
 func shift(crc uint32, n int64) uint32 {
 	power := uint32(1) << 31 // of x, modulo the polynomial; the highest bit is the lowest power
 	for square := uint32(1) << 23; n > 0; n >>= 1 {
@@ -96,7 +96,7 @@ func times(a, b uint32) (product uint32) {
 	return product
 }
 
-// history is the text of the last frames, which the next one may repeat.
+// history is the text of the last frames. The next frame may refer to it.
 type history struct {
 	text  []byte
 	sizes []int // of the frames
@@ -104,7 +104,7 @@ type history struct {
 
 const (
 	maxHistory       = 8 << 10
-	maxHistoryFrames = 64 // a client that has joined gets so many frames by themselves
+	maxHistoryFrames = 64 // the first frames of a client, up to this number, are compressed by themselves
 )
 
 // add adds the text of a frame, and drops the oldest ones.

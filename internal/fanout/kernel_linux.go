@@ -72,8 +72,8 @@ func newKernel() (kernel, error) {
 // edges is EPOLLET, which is negative in package syscall.
 const edges = 1 << 31
 
-// add asks for edges, once and for all. An edge of EPOLLOUT comes only after a write that found no room, and one of
-// EPOLLIN only when the client has sent something.
+// add asks for edges, so it need not ask again. An edge of EPOLLOUT comes only after a write that found no room, and
+// one of EPOLLIN only when the client has sent something.
 func (k *epoll) add(fd int, id uint64) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(k.fd, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{
 		Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLOUT | edges,
@@ -111,7 +111,7 @@ func (k *epoll) discard(fd int) (n int) {
 }
 
 func (k *epoll) received(fd int) bool {
-	var unsent int32 // and sent bytes that the client has not acknowledged
+	var unsent int32 // the bytes that are not sent, or not acknowledged by the client
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&unsent)))
 	return errno != 0 || unsent == 0
 }

@@ -39,7 +39,7 @@ func (c Counts) Elements() uint64 { return uint64(c.Messages) + c.Lost }
 
 // A Frame holds the bytes that each client gets for one element. It does not change.
 type Frame struct {
-	Text  []byte // none if the encoder has made no chunk of the element
+	Text  []byte // empty if the encoder has made no chunk of the element
 	Bytes []byte // Text as on the wire
 	After Mark   // the place after the element
 	Anew  bool   // everything before the Frame is void: a client that misses it gets a Reset and not a Gap

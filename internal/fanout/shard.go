@@ -40,16 +40,16 @@ type event struct {
 }
 
 const (
-	// linger is how long a client may take to close the connection after the end of the stream. Then, or
-	// some time later, the server closes it, when the client has got everything. If the server closed it before,
-	// the client could lose the end, because input that comes after that resets the connection.
+	// linger is the time for a client to close the connection after the end of the stream. After that, the server closes
+	// it as soon as the client has got everything. An earlier close could cost the client the end, because input that
+	// comes after a close resets the connection.
 	linger = 500 * time.Millisecond
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
 	endEvery = 100 * time.Millisecond
 
-	// maxInput limits the bytes that a client may send after its request. They are read, since otherwise the kernel
-	// could not tell that the client has left, and a close would reset the connection.
+	// maxInput limits the bytes that a client may send after its request. They are read, because otherwise the kernel
+	// could not report that the client has left, and a close would reset the connection.
 	maxInput = 64 << 10
 
 	// maxBatch limits the bytes of several frames that are written together.
@@ -81,7 +81,7 @@ type shard struct {
 	load    int    // the number of clients and tickets
 }
 
-// conn is a client. There are many, most of which are idle, so it is small.
+// conn is a client. It is small, because there are many clients and most of them are idle.
 type conn struct {
 	fd    int32         // -1 if the place is free
 	gen   uint32        // how often the place has become free
@@ -108,7 +108,7 @@ type stuck struct {
 // told is the part of a conn that tells how the stream has ended.
 type told struct {
 	over  func(End)
-	begin Counts // where the client has joined, moved by the frames that it has lost
+	begin Counts // the place where the client has joined, moved by the frames that it has lost
 }
 
 func newShard(c *Crowd, k kernel) *shard {
@@ -723,7 +723,7 @@ func (s *shard) beat() {
 	}
 }
 
-// zipped returns text as gzip on the wire, for a client of which the history is not known.
+// zipped returns text as gzip on the wire, for a client that may not have the history.
 func (s *shard) zipped(text []byte) []byte {
 	s.crowd.mu.Lock()
 	deflate := s.crowd.deflate

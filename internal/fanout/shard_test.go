@@ -120,7 +120,7 @@ func TestTicketKeepsFrames(t *testing.T) {
 	assert.True(t, push(c, "x"))
 }
 
-// A client that makes room now and then comes after those that make none.
+// A client that makes room has a later deadline than the clients that make none.
 func TestDeadlinesInOrder(t *testing.T) {
 	c, s, k := byHand(t, time.Hour)
 	ends := make(chan int, 3)

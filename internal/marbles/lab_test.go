@@ -19,14 +19,14 @@ import (
 // tick is the unit of time of the diagrams.
 const tick = 10 * time.Millisecond
 
-// An example is a diagram with the function that runs what it shows.
+// An example is a diagram and a function that runs the operator of the diagram.
 type example struct {
 	name string // package.Name of the operator, or another name for a diagram of the guide
 	text string
 	run  func(l *lab) error
 }
 
-// A lab runs the sources and consumers of a diagram in virtual time, and notes what happens to them.
+// A lab runs the sources and consumers of a diagram in virtual time, and notes their events.
 type lab struct {
 	t       testing.TB
 	diagram Diagram
@@ -38,7 +38,7 @@ type lab struct {
 	seen map[string][]Event
 }
 
-// check runs the example and compares what has happened with the diagram.
+// check runs the example and compares its events with the diagram.
 func check(t *testing.T, e example) {
 	diagram, err := Parse(e.text)
 	require.NoError(t, err)

@@ -1,7 +1,7 @@
 // Package marbles draws marble diagrams. The tests of this package hold the diagrams of the documentation as text. They
 // compare each diagram with the operator that it shows, and write its picture.
 //
-// A diagram is a text. Each of its lines is a timeline behind a name, or the operator behind ">":
+// A diagram is a text. Each of its lines is a name and a timeline, or ">" and the operator:
 //
 //	in    -1---2---3---|
 //	> Take(2)
@@ -13,10 +13,10 @@
 //     a       the element a. An element can have several characters, and happens at the first of them
 //     [a b]   one element: between brackets, spaces and commas belong to the element
 //     a,b     two elements at the same time
-//     =       behind an element: the answer to it has not come yet. The source waits, or the consumer is busy
-//     |       the end of the stream, which can also stand behind an element: a|
+//     =       after an element: the answer to it has not come yet. The source waits, or the consumer is busy
+//     |       the end of the stream, which can also stand directly after an element: a|
 //     #       a failure, likewise
-//     !       the source was stopped, likewise. The elements behind it were never made
+//     !       the source was stopped, likewise. The elements after it were never made
 //
 // Spaces before a timeline say that it begins later. A timeline without an end goes on. In a timeline named "result",
 // the element is the result of a consumer.
@@ -39,7 +39,7 @@ type Diagram struct {
 type Line struct {
 	Name   string
 	Start  int // the time of its first character
-	Length int // the time behind its last character
+	Length int // the time after its last character
 	Events []Event
 }
 
@@ -80,7 +80,7 @@ func Parse(text string) (Diagram, error) {
 		name, rest, ok := strings.Cut(line, " ")
 		rest = strings.TrimLeft(rest, " ")
 		if !ok || name == "" || rest == "" {
-			return Diagram{}, fmt.Errorf("line %d: neither a name and a timeline, nor an operator behind >", i+1)
+			return Diagram{}, fmt.Errorf("line %d: neither a name and a timeline, nor > and an operator", i+1)
 		}
 		column := len(line) - len(rest)
 		if origin < 0 {
@@ -107,7 +107,7 @@ func parseLine(name, text string, start int) (Line, error) {
 	for i := 0; i < len(text); {
 		at := start + i
 		if ended {
-			return Line{}, fmt.Errorf("the timeline %s goes on behind its end", name)
+			return Line{}, fmt.Errorf("the timeline %s goes on after its end", name)
 		}
 		switch text[i] {
 		case '-':

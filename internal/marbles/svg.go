@@ -40,11 +40,11 @@ text { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; text-anch
 .name, .code { fill: #e6edf3 }
 }`
 
-// colors are light, because the labels on them are dark in each scheme.
+// The colors are light, because the labels on them are dark in each scheme.
 var colors = []string{"#9ecbff", "#ffd8a8", "#b2f2bb", "#fcc2d7", "#d0bfff", "#ffec99", "#99e9f2", "#e9ecef"}
 
 // color returns the color of a label. Labels with the same first letter or digit have the same color, so an element has
-// the color of the one that it was made of.
+// the color of the element from which it was made.
 func color(label string) string {
 	for _, r := range label {
 		switch {
@@ -57,7 +57,7 @@ func color(label string) string {
 	return colors[len(colors)-1]
 }
 
-// SVG returns the picture of d. title is for readers that do not see it.
+// SVG returns the picture of d. title is for readers who cannot see the picture.
 func SVG(title string, d Diagram) []byte {
 	names, length := 0, 0
 	for _, line := range d.Lines {
@@ -146,7 +146,7 @@ func (p *picture) line(line Line, top int) int {
 		if stop >= 0 && p.x(e.At) > stop {
 			never = ` class="never"`
 		}
-		// A mark that happens together with an element stands behind the element.
+		// A mark at the time of an element stands to the right of the element.
 		beside := x
 		if e.Kind != Element {
 			for _, other := range line.Events {

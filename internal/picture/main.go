@@ -1,8 +1,8 @@
-// The program picture makes docs/gallery.gif, the moving picture of the README, from pages of the gallery:
+// The program picture makes docs/gallery.gif, the animation in the README, from pages of the gallery:
 //
 //	go run ./internal/picture
 //
-// It needs Chromium, whose name the environment variable HALLEY_CHROMIUM can set. It takes one to two minutes.
+// It needs Chromium. The environment variable HALLEY_CHROMIUM can name the program. It takes one to two minutes.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-// A pane is a page of the gallery, and its place in the picture.
+// A pane is a page of the gallery and its place in the picture.
 type pane struct {
 	path  string
 	place image.Rectangle
@@ -49,7 +49,7 @@ var panes = []pane{
 	{"dashboard", image.Rect(0, 340, 850, 520)},
 }
 
-// style leaves the parts of a page that move.
+// style hides the parts of a page that do not move.
 const style = `
 	nav, h1, h2 + p, main > p, form.rooms, #log { display: none !important }
 	html { scrollbar-width: none }
@@ -58,7 +58,7 @@ const style = `
 	#messages { height: 250px !important; max-height: none !important }
 	.board { margin: 0 !important; grid-template-columns: 1fr 1fr !important }`
 
-// A line is a line of the chat, which its pane types before the frame.
+// A line is a line of the chat. Its pane begins to type it at the frame.
 type line struct {
 	frame, pane int
 	text        string
@@ -120,7 +120,7 @@ func run(ctx context.Context, out string) error {
 	for n := range frames {
 		<-ticker.C
 		for _, l := range lines {
-			// The text is typed three characters a frame, and then sent.
+			// The pane types three characters a frame, and then sends the text.
 			if typed := 3 * (n - l.frame); typed >= 0 && typed < len(l.text)+3 {
 				err = chromedp.Do(tabs[l.pane], eval(fmt.Sprintf(`document.forms.post.elements.text.value = %q`, l.text[:min(typed, len(l.text))])))
 				if typed >= len(l.text) {
@@ -179,7 +179,7 @@ func serve(ctx context.Context) (string, error) {
 	return regexp.MustCompile(`http://\S+`).FindString(strings.TrimSpace(first)), nil
 }
 
-// animate makes a moving picture in which each frame holds the pixels that have changed.
+// animate returns an animation. Each frame holds only the pixels that have changed.
 func animate(shots []*image.RGBA) *gif.GIF {
 	palette := commonest(shots, 255)
 	const transparent = 255
@@ -222,7 +222,7 @@ func animate(shots []*image.RGBA) *gif.GIF {
 	return picture
 }
 
-// commonest returns the n colours that are used most.
+// commonest returns the n most frequent colours.
 func commonest(shots []*image.RGBA, n int) color.Palette {
 	count := map[color.RGBA]int{}
 	for _, shot := range shots {

@@ -2,9 +2,10 @@
 //
 //	go run ./internal/release v0.3.0
 //
-// It gives the changelog's section "Unreleased" the version and the date, lets the nested modules that programs import
-// require the version, commits this, and tags the root module and the nested modules with it. It prints the difference
-// of the API to the last release. It pushes nothing: check the commit, then run the command that it prints.
+// It moves the entries of the changelog's section "Unreleased" to a section of the version, makes the nested modules
+// that programs import require the version, and commits this. It tags the root module and these nested modules with the
+// version. It prints how the API differs from the last release. It pushes nothing: check the commit, then run the
+// command that it prints.
 package main
 
 import (
@@ -86,7 +87,7 @@ func release(dir, version string, now time.Time) error {
 	return nil
 }
 
-// name gives the version to the entries of the changelog that have none.
+// name gives the unreleased entries of the changelog a section of the version.
 func name(changelog, version string, now time.Time) (string, error) {
 	const unreleased = "## Unreleased\n"
 	before, after, found := strings.Cut(changelog, unreleased)
@@ -97,7 +98,8 @@ func name(changelog, version string, now time.Time) (string, error) {
 	return before + unreleased + "\n## " + version + ", " + now.Format(time.DateOnly) + "\n" + after, nil
 }
 
-// differenceOf returns the difference of the API to the last release. An incompatible one in a patch release is an error.
+// differenceOf returns how the API differs from the last release. An incompatible difference in a patch release is an
+// error.
 func differenceOf(dir, version string) (string, error) {
 	last, err := run(dir, "git", "describe", "--tags", "--abbrev=0", "--match", "v*")
 	if err != nil {

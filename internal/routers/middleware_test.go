@@ -55,7 +55,7 @@ func httpcompressed(h http.Handler) http.Handler {
 	return adapter(h)
 }
 
-// effect is what a middleware does to a stream of events. docs/production.md lists it.
+// effect is the effect of a middleware on a stream of events. docs/production.md lists it.
 type effect struct {
 	status      int  // 0 if the connection was broken
 	late        bool // a small event waits for others, or for the end

@@ -292,9 +292,9 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 	return p, false, err
 }
 
-// publish publishes messages as one until the stream has acknowledged them, and returns the number of the last one. prepare is
-// called before each attempt. An error that says that a condition does not hold can also mean that an earlier attempt was
-// stored.
+// publish publishes messages as one batch. It repeats this until the stream has acknowledged them, and returns the
+// number of the last one. prepare is called before each attempt. An error that says that a condition does not hold can
+// also mean that an earlier attempt was stored.
 func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.Msg) (uint64, error) {
 	var doubt time.Time // the beginning of the first attempt that may have been stored
 	for pause := newPause(); ; {

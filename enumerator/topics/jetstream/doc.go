@@ -17,8 +17,8 @@
 // same number. The Epoch is the hash of the name of the stream.
 //
 // An entry with a Row is stored twice, by one atomic publish: once for the readers of the topic, and once as the last
-// entry of its row. So it takes more time than a message: on one server a multiple, because the server writes each atomic
-// publish to a file of its own first.
+// entry of its row. So it takes longer than a message. On a single server it takes several times as long, because the
+// server first writes each atomic publish to a file of its own.
 //
 // # Guarantees
 //
@@ -29,9 +29,9 @@
 // of an entry that was dropped can report this although all later entries are there. A Position of one topic is also
 // a place in another topic, as long as that topic keeps an entry from before it.
 //
-// The stream refuses all entries after the end of a topic, even if several programs publish at the same time. The
-// end leaves one entry for good. A deletion leaves one entry for a day, and the removal of a row does too. If a program dies
-// while it deletes a topic, its rows may come back after a day, unless the topic is deleted again.
+// The stream refuses all entries after the end of a topic, even if several programs publish at the same time. The end
+// leaves one entry for good. A deletion leaves one entry for a day, and the removal of a row does too. If a program
+// dies while it deletes a topic, the rows of the topic may come back after a day, unless the topic is deleted again.
 //
 // The name of a topic becomes one token of a subject, so it is never a pattern. Programs that can publish to the
 // subjects of the stream, "halley.<stream>.>", can break all of these guarantees. Keep clients away from these

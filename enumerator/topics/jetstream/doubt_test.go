@@ -29,7 +29,7 @@ func connect(t *testing.T) *nats.Conn {
 	return nc
 }
 
-// The leader has a last entry that the replica that answers does not have yet.
+// The replica that answers does not have the last entry of the leader yet.
 func TestALastEntryThatAReplicaDoesNotHave(t *testing.T) {
 	t.Parallel()
 	nc := connect(t)

@@ -53,9 +53,10 @@ func Replicas(n int) Option {
 	return func(c *api.StreamConfig) { c.Replicas = n }
 }
 
-// Open returns the Store whose entries are in the stream with this name. It creates the stream if it does not exist.
-// If the settings of a stream that exists differ from the options, Open returns an error that names them. It does not change
-// them, but it allows atomic publishing, which a stream of an earlier version of this package does not allow. While servers do not answer or the cluster is too small for the replicas, Open tries again until ctx ends.
+// Open returns the Store whose entries are in the stream with this name. It creates the stream if it does not exist. If
+// the settings of a stream that exists differ from the options, Open returns an error that names these settings. Open
+// changes only one setting: it allows atomic publishing, which streams of an earlier version of this package do not
+// allow. While servers do not answer or the cluster is too small for the replicas, Open tries again until ctx ends.
 //
 // The Store uses nc until nc is closed, and need not be closed itself. It runs two goroutines while topics are watched, and
 // one for each topic that is catching up.

@@ -90,7 +90,7 @@ func TestAnEntryThatIsTooLarge(t *testing.T) {
 	require.Empty(t, readAll(t, s, "a"))
 }
 
-// Entries expire, also those that a watch got last.
+// Entries expire, even those that a watch got last.
 func TestMaxAge(t *testing.T) {
 	t.Parallel()
 	nc := start(t, t.TempDir())

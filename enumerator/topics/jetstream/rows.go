@@ -16,9 +16,9 @@ import (
 	"github.com/halley-go/halley/enumerator/topics"
 )
 
-// An entry with a Row is stored twice, by one atomic publish: on the subject of its topic, like each message, and directly
-// after that on a subject of its row. The copy replaces the copy before it, so the subjects of the rows have the state. The copies
-// of removals expire.
+// An entry with a Row is stored twice, by one atomic publish: on the subject of its topic, like each message, and
+// directly after that on a subject of its row. The copy replaces the previous copy, so the subjects of the rows hold
+// the state. The copies of removals expire.
 
 const (
 	rowHeader  = "Halley-Row"  // the token of the row
@@ -99,9 +99,10 @@ func (a *appending) expectedRow(ctx context.Context) (uint64, error) {
 	return last.seq, nil
 }
 
-// state is Read of the state.
+// state implements Read for a Place whose State is true.
 func (r *reading) state(ctx context.Context, token string, from topics.Place) (entries []topics.Entry, ok bool, err error) {
-	// A deletion drops the copies in a second step. Until then, the topic begins with the deletion.
+	// A deletion drops the copies in a second step. If some are still there, the first entry of the topic is the
+	// deletion.
 	var deletion uint64
 	first, _, err := r.batch(ctx, query{Seq: 1, NextFor: r.subject, Batch: 1})
 	if err != nil {

@@ -24,7 +24,7 @@ type members[I any] struct {
 
 // member is a member that has joined in some programs.
 type member[I any] struct {
-	infos map[string]I // by the programs
+	infos map[string]I // by program
 	last  string       // the program whose info counts
 }
 
@@ -41,7 +41,7 @@ func (m *members[I]) Next(item enumerator.Item[tables.Change[I]]) iteratee.Step 
 	return m.Sink.Next(item)
 }
 
-// change makes c, the change of a row, the change of its member. It returns false if the member does not change.
+// change turns c, the change of a row, into the change of its member. It returns false if the member does not change.
 func (m *members[I]) change(program, name string, c *tables.Change[I]) bool {
 	one := m.all[name]
 	if one == nil {

@@ -1,4 +1,4 @@
-// Package presence tells who is in a topic, across all programs that share a [topics.Store].
+// Package presence keeps track of the members of topics, across all programs that share a [topics.Store].
 package presence
 
 import (
@@ -37,10 +37,10 @@ func Beat(d time.Duration) Option {
 // A Presence knows the members of topics. I is the type of the information about a member. Several goroutines may call the methods
 // at once. [New] makes a Presence; the zero Presence is not usable.
 //
-// The members of a topic are kept in a table with the same name, so that topic must not be used for messages. If a program
-// vanishes, other programs that use the topic remove its members. They begin within three beats after they got its last
-// lease, which is 15 s by default, and need the time of a few writes to the Store. If there is no other program, the first
-// one that comes removes them.
+// The members of a topic are kept in a table with the same name, so that topic must not be used for messages. If a
+// program vanishes, other programs that use the topic remove its members. They begin at most three beats, 15 s by
+// default, after its last lease has arrived. They write to the Store once for each member and once for the lease. If
+// there is no other program, the next one that uses the topic removes the members.
 type Presence[I any] struct {
 	tables  *tables.Tables[I]
 	program string // the name of this program, in its rows
@@ -62,7 +62,8 @@ func New[I any](store topics.Store, opts ...Option) *Presence[I] {
 	return p
 }
 
-// Close ends all runs with [topics.ErrClosed], and renews no lease. Members that have not left are gone after three beats.
+// Close ends all runs with [topics.ErrClosed], and stops the renewal of leases. Other programs remove the members that
+// have not left, within about three beats.
 func (p *Presence[I]) Close() {
 	p.tables.Close()
 	p.mu.Lock()
@@ -72,12 +73,14 @@ func (p *Presence[I]) Close() {
 	}
 }
 
-// Join makes member a member of the topic with this name, with info about it, until ctx ends. It returns when the Store has
-// acknowledged this. Then the member leaves at once when ctx ends, or after three beats if the Store does not answer. A
-// member that has joined several times, here or in other programs, stays until it has left as often; the last info counts.
+// Join makes member a member of the topic with this name until ctx ends. info is the information about the member. Join
+// returns when the Store has acknowledged the member. The member leaves when ctx ends. If the Store does not answer for
+// three beats, the member stays until the lease of this program is over. A member can join several times, in this
+// program and in others. Then it stays until all of these contexts have ended, and its last info counts.
 //
-// Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8. While members of this program are in
-// the topic, two goroutines renew its lease and watch the others.
+// Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8, and with [topics.ErrName] if
+// name is not valid. While this program has members in the topic or reads its members, two goroutines renew the lease
+// and watch the other programs.
 func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) error {
 	if member == "" || len(member) > maxMember {
 		return tables.ErrKey
@@ -106,9 +109,9 @@ func (p *Presence[I]) Join(ctx context.Context, name, member string, info I) err
 
 const maxMember = 400 // bytes
 
-// Members returns an Enumerator of the members of the topic with this name: a Reset, all members, a Bookmark, and then each
-// change. The Key of a Change is the member. A Reset may come again, as in [tables.Table.From]. A run cannot begin at a
-// Position, because the members are those of now.
+// Members returns an Enumerator of the members of the topic with this name: a Reset, all members, a Bookmark, and then
+// each change. The Key of a Change is the member. A Reset may come again, as in [tables.Table.From]. Each run begins
+// with the current members: it cannot resume at a Position.
 func (p *Presence[I]) Members(name string) enumerator.Enumerator[enumerator.Item[tables.Change[I]]] {
 	return membersOf(p, name)
 }
@@ -182,7 +185,8 @@ func (r *room[I]) join(member string, info I) (first bool) {
 	return first
 }
 
-// leave removes the row of a member that has left as often as it has joined. The last one takes the lease with it.
+// leave removes the row of a member when it has left as often as it has joined. If it was the last member of this
+// program, leave removes the lease too.
 func (r *room[I]) leave(ctx context.Context, member string) {
 	r.presence.mu.Lock()
 	m := r.mine[member]
@@ -203,7 +207,7 @@ func (r *room[I]) leave(ctx context.Context, member string) {
 	}
 }
 
-// repair puts the row of a member again that has joined while its row was removed.
+// repair puts the row of a member again if the member has joined while its row was being removed.
 func (r *room[I]) repair(ctx context.Context, member string) {
 	r.presence.mu.Lock()
 	m := r.mine[member]
@@ -309,7 +313,8 @@ func within(ctx context.Context, d time.Duration, f func(context.Context)) {
 	f(ctx)
 }
 
-// restore puts the rows of this program again if another program has removed some: the lease came too late.
+// restore puts the rows of this program again if another program has removed some of them because the lease came too
+// late.
 func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
 	taken := r.taken

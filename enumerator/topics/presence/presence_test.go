@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// crowd is what a run of Members knows.
+// crowd holds the members that a run of Members has given.
 type crowd struct {
 	mu      sync.Mutex
 	members map[string]string
@@ -84,7 +84,7 @@ func join(t *testing.T, p *presence.Presence[string], member, info string) (leav
 	return cancel
 }
 
-// run gives a test a clock of its own, and ends what it has begun before the clock ends.
+// run gives a test a clock of its own, and ends its runs before the clock ends.
 func run(t *testing.T, f func(t *testing.T, store topics.Store)) {
 	synctest.Test(t, func(t *testing.T) { f(t, topics.Memory(10)) })
 }
@@ -150,7 +150,7 @@ func TestAProgramThatVanishes(t *testing.T) {
 	}
 }
 
-// The first program that comes finds the members of one that has vanished, and removes them.
+// The next program that uses the topic finds the members of a program that has vanished, and removes them.
 func TestMembersThatNobodyHasRemoved(t *testing.T) {
 	run(t, func(t *testing.T, store topics.Store) {
 		a := presence.New[string](store)
@@ -233,7 +233,7 @@ func TestRowsThatWereRemoved(t *testing.T) {
 	})
 }
 
-// Programs join and leave at random and vanish, and all that remain agree.
+// Programs join, leave and vanish at random. All programs that remain agree.
 func TestManyPrograms(t *testing.T) {
 	run(t, func(t *testing.T, store topics.Store) {
 		all := make([]*presence.Presence[string], 5)

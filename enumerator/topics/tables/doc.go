@@ -1,5 +1,6 @@
-// Package tables has tables by name over a [topics.Store]: rows that are put and removed by key, and readers that get all rows and
-// then each change.
+// Package tables keeps tables in a [topics.Store]. Rows are put and removed by key. A reader gets all rows and then
+// each change.
 //
-// A table is a topic whose entries have a Row. It outlasts a restart and is shared by many machines if the Store does so.
+// A table is a topic whose entries have a Row. A table survives a restart if the Store does. Machines that share the
+// Store share its tables.
 package tables

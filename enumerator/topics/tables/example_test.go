@@ -48,6 +48,18 @@ func ExampleNew() {
 	// 3 bookmark
 }
 
+// Two values of the same table are equal.
+func ExampleTables_Table() {
+	all := tables.New[int](topics.Memory(100))
+	fmt.Println(all.Table("prices") == all.Table("prices"), all.Table("prices") == all.Table("stocks"))
+	// Output: true false
+}
+
+func ExampleTable_Name() {
+	fmt.Println(prices().Name())
+	// Output: prices
+}
+
 func ExampleTables_Close() {
 	all := tables.New[int](topics.Memory(100))
 	all.Close()
@@ -76,6 +88,59 @@ func ExampleTable_Last() {
 	// 1 EUR=1
 	// 2 CHF=2
 	// 2 bookmark
+}
+
+// The rows come in the order of their last changes.
+func ExampleTable_Rows() {
+	table := prices()
+	_, _ = table.Put(background, "EUR", 3)
+	list(table.Rows())
+	// Output:
+	// 0 reset
+	// 2 CHF=2
+	// 3 EUR=3
+	// 3 bookmark
+}
+
+func ExampleTable_Put() {
+	table := prices()
+	position, err := table.Put(background, "EUR", 3)
+	fmt.Println(position.Seq, err)
+	price, _, _, _ := table.Get(background, "EUR")
+	fmt.Println(price)
+	_, err = table.Put(background, "", 4)
+	fmt.Println(err)
+	// Output:
+	// 3 <nil>
+	// 3
+	// tables: a key must have 1 to 512 bytes of UTF-8
+}
+
+func ExampleTable_Remove() {
+	table := prices()
+	_, err := table.Remove(background, "EUR")
+	fmt.Println(err)
+	_, err = table.Remove(background, "EUR") // no such row
+	fmt.Println(err)
+	list(table.Rows())
+	// Output:
+	// <nil>
+	// <nil>
+	// 0 reset
+	// 2 CHF=2
+	// 4 bookmark
+}
+
+// The Position of the last change tells whether a table has changed.
+func ExampleTable_Position() {
+	table := prices()
+	last := table.Position()
+	fmt.Println(table.Position() == last)
+	_, _ = table.Put(background, "EUR", 3)
+	fmt.Println(table.Position() == last)
+	// Output:
+	// true
+	// false
 }
 
 func ExampleTable_PutAfter() {

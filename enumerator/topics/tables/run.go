@@ -12,18 +12,18 @@ import (
 // batch is the number of rows that a run reads from the Store at once.
 const batch = 256
 
-// From returns an Enumerator of the changes after p, and then of the changes to come. If p is the zero Position or is not known
-// any longer, the changes after p are all rows, in the order in which they were put last.
+// From returns an Enumerator of the changes after p, and then of the changes to come. If p is the zero Position, or if
+// the Store no longer knows the changes after p, a run begins with all rows, in the order of their last changes.
 //
 // A run hands on these notices:
 //
-//   - A Reset says that all rows follow. The rows that the reader has must be forgotten.
-//   - A Bookmark says that the reader has the state of the table: after the rows that follow a Reset, and after the changes
-//     that were missing since p.
-//   - A Gap of 1 takes the place of a row that could not be decoded, and of an entry of the topic that is not a row.
+//   - A Reset says that all rows follow. The reader must forget the rows that it has.
+//   - A Bookmark says that the reader has the state of the table. It comes after the rows that follow a Reset, or after
+//     the changes between p and the beginning of the run.
+//   - A Gap of 1 takes the place of a row that could not be decoded, or of an entry of the topic that is not a row.
 //
-// A row that has changed several times may be handed on only once, with its last value. A reader can stop after any Item and go
-// on from its Position, also before the Bookmark.
+// A row that has changed several times may be handed on only once, with its last value. A reader can stop after any
+// Item, even before the Bookmark, and go on from the Position of the Item.
 //
 // A run runs out when the topic has ended. It waits while the Store does not answer. It fails with [topics.ErrName] if the name
 // of the table is not valid, and with [topics.ErrClosed] when the [Tables] is closed. A run takes place in the goroutine of
@@ -47,7 +47,8 @@ func (t Table[V]) Last(int) enumerator.Enumerator[enumerator.Item[Change[V]]] {
 	return t.From(enumerator.Position{})
 }
 
-// Rows returns an Enumerator of a Reset, of all rows, and of a Bookmark. Then it runs out.
+// Rows returns an Enumerator of a Reset, all rows, and a Bookmark. Then it runs out. A run waits and fails like a run
+// of [Table.From].
 func (t Table[V]) Rows() enumerator.Enumerator[enumerator.Item[Change[V]]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[Change[V]]]) iteratee.Step {
 		return (&run[V]{table: t, Sink: sink}).state(ctx)

@@ -15,11 +15,11 @@ import (
 // ErrKey is the error of a key that is empty, longer than [topics.MaxName] or not UTF-8.
 var ErrKey = errors.New("tables: a key must have 1 to 512 bytes of UTF-8")
 
-// A Change is a row of a table, or says that a row was removed.
+// A Change is the new value of a row of a table, or the removal of the row.
 type Change[V any] struct {
 	Key     string `json:"key"`
 	Value   V      `json:"value"`
-	Deleted bool   `json:"deleted,omitempty"` // the row was removed, and Value is the zero value
+	Deleted bool   `json:"deleted,omitempty"` // the row was removed; Value is the zero value
 }
 
 // Tables gives a process access to the tables of a [topics.Store]. Several goroutines may call the methods at once. [New]
@@ -34,8 +34,8 @@ type Tables[V any] struct {
 	close context.CancelFunc
 }
 
-// New returns the Tables of store. The options are those of [topics.New]. New panics if store is nil, and as topics.New
-// does.
+// New returns the Tables of store. The options are those of [topics.New]. New panics if store is nil, or if the policy
+// of the options is not DropOldest.
 func New[V any](store topics.Store, opts ...enumerator.PushOption) *Tables[V] {
 	if store == nil {
 		panic("enumerator/topics/tables: New: store must not be nil")
@@ -45,7 +45,7 @@ func New[V any](store topics.Store, opts ...enumerator.PushOption) *Tables[V] {
 	return t
 }
 
-// Close ends all runs with [topics.ErrClosed]. Later runs and changes fail with it. The Store stays open.
+// Close ends all runs with [topics.ErrClosed]. Later runs and changes fail with the same error. The Store stays open.
 func (t *Tables[V]) Close() {
 	t.close()
 	t.live.Close()
@@ -64,9 +64,9 @@ type Table[V any] struct {
 // Name returns the name of the table.
 func (t Table[V]) Name() string { return t.name }
 
-// Put stores v as the row with this key, and returns its Position when the Store has acknowledged it. If the Store does not
-// answer, Put tries again until ctx ends. It fails with [ErrKey] if the key is not valid. An error that wraps
-// [topics.ErrUnknown] says that v may have been stored. Any other error says that it was not.
+// Put stores v as the row with this key, and returns the Position of the row when the Store has acknowledged it. If the
+// Store does not answer, Put tries again until ctx ends. It fails with [ErrKey] if the key is not valid. An error that
+// wraps [topics.ErrUnknown] says that v may have been stored. Any other error says that it was not.
 func (t Table[V]) Put(ctx context.Context, key string, v V) (enumerator.Position, error) {
 	return t.change(ctx, Change[V]{Key: key, Value: v}, nil)
 }
@@ -77,7 +77,8 @@ func (t Table[V]) PutAfter(ctx context.Context, key string, last enumerator.Posi
 	return t.change(ctx, Change[V]{Key: key, Value: v}, &last)
 }
 
-// Remove removes the row with this key, if there is one. Its errors are those of [Table.Put].
+// Remove removes the row with this key, if there is one, and returns the Position of the removal. Its errors are those
+// of [Table.Put].
 func (t Table[V]) Remove(ctx context.Context, key string) (enumerator.Position, error) {
 	return t.change(ctx, Change[V]{Key: key, Deleted: true}, nil)
 }
@@ -111,7 +112,7 @@ func (t Table[V]) Get(ctx context.Context, key string) (v V, p enumerator.Positi
 // Position returns the last Position of the table as this process knows it, like [topics.Topic.Position].
 func (t Table[V]) Position() enumerator.Position { return t.topic().Position() }
 
-// rows is a Store whose messages have Changes as their data. Topics of Changes need no knowledge of rows.
+// rows is a Store whose messages have Changes as their data. So a Topics of Changes need not know rows.
 type rows struct{ topics.Store }
 
 func (s rows) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {

@@ -59,7 +59,7 @@ func (c *check) state(s topics.Store, name string, after enumerator.Position, li
 	}
 }
 
-// readState is read, and tries again while others append: the Store may have another entry than a moment before.
+// readState reads a batch of the state. It tries again while others append, because a Read may then fail.
 func (c *check) readState(s topics.Store, name string, from topics.Place, limit int) ([]topics.Entry, bool) {
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		got, ok, err := s.Read(c.ctx, name, from, limit)

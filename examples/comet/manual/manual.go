@@ -39,8 +39,8 @@ var Source embed.FS
 
 // snippet: handler
 
-// Handler serves the page, and the stream. Each element is sent as soon as it is made, as one chunk
-// of the response. They are made slowly, so that one can watch.
+// Handler serves the page, and the stream. Each element is sent as soon as it is made, as one chunk of the response.
+// They are made slowly, so that the reader can watch.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /comet/manual", func(w http.ResponseWriter, r *http.Request) {

@@ -91,7 +91,7 @@ var watched = enumerator.Through(
 	enumeratee.Compose(enumeratee.Map(check), changes),
 )
 
-// ignoreGaps is for readings, of which the next one replaces those that are missing.
+// ignoreGaps is for readings: the next one replaces those that are missing.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
 // stream returns the messages of all sources for one page.

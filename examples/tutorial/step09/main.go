@@ -66,7 +66,7 @@ type Alarm struct {
 	Hot bool `json:"hot"`
 }
 
-// ignoreGaps is for readings, of which the next one replaces those that are missing.
+// ignoreGaps is for readings: the next one replaces those that are missing.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
 // changes hands on an Alarm when the machine has become too hot, and another when it is no longer too hot. A change counts

@@ -69,7 +69,7 @@ type Alarm struct {
 	Hot bool `json:"hot"`
 }
 
-// ignoreGaps is for readings, of which the next one replaces those that are missing.
+// ignoreGaps is for readings: the next one replaces those that are missing.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
 // limits has the temperature above which the machine is too hot. It holds the latest one.

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	patience = 10              // seconds, until a replica that does not catch up is helped
+	patience = 10              // seconds without progress, after which a replica is helped
 	effort   = 5 * time.Second // for the attempts to take a snapshot
 )
 
@@ -46,7 +46,8 @@ func helpReplicas(srv *server.Server, done <-chan struct{}) {
 	}
 }
 
-// lags returns the streams that srv leads and that a replica is behind with, and by how many entries it is behind.
+// lags returns the lag of each stream that srv leads and that has a replica which is behind: the number of entries that
+// the slowest replica lacks.
 func lags(srv *server.Server) map[string]uint64 {
 	account, err := srv.JszAccount(&server.JSzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true, StreamLeaderOnly: true})
 	if err != nil {
