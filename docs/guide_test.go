@@ -309,7 +309,7 @@ func Example_guideHub() {
 	_ = hub.Push(ctx, "late")
 	hub.End()
 
-	// Values hands on the elements only. It leaves out the notices about Positions and gaps.
+	// Values hands on the elements only. With nil, the run fails if elements were lost.
 	last := enumerator.Values(hub.Last(1), nil)
 	all, err := enumerator.Run(ctx, last, iteratee.Collect[string]())
 	fmt.Println(all, err)
