@@ -50,7 +50,7 @@ func Example_guideSources() {
 	// snippet: generate
 	var rows *cursor // of a database
 	source := enumerator.Generate(func(ctx context.Context) (row string, ok bool, err error) {
-		return rows.Next(ctx) // waits for the next row. ok is false behind the last one
+		return rows.Next(ctx) // waits for the next row. ok is false after the last one
 	})
 	// end snippet
 	_ = source
@@ -125,7 +125,7 @@ func Example_guidePlaces() {
 func Example_guideGrouped() {
 	ctx := context.Background()
 	// snippet: grouped
-	// An adapter made of a consumer: the sum of each three elements.
+	// An adapter that is made of a consumer: the sum of every three elements.
 	sum := iteratee.Fold(0, func(sum, e int) int { return sum + e })
 	threes := enumeratee.Grouped(enumeratee.Transform(enumeratee.Take[int](3), sum))
 	sums, _ := enumerator.Run(ctx, enumerator.Through(enumerator.Range(1, 7), threes), iteratee.Collect[int]())
@@ -309,7 +309,7 @@ func Example_guideHub() {
 	_ = hub.Push(ctx, "late")
 	hub.End()
 
-	// Each run gets the elements that it asks for. Values leaves out the notices about places and gaps.
+	// Values hands on the elements only. With nil, the run fails if elements were lost.
 	last := enumerator.Values(hub.Last(1), nil)
 	all, err := enumerator.Run(ctx, last, iteratee.Collect[string]())
 	fmt.Println(all, err)

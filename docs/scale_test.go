@@ -96,7 +96,7 @@ func quote(ctx context.Context, prices tables.Table[Price], key string, change f
 
 // snippet: presence
 
-// serveVisitors sends a page the members of a room. The page itself is a member while it reads.
+// serveVisitors tells a page which visitors are in a room. The user of the page is one of them while it reads.
 func serveVisitors(visitors *presence.Presence[string]) http.Handler {
 	return client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[enumerator.Item[*tables.Change[string]]], error) {
 		room, query := "visitors of "+r.PathValue("topic"), r.URL.Query()

@@ -98,7 +98,7 @@ func Example_webSocketPush() {
 		read := iteratee.ForEach(func(ctx context.Context, message string) error {
 			return answers.Push(ctx, strings.ToUpper(message))
 		})
-		// From begins here, and Live when the source is run, which can be after the first message.
+		// From begins at this Position. Live would begin when the source is run, which can be after the first message.
 		begin := answers.Position()
 		return read, enumerator.Values(answers.From(begin), nil), nil
 	})
@@ -168,7 +168,7 @@ func Example_webSocketRoom() {
 			return room.Push(ctx, name+": "+text)
 		})
 		messages := enumerator.Values(room.Last(10), nil)
-		// Called once when the connection has ended, however it has ended.
+		// onClose is called once when the connection has ended, even if it broke.
 		onClose := func() error {
 			left <- name
 			return nil

@@ -162,9 +162,9 @@ func HeartbeatOf(opts ...Option) time.Duration {
 
 // snippet: option
 
-// MaxDuration ends each stream as if its source had run out, after d or up to a fifth less, at random.
-// So the clients of a server that was restarted, or of a balancer that gets a new machine, come back
-// one by one. MaxDuration panics if d is not positive.
+// MaxDuration ends each stream as if its source had run out, after a random time between four fifths of d
+// and d. So clients do not all come back at once: after a restart of the server they spread over time, and
+// they reach a machine that a balancer has added. MaxDuration panics if d is not positive.
 func MaxDuration(d time.Duration) Option {
 	check.Positive("httpadapter: MaxDuration: d", d)
 	return func(c *config) { c.maxDuration = d }

@@ -60,7 +60,7 @@ func TestPublish(t *testing.T) {
 		"a message":               {"/one/news", `{"name":"kiki","n":1}`, nil, 204, ""},
 		"in the query":            {"/many?topic=news", `{}`, nil, 204, ""},
 		"a slash in the name":     {"/one/news/sport", `{}`, nil, 204, ""},
-		"the same topic twice":    {"/many?topic=news&topic=news", `{}`, nil, 400, "Bad Request: a message is published to one topic"},
+		"the same topic twice":    {"/many?topic=news&topic=news", `{}`, nil, 400, "Bad Request: the query must have one topic"},
 		"no topic":                {"/many", `{}`, nil, 400, "Bad Request: the query must have a topic"},
 		"a reserved name":         {"/one/error", `{}`, nil, 400, "Bad Request: a topic must not have the name error, which has a meaning of its own"},
 		"not JSON":                {"/one/news", `{"n":1,}`, nil, 400, "Bad Request: the body is not JSON: invalid character '}' looking for beginning of object key string, at byte 8"},

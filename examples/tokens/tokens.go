@@ -40,7 +40,7 @@ const (
 
 // snippet: answer
 
-// A message is a token, or tells why there are no more tokens.
+// A message is a token, or the reason why no more tokens come.
 type message struct {
 	Token   string `json:"token"`
 	Problem string `json:"problem,omitempty"`

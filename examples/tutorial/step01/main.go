@@ -28,7 +28,7 @@ func temperature(now time.Time) Reading {
 	return Reading{now.UnixMilli(), 60 + 15*math.Sin(seconds/4) + rand.NormFloat64()}
 }
 
-// readings has a reading for each half second. It does nothing until it is run.
+// readings makes a reading every half second. It does nothing until it is run.
 var readings = enumerator.Through(
 	enumerator.Interval(500*time.Millisecond),
 	enumeratee.Map(temperature),

@@ -28,7 +28,7 @@ func temperature(now time.Time) Reading {
 
 // snippet: program
 
-// smooth hands on the average of each four readings that follow one another.
+// smooth hands on the average of every four consecutive readings.
 var smooth = enumeratee.Compose(
 	enumeratee.Sliding[Reading](4, 1),
 	enumeratee.Map(average),
@@ -42,7 +42,7 @@ func average(window []Reading) Reading {
 	return Reading{window[len(window)-1].At, sum / float64(len(window))}
 }
 
-// readings has a smooth reading for each half second.
+// readings makes a smooth reading every half second.
 var readings = enumerator.Through(
 	enumerator.Interval(500*time.Millisecond),
 	enumeratee.Compose(enumeratee.Map(temperature), smooth),

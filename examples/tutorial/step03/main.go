@@ -29,7 +29,7 @@ func temperature(now time.Time) Reading {
 	return Reading{now.UnixMilli(), 60 + 15*math.Sin(seconds/4) + rand.NormFloat64()}
 }
 
-// readings has a reading for each half second.
+// readings makes a reading every half second.
 var readings = enumerator.Through(
 	enumerator.Interval(500*time.Millisecond),
 	enumeratee.Map(temperature),

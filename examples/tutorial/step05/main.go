@@ -36,7 +36,7 @@ func temperature(now time.Time) Reading {
 	return Reading{now.UnixMilli(), 60 + 15*math.Sin(seconds/4) + rand.NormFloat64()}
 }
 
-// readings has a reading for each half second. It runs once for all pages, as long as a page is open.
+// readings makes a reading every half second. The source runs once for all pages, while a page is open.
 var readings = enumerator.Share(
 	enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(temperature)),
 	enumerator.WhenFull(enumerator.DropOldest), // a slow page does not hold up the others

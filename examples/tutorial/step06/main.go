@@ -31,7 +31,7 @@ func temperature(now time.Time) Reading {
 
 // snippet: program
 
-// readings has a reading for each half second. It holds the last 1000.
+// readings makes a reading every half second. The last 1000 are held.
 var readings = enumerator.Share(
 	enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(temperature)),
 	enumerator.Capacity(1000),

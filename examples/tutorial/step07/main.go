@@ -47,7 +47,7 @@ var (
 	loads        = enumerator.Broadcast[Reading](enumerator.Capacity(1000))
 )
 
-// every measures each half second.
+// every calls measure every half second.
 func every(measure func(time.Time) Reading) enumerator.Enumerator[Reading] {
 	return enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(measure))
 }

@@ -46,7 +46,7 @@ var (
 	alarms       = enumerator.Broadcast[Alarm](enumerator.Capacity(1000))
 )
 
-// every measures each half second.
+// every calls measure every half second.
 func every(measure func(time.Time) Reading) enumerator.Enumerator[Reading] {
 	return enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(measure))
 }
@@ -85,13 +85,13 @@ var changes = enumeratee.Compose4(
 // changed drops an Alarm if the one before says the same.
 var changed = enumeratee.DistinctUntilChangedFunc(func(last, a Alarm) bool { return last.Hot == a.Hot })
 
-// watched has the alarms.
+// watched makes the alarms.
 var watched = enumerator.Through(
 	enumerator.Values(temperatures.Live(), ignoreGaps),
 	enumeratee.Compose(enumeratee.Map(check), changes),
 )
 
-// ignoreGaps is for readings: the next one replaces those that are missing.
+// ignoreGaps is for readings: the next reading replaces the missing ones.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
 // stream returns the messages of all sources for one page.

@@ -47,7 +47,7 @@ var (
 	alarms       = enumerator.Broadcast[Alarm](enumerator.Capacity(1000))
 )
 
-// every measures each half second.
+// every calls measure every half second.
 func every(measure func(time.Time) Reading) enumerator.Enumerator[Reading] {
 	return enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(measure))
 }
@@ -66,7 +66,7 @@ type Alarm struct {
 	Hot bool `json:"hot"`
 }
 
-// ignoreGaps is for readings: the next one replaces those that are missing.
+// ignoreGaps is for readings: the next reading replaces the missing ones.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
 // changes hands on an Alarm when the machine has become too hot, and another when it is no longer too hot. A change counts
@@ -83,7 +83,7 @@ var changed = enumeratee.DistinctUntilChangedFunc(func(last, a Alarm) bool { ret
 
 // snippet: program
 
-// limits has the temperature above which the machine is too hot. It holds the latest one.
+// limits holds the latest limit: the temperature above which the machine is too hot.
 var limits = enumerator.Broadcast[float64](enumerator.Capacity(1))
 
 // setLimit takes the limit of a form.
@@ -97,7 +97,7 @@ func setLimit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// checked has an Alarm for each reading. It compares the reading with the latest limit.
+// checked makes an Alarm for each reading. It compares the reading with the latest limit.
 var checked = enumerator.WithLatestFrom(
 	enumerator.Values(temperatures.Live(), ignoreGaps),
 	enumerator.Values(limits.Last(1), func(enumerator.Item[float64]) error { return nil }),

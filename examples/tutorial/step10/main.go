@@ -50,7 +50,7 @@ var (
 	alarms       = enumerator.Broadcast[Alarm](enumerator.Capacity(1000))
 )
 
-// every measures each half second.
+// every calls measure every half second.
 func every(measure func(time.Time) Reading) enumerator.Enumerator[Reading] {
 	return enumerator.Through(enumerator.Interval(500*time.Millisecond), enumeratee.Map(measure))
 }
@@ -69,10 +69,10 @@ type Alarm struct {
 	Hot bool `json:"hot"`
 }
 
-// ignoreGaps is for readings: the next one replaces those that are missing.
+// ignoreGaps is for readings: the next reading replaces the missing ones.
 func ignoreGaps(enumerator.Item[Reading]) error { return nil }
 
-// limits has the temperature above which the machine is too hot. It holds the latest one.
+// limits holds the latest limit: the temperature above which the machine is too hot.
 var limits = enumerator.Broadcast[float64](enumerator.Capacity(1))
 
 // setLimit takes the limit of a form.
@@ -86,7 +86,7 @@ func setLimit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// checked has an Alarm for each reading. It compares the reading with the latest limit.
+// checked makes an Alarm for each reading. It compares the reading with the latest limit.
 var checked = enumerator.WithLatestFrom(
 	enumerator.Values(temperatures.Live(), ignoreGaps),
 	enumerator.Values(limits.Last(1), func(enumerator.Item[float64]) error { return nil }),
@@ -130,7 +130,7 @@ func handler() http.Handler {
 		httpadapter.Limit(1000),                  // streams at once
 		httpadapter.LimitPerKey(20, address),     // and from one address
 		httpadapter.MaxDuration(time.Hour),       // then the page connects again, and misses nothing
-		httpadapter.WriteTimeout(10*time.Second), // for a page that takes nothing
+		httpadapter.WriteTimeout(10*time.Second), // for a page that does not read
 	))
 	return http.NewCrossOriginProtection().Handler(mux)
 }
