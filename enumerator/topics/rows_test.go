@@ -3,6 +3,7 @@ package topics_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,4 +59,17 @@ func TestMemoryForgetsRemovals(t *testing.T) {
 		kept(t, s, "t", topics.Place{})
 		require.LessOrEqual(t, topics.Rows(s, "t"), 2)
 	})
+}
+
+// A removal counts with the length of its row.
+func TestBytesOfARemoval(t *testing.T) {
+	bytes := func(row string) int {
+		s := topics.Memory(1)
+		_, err := s.Append(t.Context(), "t", topics.Record{Kind: topics.Removed, Row: row})
+		require.NoError(t, err)
+		store(t, s, "t", "", 0) // takes the place of the message
+		_, _, _, n := topics.Sizes(s)
+		return n
+	}
+	require.Equal(t, topics.MaxName-1, bytes(strings.Repeat("x", topics.MaxName))-bytes("x"))
 }
