@@ -287,14 +287,17 @@ func (r *room[I]) beats(ctx context.Context) {
 	beat := r.presence.beat
 	ticker := time.NewTicker(max(beat/4, 1))
 	defer ticker.Stop()
-	for n := 1; ; n++ {
+	renewed := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 		within(ctx, beat, func(ctx context.Context) {
-			if n%4 == 0 {
+			// A tick is late if there was much to remove.
+			if now := time.Now(); now.Sub(renewed) > beat*7/8 {
+				renewed = now
 				r.renewIfUsed(ctx)
 			}
 			r.restore(ctx)

@@ -272,3 +272,43 @@ func TestErrors(t *testing.T) {
 	require.PanicsWithValue(t, "enumerator/topics/presence: New: store must not be nil", func() { presence.New[int](nil) })
 	require.Panics(t, func() { presence.Beat(0) })
 }
+
+// slow is a Store in which removals take a pause.
+type slow struct {
+	topics.Store
+	pause   atomic.Int64
+	removed atomic.Int64 // the members foo that were removed
+}
+
+func (s *slow) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	if r.Kind == topics.Removed {
+		select {
+		case <-time.After(time.Duration(s.pause.Load())):
+		case <-ctx.Done():
+			return enumerator.Position{}, context.Cause(ctx)
+		}
+		if strings.HasSuffix(r.Row, " foo") {
+			s.removed.Add(1)
+		}
+	}
+	return s.Store.Append(ctx, name, r)
+}
+
+// A program renews its lease while it removes the many members of another one.
+func TestManyMembersThatVanish(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &slow{Store: store}
+		a, b, c := presence.New[string](s), presence.New[string](s), presence.New[string](s)
+		d := watch(t, c, "room")
+		for i := range 1000 {
+			join(t, a, fmt.Sprint(i), "")
+		}
+		join(t, b, "foo", "1")
+		a.Close()
+		s.pause.Store(int64(500 * time.Millisecond))
+		time.Sleep(15 * time.Minute)
+		d.has(t, "foo=1")
+		require.Zero(t, s.removed.Load())
+		s.pause.Store(0)
+	})
+}
