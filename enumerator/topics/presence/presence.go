@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,7 +130,7 @@ type room[I any] struct {
 // mine is a member of this program.
 type mine[I any] struct {
 	joined int
-	info   I
+	info   *I // another one after each join
 }
 
 // program is another program.
@@ -178,7 +179,7 @@ func (r *room[I]) join(member string, info I) (first bool) {
 		r.mine[member] = m
 	}
 	m.joined++
-	m.info = info
+	m.info = &info
 	return first
 }
 
@@ -194,8 +195,7 @@ func (r *room[I]) leave(ctx context.Context, member string) {
 	last := len(r.mine) == 0
 	r.presence.mu.Unlock()
 	if gone {
-		_, _ = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
-		r.repair(ctx, member)
+		_ = r.settle(ctx, member)
 	}
 	if last {
 		_, _ = r.table.Remove(ctx, leaseRow+r.presence.program)
@@ -203,14 +203,30 @@ func (r *room[I]) leave(ctx context.Context, member string) {
 	}
 }
 
-// repair puts the row of a member again that has joined while its row was removed.
-func (r *room[I]) repair(ctx context.Context, member string) {
-	r.presence.mu.Lock()
-	m := r.mine[member]
-	r.presence.mu.Unlock()
-	if m != nil {
-		_, _ = r.table.Put(ctx, r.row(member), m.info)
+// settle puts or removes the row of a member. The member may join or leave meanwhile, so settle goes on until nothing has changed.
+func (r *room[I]) settle(ctx context.Context, member string) error {
+	for info := r.info(member); ; {
+		var err error
+		if info != nil {
+			_, err = r.table.Put(ctx, r.row(member), *info)
+		} else {
+			_, err = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
+		}
+		before := info
+		if info = r.info(member); info == before {
+			return err
+		}
 	}
+}
+
+// info returns the information of a member of this program, or nil if it is not a member.
+func (r *room[I]) info(member string) *I {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	if m := r.mine[member]; m != nil {
+		return m.info
+	}
+	return nil
 }
 
 // renewIfUsed renews the lease if this program has members.
@@ -317,10 +333,7 @@ func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
 	taken := r.taken
 	r.taken = false
-	members := map[string]I{}
-	for member, m := range r.mine {
-		members[member] = m.info
-	}
+	members := slices.Collect(maps.Keys(r.mine))
 	r.presence.mu.Unlock()
 	if !taken || len(members) == 0 {
 		return
@@ -328,9 +341,8 @@ func (r *room[I]) restore(ctx context.Context) {
 	var errs error
 	_, err := r.table.Put(ctx, leaseRow+r.presence.program, *new(I))
 	errs = errors.Join(errs, err)
-	for member, info := range members {
-		_, err := r.table.Put(ctx, r.row(member), info)
-		errs = errors.Join(errs, err)
+	for _, member := range members {
+		errs = errors.Join(errs, r.settle(ctx, member))
 	}
 	if errs != nil {
 		r.presence.mu.Lock()
