@@ -333,10 +333,8 @@ func (h *handler) delete(w http.ResponseWriter, r *http.Request, name string) er
 	if err != nil {
 		return err
 	}
-	if s.TTL != "" {
-		if err := h.topics.Delete(ctx, readsPrefix+name); err != nil {
-			return err
-		}
+	if err := h.forgetReads(ctx, name, s); err != nil {
+		return err
 	}
 	if err := h.topics.Delete(ctx, name); err != nil {
 		return err
