@@ -119,7 +119,7 @@ func setEncoding(r *http.Request, h http.Header, codings []*coding) *coding {
 
 // codingFor returns the coding for the response to r with the headers h, or nil.
 func codingFor(r *http.Request, h http.Header, codings []*coding) *coding {
-	if _, encoded := h["Content-Encoding"]; encoded || h.Get("Content-Length") != "" {
+	if _, encoded := h["Content-Encoding"]; encoded {
 		return nil
 	}
 	return negotiate(r.Header["Accept-Encoding"], codings)

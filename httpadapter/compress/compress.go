@@ -9,8 +9,7 @@ import (
 // Option returns the Option of httpadapter.Serve and Handler that compresses the stream with gzip or
 // zstd for clients that ask for it in Accept-Encoding. If a client accepts both equally, as a browser
 // does, Option takes gzip. Each flush of the stream flushes the compressor too, so that a client can
-// read what it has received. A stream that already has a Content-Encoding or a Content-Length is not
-// compressed.
+// read what it has received. A stream that already has a Content-Encoding is not compressed.
 //
 // A stream of gzip takes 4 KiB of memory for its window, beyond the bytes that wait for a flush. A
 // stream of zstd takes 450 KiB for as long as it lasts. Only a client that prefers zstd, or does not
