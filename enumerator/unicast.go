@@ -62,8 +62,7 @@ func Unicast[E any](f func(Channel[E]), opts ...PushOption) Enumerator[E] {
 			if cause == nil {
 				cause = ErrStopped
 			}
-			cancel(cause)
-			u.leave()
+			u.leave(func() { cancel(cause) })
 			if v := <-panicked; v != nil && over {
 				panic(v)
 			}
@@ -248,9 +247,11 @@ func (u *unicast[E]) finish(end *ending) {
 	u.room.free()
 }
 
-func (u *unicast[E]) leave() {
+// leave ends the run. No push comes between the end of the context and the end of the ring.
+func (u *unicast[E]) leave(cancel func()) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	cancel()
 	u.ring = nil // the channel may outlive the run
 }
 

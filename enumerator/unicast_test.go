@@ -65,6 +65,24 @@ func TestUnicastEnds(t *testing.T) {
 	})
 }
 
+// The end of the context takes long here, because many functions wait for it.
+func TestUnicastTakesNothingAfterItsContext(t *testing.T) {
+	pushed := make(chan error, 1)
+	source := enumerator.Unicast(func(ch enumerator.Channel[int]) {
+		for range 10_000 {
+			context.AfterFunc(ch.Context(), func() {})
+		}
+		assert.NoError(t, ch.Push(t.Context(), 1))
+		<-ch.Context().Done()
+		pushed <- ch.Push(t.Context(), 2)
+	})
+	for range 20 {
+		_, err := enumerator.Run(t.Context(), source, iteratee.Head[int]())
+		require.NoError(t, err)
+		require.Equal(t, enumerator.ErrStopped, <-pushed)
+	}
+}
+
 func TestUnicastSendsEOFOnlyWhenToldTo(t *testing.T) {
 	for end, want := range map[*func(enumerator.Channel[int])]int64{
 		ptr(enumerator.Channel[int].End):                                   0,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -635,4 +636,36 @@ func TestMisusePanics(t *testing.T) {
 	} {
 		assert.PanicsWithValue(t, text, f)
 	}
+}
+
+// late is a Store whose first append returns after a function.
+type late struct {
+	topics.Store
+	over atomic.Bool
+	f    func()
+}
+
+func (s *late) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	p, err := s.Store.Append(ctx, name, r)
+	if !s.over.Swap(true) {
+		s.f()
+	}
+	return p, err
+}
+
+// A Start that learns late that its answer has begun does not stop the answer that has replaced it meanwhile.
+func TestAStartThatIsReplacedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &late{Store: topics.Memory(100)}
+		a, logs := open(t, store)
+		store.f = func() {
+			assert.NoError(t, a.Start(t.Context(), "a", slowly(time.Second, "new")))
+		}
+		require.NoError(t, a.Start(t.Context(), "a", slowly(time.Second/2, "old")))
+		assert.Equal(t, []string{"new"}, read(t, a, "a"))
+		assert.Empty(t, logs.String())
+		synctest.Wait()
+		assert.NoError(t, a.Start(t.Context(), "a", slowly(time.Second, "newer")))
+		assert.Equal(t, []string{"newer"}, read(t, a, "a"))
+	})
 }

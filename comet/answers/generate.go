@@ -48,11 +48,15 @@ func (a *Answers[E]) start(ctx context.Context, id string, source enumerator.Enu
 	running, stop := context.WithCancelCause(limited)
 	g.stop = stop
 	a.mu.Lock()
-	before := a.stops[id]
-	a.stops[id] = g
+	older := a.stops[id]
+	if older != nil && older.first.Seq > g.first.Seq { // another Start has replaced g meanwhile
+		older = g
+	} else {
+		a.stops[id] = g
+	}
 	a.mu.Unlock()
-	if before != nil {
-		before.stop(errOver)
+	if older != nil {
+		older.stop(errOver)
 	}
 	go g.run(running, source)
 	return nil

@@ -26,3 +26,11 @@ func (t *Topics[E]) News(name string) int {
 	defer f.mu.Unlock()
 	return len(f.watch.news)
 }
+
+// Rows returns the number of entries with a Row that a Store of Memory holds for the state of a topic.
+func Rows(s Store, name string) int {
+	m := s.(*memory)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.topics[name].rows)
+}

@@ -32,7 +32,7 @@ func MaxAge(d time.Duration) MemoryOption {
 
 // MaxBytes limits the memory of all topics together. An entry counts as the length of its Data, its Meta, its Row and
 // the name of its topic, plus 256 bytes. A remembered key counts as its length and that of the name, plus 256 bytes.
-// The default is 256 MiB. MaxBytes panics if n is not positive.
+// The Row of a removal that is remembered counts in the same way. The default is 256 MiB. MaxBytes panics if n is not positive.
 func MaxBytes(n int) MemoryOption {
 	check.Positive("enumerator/topics: MaxBytes: n", n)
 	return func(m *memory) { m.maxBytes = n }
@@ -259,7 +259,13 @@ func (m *memory) remember(r recent) {
 	m.recent.PushBack(r)
 }
 
-func (k nameAndKey) size() int { return overhead + len(k.name) + len(k.key) }
+func (r recent) size() int {
+	size := overhead + len(r.name) + len(r.key)
+	if r.removed != nil {
+		size += len(r.removed.Row)
+	}
+	return size
+}
 
 // expire drops the entries and keys that are too old.
 func (m *memory) expire(now time.Time) {

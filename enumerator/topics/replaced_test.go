@@ -28,14 +28,19 @@ const versions = 10
 
 func newReplaced() *replaced { return &replaced{store: topics.Memory(1000), version: 1} }
 
-func (s *replaced) replace() {
+func (s *replaced) replace() { s.swap()() }
+
+// swap replaces the store, and returns the function that tells the watchers.
+func (s *replaced) swap() (tell func()) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.store, s.version = topics.Memory(1000), s.version+1
 	lost := s.watches
 	s.watches = nil
-	s.mu.Unlock()
-	for _, f := range lost {
-		f(errors.New("the store is another one"))
+	return func() {
+		for _, f := range lost {
+			f(errors.New("the store is another one"))
+		}
 	}
 }
 
@@ -115,8 +120,9 @@ func TestAStoreThatLosesItsEndIsAReset(t *testing.T) {
 				publish(t, news, "old")
 				synctest.Wait()
 				r.got = nil
-				s.replace()
+				tell := s.swap()
 				publish(t, news, "a", "b")
+				tell()
 				time.Sleep(time.Minute)
 				r.sees(t, "reset 11, a, b")
 			})

@@ -1,7 +1,6 @@
 package topics
 
 import (
-	"slices"
 	"sort"
 
 	"github.com/halley-go/halley/enumerator"
@@ -38,10 +37,12 @@ func (m *memory) put(l *log, e Entry) {
 	if l.byRow == nil {
 		l.byRow = map[string]*held{}
 	}
-	l.byRow[e.Row] = h
-	if l.rows = append(l.rows, h); len(l.rows) > 2*len(l.byRow)+16 {
-		l.rows = slices.Clip(slices.DeleteFunc(l.rows, func(h *held) bool { return l.byRow[h.Row] != h }))
+	if before := l.byRow[e.Row]; before != nil {
+		before.Meta, before.Data = nil, nil // l.rows still holds it
 	}
+	l.byRow[e.Row] = h
+	l.rows = append(l.rows, h)
+	l.sweep()
 	if e.Kind == Removed {
 		m.remember(recent{nameAndKey: nameAndKey{name: l.name}, removed: h})
 		return
@@ -56,7 +57,22 @@ func (m *memory) forgetRemoved(h *held) {
 	if l.byRow[h.Row] == h {
 		delete(l.byRow, h.Row)
 		l.lost = max(l.lost, h.Position.Seq)
+		l.sweep()
 	}
+}
+
+// sweep drops from l.rows the entries that are not the last ones of their rows, if they are more than the others.
+func (l *log) sweep() {
+	if len(l.rows) <= 2*len(l.byRow) {
+		return
+	}
+	rows := make([]*held, 0, len(l.byRow))
+	for _, h := range l.rows {
+		if l.byRow[h.Row] == h {
+			rows = append(rows, h)
+		}
+	}
+	l.rows = rows
 }
 
 func (m *memory) dropState(l *log) {

@@ -81,7 +81,7 @@ type handler struct {
 // once. Other appends may then be stored twice. The values of an array are stored one after another, so those of other
 // appends may come between them. The handler remembers the last 100 producers of a stream, or fewer if their ids have more
 // than 30 KiB together. All clients of a stream share its Stream-Seq. A Content-Type, the id of a producer and a Stream-Seq
-// have at most 256 bytes.
+// have at most 256 bytes of UTF-8.
 //
 // # Reading
 //

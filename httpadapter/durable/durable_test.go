@@ -170,6 +170,8 @@ func TestRefusals(t *testing.T) {
 		"a negative epoch":                 {"POST", "/text", "x", producer("p", "-1", "0"), 400},
 		"a number too large in JavaScript": {"POST", "/text", "x", producer("p", "0", "9007199254740992"), 400},
 		"a producer that begins with 1":    {"POST", "/text", "x", producer("p", "0", "1"), 409},
+		"a Stream-Seq that is not UTF-8":   {"POST", "/text", "x", with(asText, []string{"Stream-Seq", "\xff"}), 400},
+		"a type that is not UTF-8":         {"PUT", "/x", "", []string{"Content-Type", "text/\xff"}, 400},
 		"a Stream-Seq that is too long":    {"POST", "/text", "x", with(asText, []string{"Stream-Seq", strings.Repeat("x", 257)}), 400},
 		"a read of no stream":              {"GET", "/none", "", nil, 404},
 		"an offset that is empty":          {"GET", "/text?offset=", "", nil, 400},

@@ -374,6 +374,24 @@ func TestReadsAreNotedRarely(t *testing.T) {
 	})
 }
 
+// An expired stream leaves nothing behind, also if it was read.
+func TestNothingIsLeftOfAnExpiredStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := topics.Memory(100)
+		h := durable.Handler(store, byPath)
+		do(t, h, "PUT", "/a", "one", with(asText, []string{"Stream-TTL", "100"})...)
+		time.Sleep(time.Minute)
+		do(t, h, "GET", "/a", "")
+		time.Sleep(time.Hour)
+		assert.Equal(t, 404, do(t, h, "GET", "/a", "").status)
+		for _, name := range []string{"/a", "\x00read /a"} {
+			entries, _, err := store.Read(t.Context(), name, topics.Place{}, 1)
+			assert.NoError(t, err)
+			assert.Empty(t, entries, name)
+		}
+	})
+}
+
 type counting struct {
 	topics.Store
 	appends int

@@ -45,10 +45,24 @@ func (h *handler) find(ctx context.Context, name string) (*stream, error) {
 		return s, err
 	}
 	_, err = h.store.Append(ctx, name, topics.Record{Kind: topics.Deleted, Conditional: true, Last: s.last})
-	if errors.Is(err, topics.ErrConflict) {
-		err = nil // another request has deleted the stream, or has just written to it
+	switch {
+	case errors.Is(err, topics.ErrConflict):
+		return nil, nil // another request has deleted the stream, or has just written to it
+	case err != nil:
+		return nil, err
 	}
-	return nil, err
+	return nil, h.forgetReads(ctx, name, s)
+}
+
+// forgetReads deletes the note of the last read of a stream, if there is one.
+func (h *handler) forgetReads(ctx context.Context, name string, s *stream) error {
+	if s.TTL == "" {
+		return nil
+	}
+	if at, err := h.lastRead(ctx, name); err != nil || at.IsZero() {
+		return err
+	}
+	return h.topics.Delete(ctx, readsPrefix+name)
 }
 
 // mustFind calls find, and returns errNotFound if the stream does not exist.

@@ -118,8 +118,8 @@ func stateOf(h http.Header) (state, error) {
 	if s.Type == "" {
 		s.Type = bytesType
 	}
-	if len(s.Type) > maxText {
-		return s, malformed("a Content-Type has at most %d bytes", maxText)
+	if len(s.Type) > maxText || !utf8.ValidString(s.Type) { // JSON would change other bytes
+		return s, malformed("a Content-Type has at most %d bytes of UTF-8", maxText)
 	}
 	if s.TTL != "" {
 		if _, err := parseTTL(s.TTL); err != nil {
@@ -184,8 +184,8 @@ type write struct {
 // post appends to a stream, or closes it, or both.
 func (h *handler) post(w http.ResponseWriter, r *http.Request, name string) error {
 	req := write{contentType: r.Header.Get("Content-Type"), closes: closes(r.Header), seq: r.Header.Get("Stream-Seq")}
-	if len(req.seq) > maxText {
-		return malformed("a Stream-Seq has at most %d bytes", maxText)
+	if len(req.seq) > maxText || !utf8.ValidString(req.seq) {
+		return malformed("a Stream-Seq has at most %d bytes of UTF-8", maxText)
 	}
 	var err error
 	if req.producer, err = producerOf(r.Header); err != nil {
@@ -333,10 +333,8 @@ func (h *handler) delete(w http.ResponseWriter, r *http.Request, name string) er
 	if err != nil {
 		return err
 	}
-	if s.TTL != "" {
-		if err := h.topics.Delete(ctx, readsPrefix+name); err != nil {
-			return err
-		}
+	if err := h.forgetReads(ctx, name, s); err != nil {
+		return err
 	}
 	if err := h.topics.Delete(ctx, name); err != nil {
 		return err

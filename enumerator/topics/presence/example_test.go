@@ -56,6 +56,7 @@ func ExamplePresence_Members() {
 	visitors := presence.New[string](topics.Memory(100))
 	defer visitors.Close()
 	ctx, leave := context.WithCancel(background)
+	defer leave()
 	_ = visitors.Join(ctx, "lobby", "user 7", "Kiki")
 	for item, err := range enumerator.All(background, visitors.Members("lobby")) {
 		switch {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -132,7 +133,7 @@ type room[I any] struct {
 // mine is a member of this program.
 type mine[I any] struct {
 	joined int
-	info   I
+	info   *I // another one after each join
 }
 
 // program is another program.
@@ -181,7 +182,7 @@ func (r *room[I]) join(member string, info I) (first bool) {
 		r.mine[member] = m
 	}
 	m.joined++
-	m.info = info
+	m.info = &info
 	return first
 }
 
@@ -198,8 +199,7 @@ func (r *room[I]) leave(ctx context.Context, member string) {
 	last := len(r.mine) == 0
 	r.presence.mu.Unlock()
 	if gone {
-		_, _ = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
-		r.repair(ctx, member)
+		_ = r.settle(ctx, member)
 	}
 	if last {
 		_, _ = r.table.Remove(ctx, leaseRow+r.presence.program)
@@ -207,14 +207,30 @@ func (r *room[I]) leave(ctx context.Context, member string) {
 	}
 }
 
-// repair puts the row of a member again if the member has joined while its row was being removed.
-func (r *room[I]) repair(ctx context.Context, member string) {
-	r.presence.mu.Lock()
-	m := r.mine[member]
-	r.presence.mu.Unlock()
-	if m != nil {
-		_, _ = r.table.Put(ctx, r.row(member), m.info)
+// settle puts or removes the row of a member. The member may join or leave meanwhile, so settle goes on until nothing has changed.
+func (r *room[I]) settle(ctx context.Context, member string) error {
+	for info := r.info(member); ; {
+		var err error
+		if info != nil {
+			_, err = r.table.Put(ctx, r.row(member), *info)
+		} else {
+			_, err = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
+		}
+		before := info
+		if info = r.info(member); info == before {
+			return err
+		}
 	}
+}
+
+// info returns the information of a member of this program, or nil if it is not a member.
+func (r *room[I]) info(member string) *I {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	if m := r.mine[member]; m != nil {
+		return m.info
+	}
+	return nil
 }
 
 // renewIfUsed renews the lease if this program has members.
@@ -291,14 +307,17 @@ func (r *room[I]) beats(ctx context.Context) {
 	beat := r.presence.beat
 	ticker := time.NewTicker(max(beat/4, 1))
 	defer ticker.Stop()
-	for n := 1; ; n++ {
+	renewed := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 		within(ctx, beat, func(ctx context.Context) {
-			if n%4 == 0 {
+			// A tick is late if there was much to remove.
+			if now := time.Now(); now.Sub(renewed) > beat*7/8 {
+				renewed = now
 				r.renewIfUsed(ctx)
 			}
 			r.restore(ctx)
@@ -319,10 +338,7 @@ func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
 	taken := r.taken
 	r.taken = false
-	members := map[string]I{}
-	for member, m := range r.mine {
-		members[member] = m.info
-	}
+	members := slices.Collect(maps.Keys(r.mine))
 	r.presence.mu.Unlock()
 	if !taken || len(members) == 0 {
 		return
@@ -330,9 +346,8 @@ func (r *room[I]) restore(ctx context.Context) {
 	var errs error
 	_, err := r.table.Put(ctx, leaseRow+r.presence.program, *new(I))
 	errs = errors.Join(errs, err)
-	for member, info := range members {
-		_, err := r.table.Put(ctx, r.row(member), info)
-		errs = errors.Join(errs, err)
+	for _, member := range members {
+		errs = errors.Join(errs, r.settle(ctx, member))
 	}
 	if errs != nil {
 		r.presence.mu.Lock()

@@ -272,3 +272,105 @@ func TestErrors(t *testing.T) {
 	require.PanicsWithValue(t, "enumerator/topics/presence: New: store must not be nil", func() { presence.New[int](nil) })
 	require.Panics(t, func() { presence.Beat(0) })
 }
+
+// slow is a Store in which removals take a pause.
+type slow struct {
+	topics.Store
+	pause   atomic.Int64
+	removed atomic.Int64 // the members foo that were removed
+}
+
+func (s *slow) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	if r.Kind == topics.Removed {
+		select {
+		case <-time.After(time.Duration(s.pause.Load())):
+		case <-ctx.Done():
+			return enumerator.Position{}, context.Cause(ctx)
+		}
+		if strings.HasSuffix(r.Row, " foo") {
+			s.removed.Add(1)
+		}
+	}
+	return s.Store.Append(ctx, name, r)
+}
+
+// A program renews its lease while it removes the many members of another one.
+func TestManyMembersThatVanish(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &slow{Store: store}
+		a, b, c := presence.New[string](s), presence.New[string](s), presence.New[string](s)
+		d := watch(t, c, "room")
+		for i := range 1000 {
+			join(t, a, fmt.Sprint(i), "")
+		}
+		join(t, b, "foo", "1")
+		a.Close()
+		s.pause.Store(int64(500 * time.Millisecond))
+		time.Sleep(15 * time.Minute)
+		d.has(t, "foo=1")
+		require.Zero(t, s.removed.Load())
+		s.pause.Store(0)
+	})
+}
+
+// hooked is a Store that calls a function before each append.
+type hooked struct {
+	topics.Store
+	before func(r topics.Record)
+}
+
+func (s *hooked) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	s.before(r)
+	return s.Store.Append(ctx, name, r)
+}
+
+// A member joins again while its row is removed, and leaves while its row is put again.
+func TestAMemberThatComesAndGoes(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		var puts, removals atomic.Int64
+		var again func()
+		s := &hooked{Store: store}
+		a := presence.New[string](s)
+		s.before = func(r topics.Record) {
+			switch {
+			case !strings.HasSuffix(r.Row, " kiki"):
+			case r.Kind == topics.Removed && removals.Add(1) == 1:
+				again = join(t, a, "kiki", "2")
+			case r.Kind == topics.Message && puts.Add(1) == 3:
+				again()
+				time.Sleep(time.Second)
+			}
+		}
+		c := watch(t, a, "room")
+		join(t, a, "foo", "1")
+		leave := join(t, a, "kiki", "1")
+		leave()
+		time.Sleep(time.Minute)
+		c.has(t, "foo=1")
+		require.EqualValues(t, 3, puts.Load())
+	})
+}
+
+// A member leaves while the rows of its program are put again.
+func TestAMemberThatLeavesWhileRowsAreRestored(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		var restores atomic.Bool
+		var leave func()
+		s := &hooked{store, func(r topics.Record) {
+			if restores.Load() && r.Kind == topics.Message && strings.HasSuffix(r.Row, " kiki") {
+				leave()
+				time.Sleep(time.Second)
+			}
+		}}
+		a := presence.New[string](s)
+		c := watch(t, a, "room")
+		join(t, a, "foo", "1")
+		leave = join(t, a, "kiki", "1")
+		c.has(t, "foo=1", "kiki=1")
+		restores.Store(true)
+		_, err := store.Append(t.Context(), "room", topics.Record{Kind: topics.Deleted})
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		c.has(t, "foo=1")
+	})
+}

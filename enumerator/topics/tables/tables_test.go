@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/enumeratortest"
 	"github.com/halley-go/halley/enumerator/topics"
@@ -351,4 +352,43 @@ func TestReadersHaveTheRowsOfAModel(t *testing.T) {
 			}
 		})
 	})
+}
+
+// busy puts a row before each read of the state.
+type busy struct {
+	topics.Store
+	n int
+}
+
+func (s *busy) Read(ctx context.Context, name string, from topics.Place, limit int) ([]topics.Entry, bool, error) {
+	if from.State {
+		s.n++
+		if _, err := s.Append(ctx, name, topics.Record{Row: "busy", Data: fmt.Append(nil, s.n)}); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.Store.Read(ctx, name, from, limit)
+}
+
+// A table that changes all the time has a Bookmark after the rows that were there when the run began.
+func TestTheStateOfABusyTable(t *testing.T) {
+	for _, rows := range []int{0, 1, 600} {
+		store := &busy{Store: topics.Memory(2000)}
+		table := tables.New[int](store).Table("t")
+		for i := range rows {
+			put(t, table, fmt.Sprint("row ", i), i)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		items, err := enumerator.Run(ctx, enumerator.Through(table.Rows(), enumeratee.Take[item](1000)), iteratee.Collect[item]())
+		require.NoError(t, err)
+		require.True(t, items[len(items)-1].Bookmark)
+		got := map[string]int{}
+		for _, i := range items {
+			if i.IsMessage() {
+				got[i.Value.Key] = i.Value.Value
+			}
+		}
+		require.Len(t, got, rows+1)
+	}
 }
