@@ -1094,7 +1094,10 @@ func TestFanoutSoak(t *testing.T) {
 	var came, froze atomic.Int64
 	for i := range 5 {
 		come.Go(func() {
+			pace := time.NewTicker(100 * time.Millisecond) // package testing keeps a part of each client
+			defer pace.Stop()
 			for ctx.Err() == nil {
+				<-pace.C
 				client := httpadaptertest.Get(t, c.URL)
 				follow(client, 1+i)
 				client.Reset()

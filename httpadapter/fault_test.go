@@ -304,9 +304,22 @@ func testFaults(t *testing.T, of kind) {
 		assert.Equal(t, errBoom, s.over(t, httpadapter.Failed).Err)
 	})
 	t.Run("the source panics", func(t *testing.T) {
-		s := newScene(t, of, first.AndThen(enumerator.Generate(func(context.Context) ([]byte, bool, error) { panic(errBoom) })))
-		body, err := io.ReadAll(httpadaptertest.Get(t, s.URL+"/bad").Response().Body)
-		assert.Equal(t, "first\n", string(body))
+		read := make(chan struct{}) // closed when the client has the first element: an earlier panic can come before the head
+		s := newScene(t, of, first.AndThen(enumerator.Generate(func(ctx context.Context) ([]byte, bool, error) {
+			select {
+			case <-read:
+			case <-ctx.Done():
+			}
+			panic(errBoom)
+		})))
+		body := httpadaptertest.Get(t, s.URL+"/bad").Response().Body
+		got := make([]byte, 6)
+		_, err := io.ReadFull(body, got)
+		require.NoError(t, err)
+		assert.Equal(t, "first\n", string(got))
+		close(read)
+		rest, err := io.ReadAll(body)
+		assert.Empty(t, rest)
 		assert.Equal(t, io.ErrUnexpectedEOF, err)
 		s.over(t, httpadapter.Panicked)
 	})

@@ -77,14 +77,15 @@ var middleware = map[string]struct {
 	"echo Gzip":                {inEchoWith(echomiddleware.Gzip()), effect{status: 200, coding: "gzip"}},
 	"echo Gzip with MinLength": {inEchoWith(echomiddleware.GzipWithConfig(echomiddleware.GzipConfig{MinLength: 1024})), effect{status: 200, coding: "gzip"}},
 	"echo BodyDump":            {inEchoWith(echomiddleware.BodyDump(func(echo.Context, []byte, []byte) {})), effect{status: 200}},
-	"echo Timeout":             {inEchoWith(echomiddleware.TimeoutWithConfig(echomiddleware.TimeoutConfig{Timeout: time.Minute})), effect{noDeadlines: true}},
-	"echo ContextTimeout":      {inEchoWith(echomiddleware.ContextTimeout(time.Minute)), effect{status: 200}},
-	"gin-contrib gzip":         {inGinWith(ginzip.Gzip(ginzip.DefaultCompression)), effect{status: 200, noDeadlines: true, coding: "gzip"}},
-	"gorilla CompressHandler":  {handlers.CompressHandler, effect{status: 200, coding: "gzip"}},
-	"gorilla LoggingHandler":   {func(h http.Handler) http.Handler { return handlers.CombinedLoggingHandler(io.Discard, h) }, effect{status: 200}},
-	"klauspost gzhttp":         {func(h http.Handler) http.Handler { return gzhttp.GzipHandler(h) }, effect{status: 200, coding: "gzip"}},
-	"NYTimes gziphandler":      {gziphandler.GzipHandler, effect{status: 200, late: true, noDeadlines: true}},
-	"CAFxX httpcompression":    {httpcompressed, effect{status: 200, late: true, noDeadlines: true}},
+	//lint:ignore SA1019 Programs use it still.
+	"echo Timeout":            {inEchoWith(echomiddleware.TimeoutWithConfig(echomiddleware.TimeoutConfig{Timeout: time.Minute})), effect{noDeadlines: true}},
+	"echo ContextTimeout":     {inEchoWith(echomiddleware.ContextTimeout(time.Minute)), effect{status: 200}},
+	"gin-contrib gzip":        {inGinWith(ginzip.Gzip(ginzip.DefaultCompression)), effect{status: 200, noDeadlines: true, coding: "gzip"}},
+	"gorilla CompressHandler": {handlers.CompressHandler, effect{status: 200, coding: "gzip"}},
+	"gorilla LoggingHandler":  {func(h http.Handler) http.Handler { return handlers.CombinedLoggingHandler(io.Discard, h) }, effect{status: 200}},
+	"klauspost gzhttp":        {func(h http.Handler) http.Handler { return gzhttp.GzipHandler(h) }, effect{status: 200, coding: "gzip"}},
+	"NYTimes gziphandler":     {gziphandler.GzipHandler, effect{status: 200, late: true, noDeadlines: true}},
+	"CAFxX httpcompression":   {httpcompressed, effect{status: 200, late: true, noDeadlines: true}},
 	"promhttp": {func(h http.Handler) http.Handler {
 		return promhttp.InstrumentHandlerCounter(prometheus.NewCounterVec(prometheus.CounterOpts{Name: "n"}, nil), h)
 	}, effect{status: 200}},

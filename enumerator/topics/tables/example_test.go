@@ -51,7 +51,8 @@ func ExampleNew() {
 // Two values of the same table are equal.
 func ExampleTables_Table() {
 	all := tables.New[int](topics.Memory(100))
-	fmt.Println(all.Table("prices") == all.Table("prices"), all.Table("prices") == all.Table("stocks"))
+	prices, same, stocks := all.Table("prices"), all.Table("prices"), all.Table("stocks")
+	fmt.Println(prices == same, prices == stocks)
 	// Output: true false
 }
 
