@@ -164,6 +164,9 @@ func balancer(all []*machine) http.Handler {
 
 // The client gets each message once, and its producer appends each once, while nodes of a cluster are killed.
 func TestDurableClientOfACluster(t *testing.T) {
+	if !probe.Nightly() {
+		t.Skip("this test takes minutes: run it with .ci/run --nightly")
+	}
 	needModules(t)
 	t.Parallel()
 	browser := browsertest.Start(t)

@@ -107,6 +107,9 @@ func TestDurableClient(t *testing.T) {
 	clients := map[string]durableClient{"node": inNode, "chromium": inChromium(browser)}
 	t.Run("clients", func(t *testing.T) { // ends when all of them have ended
 		for store, open := range stores {
+			if store == "jetstream" && !probe.Nightly() {
+				continue // on a busy machine these clients can make no progress for a minute
+			}
 			for name, client := range clients {
 				for _, live := range []string{"long-poll", "sse"} {
 					t.Run(store+" "+name+" "+live, func(t *testing.T) {
