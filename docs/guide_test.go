@@ -66,7 +66,7 @@ func Example_guideConsumers() {
 	source := enumerator.Of(3, 1, 4, 1, 5)
 	// snippet: consumers
 	all, _ := enumerator.Run(ctx, source, iteratee.Collect[int]())
-	first, _ := enumerator.Run(ctx, source, iteratee.Head[int]()) // a pointer, nil if there is no element
+	first, _ := enumerator.Run(ctx, source, iteratee.Head[int]()) // a pointer: nil if the source is empty
 	most, _ := enumerator.Run(ctx, source, iteratee.Max[int]())
 	some, _ := enumerator.Run(ctx, source, iteratee.TakeUpTo[int](2))
 	_, err := enumerator.Run(ctx, source, iteratee.ForEach(func(ctx context.Context, n int) error {

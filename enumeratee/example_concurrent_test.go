@@ -29,7 +29,7 @@ func ExampleBufferFunc() {
 }
 
 func ExampleBufferOrFail() {
-	// The consumer is busy with 1 until the run fails. 2 and 3 wait. There is no room for 4.
+	// The consumer works on 1 until the run fails. The buffer holds 2 and 3. It is full when 4 comes.
 	failed := make(chan struct{})
 	source := enumerator.OnDoneEnumerating(enumerator.Of(1, 2, 3, 4), func() error { close(failed); return nil })
 	stuck := iteratee.ForEach(func(context.Context, int) error { <-failed; return nil })

@@ -106,7 +106,7 @@ func ExampleHub_From() {
 	push("d")
 	hub.End()
 	client(then)
-	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // before a, which is no longer held
+	client(enumerator.Position{Epoch: hub.Position().Epoch}.String()) // the position before a; the hub has dropped a
 	client("2s-11")                                                   // from another hub
 	client("nonsense")
 	// Output:

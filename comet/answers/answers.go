@@ -135,7 +135,7 @@ var (
 )
 
 // at returns the first entry of the topic after place. It tries again while the Store does not answer. The error is
-// ErrUnknown if there is no such entry.
+// ErrUnknown if no entry follows place.
 func (a *Answers[E]) at(ctx context.Context, id string, place topics.Place) (none mark, err error) {
 	if err := checkID(id); err != nil {
 		return none, err

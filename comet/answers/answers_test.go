@@ -24,7 +24,7 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// logs collects what is logged.
+// logs collects the lines of a log.
 type logs struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -40,7 +40,7 @@ const ready = "ready"
 // PUT puts a row, whose value is the JSON in the body. DELETE removes a row, if there is one. The key of the row is the
 // path value key, or the query parameter key, and has 1 to [topics.MaxName] bytes of UTF-8. The answers are those of a
 // POST of Handler. With If-Match: "POSITION", the row is changed only if it is at POSITION, the id of its last message.
-// With If-None-Match: *, it is put only if there is no such row. If the condition does not hold, the answer is 412. A
+// With If-None-Match: *, a row is put only if its key is new. If the condition does not hold, the answer is 412. A
 // request without a condition can be repeated.
 //
 // The options are those of Handler. [Last] has no effect. Table panics if t or allow is nil.
