@@ -280,7 +280,7 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 	if a.replicas == 1 {
 		h.Set(nats.ExpectedLastMsgIdHdr, "-") // only this condition is checked after the message id
 	} else {
-		h.Set(lastSequence, strconv.Itoa(math.MaxInt64>>16)) // this one is not replicated
+		h.Set(lastSequence, strconv.FormatInt(math.MaxInt64>>16, 10)) // this one is not replicated
 	}
 	seq, err := a.publish(ctx, func() {}, &nats.Msg{Subject: a.entrySubject(a.token), Header: h})
 	switch {
