@@ -36,9 +36,11 @@ func TestAccessibility(t *testing.T) {
 	for _, e := range examples(ended) {
 		targets = append(targets, "/"+e.Path, "/source/"+e.Path)
 	}
+	var guides []string
 	for _, name := range guideNames() {
-		targets = append(targets, "/docs/"+name)
+		guides = append(guides, "/docs/"+name)
 	}
+	targets = append(targets, guides...)
 	if !probe.Long() {
 		targets = []string{"/", "/nothing", "/chat", "/source/chat", "/docs/"}
 	}
@@ -70,11 +72,14 @@ func TestAccessibility(t *testing.T) {
 					_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("location.href = '"+target+"'"))
 					require.NoError(t, err)
 					tab.until(t, fmt.Sprintf("location.pathname === decodeURI('%s') && document.readyState !== 'loading' && !!document.querySelector('h1')", target))
-					_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](string(script)))
-					require.NoError(t, err)
-					faults, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](find, chromedp.EvalAwaitPromise))
-					require.NoError(t, err, target)
-					assert.Empty(t, faults, target)
+					// All guides have the same elements in the same colors, and axe takes long to read one.
+					if c.scheme == "light" || target == "/docs/http" || !slices.Contains(guides, target) {
+						_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](string(script)))
+						require.NoError(t, err)
+						faults, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](find, chromedp.EvalAwaitPromise))
+						require.NoError(t, err, target)
+						assert.Empty(t, faults, target)
+					}
 					holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("matchMedia('(prefers-color-scheme: "+c.scheme+")').matches"))
 					require.NoError(t, err)
 					require.True(t, holds, c.scheme)

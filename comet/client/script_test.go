@@ -43,7 +43,8 @@ func TestSizeOfScript(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	fmt.Printf("halley.min.js: %d bytes, %d bytes compressed\n", len(script), compressed.Len())
-	assert.Less(t, compressed.Len(), 5*1024)
+	assert.Less(t, len(script), 7*1024)
+	assert.Less(t, compressed.Len(), 3584)
 }
 
 func testServed(t *testing.T, handler http.Handler, want string) {
