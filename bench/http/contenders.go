@@ -33,12 +33,15 @@ type contender struct {
 	check func() error            // reports why the contender is left out here; nil if it never is
 }
 
+// writeTimeout is how long a client may make no room. The default of Halley is too short for clients that freeze.
+const writeTimeout = 30 * time.Second
+
 // The first loop does the same as Halley, except that Halley has room for 256 messages. The other two loops do less.
 var contenders = []contender{
 	{name: "floor", start: bursts(newFloor(writeEach))},
 	{name: "floor with io_uring", start: bursts(newFloor(writeRing())), check: checkRing},
-	{name: "loop", start: handler(loopOf(10*time.Second, 15*time.Second, 64))},
-	{name: "loop without heartbeats, room for 16", start: handler(loopOf(10*time.Second, 0, 16))},
+	{name: "loop", start: handler(loopOf(writeTimeout, 15*time.Second, 64))},
+	{name: "loop without heartbeats, room for 16", start: handler(loopOf(writeTimeout, 0, 16))},
 	{name: "and without deadlines", start: handler(loopOf(0, 0, 16))},
 	{name: "Halley", start: handler(newHalley)},
 	{name: "Halley with Fanout", start: handler(newFanout())},
@@ -56,7 +59,7 @@ func newHalley() (http.Handler, func(string)) {
 	hub := enumerator.Broadcast[[]byte]()
 	live := enumerator.Values(hub.Live(), nil)
 	handler := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return live, nil },
-		httpadapter.EventStream())
+		httpadapter.EventStream(), httpadapter.WriteTimeout(writeTimeout))
 	return handler, func(data string) {
 		event := enumerator.Through(enumerator.Of(data), eventsource.String())
 		_, err := enumerator.Run(context.Background(), event, iteratee.ForEach(hub.Push))
@@ -71,7 +74,7 @@ func newFanout(opts ...httpadapter.Option) func() (http.Handler, func(string)) {
 			return eventsource.Event{Data: i.Value, NoData: !i.IsMessage()}, nil
 		})
 		live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
-		return httpadapter.Fanout(hub, encode, live, append(opts, httpadapter.EventStream())...),
+		return httpadapter.Fanout(hub, encode, live, append(opts, httpadapter.EventStream(), httpadapter.WriteTimeout(writeTimeout))...),
 			func(data string) { must(hub.Push(context.Background(), data)) }
 	}
 }

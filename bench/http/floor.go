@@ -48,7 +48,9 @@ func (f *floor) run() {
 		pending, fds := f.pending, f.fds
 		f.pending = nil
 		f.mu.Unlock()
-		f.write(fds, pending)
+		if len(pending) > 0 { // else the last round has taken it
+			f.write(fds, pending)
+		}
 	}
 }
 

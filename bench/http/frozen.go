@@ -53,8 +53,8 @@ const (
 	// fill is how many bytes each client is sent before the measurement. A frozen client has room for less, if the
 	// server limits what waits in its kernel.
 	fill = 32 << 10
-	// patience is how long a run takes after the clients have frozen. Halley ends a client after 10 seconds.
-	patience = 8 * time.Second
+	// patience is how long a run takes at most after the clients have frozen, so that they are not ended before.
+	patience = writeTimeout - 2*time.Second
 )
 
 // latencyBeside returns the 99th percentile of the latency of the clients that are not frozen.

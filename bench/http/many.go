@@ -37,16 +37,16 @@ func many(some []contender, p plan) ([][]string, error) {
 	return rows, nil
 }
 
-// raise raises the limit of the descriptors of this process and its children to n, or as high as is allowed.
+// raise lets this process and its children have n descriptors, or as many as is allowed. It returns that number.
 func raise(n int) int {
 	var limit syscall.Rlimit
 	must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	wanted := max(uint64(n), limit.Max)
 	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: wanted, Max: wanted}) != nil {
-		must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit.Max, Max: limit.Max}))
-		return int(limit.Max)
+		wanted = limit.Max
+		must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: wanted, Max: wanted}))
 	}
-	return int(wanted)
+	return int(min(wanted, uint64(n)))
 }
 
 // crowd opens p.streams streams, at most each of them for a server. Then it sends a message to all.
@@ -75,7 +75,7 @@ func crowd(c contender, p plan, each int) ([]string, error) {
 		log.Printf("%s: %d streams", c.name, streams)
 	}
 	if stopped == "" && len(groups) > 1 {
-		stopped = fmt.Sprintf("a process by its limit of %d descriptors, all by -streams", each+spare)
+		stopped = fmt.Sprintf("each process by its limit of %d descriptors, all by -streams", each+spare)
 	}
 	after, err := slabMemory()
 	if err != nil {

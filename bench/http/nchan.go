@@ -30,7 +30,7 @@ func checkNchan() error {
 	return nil
 }
 
-// nchanConfig has one worker, because a message to clients of several workers costs more. The buffer of a channel has
+// nchanConfig has one worker. With two workers on two cores, the latency was longer. The buffer of a channel has
 // room for the messages of several bursts.
 const nchanConfig = `
 daemon off;

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 )
@@ -66,10 +65,19 @@ func (r *run) begin(gzip bool) error {
 func (r *run) send(count int) error {
 	r.do("send %d %d", r.n+1, r.n+count)
 	r.n += count
-	if missing, err := r.await(r.n, 10*time.Second); err != nil || missing > 0 {
-		return cmp.Or(err, fmt.Errorf("%d clients have not got message %d", missing, r.n))
+	if err := r.awaitAll(); err != nil {
+		return err
 	}
 	return r.answer()
+}
+
+// awaitAll waits until all clients have got message n.
+func (r *run) awaitAll() error {
+	missing, err := r.await(r.n, 10*time.Second)
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("%d clients have not got message %d", missing, r.n)
+	}
+	return err
 }
 
 // latencies returns how long the last message of send took to each client, and to the last one.
