@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A message begins with mark and its number. Servers send mark nowhere else.
@@ -21,7 +23,11 @@ func message(n, size int) string {
 	return m + strings.Repeat("x", max(0, size-len(m)))
 }
 
-const request = "GET /events?stream=messages HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n"
+// request has the headers of Chromium's EventSource.
+const request = "GET /events?stream=messages HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: keep-alive\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n" +
+	"Accept: text/event-stream\r\nCache-Control: no-cache\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n" +
+	"Sec-Fetch-Dest: empty\r\nReferer: http://127.0.0.1/\r\nAccept-Language: en-US,en;q=0.9\r\n"
 
 // clients are the connections to a server, which await reads.
 type clients struct {
@@ -33,9 +39,10 @@ type clients struct {
 
 type client struct {
 	fd     int
-	last   int // the number of the last message
-	number int // the number that is being read
-	digits int // the digits of number that are missing
+	frozen bool // it does not read
+	last   int  // the number of the last message
+	number int  // the number that is being read
+	digits int  // the digits of number that are missing
 
 	gzip   bool // count chunks, because their text is compressed
 	chunks int
@@ -44,10 +51,12 @@ type client struct {
 	head   int // how much of the end of the head was read
 }
 
-func connect(n, port int, gzip bool) (*clients, error) {
+// connect connects n clients to a server. The kernel keeps little for those that will freeze, the first ones. connect
+// returns those that it could connect.
+func connect(n, freeze, port int, gzip bool) (*clients, error) {
 	epoll, err := syscall.EpollCreate1(0)
 	if err != nil {
-		return nil, err
+		return &clients{epoll: -1}, err
 	}
 	cs := &clients{epoll: epoll, buf: make([]byte, 64<<10)}
 	request := request
@@ -57,18 +66,11 @@ func connect(n, port int, gzip bool) (*clients, error) {
 	request += "\r\n"
 	for i := range n {
 		time.Sleep(200 * time.Microsecond) // so that they do not all connect at once
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		fd, err := dial(i, i < freeze, port)
 		if err != nil {
 			return cs, err
 		}
 		cs.all = append(cs.all, client{fd: fd, gzip: gzip})
-		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port}); err != nil {
-			return cs, err
-		}
-		// Closing the connection resets it, so that it does not linger.
-		if err := syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}); err != nil {
-			return cs, err
-		}
 		if _, err := syscall.Write(fd, []byte(request)); err != nil {
 			return cs, err
 		}
@@ -79,6 +81,50 @@ func connect(n, port int, gzip bool) (*clients, error) {
 	return cs, nil
 }
 
+// dial connects client i. A loopback address has 28,000 ports for clients, so 20,000 clients have the same.
+func dial(i int, small bool, port int) (fd int, err error) {
+	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return -1, fmt.Errorf("socket: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = syscall.Close(fd)
+		}
+	}()
+	// Closing the connection resets it, so that it does not linger.
+	if err := syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}); err != nil {
+		return -1, err
+	}
+	if small {
+		if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10); err != nil {
+			return -1, err
+		}
+	}
+	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return -1, err
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(2 + i/20_000)}}); err != nil {
+		return -1, fmt.Errorf("bind: %w", err)
+	}
+	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port}); err != nil {
+		return -1, fmt.Errorf("connect: %w", err)
+	}
+	return fd, nil
+}
+
+// freeze stops the first n clients from reading.
+func (cs *clients) freeze(n int) error {
+	for i := range cs.all[:n] {
+		c := &cs.all[i]
+		c.frozen = true
+		if err := syscall.EpollCtl(cs.epoll, syscall.EPOLL_CTL_DEL, c.fd, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (cs *clients) close() {
 	for _, c := range cs.all {
 		_ = syscall.Close(c.fd)
@@ -86,12 +132,12 @@ func (cs *clients) close() {
 	_ = syscall.Close(cs.epoll)
 }
 
-// await reads until each client has got message n, and notes the times of arrival. It returns
+// await reads until each client that is not frozen has got message n, and notes the times of arrival. It returns
 // the number of clients that have not got it in time.
 func (cs *clients) await(n int, timeout time.Duration) (missing int, err error) {
 	cs.arrivals = cs.arrivals[:0]
 	for _, c := range cs.all {
-		if c.last < n {
+		if c.last < n && !c.frozen {
 			missing++
 		}
 	}

@@ -5,13 +5,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"slices"
+	"net/url"
+	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/centrifugal/centrifuge"
 	r3labs "github.com/r3labs/sse/v2"
 	gosse "github.com/tmaxmax/go-sse"
 
@@ -25,34 +25,41 @@ import (
 	"github.com/halley-go/halley/iteratee"
 )
 
-// A contender makes a handler, and a function that sends a message to all its streams.
+// A contender is a server that is measured.
 type contender struct {
-	name string
-	make func() (http.Handler, func(data string))
-	gzip bool // clients ask for it
+	name  string
+	start func() (service, error) // called in the child process
+	gzip  bool                    // clients ask for it
+	check func() error            // reports why the contender is left out here; nil if it never is
 }
 
-// The ratios are relative to the first: a loop that does the same as Halley, except that
-// Halley has room for 256 messages. The other two loops do less.
+// writeTimeout is how long a client may make no room. The default of Halley is too short for clients that freeze.
+const writeTimeout = 30 * time.Second
+
+// The first loop does the same as Halley, except that Halley has room for 256 messages. The other two loops do less.
 var contenders = []contender{
-	{name: "loop", make: loopOf(10*time.Second, 15*time.Second, 64)},
-	{name: "loop without heartbeats, room for 16", make: loopOf(10*time.Second, 0, 16)},
-	{name: "and without deadlines", make: loopOf(0, 0, 16)},
-	{name: "Halley", make: newHalley},
-	{name: "Halley with Fanout", make: newFanout},
-	{name: "Halley with Fanout and gzip", make: newFanout, gzip: true},
-	{name: "floor of Fanout", make: newFloor},
-	{name: "client.Handler over a topic", make: newClient},
-	{name: "durable.Handler over a topic", make: newDurable},
-	{name: "go-sse", make: newGoSSE},
-	{name: "r3labs/sse", make: newR3labs},
+	{name: "floor", start: bursts(newFloor(writeEach))},
+	{name: "floor with io_uring", start: bursts(newFloor(writeRing())), check: checkRing},
+	{name: "loop", start: handler(loopOf(writeTimeout, 15*time.Second, 64))},
+	{name: "loop without heartbeats, room for 16", start: handler(loopOf(writeTimeout, 0, 16))},
+	{name: "and without deadlines", start: handler(loopOf(0, 0, 16))},
+	{name: "Halley", start: handler(newHalley)},
+	{name: "Halley with Fanout", start: handler(newFanout())},
+	{name: "Halley with Fanout and OnEnd", start: handler(newFanout(httpadapter.OnEnd(func(*http.Request, httpadapter.Outcome) {})))},
+	{name: "Halley with Fanout and gzip", start: handler(newFanout(compress.Option())), gzip: true},
+	{name: "client.Handler over a topic", start: handler(newClient)},
+	{name: "durable.Handler over a topic", start: handler(newDurable)},
+	{name: "nginx with nchan", start: startNchan, check: checkNchan},
+	{name: "go-sse", start: handler(newGoSSE)},
+	{name: "r3labs/sse", start: handler(newR3labs)},
+	{name: "Centrifuge", start: handler(newCentrifuge)},
 }
 
 func newHalley() (http.Handler, func(string)) {
 	hub := enumerator.Broadcast[[]byte]()
 	live := enumerator.Values(hub.Live(), nil)
 	handler := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) { return live, nil },
-		httpadapter.EventStream())
+		httpadapter.EventStream(), httpadapter.WriteTimeout(writeTimeout))
 	return handler, func(data string) {
 		event := enumerator.Through(enumerator.Of(data), eventsource.String())
 		_, err := enumerator.Run(context.Background(), event, iteratee.ForEach(hub.Push))
@@ -60,14 +67,16 @@ func newHalley() (http.Handler, func(string)) {
 	}
 }
 
-func newFanout() (http.Handler, func(string)) {
-	hub := enumerator.Broadcast[string]()
-	encode := eventsource.Messages(func(i enumerator.Item[string]) (eventsource.Event, error) {
-		return eventsource.Event{Data: i.Value, NoData: !i.IsMessage()}, nil
-	})
-	live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
-	return httpadapter.Fanout(hub, encode, live, httpadapter.EventStream(), compress.Option()),
-		func(data string) { must(hub.Push(context.Background(), data)) }
+func newFanout(opts ...httpadapter.Option) func() (http.Handler, func(string)) {
+	return func() (http.Handler, func(string)) {
+		hub := enumerator.Broadcast[string]()
+		encode := eventsource.Messages(func(i enumerator.Item[string]) (eventsource.Event, error) {
+			return eventsource.Event{Data: i.Value, NoData: !i.IsMessage()}, nil
+		})
+		live := func(*http.Request) (enumerator.Position, int, error) { return enumerator.Position{}, 0, nil }
+		return httpadapter.Fanout(hub, encode, live, append(opts, httpadapter.EventStream(), httpadapter.WriteTimeout(writeTimeout))...),
+			func(data string) { must(hub.Push(context.Background(), data)) }
+	}
 }
 
 func newClient() (http.Handler, func(string)) {
@@ -93,61 +102,6 @@ func newDurable() (http.Handler, func(string)) {
 func publish(all *topics.Topics[string], data string) {
 	_, err := all.Publish(context.Background(), "a", "", data)
 	must(err)
-}
-
-// floor writes to the descriptors of hijacked connections in a loop, and does nothing else. It shows the cost of the
-// kernel. It writes the messages that come during a round together in the next.
-type floor struct {
-	mu      sync.Mutex
-	fds     []int
-	pending []byte
-	bell    chan struct{}
-}
-
-func newFloor() (http.Handler, func(string)) {
-	f := &floor{bell: make(chan struct{}, 1)}
-	go f.run()
-	return f, f.send
-}
-
-func (f *floor) send(data string) {
-	event := fmt.Sprintf("data: %s\n\n", data)
-	f.mu.Lock()
-	f.pending = fmt.Appendf(f.pending, "%x\r\n%s\r\n", len(event), event)
-	f.mu.Unlock()
-	select {
-	case f.bell <- struct{}{}:
-	default:
-	}
-}
-
-func (f *floor) run() {
-	for range f.bell {
-		f.mu.Lock()
-		pending, fds := f.pending, f.fds
-		f.pending = nil
-		f.mu.Unlock()
-		for _, fd := range fds {
-			_, _ = syscall.Write(fd, pending) // the client tells whether something is missing
-		}
-	}
-}
-
-func (f *floor) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	must(err)
-	file, err := conn.(*net.TCPConn).File()
-	must(err)
-	fd, err := syscall.Dup(int(file.Fd()))
-	must(err)
-	must(syscall.SetNonblock(fd, true))
-	must(file.Close())
-	must(conn.Close())
-	_, err = syscall.Write(fd, []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"))
-	must(err)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fds = append(slices.Clip(f.fds), fd)
 }
 
 // loop is written by hand: it has a channel per stream, and sends a message to those that have
@@ -241,4 +195,28 @@ func newR3labs() (http.Handler, func(string)) {
 	s := r3labs.New()
 	s.CreateStream(stream)
 	return s, func(data string) { s.Publish(stream, &r3labs.Event{Data: []byte(data)}) }
+}
+
+// newCentrifuge makes a server that subscribes each client to the same channel. Its client library would answer pings,
+// so there are none here.
+func newCentrifuge() (http.Handler, func(string)) {
+	const channel = "messages"
+	node, err := centrifuge.New(centrifuge.Config{})
+	must(err)
+	node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
+		return centrifuge.ConnectReply{
+			Credentials:   &centrifuge.Credentials{},
+			Subscriptions: map[string]centrifuge.SubscribeOptions{channel: {}},
+		}, nil
+	})
+	must(node.Run())
+	streams := centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{PingPongConfig: centrifuge.PingPongConfig{PingInterval: -1, PongTimeout: -1}})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawQuery = "cf_connect=" + url.QueryEscape(`{"id":1,"connect":{}}`)
+		streams.ServeHTTP(w, r)
+	})
+	return handler, func(data string) {
+		_, err := node.Publish(channel, strconv.AppendQuote(nil, data))
+		must(err)
+	}
 }

@@ -4,42 +4,206 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"net"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-// The program starts itself as a server. In a test, that is the test's executable.
+// The program starts itself as a server and as clients. In a test, that is the test's executable.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "-serve" {
+	if len(os.Args) > 1 && (os.Args[1] == "-serve" || os.Args[1] == "-clients") {
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-var tiny = plan{streams: 20, messages: 3, bursts: 2, size: 100}
+var tiny = plan{streams: 20, messages: 3, bursts: 2, size: 100, rounds: 2, base: "floor"}
 
-func TestAllContendersDeliverEverything(t *testing.T) {
+// each calls f for each contender that is installed.
+func each(t *testing.T, f func(t *testing.T, c contender)) {
 	for _, c := range contenders {
 		t.Run(c.name, func(t *testing.T) {
-			f, err := once(c, tiny)
-			require.NoError(t, err)
-			assert.Positive(t, f.idle)
-			assert.Positive(t, f.busy)
-			assert.Positive(t, f.median)
-			assert.GreaterOrEqual(t, f.p99, f.median)
+			if c.check != nil {
+				if err := c.check(); err != nil {
+					t.Skip(err)
+				}
+			}
+			f(t, c)
 		})
 	}
 }
 
+func TestCost(t *testing.T) {
+	each(t, func(t *testing.T, c contender) {
+		f, err := once(c, tiny)
+		require.NoError(t, err)
+		assert.Positive(t, f.idle)
+		assert.Positive(t, f.busy)
+		assert.Positive(t, f.median)
+		assert.GreaterOrEqual(t, f.p99, f.median)
+		assert.Positive(t, f.lastMedian)
+		assert.GreaterOrEqual(t, f.lastP99, f.p99, "no client is later than the last one")
+	})
+}
+
+func TestFrozen(t *testing.T) {
+	each(t, func(t *testing.T, c contender) {
+		rows, err := frozen([]contender{c}, tiny)
+		require.NoError(t, err)
+		require.Len(t, rows, 4, "a head, two pairs and their median")
+		for i, n := range []string{"1", "2", "median"} {
+			assert.Equal(t, []string{c.name, n}, rows[i+1][:2])
+			for _, figure := range rows[i+1][2:] {
+				f, err := strconv.ParseFloat(figure, 64)
+				assert.NoError(t, err)
+				assert.Positive(t, f)
+			}
+		}
+	})
+}
+
+func TestFrozenClientsDoNotRead(t *testing.T) {
+	r, err := open(named(t, "floor"), tiny, 2)
+	require.NoError(t, err)
+	defer r.close()
+	n := r.n
+	require.NoError(t, r.freeze(2))
+	require.NoError(t, r.send(burst))
+	all, last := r.latencies()
+	assert.Len(t, all, tiny.streams-2)
+	assert.Equal(t, slices.Max(all), last)
+	for i, c := range r.all {
+		want := n + burst
+		if i < 2 {
+			want = n
+		}
+		assert.Equal(t, want, c.last, "client %d", i)
+	}
+}
+
+func TestMinute(t *testing.T) {
+	each(t, func(t *testing.T, c contender) {
+		row, err := steady(c, tiny, 10*time.Millisecond, 10)
+		require.NoError(t, err)
+		assert.Equal(t, c.name, row[0])
+		assert.Regexp(t, `^\d+ of 10$`, row[3])
+		for _, i := range []int{1, 2, 4, 5, 6} {
+			f, err := strconv.ParseFloat(row[i], 64)
+			assert.NoError(t, err)
+			assert.Positive(t, f)
+		}
+	})
+}
+
+func TestMany(t *testing.T) {
+	c := named(t, "Halley with Fanout")
+	row, err := crowd(c, tiny, 8)
+	require.NoError(t, err)
+	assert.Equal(t, []string{c.name, "3", "20"}, row[:3])
+	assert.Equal(t, "each process by its limit of 108 descriptors, all by -streams", row[6])
+
+	row, err = crowd(c, tiny, 1000)
+	require.NoError(t, err)
+	assert.Equal(t, []string{c.name, "1", "20"}, row[:3])
+	assert.Equal(t, "-streams", row[6])
+}
+
+func TestManyUntilTheLimit(t *testing.T) {
+	cs, err := start("-clients")
+	require.NoError(t, err)
+	defer cs.stop()
+	s, err := startServer("floor", 100)
+	require.NoError(t, err)
+	defer s.stop()
+	limit := unix.Rlimit{Cur: 50, Max: 50}
+	require.NoError(t, unix.Prlimit(cs.cmd.Process.Pid, unix.RLIMIT_NOFILE, &limit, nil))
+	r, err := cs.ask("connect 100 %d", s.Port)
+	require.NoError(t, err)
+	assert.Equal(t, "socket: too many open files", r.Refused)
+	assert.Less(t, r.Clients, 50)
+	assert.Greater(t, r.Clients, 30)
+}
+
+func TestLimitOfDescriptors(t *testing.T) {
+	assert.Equal(t, 10, raise(10))
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	assert.Equal(t, limit.Max, limit.Cur)
+}
+
+func TestLatencyToAllGroups(t *testing.T) {
+	var groups []*group
+	for range 2 {
+		g, err := newGroup(named(t, "floor"), tiny, 5)
+		require.NoError(t, err)
+		defer g.stop()
+		groups = append(groups, g)
+	}
+	took, err := sendAll(groups)
+	require.NoError(t, err)
+	assert.Positive(t, took)
+}
+
+func TestContendersThatAreChosen(t *testing.T) {
+	saved := contenders
+	defer func() { contenders = saved }()
+	contenders = []contender{{name: "a"}, {name: "b"}, {name: "bc", check: func() error { return errors.New("not installed") }}}
+	for _, test := range []struct{ job, only, base, want string }{
+		{"cost", "", "a", "a b"},
+		{"cost", "b", "a", "a b"},
+		{"frozen", "b", "a", "b"},
+	} {
+		some, err := choose(test.job, regexp.MustCompile(test.only), test.base)
+		require.NoError(t, err)
+		var names []string
+		for _, c := range some {
+			names = append(names, c.name)
+		}
+		assert.Equal(t, test.want, strings.Join(names, " "), test)
+	}
+	for _, base := range []string{"bc", "d"} {
+		_, err := choose("cost", regexp.MustCompile(""), base)
+		assert.EqualError(t, err, "-base "+base+": no such server, or not installed")
+	}
+	_, err := choose("many", regexp.MustCompile("d"), "a")
+	assert.EqualError(t, err, "-only d: no such server, or not installed")
+}
+
 func TestServerThatCannotServe(t *testing.T) {
 	_, err := once(contender{name: "nobody"}, tiny)
-	assert.ErrorContains(t, err, "the server has ended")
+	assert.ErrorContains(t, err, "the process has ended")
+}
+
+func TestNginxEndsWithItsService(t *testing.T) {
+	if err := checkNchan(); err != nil {
+		t.Skip(err)
+	}
+	s, err := startNchan()
+	require.NoError(t, err)
+	require.Len(t, s.pids, 1)
+	s.stop()
+	_, err = resident(s.pids[0])
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	_, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	assert.ErrorIs(t, err, unix.ECONNREFUSED)
+}
+
+func named(t *testing.T, name string) contender {
+	i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+	require.GreaterOrEqual(t, i, 0, name)
+	return contenders[i]
 }
 
 func TestClientTakesMessagesWhereverTheyAreCut(t *testing.T) {
@@ -68,10 +232,10 @@ func TestClientCountsChunksWhereverTheyAreCut(t *testing.T) {
 }
 
 func TestClientsThatGetNothingAreCounted(t *testing.T) {
-	s, err := startServer(contenders[0].name, 100)
+	s, err := startServer("loop", 100)
 	require.NoError(t, err)
 	defer s.stop()
-	cs, err := connect(3, s.Port, false)
+	cs, err := connect(3, 0, s.Port, false)
 	defer cs.close()
 	require.NoError(t, err)
 	missing, err := cs.await(1, time.Millisecond)
@@ -80,13 +244,13 @@ func TestClientsThatGetNothingAreCounted(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	rows := rowsOf(map[string][]figures{
-		"loop":   {{1, 2, 3, 4, 5}, {2, 2, 2, 2, 2}, {3, 2, 1, 0, 0}},
-		"Halley": {{2, 1, 3, 4, 5}, {1, 1, 1, 1, 1}, {6, 1, 1, 1, 1}},
-	})
+	rows := rowsOf([]contender{{name: "a"}, {name: "b"}}, map[string][]figures{
+		"a": {{1, 2, 3, 4, 5, 6, 7}, {2, 2, 2, 2, 2, 2, 2}, {3, 2, 1, 0, 0, 0, 0}},
+		"b": {{2, 1, 3, 4, 5, 6, 7}, {1, 1, 1, 1, 1, 1, 1}, {6, 1, 1, 1, 1, 1, 1}},
+	}, "a")
 	require.Len(t, rows, 3)
-	assert.Equal(t, []string{"loop", "2.0", "1.00", "2.0", "1.00", "2.0", "1.00", "2.0", "2.0"}, rows[1])
-	assert.Equal(t, []string{"Halley", "2.0", "2.00", "1.0", "0.50", "1.0", "1.00", "1.0", "1.0"}, rows[2])
+	assert.Equal(t, []string{"a", "2.00", "1.00", "2.00", "1.00", "2.00", "2.00", "2.00", "2.00", "2.00"}, rows[1])
+	assert.Equal(t, []string{"b", "2.00", "2.00", "1.00", "0.50", "1.00", "1.00", "1.00", "1.00", "1.00"}, rows[2])
 	for _, row := range rows {
 		assert.Len(t, row, len(rows[0]))
 	}
