@@ -9,8 +9,6 @@ halley.table = function (url, options) {
   const positions = new Map(); // of the rows
   const answered = new Map(); // the changes of this page that the server has acknowledged and the stream has not told yet
   let last = ""; // the position up to which the stream has told all changes
-  let pending; // the rows since a reset, until they are complete
-  let pendingPositions;
   table.ready = false;
   table.position = (key) => (answered.has(key) ? answered.get(key).row : positions.get(key)) || "";
 
@@ -41,32 +39,28 @@ halley.table = function (url, options) {
 
   const receive = (change, id) => {
     const key = change.key;
-    if (!pending) {
+    const partial = stream.partial;
+    if (!partial) {
       advance(id);
       if (change.deleted) remove(key);
       else put(key, change.value, id);
-    } else if (change.deleted) {
-      pending.delete(key);
-    } else {
-      pending.delete(key); // the rows are in the order of their last changes
-      pending.set(key, change.value);
-      pendingPositions.set(key, id);
+      return;
     }
+    partial.delete(key); // the rows are in the order of their last changes
+    if (!change.deleted) partial.set(key, { value: change.value, id });
   };
 
   // The rows are not in a store, so the position must not be in one either.
   const stream = (table.stream = halley.connect(url, receive, Object.assign({}, options, { store: undefined, lastEventId: undefined })));
-  stream.addEventListener("reset", () => {
-    pending = new Map();
-    pendingPositions = new Map();
-  });
+  // partial has the rows since a reset, until they are complete.
+  stream.addEventListener("reset", () => (stream.partial = new Map()));
   stream.addEventListener("ready", (event) => {
-    const fresh = pending;
-    pending = undefined;
+    const fresh = stream.partial;
+    stream.partial = undefined;
     advance(event.lastEventId);
     if (fresh) {
       Array.from(rows.keys()).forEach((key) => fresh.has(key) || remove(key));
-      fresh.forEach((value, key) => put(key, value, pendingPositions.get(key)));
+      fresh.forEach((row, key) => put(key, row.value, row.id));
     }
     table.ready = true;
     tell("ready");
