@@ -114,6 +114,9 @@ func (a *Answers[E]) end(reason Reason) entry[E] {
 	return e
 }
 
+// endKey returns the key of each end of the answer that begins at first, so the Store keeps only the first of them.
+func endKey(first enumerator.Position) string { return "end " + first.String() }
+
 func (a *Answers[E]) topic(id string) topics.Topic[entry[E]] { return a.topics.Topic(prefix + id) }
 
 func checkID(id string) error {

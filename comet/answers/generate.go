@@ -120,16 +120,18 @@ func (g *generation[E]) leave() {
 	g.working.Done()
 }
 
-// begin stores the start, after it has deleted an earlier answer.
-func (g *generation[E]) begin(ctx context.Context) (p enumerator.Position, err error) {
-	start := entry[E]{Start: true}
-	if p, err = g.topic.PublishAfter(ctx, "", enumerator.Position{}, start); !errors.Is(err, topics.ErrConflict) {
-		return p, err
+// begin stores the start, after it has deleted an earlier answer. Another process may store an entry after the deletion,
+// so begin tries again.
+func (g *generation[E]) begin(ctx context.Context) (enumerator.Position, error) {
+	for {
+		p, err := g.topic.PublishAfter(ctx, "", enumerator.Position{}, entry[E]{Start: true})
+		if !errors.Is(err, topics.ErrConflict) {
+			return p, err
+		}
+		if err := g.topic.Delete(ctx); err != nil {
+			return p, err
+		}
 	}
-	if err := g.topic.Delete(ctx); err != nil {
-		return p, err
-	}
-	return g.topic.PublishAfter(ctx, "", enumerator.Position{}, start)
 }
 
 func (g *generation[E]) run(ctx context.Context, source enumerator.Enumerator[E]) {
@@ -169,7 +171,7 @@ func (g *generation[E]) take(_ context.Context, e E) error {
 	}
 	g.turn <- struct{}{}
 	defer func() { <-g.turn }()
-	return g.add(entry[E]{Value: []E{e}})
+	return g.add("", entry[E]{Value: []E{e}})
 }
 
 // sendBeat stores a beat. A source that goes on after the end of ctx gets no more beats.
@@ -179,15 +181,15 @@ func (g *generation[E]) sendBeat(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err := g.add(entry[E]{}); err != nil {
+	if err := g.add("", entry[E]{}); err != nil {
 		g.stop(err)
 	}
 }
 
 // add stores e after the last entry. The end of the answer does not interrupt it, because g.last would then be unknown.
 // The caller has the turn.
-func (g *generation[E]) add(e entry[E]) error {
-	p, err := g.topic.PublishAfter(g.storing, "", g.last, e)
+func (g *generation[E]) add(key string, e entry[E]) error {
+	p, err := g.topic.PublishAfter(g.storing, key, g.last, e)
 	if err == nil {
 		g.last = p
 	}
@@ -216,7 +218,7 @@ func (g *generation[E]) finish(err error) {
 	}
 	if reason != "" {
 		g.log(reason, err)
-		if err := g.add(g.end(reason)); err != nil && !g.fenced {
+		if err := g.add(endKey(g.first), g.end(reason)); err != nil && !g.fenced {
 			g.log(Failed, fmt.Errorf("the end was not stored: %w", err))
 		}
 	}
@@ -238,24 +240,29 @@ func (g *generation[E]) log(reason Reason, err error) {
 //
 // The error is [ErrUnknown] if no answer with this id is kept.
 func (a *Answers[E]) Stop(ctx context.Context, id string) error {
+	first, err := a.at(ctx, id, atFirst)
+	if err != nil {
+		return err
+	}
 	switch last, err := a.at(ctx, id, atLast); {
 	case err != nil:
 		return err
 	case last.isEnd:
 		return nil
 	}
-	// No condition: it would fail again and again while elements come quickly. Readers ignore a second end.
-	if _, err := a.topic(id).Publish(ctx, "", a.end(Stopped)); err != nil {
+	// No condition: it would fail again and again while elements come quickly.
+	if _, err := a.topic(id).Publish(ctx, endKey(first.Position), a.end(Stopped)); err != nil {
 		return translated(err)
 	}
 	a.mu.Lock()
 	g := a.stops[id]
 	a.mu.Unlock()
-	if g != nil {
+	switch {
+	case g == nil:
+		a.keep(id, first.Position) // the process that generates it may be dead
+	case g.first == first.Position: // and not an answer that has replaced it meanwhile
 		g.stop(errOver)
-		return nil
 	}
-	a.keepFound(ctx, id) // the process that generates it may be dead
 	return nil
 }
 
@@ -276,13 +283,6 @@ func (a *Answers[E]) keep(id string, first enumerator.Position) {
 	a.kept = append(a.kept, kept{id, first, time.Now().Add(a.keepFor)})
 	if a.sweeper == nil {
 		a.sweeper = time.AfterFunc(a.keepFor, a.sweep)
-	}
-}
-
-// keepFound calls keep for an answer that another process has generated.
-func (a *Answers[E]) keepFound(ctx context.Context, id string) {
-	if first, err := a.at(ctx, id, atFirst); err == nil {
-		a.keep(id, first.Position)
 	}
 }
 

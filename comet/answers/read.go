@@ -160,15 +160,19 @@ func (a *Answers[E]) bury(id string, p enumerator.Position) {
 		defer a.mu.Unlock()
 		delete(a.seeking, id)
 	}()
+	first, err := a.at(a.open, id, atFirst)
+	if err != nil {
+		return
+	}
 	if last, err := a.at(a.open, id, atLast); err != nil || last.Position != p {
 		return
 	}
 	if !sleep(a.open, a.beat) {
 		return
 	}
-	if _, err := a.topic(id).PublishAfter(a.open, "", p, a.end(Lost)); err != nil {
+	if _, err := a.topic(id).PublishAfter(a.open, endKey(first.Position), p, a.end(Lost)); err != nil {
 		return // something has come, or the readers will ask again
 	}
 	a.logger.WarnContext(a.open, "answers: the process that generated an answer is silent", "id", id)
-	a.keepFound(a.open, id)
+	a.keep(id, first.Position)
 }

@@ -484,14 +484,15 @@ var halley = (function () {
       counts.set(tail, kept.length);
       meet();
       if (joined || !channel) return;
-      if (seen.has(tail)) hangUp(); // and let the channel catch up
+      if (!stream.partial && seen.has(tail)) hangUp(); // and let the channel catch up
       else openUnlessOpen();
     }
 
-    // meet joins the channel if it has reached the position of this stream.
+    // meet joins the channel if it has reached the position of this stream. A table whose rows are not complete has
+    // stream.partial. It does not join, because the stream that leads need not tell it when they are complete.
     function meet() {
       const count = counts && counts.get(stream.lastEventId);
-      if (count === undefined) return;
+      if (count === undefined || stream.partial) return;
       hangUp();
       joined = true;
       const rest = kept.slice(count);

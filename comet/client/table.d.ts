@@ -15,7 +15,10 @@ export interface Table<V = unknown> extends EventTarget {
   readonly ready: boolean;
   readonly stream: Stream;
 
-  /** Returns the position of a row, or "" if it is not there. */
+  /**
+   * Returns the position of a row, or "" if it is not there. After put or remove it is that of the answer, until the
+   * stream has told this change.
+   */
   position(key: string): string;
 
   /**

@@ -7,10 +7,10 @@ halley.table = function (url, options) {
   const table = page ? page.createComment("") : new EventTarget();
   const rows = (table.rows = new Map());
   const positions = new Map(); // of the rows
-  let pending; // the rows since a reset, until they are complete
-  let pendingPositions;
+  const answered = new Map(); // the changes of this page that the server has acknowledged and the stream has not told yet
+  let last = ""; // the position up to which the stream has told all changes
   table.ready = false;
-  table.position = (key) => positions.get(key) || "";
+  table.position = (key) => (answered.has(key) ? answered.get(key).row : positions.get(key)) || "";
 
   const tell = (type, more) => table.dispatchEvent(Object.assign(new Event(type), more));
   // The values come from JSON, so equal values have equal texts.
@@ -29,32 +29,38 @@ halley.table = function (url, options) {
     if (rows.delete(key)) tell("change", { key, value: undefined, old });
   };
 
+  // A position begins with its epoch. The positions of an epoch sort as texts.
+  const epoch = (position) => position.split("-")[0];
+  const told = (position) => last && (position <= last || epoch(position) !== epoch(last));
+  const advance = (position) => {
+    last = position;
+    answered.forEach((change, key) => told(change.position) && answered.delete(key));
+  };
+
   const receive = (change, id) => {
     const key = change.key;
-    if (!pending) {
+    const partial = stream.partial;
+    if (!partial) {
+      advance(id);
       if (change.deleted) remove(key);
       else put(key, change.value, id);
-    } else if (change.deleted) {
-      pending.delete(key);
-    } else {
-      pending.delete(key); // the rows are in the order of their last changes
-      pending.set(key, change.value);
-      pendingPositions.set(key, id);
+      return;
     }
+    partial.delete(key); // the rows are in the order of their last changes
+    if (!change.deleted) partial.set(key, { value: change.value, id });
   };
 
   // The rows are not in a store, so the position must not be in one either.
   const stream = (table.stream = halley.connect(url, receive, Object.assign({}, options, { store: undefined, lastEventId: undefined })));
-  stream.addEventListener("reset", () => {
-    pending = new Map();
-    pendingPositions = new Map();
-  });
-  stream.addEventListener("ready", () => {
-    const fresh = pending;
-    pending = undefined;
+  // partial has the rows since a reset, until they are complete.
+  stream.addEventListener("reset", () => (stream.partial = new Map()));
+  stream.addEventListener("ready", (event) => {
+    const fresh = stream.partial;
+    stream.partial = undefined;
+    advance(event.lastEventId);
     if (fresh) {
       Array.from(rows.keys()).forEach((key) => fresh.has(key) || remove(key));
-      fresh.forEach((value, key) => put(key, value, pendingPositions.get(key)));
+      fresh.forEach((row, key) => put(key, row.value, row.id));
     }
     table.ready = true;
     tell("ready");
@@ -69,11 +75,12 @@ halley.table = function (url, options) {
     else if (last === "") headers.set("If-None-Match", "*");
     const target = new URL(url, page ? page.baseURI : typeof location === "undefined" ? undefined : location.href);
     target.search += (target.search && "&") + "key=" + encodeURIComponent(key);
-    const before = positions.get(key);
     const response = await fetch(target.href, { method, headers, body, credentials: options && options.credentials });
-    // The next change may follow before the stream tells the position of this one.
+    // The next change may follow before the stream tells this one. Answers may come late and in any order.
     const position = response.headers.get("Halley-Position");
-    if (position && body !== undefined && positions.get(key) === before) positions.set(key, position);
+    const other = answered.get(key);
+    if (position && !told(position) && !(other && other.position > position))
+      answered.set(key, { position, row: body === undefined ? "" : position });
     return response;
   };
   table.put = (key, value, last) => send("PUT", key, JSON.stringify(value), last);

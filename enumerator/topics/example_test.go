@@ -242,6 +242,14 @@ func ExampleTopic_Position() {
 	// Output: true
 }
 
+func ExampleTopic_LastPosition() {
+	topic := topics.New[string](topics.Memory(100)).Topic("room 1")
+	_, _ = topic.Publish(context.Background(), "", "hello")
+	last, err := topic.LastPosition(context.Background())
+	fmt.Println(last.Seq, err)
+	// Output: 1 <nil>
+}
+
 func ExampleTopic_Publish() {
 	news := topics.New[string](topics.Memory(100)).Topic("news")
 	p, err := news.Publish(background, "", "rain")

@@ -91,18 +91,24 @@ func (t Topic[E]) items(start run[E]) enumerator.Enumerator[enumerator.Item[E]] 
 // Position returns the last Position of the topic as this process knows it. If no run reads the topic here, Position
 // asks the Store. It returns the zero Position if the Store does not answer within two seconds.
 func (t Topic[E]) Position() enumerator.Position {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	p, _ := t.LastPosition(ctx)
+	return p
+}
+
+// LastPosition is like [Topic.Position], but waits until the Store answers or ctx ends. It fails with [ErrName] if the name is
+// not valid, with [ErrClosed] when the [Topics] is closed, and with an error that wraps the cause when ctx ends.
+func (t Topic[E]) LastPosition(ctx context.Context) (enumerator.Position, error) {
 	t.topics.mu.Lock()
 	f := t.topics.feeds[t.name]
 	t.topics.mu.Unlock()
 	if f != nil {
 		if l := f.current(); l != nil {
-			return l.end()
+			return l.end(), nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	defer cancel()
-	p, _ := t.topics.last(ctx, t.name)
-	return p
+	return t.topics.last(ctx, t.name)
 }
 
 // Publish is [Topics.Publish].

@@ -105,3 +105,111 @@ test("put and remove", async () => {
   );
   assert.ok(server.requests.every((r) => r.headers.authorization === "Bearer token"));
 });
+
+// stage opens a table whose row a is at e-11. tell writes records to the stream. The test answers the changes of the
+// page in any order with answers[n](position), or cuts them off with answers[n]().
+async function stage() {
+  const answers = [];
+  let tell;
+  const server = await serve((request, response) => {
+    if (request.method !== "GET")
+      return answers.push((position) => (position ? response.writeHead(204, { "Halley-Position": position }).end() : response.destroy()));
+    tell = (...records) => write(request, response, ...records);
+    tell(reset, put("e-11", "a", 1), ready("e-11"));
+  });
+  const log = openTable(server.url);
+  await until(() => log.readies);
+  // change returns the promise of the answer when the server has got the request.
+  const change = async (method, ...args) => {
+    const n = answers.length;
+    const promise = log.table[method](...args);
+    await until(() => answers.length > n);
+    return { promise };
+  };
+  return { log, table: log.table, tell, answers, change };
+}
+
+test("an answer that comes after the next change of the row", async () => {
+  const { log, table, tell, answers, change } = await stage();
+  const { promise } = await change("put", "new", 1, "");
+  tell(put("e-12", "new", 1), remove("e-13", "new"));
+  await until(() => log.told.length === 3);
+  answers[0]("e-12");
+  assert.equal((await promise).status, 204);
+  assert.equal(table.position("new"), "");
+  assert.equal(table.rows.has("new"), false);
+});
+
+for (const order of [[0, 1], [1, 0]])
+  test("the answers of two changes in the order " + order, async () => {
+    const { log, table, tell, answers, change } = await stage();
+    const changes = [await change("put", "a", 2), await change("put", "a", 3)];
+    for (const n of order) {
+      answers[n](["e-12", "e-13"][n]);
+      await changes[n].promise;
+    }
+    assert.equal(table.position("a"), "e-13");
+    assert.equal(table.rows.get("a"), 1);
+    tell(put("e-12", "a", 2));
+    await until(() => log.told.length === 2);
+    assert.equal(table.position("a"), "e-13");
+    tell(put("e-13", "a", 3), put("e-14", "a", 4));
+    await until(() => log.told.length === 4);
+    assert.equal(table.position("a"), "e-14");
+  });
+
+test("a row that was removed has no position before the stream tells so", async () => {
+  const { log, table, tell, answers, change } = await stage();
+  const { promise } = await change("remove", "a", "e-11");
+  answers[0]("e-13");
+  await promise;
+  assert.equal(table.position("a"), "");
+  tell(put("e-12", "b", 2));
+  await until(() => log.told.length === 2);
+  assert.equal(table.position("a"), "");
+  tell(remove("e-13", "a"), put("e-14", "a", 3));
+  await until(() => log.told.length === 4);
+  assert.equal(table.position("a"), "e-14");
+});
+
+test("a reset forgets the positions of answers that it includes", async () => {
+  const { log, table, tell, answers, change } = await stage();
+  for (const [key, position] of [["gone", "e-13"], ["late", "e-16"]]) {
+    const { promise } = await change("put", key, 1, "");
+    answers.at(-1)(position);
+    await promise;
+    assert.equal(table.position(key), position);
+  }
+  const { promise } = await change("put", "a", 2);
+  tell({ event: "reset", id: "e-0" }, put("e-15", "a", 3), ready("e-15"));
+  await until(() => log.readies === 2);
+  assert.equal(table.position("gone"), "");
+  assert.equal(table.position("late"), "e-16");
+  answers.at(-1)("e-14");
+  await promise;
+  assert.equal(table.position("a"), "e-15");
+});
+
+test("an answer of a store that was replaced", async () => {
+  const { log, table, tell, answers, change } = await stage();
+  const { promise } = await change("put", "a", 2);
+  const other = await change("put", "b", 2);
+  answers[1]("e-13");
+  await other.promise;
+  tell({ event: "reset", id: "f-0" }, put("f-11", "a", 3), ready("f-11"));
+  await until(() => log.readies === 2);
+  answers[0]("e-12");
+  await promise;
+  assert.equal(table.position("a"), "f-11");
+  assert.equal(table.position("b"), "");
+});
+
+test("a change that fails changes nothing", async () => {
+  const { log, table, answers, change } = await stage();
+  const { promise } = await change("put", "a", 2);
+  answers[0]();
+  await assert.rejects(promise);
+  assert.equal(table.position("a"), "e-11");
+  assert.deepEqual([...table.rows], [["a", 1]]);
+  assert.deepEqual(log.told, [["a", 1, undefined]]);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connect, feed, numbers, replace, serve, until, write } from "./stage.mjs";
+import { connect, feed, numbers, openTable, replace, serve, until, write } from "./stage.mjs";
 
 // Each stream is a tab here: two streams of one page share a connection as two tabs do.
 let name = 0;
@@ -406,4 +406,92 @@ test("without locks each tab has its own connection", async (t) => {
     tabs.forEach((log) => log.stream.close());
     await until(() => server.clients() === 0);
   }
+});
+
+// rowsOf is a server of a table. It holds the first snapshot after two rows until release is called. The positions are
+// e-1, e-2 and so on.
+async function rowsOf(held) {
+  const rows = new Map();
+  const clients = new Set();
+  const position = (n) => "e-" + String.fromCharCode(96 + String(n).length) + n; // they sort as texts
+  let count = 0;
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  const record = (n, key, value) => ({ id: position(n), data: value === undefined ? { key, value: null, deleted: true } : { key, value } });
+  const server = await serve(async (request, response, n) => {
+    const send = (...records) => write(request, response, ...records);
+    let all = [...rows].map(([key, row]) => [row.n, key, row.value]).filter((row) => !request.after || position(row[0]) > request.after);
+    if (!request.after) {
+      send({ event: "reset", id: "e-" });
+      all = all.filter((row) => row[2] !== undefined);
+    }
+    if (held && n === 0) {
+      all.splice(0, 2).forEach((row) => send(record(...row)));
+      await released;
+    }
+    // The changes since then follow the snapshot.
+    all.forEach((row) => send(record(...row)));
+    send({ event: "ready", id: position(count) });
+    clients.add(send);
+    response.on("close", () => clients.delete(send));
+  });
+  server.put = (key, value) => {
+    rows.delete(key);
+    rows.set(key, { n: ++count, value });
+    clients.forEach((send) => send(record(count, key, value)));
+  };
+  server.rows = () => [...rows].filter(([, row]) => row.value !== undefined).map(([key, row]) => [key, row.value]).sort();
+  server.clients = () => clients.size;
+  server.release = release;
+  return server;
+}
+
+const tableOf = (server) => openTable(server.url, { share: "news" + name });
+const holds = (log, server) =>
+  until(
+    () => log.table.ready && JSON.stringify([...log.table.rows].sort()) === JSON.stringify(server.rows()),
+    () => JSON.stringify([log.table.ready, [...log.table.rows], server.rows(), log.stream.state])
+  );
+
+test("tabs share a table", async (t) => {
+  locks(t);
+  const server = await rowsOf();
+  for (const key of "abc") server.put(key, key);
+  const tabs = [tableOf(server)];
+  await holds(tabs[0], server);
+  for (let i = 0; i < 3; i++) tabs.push(tableOf(server)); // while the table is at rest
+  for (const log of tabs) await holds(log, server);
+  await until(() => server.clients() === 1);
+  server.put("d", "d");
+  server.put("a", undefined);
+  for (const log of tabs) await holds(log, server);
+  while (tabs.length > 1) {
+    tabs.shift().table.close(); // another tab goes on
+    server.put("b", tabs.length);
+    for (const log of tabs) await holds(log, server);
+    await until(() => server.clients() === 1);
+    const requests = server.requests.length;
+    server.cut();
+    server.put("e", tabs.length);
+    for (const log of tabs) await holds(log, server);
+    assert.deepEqual(server.requests.slice(requests).map((r) => r.after).includes(null), false, "they resume");
+  }
+});
+
+test("a tab opens a table while another one reads the snapshot", async (t) => {
+  locks(t);
+  const server = await rowsOf(true);
+  for (const key of "abcd") server.put(key, key);
+  const first = tableOf(server);
+  await until(() => first.stream.partial && first.stream.partial.size === 2);
+  const second = tableOf(server);
+  await holds(second, server);
+  assert.equal(first.table.ready, false);
+  server.release();
+  await holds(first, server);
+  server.put("e", "e");
+  for (const log of [first, second]) await holds(log, server);
+  await until(() => server.clients() === 1);
+  assert.deepEqual(first.told.map((told) => told[0]), [..."abcde"]);
+  assert.deepEqual(second.told.map((told) => told[0]), [..."abcde"]);
 });

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,5 +125,81 @@ func TestAnswersOnSeveralNodes(t *testing.T) {
 			return err == nil && len(entries) == 0
 		}, time.Minute, 100*time.Millisecond, id)
 		assert.ErrorIs(t, nodes[2].Stop(timeout(t), id), answers.ErrUnknown, id)
+	}
+}
+
+// openAnswers opens Answers with a short beat.
+func openAnswers(store topics.Store) *answers.Answers[string] {
+	last := func(reason answers.Reason) string { return string(reason) }
+	return answers.New(store, last, answers.Beat(time.Second), answers.Logger(slog.New(slog.DiscardHandler)))
+}
+
+// becomeModel generates an answer that gives ten texts, and is silent until the process is killed.
+func becomeModel(addresses []string) error {
+	s, err := becomeLast(addresses)
+	if err != nil {
+		return err
+	}
+	source, _ := ticking(10, true)
+	if err := openAnswers(s).Start(context.Background(), "killed", source); err != nil {
+		return err
+	}
+	select {}
+}
+
+// The process that generates an answer is killed. The readers on the other nodes get the same end, and later readers too.
+func TestAnAnswerOfANodeThatIsKilled(t *testing.T) {
+	conns, kill := startWithLast(t, answerNode)
+	var stores []topics.Store
+	var nodes []*answers.Answers[string]
+	for _, nc := range conns {
+		stores = append(stores, open(t, nc, "test", jetstream.Replicas(3)))
+		a := openAnswers(stores[len(stores)-1])
+		t.Cleanup(a.Close)
+		nodes = append(nodes, a)
+	}
+	require.Eventually(t, func() bool { // beats have come
+		entries, _, err := stores[0].Read(timeout(t), "answers/killed", topics.Place{}, 100)
+		return err == nil && len(entries) > 1+10+1
+	}, time.Minute, 100*time.Millisecond)
+	type outcome struct {
+		texts []string
+		err   error
+	}
+	outcomes := make(chan outcome)
+	for _, a := range nodes {
+		seen := make(chan bool)
+		see := sync.OnceFunc(func() { close(seen) })
+		go func() {
+			var o outcome
+			for item, err := range enumerator.All(timeout(t), a.From("killed", enumerator.Position{})) {
+				if o.err = err; err == nil && item.IsMessage() {
+					o.texts = append(o.texts, item.Value)
+				}
+				if len(o.texts) == 10 {
+					see()
+				}
+			}
+			outcomes <- o
+		}()
+		<-seen
+	}
+	kill()
+	killed := time.Now()
+	for range nodes {
+		assert.Equal(t, outcome{texts: count(10, "lost")}, <-outcomes)
+	}
+	t.Logf("the readers got the end %v after the process was killed", time.Since(killed))
+	for i, a := range nodes {
+		assert.Equal(t, count(10, "lost"), readAnswer(t, a, "killed", enumerator.Position{}))
+		entries, _, err := stores[i].Read(timeout(t), "answers/killed", topics.Place{}, 100)
+		require.NoError(t, err)
+		ends := 0
+		for _, e := range entries {
+			if strings.Contains(string(e.Data), `"end":`) {
+				ends++
+			}
+		}
+		assert.Equal(t, 1, ends)
 	}
 }

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -26,6 +27,11 @@ import (
 // mark, so the stream refuses messages that it gets later. Messages that it accepted before may be stored after the
 // mark. They are stored before the end, because the end is published when the mark has been acknowledged. If the
 // program dies in between, the next program whose message is refused publishes the end.
+//
+// A topic is deleted in two steps too. The deletion and a mark are stored by one atomic publish. The mark replaces that of
+// an end. Then the rows are purged, and at last the mark. While the mark is there, readers ignore the rows, and the stream
+// refuses messages and rows without a condition on the topic. If the program dies in between, the next program whose
+// message is refused purges the rows.
 //
 // A replicated stream refuses a message while another one with a condition on the same subject is on its way to the
 // other replicas. So each message names the mark by another pattern: the subject of the mark ends with tokens, and
@@ -103,6 +109,9 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 // errRefused says that a condition did not hold when the stream checked it.
 var errRefused = errors.New("jetstream: the topic changes all the time")
 
+// errDeleted is an errRefused after which the topic has changed: a deletion is finished.
+var errDeleted = fmt.Errorf("%w: it was deleted", errRefused)
+
 // messageID returns the message id of a Record with this key, or a new id if key is empty. Ids are remembered for all
 // topics of a stream together.
 func messageID(token, key string) string {
@@ -143,8 +152,15 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 		h[lastSequence] = []string{"0"}
 		prepare = func() { h[lastSequenceSubject] = []string{a.markSubject(a.token, mathrand.Uint())} }
 	}
-	seq, err := a.publish(ctx, prepare, &nats.Msg{Subject: a.entrySubject(a.token), Header: h, Data: a.Data})
+	messages := []*nats.Msg{{Subject: a.entrySubject(a.token), Header: h, Data: a.Data}}
+	if a.Kind == topics.Deleted {
+		mark := &nats.Msg{Subject: a.markSubject(a.token, 0), Header: nats.Header{kindHeader: {deleted}, rollup: {"sub"}, ttl: {never}}}
+		messages = []*nats.Msg{mark, messages[0]}
+	}
+	seq, err := a.publish(ctx, prepare, messages...)
 	switch {
+	case isCode(err, duplicateInRow):
+		return enumerator.Position{}, a.refused(ctx)
 	case isCode(err, wrongLast) && !a.Conditional:
 		return enumerator.Position{}, a.refused(ctx)
 	case isCode(err, wrongLast) && number(a.Last) == 0: // it may have been deleted once more
@@ -158,17 +174,28 @@ func (a *appending) entry(ctx context.Context) (enumerator.Position, error) {
 		return enumerator.Position{}, err
 	}
 	if a.Kind == topics.Deleted {
-		a.purgeMark(ctx, seq)
-		if err := a.purge(ctx, a.rowSubject(a.token, "*"), seq); err != nil {
+		if err := a.finishDeletion(ctx, seq); err != nil {
 			return enumerator.Position{}, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
 		}
 	}
 	return a.position(seq, a.id), nil
 }
 
-// refused returns the error of a message that the stream has refused because there is a mark.
+// finishDeletion purges the rows and the mark that are older than the deletion with number seq.
+func (a *appending) finishDeletion(ctx context.Context, seq uint64) error {
+	if err := a.purge(ctx, a.rowSubject(a.token, "*"), seq); err != nil {
+		return err
+	}
+	a.purgeMark(ctx, seq)
+	return nil
+}
+
+// refused returns the error of a message that the stream has refused because there is a mark. It is errDeleted if the mark
+// was that of a deletion.
 func (a *appending) refused(ctx context.Context) error {
 	switch _, ended, err := a.finishEnd(ctx); {
+	case errors.Is(err, errDeleted):
+		return err
 	case err != nil:
 		return fmt.Errorf("%w: %w", topics.ErrUnknown, err)
 	case ended:
@@ -211,6 +238,8 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 		return none, err
 	}
 	switch e, found, err := a.finishEnd(ctx); {
+	case errors.Is(err, errDeleted):
+		return none, err
 	case err != nil: // the next program that publishes finishes it
 		return none, fmt.Errorf("%w: %w", topics.ErrUnknown, err)
 	case !found: // another program has deleted the topic
@@ -222,12 +251,16 @@ func (a *appending) end(ctx context.Context) (enumerator.Position, error) {
 }
 
 // finishEnd publishes the end if there is a mark and no end yet, and returns the end. found is false if the
-// mark is gone, or was left over by a deletion.
+// mark is gone, or was left over by a deletion. If the mark is that of a deletion, finishEnd finishes the deletion, and the
+// error is errDeleted.
 func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err error) {
 	for pause := newPause(); ; {
 		mark, found, err := a.get(ctx, query{LastFor: a.markSubject(a.token, 0)})
 		if err != nil || !found {
 			return stored{}, false, err
+		}
+		if mark.Kind == topics.Deleted {
+			return stored{}, false, cmp.Or(a.finishDeletion(ctx, mark.seq+1), errDeleted)
 		}
 		last, found, err := a.get(ctx, query{LastFor: a.entrySubject(a.token)})
 		switch {
@@ -258,7 +291,7 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 	}
 }
 
-// purgeMark removes the mark of an end if it is older than the entry with number seq. If the request fails, the next
+// purgeMark removes the mark of an end or a deletion if it is older than the entry with number seq. If the request fails, the next
 // program that publishes to the topic removes the mark.
 func (a *appending) purgeMark(ctx context.Context, seq uint64) {
 	_ = a.purge(ctx, a.markSubject(a.token, 0), seq)

@@ -15,32 +15,69 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/enumerator/topics/jetstream"
 	"github.com/halley-go/halley/enumerator/topics/jetstream/embedded"
 	"github.com/halley-go/halley/enumerator/topics/presence"
 )
 
-// memberNode is the environment variable that makes this binary the last node of a cluster, with a member. It has the addresses
-// of the nodes.
-const memberNode = "HALLEY_TEST_MEMBER"
+// memberNode and answerNode are environment variables that make this binary the last node of a cluster, with a member or with
+// an answer. They have the addresses of the nodes.
+const (
+	memberNode = "HALLEY_TEST_MEMBER"
+	answerNode = "HALLEY_TEST_ANSWER"
+)
 
 func startNode(dir string, addresses []string, i int) (*nats.Conn, func(), error) {
 	others := slices.Delete(slices.Clone(addresses), i, i+1)
 	return embedded.Start(dir, embedded.Cluster(fmt.Sprint("node", i), addresses[i], others...))
 }
 
-// becomeMember joins a room, says so, and stays until the process is killed.
-func becomeMember(addresses []string) error {
+// becomeLast becomes the last node, prints the folder of its files, and opens the store.
+func becomeLast(addresses []string) (topics.Store, error) {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	nc, _, err := startNode(dir, addresses, 2)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fmt.Println(dir)
-	s, err := jetstream.Open(context.Background(), nc, "test", jetstream.Replicas(3))
+	return jetstream.Open(context.Background(), nc, "test", jetstream.Replicas(3))
+}
+
+// startWithLast starts a cluster of three nodes, of which the last one is a process of its own. The variable tells the process
+// its task. kill kills it.
+func startWithLast(t *testing.T, variable string) (conns []*nats.Conn, kill func()) {
+	addresses := freeAddresses(t, 3)
+	for i := range 2 {
+		nc, stop, err := startNode(t.TempDir(), addresses, i)
+		require.NoError(t, err)
+		t.Cleanup(stop)
+		conns = append(conns, nc)
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	node := exec.Command(program)
+	node.Env = append(os.Environ(), variable+"="+strings.Join(addresses, ","))
+	out, err := node.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, node.Start())
+	kill = func() {
+		_ = node.Process.Kill()
+		_ = node.Wait()
+	}
+	t.Cleanup(kill)
+	dir, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(strings.TrimSpace(dir)) })
+	return conns, kill
+}
+
+// becomeMember joins a room, and stays until the process is killed.
+func becomeMember(addresses []string) error {
+	s, err := becomeLast(addresses)
 	if err != nil {
 		return err
 	}
@@ -52,30 +89,7 @@ func becomeMember(addresses []string) error {
 
 // One of three nodes is killed. Its member is gone soon, and the member of another node stays.
 func TestPresenceOfANodeThatIsKilled(t *testing.T) {
-	addresses := freeAddresses(t, 3)
-	var conns []*nats.Conn
-	for i := range 2 {
-		nc, stop, err := startNode(t.TempDir(), addresses, i)
-		require.NoError(t, err)
-		t.Cleanup(stop)
-		conns = append(conns, nc)
-	}
-	program, err := os.Executable()
-	require.NoError(t, err)
-	node := exec.Command(program)
-	node.Env = append(os.Environ(), memberNode+"="+strings.Join(addresses, ","))
-	out, err := node.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, node.Start())
-	kill := func() {
-		_ = node.Process.Kill()
-		_ = node.Wait()
-	}
-	t.Cleanup(kill)
-	dir, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(strings.TrimSpace(dir)) })
-
+	conns, kill := startWithLast(t, memberNode)
 	ctx := timeout(t)
 	here := presence.New[string](open(t, conns[0], "test", jetstream.Replicas(3)), presence.Beat(time.Second))
 	there := presence.New[string](open(t, conns[1], "test", jetstream.Replicas(3)), presence.Beat(time.Second))

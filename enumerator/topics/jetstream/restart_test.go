@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 		fmt.Println(becomeMember(strings.Split(addresses, ",")))
 		os.Exit(1)
 	}
+	if addresses := os.Getenv(answerNode); addresses != "" {
+		fmt.Println(becomeModel(strings.Split(addresses, ",")))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -61,8 +61,8 @@ func (a *appending) putRow(ctx context.Context) (enumerator.Position, error) {
 		seq, err := a.expectedRow(ctx)
 		switch {
 		case errors.Is(err, topics.ErrConflict):
-			if err := a.refused(ctx); !errors.Is(err, errRefused) {
-				return none, err // the end of the topic comes before the condition
+			if err := a.refused(ctx); err != errRefused {
+				return none, err // the end of the topic comes before the condition, and the row may be that of a deleted topic
 			}
 			return none, err
 		case err != nil:
@@ -102,7 +102,7 @@ func (a *appending) expectedRow(ctx context.Context) (uint64, error) {
 // state implements Read for a Place whose State is true.
 func (r *reading) state(ctx context.Context, token string, from topics.Place) (entries []topics.Entry, ok bool, err error) {
 	// A deletion drops the copies in a second step. If some are still there, the first entry of the topic is the
-	// deletion.
+	// deletion, or there is a mark. A reader of the next batch has only copies after the deletion.
 	var deletion uint64
 	first, _, err := r.batch(ctx, query{Seq: 1, NextFor: r.subject, Batch: 1})
 	if err != nil {
@@ -110,6 +110,15 @@ func (r *reading) state(ctx context.Context, token string, from topics.Place) (e
 	}
 	if len(first) > 0 && first[0].Kind == topics.Deleted {
 		deletion = first[0].seq
+	}
+	if from.Began == (enumerator.Position{}) {
+		mark, found, err := r.get(ctx, query{LastFor: r.markSubject(token, 0)})
+		if err != nil {
+			return nil, false, err
+		}
+		if found && mark.Kind == topics.Deleted {
+			deletion = max(deletion, mark.seq+1)
+		}
 	}
 	rows := reading{r.store, r.rowSubject(token, "*"), r.limit}
 	known := from.Began

@@ -4,9 +4,7 @@ package presence
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,8 +123,8 @@ type room[I any] struct {
 	cancel   context.CancelFunc
 
 	mine  map[string]*mine[I]
-	begun bool // the rows were read once
-	taken bool // another program has removed rows of this one
+	own   map[string]bool // the rows of this program that are in the table, by member; the lease has the key ""
+	whole bool            // own and seen are complete
 	seen  map[string]*program
 }
 
@@ -138,9 +136,9 @@ type mine[I any] struct {
 
 // program is another program.
 type program struct {
-	at    time.Time           // when its lease came last
-	lease enumerator.Position // of its lease
-	rows  map[string]bool     // the keys of its members
+	at    time.Time                      // when its lease came last
+	lease enumerator.Position            // of its lease
+	rows  map[string]enumerator.Position // of its members, by key
 }
 
 // enter returns a room for one more user, which calls exit at its end.
@@ -150,7 +148,10 @@ func (p *Presence[I]) enter(name string) *room[I] {
 	r := p.rooms[name]
 	if r == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		r = &room[I]{presence: p, table: p.tables.Table(name), cancel: cancel, mine: map[string]*mine[I]{}, seen: map[string]*program{}}
+		r = &room[I]{
+			presence: p, table: p.tables.Table(name), cancel: cancel,
+			mine: map[string]*mine[I]{}, own: map[string]bool{}, seen: map[string]*program{},
+		}
 		p.rooms[name] = r
 		go r.read(ctx)
 		go r.beats(ctx)
@@ -258,28 +259,32 @@ func (r *room[I]) take(item enumerator.Item[tables.Change[I]]) {
 	defer r.presence.mu.Unlock()
 	if item.Reset {
 		clear(r.seen)
-		r.taken, r.begun = r.begun, true // the table may have been deleted
+		clear(r.own)
+	}
+	if item.Reset || item.Bookmark {
+		r.whole = item.Bookmark
 	}
 	name, member, ok := parse(item.Value.Key)
 	if !ok || !item.IsMessage() {
 		return
 	}
 	if name == r.presence.program {
-		if item.Value.Deleted && (r.mine[member] != nil || member == "" && len(r.mine) > 0) {
-			r.taken = true
+		r.own[member] = true
+		if item.Value.Deleted {
+			delete(r.own, member)
 		}
 		return
 	}
 	s := r.seen[name]
 	if s == nil {
-		s = &program{at: time.Now(), rows: map[string]bool{}}
+		s = &program{at: time.Now(), rows: map[string]enumerator.Position{}}
 		r.seen[name] = s
 	}
 	switch {
 	case member != "" && item.Value.Deleted:
 		delete(s.rows, item.Value.Key)
 	case member != "":
-		s.rows[item.Value.Key] = true
+		s.rows[item.Value.Key] = item.Position
 	case item.Value.Deleted:
 		s.lease = enumerator.Position{}
 	default:
@@ -332,27 +337,25 @@ func within(ctx context.Context, d time.Duration, f func(context.Context)) {
 	f(ctx)
 }
 
-// restore puts the rows of this program again if another program has removed some of them because the lease came too
-// late.
+// restore puts the rows of this program that are not in the table: another program has removed them because the lease came
+// too late, or the table was deleted. If there are more than ctx leaves time for, the next call puts the others.
 func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
-	taken := r.taken
-	r.taken = false
-	members := slices.Collect(maps.Keys(r.mine))
+	var missing []string
+	for member := range r.mine {
+		if r.whole && !r.own[member] {
+			missing = append(missing, member)
+		}
+	}
+	noLease := r.whole && !r.own[""]
 	r.presence.mu.Unlock()
-	if !taken || len(members) == 0 {
-		return
+	if noLease {
+		r.renewIfUsed(ctx)
 	}
-	var errs error
-	_, err := r.table.Put(ctx, leaseRow+r.presence.program, *new(I))
-	errs = errors.Join(errs, err)
-	for _, member := range members {
-		errs = errors.Join(errs, r.settle(ctx, member))
-	}
-	if errs != nil {
-		r.presence.mu.Lock()
-		r.taken = true
-		r.presence.mu.Unlock()
+	for _, member := range missing {
+		if r.settle(ctx, member) != nil {
+			return
+		}
 	}
 }
 
@@ -362,17 +365,28 @@ func (r *room[I]) removeDead(ctx context.Context, after time.Duration) {
 	dead := map[string]program{}
 	for name, s := range r.seen {
 		if time.Since(s.at) >= after {
-			dead[name] = program{lease: s.lease, rows: maps.Clone(s.rows)}
+			dead[name] = program{at: s.at, lease: s.lease, rows: maps.Clone(s.rows)}
 		}
 	}
 	r.presence.mu.Unlock()
 	for name, s := range dead {
-		// The condition fails if the lease was renewed meanwhile.
+		// The conditions fail if the program has put the row again meanwhile.
 		if _, err := r.table.RemoveAfter(ctx, leaseRow+name, s.lease); err != nil {
 			continue
 		}
-		for row := range s.rows {
-			_, _ = r.table.Remove(ctx, row) // or another program does so
+		for row, at := range s.rows {
+			if ctx.Err() != nil || r.isBack(name, s.at) {
+				break
+			}
+			_, _ = r.table.RemoveAfter(ctx, row, at) // or another program does so
 		}
 	}
+}
+
+// isBack reports whether the lease of a program has come after a time.
+func (r *room[I]) isBack(name string, after time.Time) bool {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	s := r.seen[name]
+	return s != nil && s.at.After(after)
 }

@@ -374,3 +374,154 @@ func TestAMemberThatLeavesWhileRowsAreRestored(t *testing.T) {
 		c.has(t, "foo=1")
 	})
 }
+
+// gated is a Store whose readers wait until the gate opens.
+type gated struct {
+	topics.Store
+	gate chan struct{}
+}
+
+func (s *gated) Watch(ctx context.Context, name string, next func(topics.Entry), lost func(error)) (enumerator.Position, func(), error) {
+	select {
+	case <-s.gate:
+		return s.Store.Watch(ctx, name, next, lost)
+	case <-ctx.Done():
+		return enumerator.Position{}, nil, context.Cause(ctx)
+	}
+}
+
+// A reader of a room that was deleted sees an empty room, and later members.
+func TestARoomThatWasDeleted(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		a, b := presence.New[string](store), presence.New[string](store)
+		leave := join(t, a, "kiki", "1")
+		leave()
+		synctest.Wait()
+		_, err := store.Append(t.Context(), "room", topics.Record{Kind: topics.Deleted})
+		require.NoError(t, err)
+		c, d := watch(t, a, "room"), watch(t, b, "room")
+		c.has(t)
+		d.has(t)
+		leave = join(t, b, "foo", "2")
+		for range 2 {
+			time.Sleep(time.Minute)
+			c.has(t, "foo=2")
+			d.has(t, "foo=2")
+		}
+		leave()
+		c.has(t)
+		d.has(t)
+	})
+}
+
+// A room is deleted before its program has read it. The members of the program come back.
+func TestARoomThatIsDeletedBeforeItsFirstRead(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &gated{store, make(chan struct{})}
+		a, b := presence.New[string](s), presence.New[string](store)
+		c := watch(t, b, "room")
+		join(t, a, "kiki", "1")
+		join(t, a, "foo", "2")
+		c.has(t, "foo=2", "kiki=1")
+		_, err := store.Append(t.Context(), "room", topics.Record{Kind: topics.Deleted})
+		require.NoError(t, err)
+		c.has(t)
+		close(s.gate)
+		time.Sleep(5 * time.Second)
+		c.has(t, "foo=2", "kiki=1")
+		watch(t, a, "room").has(t, "foo=2", "kiki=1")
+		time.Sleep(time.Hour)
+		c.has(t, "foo=2", "kiki=1")
+	})
+}
+
+// pausing is a Store in which puts of members take a pause. It counts the changes of members.
+type pausing struct {
+	topics.Store
+	pause         atomic.Int64
+	puts, removed atomic.Int64
+	back          atomic.Bool  // the program whose members are removed has put its lease again
+	late          atomic.Int64 // the removals since then
+}
+
+func (s *pausing) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	if strings.HasPrefix(r.Row, "member ") {
+		select {
+		case <-time.After(time.Duration(s.pause.Load())):
+		case <-ctx.Done():
+			return enumerator.Position{}, context.Cause(ctx)
+		}
+	}
+	p, err := s.Store.Append(ctx, name, r)
+	switch {
+	case err != nil || !strings.HasPrefix(r.Row, "member "):
+	case r.Kind == topics.Removed:
+		s.removed.Add(1)
+		if s.back.Load() {
+			s.late.Add(1)
+		}
+	default:
+		s.puts.Add(1)
+	}
+	return p, err
+}
+
+// A program puts its rows again, which takes it several beats. Each row is put once, and none is removed.
+func TestManyMembersThatAreRestored(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &pausing{Store: store}
+		defer s.pause.Store(0)
+		a, b := presence.New[string](s), presence.New[string](s)
+		c := watch(t, b, "room")
+		var want []string
+		for i := range 300 {
+			want = append(want, fmt.Sprintf("%03d=", i))
+			join(t, a, fmt.Sprintf("%03d", i), "")
+		}
+		c.has(t, want...)
+		_, err := store.Append(t.Context(), "room", topics.Record{Kind: topics.Deleted})
+		require.NoError(t, err)
+		s.puts.Store(0)
+		s.pause.Store(int64(100 * time.Millisecond))
+		time.Sleep(300*100*time.Millisecond + 2*5*time.Second)
+		c.has(t, want...)
+		require.EqualValues(t, len(want), s.puts.Load())
+		require.Zero(t, s.removed.Load())
+		time.Sleep(time.Hour)
+		c.has(t, want...)
+		require.EqualValues(t, len(want), s.puts.Load())
+		require.Zero(t, s.removed.Load())
+	})
+}
+
+// A program comes back while another one removes its many rows. The rows that are left stay, and the others come back.
+func TestAProgramThatComesBack(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		away := &failing{Store: store}
+		s := &pausing{Store: store}
+		defer s.pause.Store(0)
+		a, b := presence.New[string](&hooked{away, func(r topics.Record) {
+			if s.removed.Load() > 0 && !away.fails.Load() && strings.HasPrefix(r.Row, "lease ") {
+				s.back.Store(true)
+			}
+		}}), presence.New[string](s)
+		c := watch(t, b, "room")
+		var want []string
+		for i := range 300 {
+			want = append(want, fmt.Sprintf("%03d=", i))
+			join(t, a, fmt.Sprintf("%03d", i), "")
+		}
+		s.pause.Store(int64(100 * time.Millisecond))
+		away.fails.Store(true)
+		for s.removed.Load() == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		away.fails.Store(false)
+		time.Sleep(2 * 5 * time.Second)
+		c.has(t, want...)
+		time.Sleep(time.Hour)
+		c.has(t, want...)
+		require.True(t, s.back.Load())
+		require.LessOrEqual(t, s.late.Load(), int64(1), "one removal may have begun before")
+	})
+}

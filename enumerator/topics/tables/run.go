@@ -83,11 +83,15 @@ func (r *run[V]) hand(item enumerator.Item[Change[V]]) iteratee.Step {
 // state hands on the changes since r.at, or all rows, and then a Bookmark.
 func (r *run[V]) state(ctx context.Context) iteratee.Step {
 	t := r.table
-	if r.at != (enumerator.Position{}) && r.at == t.Position() { // nothing has changed
-		r.end = r.at
-		return r.hand(enumerator.Item[Change[V]]{Position: r.at, Bookmark: true})
-	}
 	var err error
+	if r.at != (enumerator.Position{}) {
+		if r.end, err = t.topic().LastPosition(ctx); err != nil {
+			return iteratee.StepError(err)
+		}
+		if r.at == r.end { // nothing has changed
+			return r.hand(enumerator.Item[Change[V]]{Position: r.at, Bookmark: true})
+		}
+	}
 	if r.end, err = t.last(ctx); err != nil {
 		return iteratee.StepError(err)
 	}

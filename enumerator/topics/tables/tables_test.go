@@ -392,3 +392,79 @@ func TestTheStateOfABusyTable(t *testing.T) {
 		require.Len(t, got, rows+1)
 	}
 }
+
+// down is a Store that does not answer, or answers with an error.
+type down struct {
+	topics.Store
+	err error
+}
+
+func (s down) wait(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (s down) Append(ctx context.Context, _ string, _ topics.Record) (position, error) {
+	return position{}, s.wait(ctx)
+}
+
+func (s down) Read(ctx context.Context, _ string, _ topics.Place, _ int) ([]topics.Entry, bool, error) {
+	return nil, false, s.wait(ctx)
+}
+
+func (s down) Watch(ctx context.Context, _ string, _ func(topics.Entry), _ func(error)) (position, func(), error) {
+	return position{}, nil, s.wait(ctx)
+}
+
+// Runs and changes end when their context ends or the Tables is closed, although the Store is down.
+func TestTheEndWhileTheStoreIsDown(t *testing.T) {
+	errGone := errors.New("the client has gone")
+	for storeName, store := range map[string]topics.Store{"silent": down{}, "failing": down{err: errors.New("a fault of the test")}} {
+		for name, f := range map[string]func(context.Context, tables.Table[int]) error{
+			"From": func(ctx context.Context, table tables.Table[int]) error { return ignore(ctx, table.From(position{})) },
+			"a resumption": func(ctx context.Context, table tables.Table[int]) error {
+				return ignore(ctx, table.From(position{Epoch: 1, Seq: 1}))
+			},
+			"Rows": func(ctx context.Context, table tables.Table[int]) error { return ignore(ctx, table.Rows()) },
+			"Get": func(ctx context.Context, table tables.Table[int]) error {
+				_, _, _, err := table.Get(ctx, "a")
+				return err
+			},
+			"Put": func(ctx context.Context, table tables.Table[int]) error {
+				_, err := table.Put(ctx, "a", 1)
+				return err
+			},
+			"RemoveAfter": func(ctx context.Context, table tables.Table[int]) error {
+				_, err := table.RemoveAfter(ctx, "a", position{Epoch: 1, Seq: 1})
+				return err
+			},
+		} {
+			for _, after := range []time.Duration{time.Millisecond, 777 * time.Millisecond, 10*time.Second + time.Millisecond} {
+				t.Run(fmt.Sprint(name, " of a ", storeName, " store after ", after), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						all := tables.New[int](store)
+						defer all.Close()
+						ctx, cancel := context.WithCancelCause(t.Context())
+						time.AfterFunc(after, func() { cancel(errGone) })
+						began := time.Now()
+						assert.ErrorIs(t, f(ctx, all.Table("t")), errGone)
+						assert.Equal(t, after, time.Since(began))
+
+						time.AfterFunc(after, all.Close)
+						began = time.Now()
+						assert.ErrorIs(t, f(t.Context(), all.Table("t")), topics.ErrClosed)
+						assert.Equal(t, after, time.Since(began))
+					})
+				})
+			}
+		}
+	}
+}
+
+func ignore(ctx context.Context, e enumerator.Enumerator[item]) error {
+	_, err := enumerator.Run(ctx, e, iteratee.Ignore[item]())
+	return err
+}
