@@ -52,8 +52,6 @@ var patience = time.Second
 
 // newServer returns a server for h.
 func newServer(h http.Handler) *http.Server {
-	// snippet: drain
-
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -72,8 +70,6 @@ func newServer(h http.Handler) *http.Server {
 		},
 	}
 	httpadapter.Drain(server) // otherwise Shutdown would wait for streams without an end
-
-	// end snippet
 	return server
 }
 

@@ -37,7 +37,7 @@ func board() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
 	mux.Handle("GET /halley.js", client.Script())
 	mux.Handle("GET /dots", client.Handler(read))
-	mux.Handle("POST /dots", parse.Action(parse.JSON[dot](100), add))
+	mux.Handle("POST /dots", parse.Action(parse.JSON[dot](100), add)) // at most 100 bytes
 	return mux
 }
 

@@ -215,6 +215,34 @@ func TestProxies(t *testing.T) {
 	}
 }
 
+// TestNginxTriesTheNextProcess restarts two processes in turn. With max_fails=0, as docs/production.md says, no request
+// fails, although each process restarts soon after the other.
+func TestNginxTriesTheNextProcess(t *testing.T) {
+	serve := func(address string) *http.Server {
+		listener, err := net.Listen("tcp", address)
+		require.NoError(t, err)
+		server := &http.Server{Addr: listener.Addr().String(), Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+		go func() { _ = server.Serve(listener) }()
+		t.Cleanup(func() { server.Close() })
+		return server
+	}
+	servers := []*http.Server{serve("127.0.0.1:0"), serve("127.0.0.1:0")}
+	url := proxies[0].start(t, servers[0].Addr+" max_fails=0;\n    server "+servers[1].Addr+" max_fails=0")
+	c := client(t, true)
+	for range 2 {
+		for i, server := range servers {
+			require.NoError(t, server.Shutdown(t.Context()))
+			for range 6 {
+				response, err := c.Post(url, "text/plain", strings.NewReader("hello"))
+				require.NoError(t, err)
+				response.Body.Close()
+				assert.Equal(t, http.StatusOK, response.StatusCode)
+			}
+			servers[i] = serve(server.Addr)
+		}
+	}
+}
+
 func (b backend) test(t *testing.T, p proxy, url string, c *http.Client, http2 bool) {
 	open := func(t *testing.T, path string) (*http.Response, *bufio.Reader, context.CancelFunc) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/halley-go/halley/comet"
@@ -135,13 +136,17 @@ func handler() http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
+// address returns the address of the client. Behind a proxy, return the header in which the proxy sends it.
 func address(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return host
 }
 
+// end snippet
+// snippet: main
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go fill(ctx, temperatures, every(temperature))
 	go fill(ctx, loads, every(load))
