@@ -86,11 +86,23 @@ type fanoutHandler[E any] struct {
 	crowds map[*http.Server]*fanout.Crowd // those that have not ended
 }
 
-// crowds holds all *fanout.Crowds that have not ended, with their *http.Servers.
+// crowds holds all awaited values that have not ended, with their *http.Servers.
 var crowds sync.Map
 
+// An awaited is a *fanout.Crowd, or a WebSocket that was not handed over. Shutdown waits for it.
+type awaited interface {
+	Drain()
+	Done() <-chan struct{}
+}
+
+// handling is closed when a WebSocket that was not handed over has ended. The function Drain makes it end.
+type handling chan struct{}
+
+func (handling) Drain()                  {}
+func (h handling) Done() <-chan struct{} { return h }
+
 // Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+// their clients have received the end. The same is true of websocket.Fanout. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
 // Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
@@ -101,9 +113,9 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 		if server != srv {
 			return true
 		}
-		crowd.(*fanout.Crowd).Drain()
+		crowd.(awaited).Drain()
 		select {
-		case <-crowd.(*fanout.Crowd).Done():
+		case <-crowd.(awaited).Done():
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -151,6 +163,14 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refused := checkMethod(r)
 	if f.webSocket != nil {
 		refused = nil // the handshake checks the method
+		if server := r.Context().Value(http.ServerContextKey); server != nil && draining(r) != nil {
+			h := make(handling)
+			crowds.Store(h, server)
+			defer func() {
+				crowds.Delete(h)
+				close(h)
+			}()
+		}
 	}
 	if reason, err := s.serve(source, refused); reason == Failed {
 		f.logError(r, err)

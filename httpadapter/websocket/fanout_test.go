@@ -453,23 +453,24 @@ func recoveringAndWrapped(h http.Handler) http.Handler {
 
 // Shutdown waits until the client has answered the close frame.
 func TestFanoutShutdownWaits(t *testing.T) {
-	if !isLinux {
-		t.Skip("Shutdown does not wait for WebSockets of Handler")
+	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+		t.Run(way, func(t *testing.T) {
+			c := newConcert(t, wrap)
+			c.Start()
+			r := c.raw("", "")
+			r.reads(message(textFrame, "bookmark at 0"))
+			done := make(chan error, 1)
+			go func() { done <- httpadapter.Shutdown(context.Background(), c.Config) }()
+			r.reads(message(endFrame, away))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
+			assert.ErrorIs(t, httpadapter.Shutdown(ctx, c.Config), context.DeadlineExceeded)
+			write(r, frame(endFrame, 2, away))
+			r.ends("")
+			_ = r.Close()
+			assert.NoError(t, receive(t, done, "Shutdown"))
+		})
 	}
-	c := newConcert(t, nil)
-	c.Start()
-	r := c.raw("", "")
-	r.reads(message(textFrame, "bookmark at 0"))
-	done := make(chan error, 1)
-	go func() { done <- httpadapter.Shutdown(context.Background(), c.Config) }()
-	r.reads(message(endFrame, away))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	assert.ErrorIs(t, httpadapter.Shutdown(ctx, c.Config), context.DeadlineExceeded)
-	write(r, frame(endFrame, 2, away))
-	r.ends("")
-	_ = r.Close()
-	assert.NoError(t, receive(t, done, "Shutdown"))
 }
 
 func TestFanoutNoticesAClientThatLeaves(t *testing.T) {
