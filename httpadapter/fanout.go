@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter/internal/shared"
 	"github.com/halley-go/halley/internal/check"
 	"github.com/halley-go/halley/internal/fanout"
 	"github.com/halley-go/halley/internal/guard"
@@ -78,15 +80,29 @@ type fanoutHandler[E any] struct {
 	start  func(*http.Request) (enumerator.Position, int, error)
 	logged sync.Map // the reasons for the ordinary path that were logged
 
+	webSocket *fanout.WebSocket // nil for streams of HTTP; see ForSockets
+
 	mu     sync.Mutex
 	crowds map[*http.Server]*fanout.Crowd // those that have not ended
 }
 
-// crowds holds all *fanout.Crowds that have not ended, with their *http.Servers.
+// crowds holds all awaited values that have not ended, with their *http.Servers.
 var crowds sync.Map
 
+// An awaited is a *fanout.Crowd, or a WebSocket that was not handed over. Shutdown waits for it.
+type awaited interface {
+	Drain()
+	Done() <-chan struct{}
+}
+
+// handling is closed when a WebSocket that was not handed over has ended. The function Drain makes it end.
+type handling chan struct{}
+
+func (handling) Drain()                  {}
+func (h handling) Done() <-chan struct{} { return h }
+
 // Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+// their clients have received the end. The same is true of websocket.Fanout. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
 // Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
@@ -97,9 +113,9 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 		if server != srv {
 			return true
 		}
-		crowd.(*fanout.Crowd).Drain()
+		crowd.(awaited).Drain()
 		select {
-		case <-crowd.(*fanout.Crowd).Done():
+		case <-crowd.(awaited).Done():
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -123,22 +139,61 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			items = f.source.Last(last)
 		}
 		s.outcome.Resumed = after != (enumerator.Position{})
-		if reason := s.staysOrdinary(); reason != "" {
+		reason := s.staysOrdinary()
+		socket, _ := w.(shared.Socket)
+		if socket != nil {
+			extension, err := socket.Open()
+			if err != nil {
+				return enumerator.Empty[[]byte](), err
+			}
+			reason = cmp.Or(reason, extension)
+		}
+		if reason != "" {
 			f.log(r, reason)
+			if socket != nil {
+				socket.Stay()
+			}
 			return enumerator.Through(enumerator.Through(items, enumeratee.Tap(func(i enumerator.Item[E]) { count(&s.outcome.Counts, i) }, nil)), f.encode), nil
 		}
-		w.Header().Set("Connection", "close") // net/http does not get the connection back
+		if socket == nil {
+			w.Header().Set("Connection", "close") // net/http does not get the connection back
+		}
 		return f.joining(s, items), nil
 	}
-	if reason, err := s.serve(source, checkMethod(r)); reason == Failed {
+	refused := checkMethod(r)
+	if f.webSocket != nil {
+		refused = nil // the handshake checks the method
+		if server := r.Context().Value(http.ServerContextKey); server != nil && draining(r) != nil {
+			h := make(handling)
+			crowds.Store(h, server)
+			defer func() {
+				crowds.Delete(h)
+				close(h)
+			}()
+		}
+	}
+	if reason, err := s.serve(source, refused); reason == Failed {
 		f.logError(r, err)
+	}
+}
+
+// ForSockets is for package websocket. It removes the options that have no effect on frames.
+func (f *fanoutHandler[E]) ForSockets(w *fanout.WebSocket) {
+	f.webSocket = w
+	f.config = &config{
+		corks: true, flushSize: 1, flushInterval: longestBurst,
+		timeout: f.timeout, beat: f.config.beat, beatEvery: f.beatEvery, maxDuration: f.maxDuration,
+		limits: f.limits, onStart: f.onStart, onEnd: f.onEnd, counting: f.counting, logger: f.logger,
 	}
 }
 
 // staysOrdinary returns the reason why a stream cannot be handed over, or "".
 func (s *stream) staysOrdinary() string {
 	server, _ := s.r.Context().Value(http.ServerContextKey).(*http.Server)
-	h := s.w.Header()
+	h, w := s.w.Header(), s.w
+	if socket, ok := w.(shared.Socket); ok {
+		w = socket.Underlying()
+	}
 	switch {
 	case !fanout.Supported:
 		return "the system is not Linux"
@@ -156,8 +211,8 @@ func (s *stream) staysOrdinary() string {
 		return "a body"
 	case s.contentLength(h) >= 0:
 		return "a Content-Length"
-	case server == nil || !isOwn(s.w):
-		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", s.w)
+	case server == nil || !isOwn(w):
+		return fmt.Sprintf("the ResponseWriter %T is not that of net/http with a *net.TCPConn", w)
 	case s.codingFor != nil:
 		if c := s.codingFor(s); c != nil && !c.isShared() {
 			return "the content coding " + c.name
@@ -210,7 +265,7 @@ func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[
 		return c
 	}
 	e := &engine[E]{fanoutHandler: f, server: server, items: items}
-	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended}
+	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended, WebSocket: f.webSocket}
 	if f.config.beat != nil {
 		c.BeatEvery = f.beatEvery
 	}
@@ -275,7 +330,10 @@ func (e *engine[E]) context() context.Context {
 // feed runs the source for the Crowd.
 func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.Frame, err error) {
 	err = e.guarded(func() error {
-		fed := &feeding[E]{feed: feed}
+		fed := &feeding[E]{feed: feed, frame: fanout.NewFrame}
+		if e.webSocket != nil {
+			fed.frame = fanout.NewMessages
+		}
 		consumer := iteratee.New(func(ctx context.Context) (iteratee.Running[[]byte, *fanout.Frame], iteratee.Step) {
 			iteratee.OnCork(ctx, feed.Cork)
 			return fed, iteratee.StepCont
@@ -293,6 +351,7 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.F
 // feeding makes frames of chunks.
 type feeding[E any] struct {
 	feed  *fanout.Feed
+	frame func(text []byte, after fanout.Mark, anew bool) *fanout.Frame
 	begun bool
 	text  []byte // the chunks since the Item before
 	mark  fanout.Mark
@@ -339,7 +398,7 @@ func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 	}
 	f.mark.Lost += item.Gap.N
 	anew := item.Reset || before != (enumerator.Position{}) && before.Epoch != item.Position.Epoch
-	f.feed.Push(fanout.NewFrame(f.text, f.mark, anew))
+	f.feed.Push(f.frame(f.text, f.mark, anew))
 	f.text = nil
 	return iteratee.StepCont
 }
@@ -349,7 +408,7 @@ func (*feeding[E]) Rest() iteratee.Input[[]byte] { return iteratee.Empty[[]byte]
 
 // Result returns the chunks after the last Item.
 func (f *feeding[E]) Result() (*fanout.Frame, error) {
-	return fanout.NewFrame(f.text, f.mark, false), nil
+	return f.frame(f.text, f.mark, false), nil
 }
 
 // around returns an adapter that hands on Items. It calls before ahead of each Item, and after when the consumer has
@@ -422,12 +481,12 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error) {
 	if hidden {
 		chunks, err = e.encoded(enumerator.Item[E]{Position: at.Position, Bookmark: true})
-		if len(chunks) > 0 || err != nil {
+		if len(chunks) > 0 && e.webSocket == nil || err != nil {
 			return chunks, err
 		}
 	}
 	err = e.guarded(func() error {
-		chunks = e.config.beat()
+		chunks = append(chunks, e.config.beat()...)
 		return nil
 	})
 	return chunks, err

@@ -108,6 +108,11 @@ func (j *joiner) leave() {
 	}
 	j.crowd.Leave()
 	j.crowd = nil
+	if socket, ok := j.s.w.(shared.Socket); ok {
+		j.s.lock()
+		defer j.s.unlock()
+		socket.Stay()
+	}
 }
 
 // yields reports whether the stream can be handed over. If so, its ResponseWriter gets no more writes.
@@ -137,8 +142,9 @@ func zipOf(e Encoder) *fanout.Zip {
 // takeOver hands the connection over. leave gives back the places under the limits.
 func (j *joiner) takeOver(leave func()) error {
 	s := j.s
+	socket, _ := s.w.(shared.Socket)
 	var first []byte
-	if !s.sent {
+	if !s.sent && socket == nil {
 		first = s.headOnWire()
 	}
 	var text []byte
@@ -149,12 +155,22 @@ func (j *joiner) takeOver(leave func()) error {
 			s.outcome.Bytes += int64(len(chunk))
 		}
 	}
-	if s.zip != nil {
+	switch {
+	case socket != nil:
+		first = text
+	case s.zip != nil:
 		first = s.zip.Append(first, text)
-	} else {
+	default:
 		first = fanout.AppendChunk(first, text)
 	}
-	conn, _, err := s.rc().Hijack()
+	var conn net.Conn
+	var input []byte
+	var err error
+	if socket != nil {
+		conn, input = socket.Take()
+	} else {
+		conn, _, err = s.rc().Hijack()
+	}
 	var fd int
 	if err == nil {
 		s.sent = true
@@ -165,7 +181,7 @@ func (j *joiner) takeOver(leave func()) error {
 		j.crowd.Leave()
 		return fmt.Errorf("httpadapter: Fanout: %w", err)
 	}
-	client := &fanout.Client{FD: fd, First: first, Zip: s.zip}
+	client := &fanout.Client{FD: fd, First: first, Input: input, Zip: s.zip}
 	if s.until > 0 {
 		client.Ends = s.start.Add(s.until)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter/internal/answer"
+	"github.com/halley-go/halley/httpadapter/internal/shared"
 )
 
 // Serve sends the chunks of source as the response to r, with status 200. It returns when source has run
@@ -148,6 +149,13 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 			handedOver = true
 			return "", nil
 		}
+	}
+	if socket, ok := s.w.(shared.Socket); ok {
+		cause := err
+		if reason == Drained {
+			cause = ErrDraining
+		}
+		socket.End(cause)
 	}
 
 	s.extend() // for what net/http writes after the handler

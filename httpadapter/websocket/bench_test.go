@@ -12,10 +12,13 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -136,4 +139,74 @@ func BenchmarkSend(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkFanout measures, in turn, a hub that sends messages of 100 bytes to clients by Handler and by Fanout: the
+// memory of an idle connection, and the time of a message for one client, including that of the client, which only reads
+// the bytes. The ratio is that of Fanout to Handler.
+func BenchmarkFanout(b *testing.B) {
+	const n, bursts = 1000, 20
+	element := prices(100)
+	type cost struct{ memory, time float64 }
+	measure := func(make func(*enumerator.Hub[[]byte]) http.Handler) (c cost) {
+		hub := enumerator.Broadcast[[]byte]()
+		h := make(hub)
+		var handlers sync.WaitGroup
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handlers.Add(1)
+			defer handlers.Done()
+			h.ServeHTTP(w, r)
+		}))
+		defer srv.Close()
+		require.NoError(b, hub.Push(b.Context(), element)) // each client begins with it
+		before := memory()
+		var conns []net.Conn
+		for range n {
+			_, conn := open(b, srv.Listener.Addr().String())
+			conns = append(conns, conn)
+		}
+		read := func() {
+			for _, conn := range conns {
+				_, err := io.CopyN(io.Discard, conn, int64(len(element)+2))
+				require.NoError(b, err)
+			}
+		}
+		read()
+		c.memory = (memory() - before) / n / 1024
+		began := time.Now()
+		for range bursts {
+			require.NoError(b, hub.Push(b.Context(), element))
+			read()
+		}
+		c.time = float64(time.Since(began)) / n / bursts
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		handlers.Wait() // or the next measurement would count their memory
+		require.NoError(b, httpadapter.Shutdown(b.Context(), srv.Config))
+		return c
+	}
+	values := func(hub *enumerator.Hub[[]byte]) http.Handler {
+		return websocket.Handler(websocket.Bytes(), func(*http.Request) (iteratee.Iteratee[[]byte, struct{}], enumerator.Enumerator[[]byte], error) {
+			return iteratee.Ignore[[]byte](), enumerator.Values(hub.Last(1), nil), nil
+		})
+	}
+	shared := func(hub *enumerator.Hub[[]byte]) http.Handler {
+		encode := enumeratee.FilterMap(func(i enumerator.Item[[]byte]) (websocket.Message, bool) {
+			return websocket.Message{Binary: true, Data: i.Value}, i.IsMessage()
+		})
+		return websocket.Fanout(hub, encode, func(*http.Request) (after enumerator.Position, last int, err error) { return after, 1, nil })
+	}
+	var handler, fanout cost
+	for b.Loop() {
+		one, other := measure(values), measure(shared)
+		handler.memory, handler.time = handler.memory+one.memory, handler.time+one.time
+		fanout.memory, fanout.time = fanout.memory+other.memory, fanout.time+other.time
+	}
+	b.ReportMetric(handler.memory/float64(b.N), "KiB-Handler/conn")
+	b.ReportMetric(fanout.memory/float64(b.N), "KiB-Fanout/conn")
+	b.ReportMetric(handler.time/1000/float64(b.N), "us-Handler/delivery")
+	b.ReportMetric(fanout.time/1000/float64(b.N), "us-Fanout/delivery")
+	b.ReportMetric(fanout.time/handler.time, "ratio")
+	b.ReportMetric(0, "ns/op")
 }

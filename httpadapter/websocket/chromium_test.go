@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/internal/browsertest"
 	"github.com/halley-go/halley/internal/probe"
@@ -69,4 +71,55 @@ func TestChromium(t *testing.T) {
 		assert.Equal(t, want, got, call)
 		s.checkReturned()
 	}
+}
+
+// A page reads messages of a Fanout, and sees how the connection ends.
+func TestChromiumReadsAFanout(t *testing.T) {
+	c := newConcert(t, nil, websocket.Ping(50*time.Millisecond), websocket.Timeout(patience))
+	browser := browsertest.Start(t)
+	mux := http.NewServeMux()
+	mux.Handle("GET /socket", c.Config.Handler)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!DOCTYPE html><title>a page</title><link rel="icon" href="data:,"><script>
+			// open resolves when five messages have come. The global variable end is a promise of the end.
+			const open = closes => new Promise(resolve => {
+				const socket = new WebSocket(location.href.replace('http', 'ws') + 'socket?last=10');
+				socket.binaryType = 'arraybuffer';
+				const log = [];
+				socket.onmessage = e => {
+					log.push(e.data instanceof ArrayBuffer ? 'bytes ' + new Uint8Array(e.data) : e.data.slice(0, 10) + e.data.length);
+					if (log.length < 5) return;
+					resolve(log.join('; '));
+					if (closes) socket.close(3456, 'enough');
+				};
+				window.end = new Promise(resolve => socket.onclose = e => resolve([e.code, e.reason, e.wasClean].join(' ')));
+			});
+		</script>`)
+	})
+	c.Config.Handler = mux
+	c.Start()
+	c.push("one", "bytes", strings.Repeat("x", 200_000), "two")
+	page, cancel := chromedp.NewContext(browser)
+	defer cancel()
+	require.NoError(t, chromedp.Do(page, chromedp.Navigate(c.URL)))
+	for _, tt := range []struct {
+		call   string
+		end    func()
+		want   string
+		reason httpadapter.Reason
+	}{
+		{"open(true)", func() {}, "3456  true", httpadapter.ClientGone},
+		{"open(false)", c.hub.End, "1000  true", httpadapter.EndOfSource},
+	} {
+		got, err := chromedp.Run(page, chromedp.Evaluate[string](tt.call, chromedp.EvalAwaitPromise))
+		require.NoError(t, err)
+		assert.Equal(t, "bookmark a13; 1 one5; bytes 2; 3 xxxxxxxx200002; 4 two5", got)
+		tt.end()
+		got, err = chromedp.Run(page, chromedp.Evaluate[string]("end", chromedp.EvalAwaitPromise))
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got)
+		assert.Equal(t, tt.reason, receive(t, c.ends, "the outcome").Reason)
+	}
+	require.NoError(t, chromedp.Do(page, chromedp.Navigate("about:blank")))
 }

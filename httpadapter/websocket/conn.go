@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -73,13 +74,16 @@ type hijacker struct {
 	http.ResponseWriter
 	timeout     time.Duration
 	subprotocol string
+	status      int
 	conn        *steadyConn
+	input       []byte // the bytes that net/http has read after the request
 }
 
 func (h *hijacker) WriteHeader(status int) {
 	if status == http.StatusSwitchingProtocols && h.subprotocol != "" {
 		h.Header().Set(protocolHeader, h.subprotocol)
 	}
+	h.status = status
 	h.ResponseWriter.WriteHeader(status)
 }
 
@@ -89,6 +93,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.conn = newSteadyConn(conn, h.timeout)
+	input, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.input = bytes.Clone(input)
 	rw.Writer.Reset(h.conn)
 	return h.conn, rw, nil
 }

@@ -124,10 +124,12 @@ func checkText(kind coder.MessageType, data []byte) error {
 	return nil
 }
 
+var errNotUTF8 = errors.New("httpadapter/websocket: text to send is not UTF-8")
+
 // encodeText checks that data is UTF-8, since a browser would end the connection otherwise.
 func encodeText(data []byte) (coder.MessageType, []byte, error) {
 	if !utf8.Valid(data) {
-		return 0, nil, errors.New("httpadapter/websocket: text to send is not UTF-8")
+		return 0, nil, errNotUTF8
 	}
 	return coder.MessageText, data, nil
 }

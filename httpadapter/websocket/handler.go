@@ -100,18 +100,27 @@ func (c config) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	c.serve(w, r, func(*socket) []side { return []side{func(context.Context) error { return err }} })
 }
 
-// serve opens the connection, runs its sides and closes it.
-func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
+// open opens the connection. If it returns an error, the request has been answered.
+func (c config) open(w http.ResponseWriter, r *http.Request) (*coder.Conn, *hijacker, error) {
 	h := &hijacker{ResponseWriter: w, timeout: c.timeout, subprotocol: Subprotocol(r)}
 	if canHijack(w) {
 		w = h
 	}
 	conn, err := coder.Accept(w, r, &c.accept)
-	if err != nil { // Accept has answered the request
+	if err != nil {
+		return nil, h, err
+	}
+	conn.SetReadLimit(c.limit)
+	return conn, h, nil
+}
+
+// serve opens the connection, runs its sides and closes it.
+func (c config) serve(w http.ResponseWriter, r *http.Request, sides func(*socket) []side) {
+	conn, h, err := c.open(w, r)
+	if err != nil {
 		logFailure(r, c.logger.InfoContext, err)
 		return
 	}
-	conn.SetReadLimit(c.limit)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	s := newSocket(c, r, conn, h.conn, ctx)

@@ -19,6 +19,7 @@ type config struct {
 	timeout      time.Duration
 	ping         time.Duration
 	logger       httpadapter.ErrorLogger
+	stream       []httpadapter.Option // of Fanout
 }
 
 func newConfig(opts []Option) config {
@@ -101,3 +102,10 @@ func Logger(logger httpadapter.ErrorLogger) Option {
 // LoggerOf returns the logger that [Logger] sets in opts, or the logger of [httpadapter.LoggerOf]. It is for packages
 // that make handlers with [Handler] and log errors of their own.
 func LoggerOf(opts ...Option) httpadapter.ErrorLogger { return newConfig(opts).logger }
+
+// Stream sets options of package httpadapter for [Fanout]: Limit, LimitPerKey, MaxDuration, OnStart and OnEnd. Other
+// options, and Stream for [Handler] and [Adapter], have no effect; httpadapter.Limited limits those. If Stream is given
+// several times, all opts have an effect.
+func Stream(opts ...httpadapter.Option) Option {
+	return func(c *config) { c.stream = append(c.stream, opts...) }
+}

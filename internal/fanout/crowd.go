@@ -27,6 +27,9 @@ type Config struct {
 	// last element, so clients do not know of it. An error ends all clients.
 	Beat func(at Mark, hidden bool) (text []byte, err error)
 
+	// WebSocket is nil if the connections are responses of HTTP/1.1.
+	WebSocket *WebSocket
+
 	BeatEvery time.Duration // the time without a frame after which clients get a heartbeat; 0 for none
 	Timeout   time.Duration // how long a client may have no room
 	Ended     func()        // is called when all connections and all other goroutines have ended
@@ -56,6 +59,7 @@ type Client struct {
 	FD    int       // belongs to the Crowd
 	First []byte    // the bytes that are written first
 	Zip   *Zip      // nil if the client does not get gzip
+	Input []byte    // the bytes that a WebSocket has sent before
 	Ends  time.Time // when the stream ends as if the source had run out; zero for never
 	Over  func(End) // is called in a goroutine of its own when the stream has ended; may be nil
 }
@@ -64,6 +68,7 @@ type Client struct {
 type Crowd struct {
 	Config
 	start  time.Time
+	linger time.Duration      // see the constants
 	cancel context.CancelFunc // ends the source
 	done   chan struct{}
 	stop   chan struct{}  // closed when there are no members
@@ -95,6 +100,10 @@ func Start(config Config) *Crowd {
 
 func newCrowd(config Config) *Crowd {
 	c := &Crowd{Config: config, start: time.Now(), done: make(chan struct{}), stop: make(chan struct{}), members: 1}
+	c.linger = linger
+	if config.WebSocket != nil {
+		c.linger = closeWait
+	}
 	c.ring.maxFrames, c.ring.maxBytes = MaxFrames, MaxBytes
 	c.changed.L = &c.mu
 	return c
@@ -105,11 +114,10 @@ func (c *Crowd) now() time.Duration { return time.Since(c.start) }
 // run drives the source, and then waits for the end.
 func (c *Crowd) run(ctx context.Context) {
 	last, err := c.Source(ctx, &Feed{c})
-	if err == nil {
-		last.Bytes = append(last.Bytes, lastChunk...)
-	} else {
+	if err != nil {
 		last = &Frame{After: c.ring.end()} // only this goroutine changes the ring
 	}
+	last.Bytes = append(last.Bytes, c.ending(err)...)
 	last.last, last.err = true, err
 	c.push(last)
 	<-c.stop

@@ -52,9 +52,8 @@ func duplicate(original uintptr) (fd int, err error) {
 
 // epoll is the kernel of Linux.
 type epoll struct {
-	fd    int
-	file  *os.File // of fd, so that the runtime's poller tells when there are events
-	input [4 << 10]byte
+	fd   int
+	file *os.File // of fd, so that the runtime's poller tells when there are events
 }
 
 func newKernel() (kernel, error) {
@@ -99,15 +98,12 @@ func (k *epoll) write(fd int, p []byte) (int, error) {
 
 func (k *epoll) finish(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
 
-func (k *epoll) discard(fd int) (n int) {
-	for n <= maxInput {
-		m, err := syscall.Read(fd, k.input[:])
-		if m <= 0 && err != syscall.EINTR {
-			break
+func (k *epoll) read(fd int, p []byte) int {
+	for {
+		if n, err := syscall.Read(fd, p); err != syscall.EINTR {
+			return max(n, 0)
 		}
-		n += max(m, 0)
 	}
-	return n
 }
 
 func (k *epoll) received(fd int) bool {

@@ -18,8 +18,8 @@ type kernel interface {
 
 	finish(fd int) // tells the client that no more bytes follow
 
-	// discard reads the bytes that the client has sent, up to maxInput or a little more, and returns their number.
-	discard(fd int) int
+	// read reads bytes that the client has sent. It returns 0 if there are none.
+	read(fd int, p []byte) int
 
 	// received reports whether the client has got everything.
 	received(fd int) bool
@@ -45,12 +45,18 @@ const (
 	// comes after a close resets the connection.
 	linger = 500 * time.Millisecond
 
+	// closeWait is the same time for a WebSocket, whose client answers the close frame before.
+	closeWait = 5 * time.Second
+
 	// endEvery is the least time between two looks for streams that have lasted long enough.
 	endEvery = 100 * time.Millisecond
 
 	// maxInput limits the bytes that a client may send after its request. They are read, because otherwise the kernel
 	// could not report that the client has left, and a close would reset the connection.
 	maxInput = 64 << 10
+
+	// inputEvery is the time in which a WebSocket may send that much.
+	inputEvery = time.Minute
 
 	// maxBatch limits the bytes of several frames that are written together.
 	maxBatch = 64 << 10
@@ -73,6 +79,7 @@ type shard struct {
 	beaten    time.Duration // when the last heartbeat was sent
 	nextEnd   time.Duration // when a stream may have lasted long enough, or 0 for never
 	drained   bool
+	input     [4 << 10]byte
 
 	// These are guarded by the lock of the Crowd.
 	tickets []*Ticket
@@ -91,6 +98,16 @@ type conn struct {
 	stuck *stuck        // nil if the client keeps up
 	told  *told         // nil if the end of the stream need not be reported
 	zip   *zip          // nil if the client does not get gzip
+	heard *heard        // nil if the connection is not a WebSocket
+}
+
+// heard is the part of a conn for a WebSocket.
+type heard struct {
+	frames
+	asked  time.Duration // when the first ping was sent that is not answered, or 0
+	since  time.Duration // from when on the input is counted
+	pong   []byte        // the newest pong that waits for room
+	closed bool          // frames of the client are no longer heeded
 }
 
 // stuck is the part of a conn for a client that has no room, or to which everything was written.
@@ -162,7 +179,7 @@ func (s *shard) run() {
 func (s *shard) pass() {
 	c := s.crowd
 	c.mu.Lock()
-	joined := s.take()
+	joined := s.takeTickets()
 	to, drained := c.ring.next(), c.drained
 	c.mu.Unlock()
 
@@ -211,8 +228,8 @@ func (s *shard) fastestClient() uint64 {
 	return next
 }
 
-// take returns the tickets of the clients that have joined. It is called with the lock.
-func (s *shard) take() (joined []*Ticket) {
+// takeTickets returns the tickets of the clients that have joined. It is called with the lock.
+func (s *shard) takeTickets() (joined []*Ticket) {
 	ring := &s.crowd.ring
 	waiting := s.tickets[:0]
 	for _, t := range s.tickets {
@@ -247,6 +264,9 @@ func (s *shard) join(t *Ticket) {
 	s.free = s.free[:len(s.free)-1]
 	c := &s.conns[i]
 	c.fd, c.next = int32(t.client.FD), t.index
+	if s.crowd.WebSocket != nil {
+		c.heard = &heard{}
+	}
 	mark := s.markOf(c)
 	if t.client.Over != nil {
 		c.told = &told{over: t.client.Over, begin: mark.Counts}
@@ -273,6 +293,9 @@ func (s *shard) join(t *Ticket) {
 	default:
 		s.send(i, s.passed)
 	}
+	if len(t.client.Input) > 0 && c.fd >= 0 {
+		s.take(i, t.client.Input)
+	}
 	if s.drained {
 		s.complete(i, ErrDrained)
 	}
@@ -284,9 +307,10 @@ func (s *shard) handle(e event) {
 	c := &s.conns[i]
 	switch {
 	case c.fd < 0 || c.gen != uint32(e.id>>32): // it was closed after the event
+	case e.input && c.heard != nil && !s.hear(i):
 	case e.left:
 		s.cut(i, End{Err: context.Canceled, Gone: true})
-	case e.input && !s.discard(i):
+	case e.input && c.heard == nil && !s.discard(i):
 	case c.stuck != nil && !c.stuck.lingers:
 		s.resume(i)
 	}
@@ -295,11 +319,103 @@ func (s *shard) handle(e event) {
 // discard drops the bytes that a client has sent. It returns false if they are too many.
 func (s *shard) discard(i int32) bool {
 	c := &s.conns[i]
-	if c.input += uint32(s.kernel.discard(int(c.fd))); c.input <= maxInput {
-		return true
+	for c.input <= maxInput {
+		n := s.kernel.read(int(c.fd), s.input[:])
+		if n == 0 {
+			return true
+		}
+		c.input += uint32(n)
 	}
 	s.cut(i, End{Err: ErrInput, Gone: true})
 	return false
+}
+
+// hear reads the frames that a WebSocket has sent. It returns false if the connection was closed.
+func (s *shard) hear(i int32) bool {
+	for {
+		n := s.kernel.read(int(s.conns[i].fd), s.input[:])
+		if n == 0 {
+			return true
+		}
+		if !s.take(i, s.input[:n]) {
+			return false
+		}
+	}
+}
+
+// take heeds the bytes that a WebSocket has sent. It returns false if the connection was closed.
+func (s *shard) take(i int32, p []byte) bool {
+	c := &s.conns[i]
+	h, now := c.heard, s.crowd.now()
+	h.asked = 0
+	if now >= h.since+inputEvery && !h.closed {
+		h.since, c.input = now, 0
+	}
+	if c.input += uint32(len(p)); c.input > maxInput {
+		if h.closed {
+			s.close(i)
+			return false
+		}
+		return s.refuse(i, &ProtocolError{codePolicy, "more than 64 KiB in a minute"})
+	}
+	for len(p) > 0 && !h.closed {
+		op, payload, rest, err := h.next(p, s.crowd.WebSocket.MaxMessage)
+		p = rest
+		switch {
+		case err != nil:
+			return s.refuse(i, err)
+		case op == OpPing && !s.pong(i, payload):
+			return false
+		case op == opClose:
+			answer, err := closeAnswer(payload)
+			if err != nil {
+				return s.refuse(i, err)
+			}
+			return s.leaves(i, answer, context.Canceled)
+		}
+	}
+	return true
+}
+
+// pong answers a ping. A WebSocket that has no room gets only the newest pong. It returns false if the connection was
+// closed.
+func (s *shard) pong(i int32, payload []byte) bool {
+	c := &s.conns[i]
+	pong := AppendFrame(nil, opPong, payload)
+	switch {
+	case c.stuck == nil:
+		n, err := s.kernel.write(int(c.fd), pong)
+		if err != nil {
+			s.cut(i, End{Err: err, Gone: true})
+			return false
+		}
+		if n < len(pong) {
+			s.block(i, stuck{rest: pong[n:], mark: s.markOf(c)})
+		}
+	case !c.stuck.last && !c.stuck.lingers:
+		c.heard.pong = pong
+	}
+	return true
+}
+
+// refuse closes a WebSocket that has broken the rules. It returns false if the connection was closed.
+func (s *shard) refuse(i int32, err error) bool {
+	fault := err.(*ProtocolError)
+	return s.leaves(i, appendClose(nil, fault.Code, fault.Error()), err)
+}
+
+// leaves ends the stream of a WebSocket that has sent a close frame or has broken the rules. last is the close frame that it
+// gets, unless it has got one. It returns false if the connection was closed.
+func (s *shard) leaves(i int32, last []byte, err error) bool {
+	c := &s.conns[i]
+	c.heard.closed, c.heard.frames, c.input = true, frames{}, 0
+	s.report(c, End{Err: err, Gone: true})
+	if c.stuck != nil && c.stuck.lingers {
+		s.kernel.finish(int(c.fd))
+	} else {
+		s.end(i, last, err)
+	}
+	return c.fd >= 0
 }
 
 // batch is the bytes of consecutive frames, which are written together. Most clients get the same ones.
@@ -431,10 +547,10 @@ func (s *shard) skip(i int32) bool {
 	anew := c.next < void
 	text, err := s.crowd.Gap(from, floor, anew)
 	if err != nil {
-		s.cut(i, End{Err: err})
+		s.fail(i, err)
 		return false
 	}
-	notice := AppendChunk(nil, text)
+	notice := s.crowd.wire(text)
 	if c.zip != nil {
 		notice = s.zipped(text)
 		c.zip.set(c.zip.at(from.sum).Plus(text), floor.sum)
@@ -456,22 +572,30 @@ func (s *shard) skip(i int32) bool {
 // gone.
 func (s *shard) sendRest(i int32) bool {
 	c := &s.conns[i]
-	if len(c.stuck.rest) == 0 {
-		return true
+	for len(c.stuck.rest) > 0 || c.owesPong() {
+		n, err := s.kernel.write(int(c.fd), c.stuck.rest)
+		if err != nil {
+			s.cut(i, End{Err: err, Gone: true})
+			return false
+		}
+		if n > 0 {
+			s.touch(c)
+		}
+		if n < len(c.stuck.rest) {
+			c.stuck.rest = c.stuck.rest[n:]
+			return false
+		}
+		c.stuck.rest = nil
 	}
-	n, err := s.kernel.write(int(c.fd), c.stuck.rest)
-	if err != nil {
-		s.cut(i, End{Err: err, Gone: true})
+	return true
+}
+
+// owesPong makes the pong that waits for room the rest of a client, and reports whether there is one.
+func (c *conn) owesPong() bool {
+	if c.heard == nil || c.heard.pong == nil || c.stuck.last {
 		return false
 	}
-	if n > 0 {
-		s.touch(c)
-	}
-	if n < len(c.stuck.rest) {
-		c.stuck.rest = c.stuck.rest[n:]
-		return false
-	}
-	c.stuck.rest = nil
+	c.stuck.rest, c.heard.pong = c.heard.pong, nil
 	return true
 }
 
@@ -536,13 +660,23 @@ func (s *shard) block(i int32, now stuck) {
 func (s *shard) complete(i int32, err error) {
 	c := &s.conns[i]
 	c.ends = 0
-	if c.fd < 0 || c.stuck != nil && (c.stuck.last || c.stuck.lingers) {
+	if c.fd < 0 {
 		return
 	}
-	mark, last := s.markOf(c), []byte(lastChunk)
+	last := s.crowd.ending(err)
 	if c.zip != nil {
-		last = c.zip.end(mark.sum)
+		last = c.zip.end(s.markOf(c).sum)
 	}
+	s.end(i, last, err)
+}
+
+// end writes the last bytes of a stream, unless they were written or wait for room.
+func (s *shard) end(i int32, last []byte, err error) {
+	c := &s.conns[i]
+	if c.stuck != nil && (c.stuck.last || c.stuck.lingers) {
+		return
+	}
+	mark := s.markOf(c)
 	if c.stuck != nil {
 		c.next = unknown
 		c.stuck.rest, c.stuck.last, c.stuck.err = slices.Concat(c.stuck.rest, last), true, err
@@ -559,11 +693,26 @@ func (s *shard) complete(i int32, err error) {
 	}
 }
 
-// finish lets a client that has got everything close the connection.
+// fail ends a stream that cannot go on.
+func (s *shard) fail(i int32, err error) {
+	c := &s.conns[i]
+	if c.heard == nil {
+		s.cut(i, End{Err: err})
+		return
+	}
+	s.complete(i, err)
+	if c.stuck != nil && c.stuck.last && s.sendRest(i) { // there may be room
+		s.finish(i, err)
+	}
+}
+
+// finish lets a client that has got everything close the connection. A WebSocket answers the close frame before.
 func (s *shard) finish(i int32, err error) {
 	c := &s.conns[i]
 	s.report(c, End{Err: err})
-	s.kernel.finish(int(c.fd))
+	if c.heard == nil || c.heard.closed {
+		s.kernel.finish(int(c.fd))
+	}
 	if c.stuck != nil {
 		s.blocked.Remove(c.stuck.place)
 	}
@@ -645,7 +794,7 @@ func (s *shard) expire() {
 	for e := s.lingering.Front(); e != nil; e = s.lingering.Front() {
 		i := e.Value.(int32)
 		c := &s.conns[i]
-		if now < c.stuck.since+linger {
+		if now < c.stuck.since+s.crowd.linger {
 			break
 		}
 		if s.kernel.received(int(c.fd)) || now >= c.stuck.finished+s.crowd.Timeout {
@@ -688,7 +837,7 @@ func (s *shard) beat() {
 	s.beaten = now
 	text, err := s.crowd.Beat(mark, hidden)
 	var bytes, zipped []byte
-	if bytes = AppendChunk(nil, text); len(bytes) > 0 {
+	if bytes = s.crowd.wire(text); len(bytes) > 0 {
 		s.crowd.mu.Lock()
 		s.crowd.anew = true
 		s.crowd.mu.Unlock()
@@ -699,11 +848,17 @@ func (s *shard) beat() {
 			continue
 		}
 		if err != nil {
-			s.cut(int32(i), End{Err: err})
+			s.fail(int32(i), err)
 			continue
 		}
 		if len(bytes) == 0 {
 			continue
+		}
+		if h := c.heard; h != nil && h.asked > 0 && now >= h.asked+s.crowd.Timeout {
+			s.cut(int32(i), End{Err: os.ErrDeadlineExceeded, Gone: true})
+			continue
+		} else if h != nil && h.asked == 0 {
+			h.asked = now
 		}
 		beat := bytes
 		if c.zip != nil {
@@ -738,7 +893,7 @@ func (s *shard) due() time.Duration {
 		at = min(at, s.conns[e.Value.(int32)].stuck.since+s.crowd.Timeout)
 	}
 	if e := s.lingering.Front(); e != nil {
-		at = min(at, s.conns[e.Value.(int32)].stuck.since+linger)
+		at = min(at, s.conns[e.Value.(int32)].stuck.since+s.crowd.linger)
 	}
 	if s.nextEnd > 0 {
 		at = min(at, s.nextEnd)
