@@ -287,7 +287,11 @@ func TestChat(t *testing.T) {
 		tab.checkConsole(t)
 		tab.until(t, "document.title.includes(' · A chat')")
 	}
-	server.checkOpen(t, int64(len(tabs)))
+	open := 2 // Fanout has taken over the streams of the others
+	if runtime.GOOS != "linux" {
+		open = len(tabs) + 1 // two tabs share the list of the rooms
+	}
+	server.checkOpen(t, int64(open))
 	for _, tab := range tabs {
 		tab.close()
 	}
