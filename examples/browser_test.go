@@ -180,7 +180,11 @@ func TestChart(t *testing.T) {
 		tab.until(t, drawn)
 		assert.Regexp(t, `^\d+%$`, tab.text(t, "now"))
 		tab.until(t, "points.every((p, i) => !i || points[i-1].at < p.at)")
-		server.checkOpen(t, 1)
+		if transport == "iframe" || runtime.GOOS != "linux" {
+			server.checkOpen(t, 1)
+		} else {
+			server.checkOpen(t, 0) // Fanout has taken over the stream
+		}
 		points += 2
 	}
 	tab.checkConsole(t)
@@ -287,7 +291,11 @@ func TestChat(t *testing.T) {
 		tab.checkConsole(t)
 		tab.until(t, "document.title.includes(' · A chat')")
 	}
-	server.checkOpen(t, int64(len(tabs)))
+	open := 2 // Fanout has taken over the streams of the others
+	if runtime.GOOS != "linux" {
+		open = len(tabs) + 1 // two tabs share the list of the rooms
+	}
+	server.checkOpen(t, int64(open))
 	for _, tab := range tabs {
 		tab.close()
 	}
@@ -564,7 +572,7 @@ func TestDashboard(t *testing.T) {
 func TestKilledBrowser(t *testing.T) {
 	browser := browsertest.Start(t)
 	server := serve(t)
-	open(t, browser, server, "chart")
+	open(t, browser, server, "dashboard")
 	server.checkOpen(t, 1)
 	require.NoError(t, chromedp.FromContext(browser).Browser.Process().Kill())
 	server.checkOpen(t, 0)

@@ -188,7 +188,7 @@ func TestMethods(t *testing.T) {
 		"/", "/style.css", "/icon.svg", "/favicon.ico", "/raw.js", "/previews.js", "/docs/", "/docs/comet",
 		"/comet/manual", "/comet/manual/stream", "/comet/helper", "/comet/helper/stream", "/comet/iframe",
 		"/comet/iframe/stream", "/comet/clock", "/comet/clock/stream", "/inside", "/upload", "/upload/stream", "/source/comet/manual", "/source/upload",
-		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/wschat",
+		"/chart", "/chart/halley.js", "/chart/stream", "/chat", "/chat/halley.js", "/chat/stream", "/chat/rooms", "/wschat",
 		"/table", "/table/halley.js", "/table/table.js", "/table/here?id=x&name=x",
 		"/tokens", "/tokens/halley.js", "/job", "/job/halley.js", "/dashboard", "/dashboard/halley.js", "/dashboard/stream",
 	} {

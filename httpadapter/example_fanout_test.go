@@ -43,6 +43,38 @@ func ExampleFanout() {
 	// Output: true <nil>
 }
 
+// A hub for each room. The clients of a room share a run.
+func ExampleFanoutFunc() {
+	rooms := map[string]*enumerator.Hub[string]{"den": enumerator.Broadcast[string](), "lobby": enumerator.Broadcast[string]()}
+	events := httpadapter.FanoutFunc(func(r *http.Request) (source enumerator.Source[string], after enumerator.Position, last int, err error) {
+		room := rooms[r.PathValue("room")]
+		if room == nil {
+			return nil, after, 0, &httpadapter.StatusError{Status: http.StatusNotFound}
+		}
+		return room, comet.Cursor(r.Header, r.URL.Query()), 10, nil
+	}, eventsource.Messages(eventsource.WithPosition(eventsource.FromString)), httpadapter.EventStream())
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /rooms/{room}", events)
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	_ = rooms["den"].Push(context.Background(), "news")
+	rooms["den"].End()
+	for _, name := range []string{"den", "attic"} {
+		res, err := http.Get(srv.URL + "/rooms/" + name)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		text, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		fmt.Println(res.StatusCode, strings.Contains(string(text), "data: news\n"))
+	}
+	// Output:
+	// 200 true
+	// 404 false
+}
+
 // The streams of all handlers end, and each client gets the end of a complete response.
 func ExampleShutdown() {
 	// snippet: shutdown

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -29,7 +30,7 @@ import (
 // One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client gets
 // its first Items from a run of its own, until the common run has all elements that follow. Then the client is handed
 // over. So encode must make the same chunks of an Item regardless of earlier Items, and must make them before it takes
-// the next Item.
+// the next Item. An Item without a Position does not move the clients, and a client that is joining can miss it.
 //
 // On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. net/http and middleware see the stream
 // end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All
@@ -40,6 +41,8 @@ import (
 // for all clients that have the elements before it. A client that has just joined gets elements that are compressed by
 // themselves. The Logger gets each reason once, as information.
 //
+// If encode has made no chunk of the last element, a [Heartbeat] is the chunk that encode makes of a Bookmark.
+//
 // The options have these effects on a stream that was handed over:
 //
 //   - A client that is more than 256 elements or 4 MiB behind loses elements. It gets a Gap in their place, or a Reset
@@ -47,8 +50,7 @@ import (
 //     not see such a client: the common run goes at the pace of the fastest client.
 //   - A client counts as gone if it makes no room within the time of [WriteTimeout], when it closes its side of the
 //     connection, or when it has sent more than 64 KiB after its request. The bytes that it sends are dropped.
-//   - A [Heartbeat] is sent to all clients together. If encode has made no chunk of the last element, the Heartbeat is
-//     the chunk that encode makes of a Bookmark.
+//   - A [Heartbeat] is sent to all clients together.
 //   - An error or a panic of the common run ends all its streams, and is logged once.
 //   - The functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic
 //     is logged.
@@ -70,20 +72,47 @@ func Fanout[E any](
 	if start == nil {
 		panic("httpadapter: Fanout: start must not be nil")
 	}
-	return &fanoutHandler[E]{config: newConfig(opts), source: source, encode: encode, start: start, crowds: map[*http.Server]*fanout.Crowd{}}
+	one := &only[E]{source} // which can be compared
+	return FanoutFunc(func(r *http.Request) (enumerator.Source[E], enumerator.Position, int, error) {
+		after, last, err := start(r)
+		return one, after, last, err
+	}, encode, opts...)
+}
+
+type only[E any] struct{ enumerator.Source[E] }
+
+// FanoutFunc is [Fanout] for sources that depend on the request, such as those of the rooms of a chat. f returns the
+// source of a request, and where its stream begins. Requests whose sources are equal share one run, which begins with
+// its first client and ends with its last. A stream whose source cannot be compared stays one of [Handler].
+//
+// FanoutFunc panics if f is nil.
+func FanoutFunc[E any](
+	f func(*http.Request) (source enumerator.Source[E], after enumerator.Position, last int, err error),
+	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
+	opts ...Option,
+) http.Handler {
+	if f == nil {
+		panic("httpadapter: FanoutFunc: f must not be nil")
+	}
+	return &fanoutHandler[E]{config: newConfig(opts), start: f, encode: encode, crowds: map[crowdKey]*fanout.Crowd{}}
 }
 
 type fanoutHandler[E any] struct {
 	*config
-	source enumerator.Source[E]
+	start  func(*http.Request) (enumerator.Source[E], enumerator.Position, int, error)
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
-	start  func(*http.Request) (enumerator.Position, int, error)
 	logged sync.Map // the reasons for the ordinary path that were logged
 
 	webSocket *fanout.WebSocket // nil for streams of HTTP; see ForSockets
 
 	mu     sync.Mutex
-	crowds map[*http.Server]*fanout.Crowd // those that have not ended
+	crowds map[crowdKey]*fanout.Crowd // those that have not ended
+}
+
+// crowdKey is equal for the clients that share a Crowd.
+type crowdKey struct {
+	server *http.Server
+	source any
 }
 
 // crowds holds all awaited values that have not ended, with their *http.Servers.
@@ -102,7 +131,8 @@ func (handling) Drain()                  {}
 func (h handling) Done() <-chan struct{} { return h }
 
 // Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. The same is true of websocket.Fanout. It returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+// their clients have received the end. It does the same with the streams of websocket.Fanout. It returns the error of
+// srv.Shutdown, or the cause of ctx if ctx ends first.
 // Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
@@ -130,16 +160,19 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.hear(s)
 	}
 	source := func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
-		after, last, err := f.start(r)
+		from, after, last, err := f.start(r)
 		if err != nil {
 			return enumerator.Empty[[]byte](), err
 		}
-		items := f.source.From(after)
+		items := from.From(after)
 		if after == (enumerator.Position{}) {
-			items = f.source.Last(last)
+			items = from.Last(last)
 		}
 		s.outcome.Resumed = after != (enumerator.Position{})
 		reason := s.staysOrdinary()
+		if reason == "" && !reflect.ValueOf(from).Comparable() {
+			reason = fmt.Sprintf("the source %T cannot be compared", from)
+		}
 		socket, _ := w.(shared.Socket)
 		if socket != nil {
 			extension, err := socket.Open()
@@ -153,12 +186,12 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if socket != nil {
 				socket.Stay()
 			}
-			return enumerator.Through(enumerator.Through(items, enumeratee.Tap(func(i enumerator.Item[E]) { count(&s.outcome.Counts, i) }, nil)), f.encode), nil
+			return f.ordinary(s, items), nil
 		}
 		if socket == nil {
 			w.Header().Set("Connection", "close") // net/http does not get the connection back
 		}
-		return f.joining(s, items), nil
+		return f.joining(s, from, items), nil
 	}
 	refused := checkMethod(r)
 	if f.webSocket != nil {
@@ -185,6 +218,39 @@ func (f *fanoutHandler[E]) ForSockets(w *fanout.WebSocket) {
 		timeout: f.timeout, beat: f.config.beat, beatEvery: f.beatEvery, maxDuration: f.maxDuration,
 		limits: f.limits, onStart: f.onStart, onEnd: f.onEnd, counting: f.counting, logger: f.logger,
 	}
+}
+
+// ordinary returns the Enumerator of the chunks of items for a stream that is not handed over.
+func (f *fanoutHandler[E]) ordinary(s *stream, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
+	var hidden atomic.Pointer[enumerator.Position] // of the last Item, if encode has made no chunk of it
+	if f.config.beat != nil {
+		own := *f.config
+		own.beat = func() []byte {
+			if p := hidden.Load(); p != nil {
+				chunks, err := f.encoded(enumerator.Item[E]{Position: *p, Bookmark: true})
+				if err == nil && len(chunks) > 0 && f.webSocket == nil {
+					return chunks
+				} else if err == nil {
+					return append(chunks, f.config.beat()...) // a WebSocket answers only a ping
+				}
+			}
+			return f.config.beat()
+		}
+		s.config = &own
+	}
+	chunks := 0 // before the last Item
+	before := func() {
+		hidden.Store(nil) // before its chunk is sent, so that no heartbeat moves the client back
+		chunks = s.outcome.Chunks
+	}
+	after := func(item enumerator.Item[E]) iteratee.Step {
+		count(&s.outcome.Counts, item)
+		if s.outcome.Chunks == chunks && item.Position != (enumerator.Position{}) {
+			hidden.Store(&item.Position)
+		}
+		return iteratee.StepCont
+	}
+	return enumerator.Through(enumerator.Through(items, around(before, after)), f.encode)
 }
 
 // staysOrdinary returns the reason why a stream cannot be handed over, or "".
@@ -255,16 +321,16 @@ func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
 	}
 }
 
-// crowdOf enters a Crowd for the caller and returns it. If there is no Crowd, items feed a new one. So an element that
-// cannot be encoded fails only the clients that want it.
-func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
-	server := r.Context().Value(http.ServerContextKey).(*http.Server)
+// crowdOf enters the Crowd of a source for the caller and returns it. If there is no Crowd, items feed a new one. So an
+// element that cannot be encoded fails only the clients that want it.
+func (f *fanoutHandler[E]) crowdOf(r *http.Request, source any, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
+	key := crowdKey{r.Context().Value(http.ServerContextKey).(*http.Server), source}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c := f.crowds[server]; c != nil && c.Enter() {
+	if c := f.crowds[key]; c != nil && c.Enter() {
 		return c
 	}
-	e := &engine[E]{fanoutHandler: f, server: server, items: items}
+	e := &engine[E]{fanoutHandler: f, key: key, items: items}
 	c := fanout.Config{Source: e.feed, Gap: e.gap, Beat: e.beat, Timeout: f.timeout, Ended: e.ended, WebSocket: f.webSocket}
 	if f.config.beat != nil {
 		c.BeatEvery = f.beatEvery
@@ -273,8 +339,8 @@ func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[
 	if ctx := draining(r); ctx != nil {
 		e.undrain = context.AfterFunc(ctx, e.crowd.Drain)
 	}
-	crowds.Store(e.crowd, server)
-	f.crowds[server] = e.crowd
+	crowds.Store(e.crowd, key.server)
+	f.crowds[key] = e.crowd
 	return e.crowd
 }
 
@@ -282,7 +348,7 @@ func (f *fanoutHandler[E]) crowdOf(r *http.Request, items enumerator.Enumerator[
 type engine[E any] struct {
 	*fanoutHandler[E]
 	items   enumerator.Enumerator[enumerator.Item[E]]
-	server  *http.Server
+	key     crowdKey
 	crowd   *fanout.Crowd
 	undrain func() bool
 }
@@ -294,8 +360,8 @@ func (e *engine[E]) ended() {
 	if e.undrain != nil {
 		e.undrain()
 	}
-	if e.crowds[e.server] == e.crowd {
-		delete(e.crowds, e.server)
+	if e.crowds[e.key] == e.crowd {
+		delete(e.crowds, e.key)
 	}
 	crowds.Delete(e.crowd)
 }
@@ -324,7 +390,7 @@ func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any)
 
 // context returns a context for the logger.
 func (e *engine[E]) context() context.Context {
-	return context.WithValue(context.Background(), http.ServerContextKey, e.server)
+	return context.WithValue(context.Background(), http.ServerContextKey, e.key.server)
 }
 
 // feed runs the source for the Crowd.
@@ -374,9 +440,16 @@ func (f *feeding[E]) before() {
 	}
 }
 
-// item is called when the chunks of item have come.
+// item is called when the chunks of item have come. An Item without a Position does not move the clients.
 func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 	before := f.mark.Position
+	if item.Position == (enumerator.Position{}) {
+		if !f.begun {
+			f.text, f.mark = nil, fanout.Mark{}
+			return iteratee.StepCont
+		}
+		item.Position = before
+	}
 	f.mark.Position = item.Position
 	if !f.begun {
 		f.begun = true
@@ -441,26 +514,30 @@ func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
 
 // encoded returns the chunks that encode makes of item.
-func (e *engine[E]) encoded(item enumerator.Item[E]) ([]byte, error) {
-	var chunks []byte
-	err := e.guarded(func() error {
-		take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
-			chunks = append(chunks, chunk...)
-			return nil
-		})
-		only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
-			chunks = nil // drop the chunks before the first Item
-			if step := sink.Next(item); !step.IsCont() {
-				return step
-			}
-			return iteratee.StepError(errEncoded) // so that encode does not get EOF
-		})
-		_, err := enumerator.Run(context.Background(), enumerator.Through(only, e.encode), take)
-		return err
+func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err error) {
+	take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
+		chunks = append(chunks, chunk...)
+		return nil
 	})
-	if err == errEncoded {
+	only := enumerator.New(func(_ context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
+		chunks = nil // drop the chunks before the first Item
+		if step := sink.Next(item); !step.IsCont() {
+			return step
+		}
+		return iteratee.StepError(errEncoded) // so that encode does not get EOF
+	})
+	if _, err = enumerator.Run(context.Background(), enumerator.Through(only, f.encode), take); err == errEncoded {
 		err = nil
 	}
+	return chunks, err
+}
+
+// encodedGuarded is encoded in a goroutine of its own. It returns an error if encode panics.
+func (e *engine[E]) encodedGuarded(item enumerator.Item[E]) (chunks []byte, err error) {
+	err = e.guarded(func() (err error) {
+		chunks, err = e.encoded(item)
+		return err
+	})
 	return chunks, err
 }
 
@@ -471,7 +548,7 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 		first.Seq++
 		item.Gap = enumerator.Gap{From: first, N: to.Elements() - from.Elements()}
 	}
-	chunks, err := e.encoded(item)
+	chunks, err := e.encodedGuarded(item)
 	if err != nil && err != errEnginePanicked {
 		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: a stream failed", "error", err)
 	}
@@ -480,13 +557,13 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 
 func (e *engine[E]) beat(at fanout.Mark, hidden bool) (chunks []byte, err error) {
 	if hidden {
-		chunks, err = e.encoded(enumerator.Item[E]{Position: at.Position, Bookmark: true})
+		chunks, err = e.encodedGuarded(enumerator.Item[E]{Position: at.Position, Bookmark: true})
 		if len(chunks) > 0 && e.webSocket == nil || err != nil {
 			return chunks, err
 		}
 	}
 	err = e.guarded(func() error {
-		chunks = append(chunks, e.config.beat()...)
+		chunks = append(chunks, e.config.beat()...) // a WebSocket answers only a ping
 		return nil
 	})
 	return chunks, err

@@ -21,9 +21,9 @@ var errHandedOver = errors.New("httpadapter: Fanout: the stream was handed over"
 
 // joining returns the Enumerator of the chunks of items. It hands s over to a Crowd as soon as the Crowd has all
 // elements that follow.
-func (f *fanoutHandler[E]) joining(s *stream, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
+func (f *fanoutHandler[E]) joining(s *stream, source any, items enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[[]byte] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]byte]) iteratee.Step {
-		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, items)}
+		j := &joiner{Sink: sink, ctx: ctx, s: s, crowd: f.crowdOf(s.r, source, items)}
 		defer j.leave()
 		tap := around(j.before, func(item enumerator.Item[E]) iteratee.Step {
 			count(&s.outcome.Counts, item)
@@ -72,8 +72,11 @@ func (j *joiner) EOF() iteratee.Step {
 
 // after is called when an Item was encoded. The client is to get all chunks up to p.
 func (j *joiner) after(p enumerator.Position) iteratee.Step {
-	if j.crowd == nil {
+	switch {
+	case j.crowd == nil:
 		return iteratee.StepCont
+	case p == enumerator.Position{}:
+		return j.release()
 	}
 	if j.ticket = j.crowd.Reserve(j.ctx, p); j.ticket != nil {
 		if j.s.yields() {

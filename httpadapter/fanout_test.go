@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/compress"
@@ -151,6 +152,19 @@ func (l *listening) reads(lines ...string) {
 		got, err := l.b.ReadString('\n')
 		require.NoError(l.t, err)
 		require.Equal(l.t, line, strings.TrimSuffix(got, "\n"))
+	}
+}
+
+// skips reads lines that are equal to line.
+func (l *listening) skips(line string) {
+	l.t.Helper()
+	for {
+		next, err := l.b.Peek(len(line) + 1)
+		require.NoError(l.t, err)
+		if string(next) != line+"\n" {
+			return
+		}
+		l.reads(line)
 	}
 }
 
@@ -621,25 +635,21 @@ func TestFanoutMaxDuration(t *testing.T) {
 }
 
 func TestFanoutHeartbeat(t *testing.T) {
-	leavesNothing(t)
-	c := newConcert(t, httpadapter.Heartbeat(10*time.Millisecond, []byte("beat\n")))
-	c.Start()
-	c.push(t, "a")
-	l := c.listen(t, "")
-	l.reads("bookmark at 1", "beat", "beat")
-	c.push(t, "") // has no chunk, so the client does not know of it
-	for {
-		line, err := l.b.ReadString('\n')
-		require.NoError(t, err)
-		if line != "beat\n" {
-			if isLinux {
-				assert.Equal(t, "bookmark at 2\n", line)
-			}
-			break
-		}
-		if !isLinux {
-			break
-		}
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			c := newConcertOf(t, lines(""), wrap, httpadapter.Heartbeat(10*time.Millisecond, []byte("beat\n")))
+			c.Start()
+			c.push(t, "a")
+			l := c.listen(t, "")
+			l.reads("bookmark at 1", "beat", "beat")
+			c.push(t, "") // has no chunk, so the client does not know of it
+			l.skips("beat")
+			l.reads("bookmark at 2", "bookmark at 2")
+			c.push(t, "c")
+			l.skips("bookmark at 2")
+			l.reads("3 c", "beat", "beat")
+		})
 	}
 }
 
@@ -990,6 +1000,7 @@ func TestFanoutPanicsOnMisuse(t *testing.T) {
 	assert.PanicsWithValue(t, "httpadapter: Fanout: source must not be nil", func() {
 		httpadapter.Fanout(nilHub, lines(""), where)
 	})
+	assert.PanicsWithValue(t, "httpadapter: FanoutFunc: f must not be nil", func() { httpadapter.FanoutFunc(nil, lines("")) })
 }
 
 // A client that has sent more than was read gets the end of the stream, however slowly it reads.
@@ -1142,3 +1153,146 @@ func TestFanoutSoak(t *testing.T) {
 	t.Logf("%d elements, %d clients came and went, %d stopped reading; %d KiB in use, %d KiB at the end", n, came.Load(), froze.Load(), early>>10, late>>10)
 	assert.Less(t, late, early+8<<20+uint64(came.Load())<<10) // package testing keeps the clients
 }
+
+// rooms are the sources of a FanoutFunc.
+type rooms map[string]*enumerator.Hub[string]
+
+func (r rooms) of(q *http.Request) (enumerator.Source[string], enumerator.Position, int, error) {
+	after, last, err := where(q)
+	hub := r[q.URL.Query().Get("room")]
+	if hub == nil {
+		return nil, after, last, &httpadapter.StatusError{Status: http.StatusNotFound}
+	}
+	return hub, after, last, err
+}
+
+// Each source of a FanoutFunc has a run while it has clients.
+func TestFanoutFunc(t *testing.T) {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			hubs := rooms{"a": enumerator.Broadcast[string](), "b": enumerator.Broadcast[string]()}
+			h := httpadapter.FanoutFunc(hubs.of, lines(""))
+			if wrap != nil {
+				h = wrap(h)
+			}
+			c := &concert{Server: unstarted(t, h)}
+			c.Start()
+			push := func(room, value string) {
+				t.Helper()
+				require.NoError(t, hubs[room].Push(t.Context(), value))
+			}
+			runs := func(room string, handedOver, not int) {
+				t.Helper()
+				want := not
+				if wrap == nil && isLinux {
+					want = handedOver
+				}
+				require.Eventually(t, func() bool { return hubs[room].Runs() == want }, 10*time.Second, time.Millisecond)
+			}
+			push("a", "old")
+			a1, a2 := c.listen(t, "room=a&last=1"), c.listen(t, "room=a")
+			b := c.listen(t, "room=b")
+			a1.reads("bookmark at 0", "1 old")
+			a2.reads("bookmark at 1")
+			b.reads("bookmark at 0")
+			runs("a", 1, 2)
+			runs("b", 1, 1)
+			push("a", "to a")
+			push("b", "to b")
+			for _, l := range []*listening{a1, a2} {
+				l.reads("2 to a")
+				_ = l.Body.Close()
+			}
+			b.reads("1 to b")
+			runs("a", 0, 0)
+			runs("b", 1, 1)
+			again := c.listen(t, "room=a&last=9")
+			again.reads("bookmark at 0", "1 old", "2 to a")
+			hubs["a"].End()
+			again.ends("ending")
+			hubs["b"].End()
+			b.ends("ending")
+			res, err := c.Client().Get(c.URL + "/?room=c")
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusNotFound, res.StatusCode)
+			_ = res.Body.Close()
+		})
+	}
+}
+
+// A source that cannot be compared cannot have a run for all, so its streams stay with net/http.
+func TestFanoutFuncOfASourceThatCannotBeCompared(t *testing.T) {
+	leavesNothing(t)
+	logged := probe.Logs(t)
+	hub := enumerator.Broadcast[string]()
+	h := httpadapter.FanoutFunc(func(r *http.Request) (enumerator.Source[string], enumerator.Position, int, error) {
+		after, last, err := where(r)
+		return items.Via(hub, items.Map(strings.ToUpper)), after, last, err
+	}, lines(""))
+	c := &concert{Server: unstarted(t, h)}
+	c.Config.ErrorLog = nil // package log
+	c.Start()
+	for range 2 {
+		l := c.listen(t, "")
+		l.reads(fmt.Sprintf("bookmark at %d", hub.Position().Seq))
+		require.NoError(t, hub.Push(t.Context(), "a"))
+		l.reads(fmt.Sprintf("%d A", hub.Position().Seq))
+		_ = l.Body.Close()
+	}
+	if isLinux {
+		assert.Equal(t, 1, strings.Count(logged(), "cannot be compared"), logged())
+	}
+}
+
+// unplaced is a source of Items without Positions behind a hub.
+type unplaced struct{ *enumerator.Hub[string] }
+
+func (u unplaced) Last(n int) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Map(u.Hub.Last(n), func(i enumerator.Item[string]) enumerator.Item[string] {
+		if strings.HasPrefix(i.Value, "?") {
+			i.Position = enumerator.Position{}
+		}
+		return i
+	})
+}
+
+// An Item without a Position reaches the clients that have joined, and does not keep others from joining.
+func TestFanoutItemsWithoutPositions(t *testing.T) {
+	leavesNothing(t)
+	hub := enumerator.Broadcast[string]()
+	ends := make(chan httpadapter.Outcome, 2)
+	c := &concert{hub: hub, Server: unstarted(t, httpadapter.Fanout(unplaced{hub}, lines(""), where,
+		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o })))}
+	c.Start()
+	c.push(t, "one")
+	first := c.listen(t, "")
+	first.reads("bookmark at 1")
+	c.push(t, "two", "?three")
+	first.reads("2 two", "0 ?three")
+	second := c.listen(t, "last=2")
+	second.reads("bookmark at 1", "2 two", "0 ?three")
+	c.push(t, "?four", "five")
+	hub.End()
+	first.ends("0 ?four", "5 five", "ending")
+	second.ends("0 ?four", "5 five", "ending")
+	for range 2 {
+		assert.Equal(t, 4, receive(t, ends, "an outcome").Messages)
+	}
+
+	all := enumerator.Of(enumerator.Item[string]{Value: "a"}, enumerator.Item[string]{Value: "b"})
+	c = &concert{Server: unstarted(t, httpadapter.Fanout(itemsOf{all}, lines(""), where))}
+	c.Start()
+	c.listen(t, "").ends("0 a", "0 b", "ending")
+}
+
+// itemsOf is a source that does not know its Position.
+type itemsOf struct {
+	enumerator.Enumerator[enumerator.Item[string]]
+}
+
+func (i itemsOf) From(enumerator.Position) enumerator.Enumerator[enumerator.Item[string]] {
+	return i.Enumerator
+}
+func (i itemsOf) Last(int) enumerator.Enumerator[enumerator.Item[string]] { return i.Enumerator }
+func (itemsOf) Position() enumerator.Position                             { return enumerator.Position{} }

@@ -59,10 +59,16 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 	if source == nil {
 		panic("comet/client: Handler: source must not be nil")
 	}
-	report := unsent.Report[E](httpadapter.LoggerOf(opts...))
-	every := httpadapter.HeartbeatOf(append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, nil)}, opts...)...)
+	return newHandler(source, unsent.Report[E](httpadapter.LoggerOf(opts...)), opts)
+}
+
+// report takes the error of a message that cannot be encoded.
+type report[E any] = func(context.Context, error, enumerator.Item[E]) error
+
+func newHandler[E any](source func(*http.Request, enumerator.Position) (enumerator.Enumerator[enumerator.Item[E]], error), report report[E], opts []httpadapter.Option) http.Handler {
+	every := intervalOf(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, ok := transportOf[E](r, every)
+		t, ok := transportOf[E](r.URL.Query().Get("transport"), isFirefox(r), every)
 		if !ok {
 			http.Error(w, "transport must be events, iframe, ndjson or poll", http.StatusBadRequest)
 			return
@@ -75,10 +81,7 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 			return t.beat
 		}))
 		options = append(options, opts...)
-		encode := comet.Recover(t.encode, report)
-		if t.first != nil {
-			encode = enumeratee.Compose(encode, enumeratee.Heading(t.first))
-		}
+		encode := t.stream(report)
 		httpadapter.Handler(func(r *http.Request) (enumerator.Enumerator[[]byte], error) {
 			items, err := source(r, comet.Cursor(r.Header, r.URL.Query()))
 			if t.name != "poll" {
@@ -88,6 +91,14 @@ func Handler[E any](source func(r *http.Request, after enumerator.Position) (enu
 		}, options...).ServeHTTP(w, r)
 	})
 }
+
+// intervalOf returns the time between heartbeats, or 0.
+func intervalOf(opts []httpadapter.Option) time.Duration {
+	return httpadapter.HeartbeatOf(append([]httpadapter.Option{httpadapter.EventStream(), httpadapter.Heartbeat(heartbeat, nil)}, opts...)...)
+}
+
+// isFirefox reports whether the client is Firefox, whose EventSource ignores the id of an event without data.
+func isFirefox(r *http.Request) bool { return strings.Contains(r.UserAgent(), "Firefox/") }
 
 // chunkOf returns what encode makes of e.
 func chunkOf[E any](encode enumeratee.Enumeratee[E, []byte], e E) []byte {
@@ -110,14 +121,24 @@ type transport[E any] struct {
 	options []httpadapter.Option
 }
 
-// transportOf returns the transport for which r asks, for one response. Its first chunk tells the time between heartbeats.
-func transportOf[E any](r *http.Request, every time.Duration) (t transport[E], ok bool) {
-	t.name = r.URL.Query().Get("transport")
+// stream returns the adapter that makes all chunks of a response, except heartbeats.
+func (t transport[E]) stream(report report[E]) enumeratee.Enumeratee[enumerator.Item[E], []byte] {
+	encode := comet.Recover(t.encode, report)
+	if t.first == nil {
+		return encode
+	}
+	return enumeratee.Compose(encode, enumeratee.Heading(t.first))
+}
+
+// transportOf returns the transport with this name. Its first chunk tells the time between heartbeats. The transport
+// iframe is for one response.
+func transportOf[E any](name string, firefox bool, every time.Duration) (t transport[E], ok bool) {
+	t.name = name
 	interval := comet.Record{Event: comet.Beat, Data: every.Milliseconds()}
 	switch t.name {
 	case "":
 		notice := eventsource.FromNotice
-		if strings.Contains(r.UserAgent(), "Firefox/") {
+		if firefox {
 			notice = bookmarksWithData
 		}
 		t.encode = eventsource.Messages(eventsource.WithNotices(eventsource.FromJSON[E], notice))
@@ -151,7 +172,7 @@ func transportOf[E any](r *http.Request, every time.Duration) (t transport[E], o
 	return t, true
 }
 
-// bookmarksWithData is [eventsource.FromNotice] for Firefox, whose EventSource ignores the id of an event without data.
+// bookmarksWithData is [eventsource.FromNotice] for Firefox.
 func bookmarksWithData(notice comet.Record) (eventsource.Event, error) {
 	if notice.Event == comet.Bookmark {
 		return eventsource.FromRecord(notice)

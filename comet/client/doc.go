@@ -1,8 +1,8 @@
 // Package client is the browser's side of a stream: a script without dependencies, and the
 // handlers for it.
 //
-// [Script] serves the script. [Handler] serves a stream of Items, such as those of a hub. This
-// page calls a function with each message:
+// [Script] serves the script. [Handler] serves a stream of Items, such as those of a hub, and [Fanout]
+// serves a hub to many clients. This page calls a function with each message:
 //
 //	<script src="/halley.js"></script>
 //	<script>

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
 )
 
 // snippet: handler
@@ -56,6 +58,37 @@ func ExampleHandler() {
 	// data: "foo"
 	// data: "bar"
 	// data: null
+}
+
+// A page opens the stream of its room by halley.connect("/rooms/den").
+func ExampleFanout() {
+	// snippet: fanout
+
+	rooms := map[string]*enumerator.Hub[string]{"den": enumerator.Broadcast[string](), "lobby": enumerator.Broadcast[string]()}
+	stream := client.Fanout(func(r *http.Request) (source enumerator.Source[string], last int, err error) {
+		room := rooms[r.PathValue("room")]
+		if room == nil {
+			return nil, 0, &httpadapter.StatusError{Status: http.StatusNotFound}
+		}
+		return room, 20, nil // a client that comes back gets the messages that it missed, and a new one the last 20
+	})
+	mux := http.NewServeMux()
+	mux.Handle("GET /rooms/{room}", stream)
+
+	// end snippet
+	_ = rooms["den"].Push(context.Background(), "kiki")
+	rooms["den"].End()
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	response, err := http.Get(srv.URL + "/rooms/den")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	fmt.Println(strings.Contains(string(text), `data: "kiki"`), err)
+	// Output: true <nil>
 }
 
 func ExampleScript() {

@@ -38,6 +38,7 @@ type reader struct {
 	t         *testing.T
 	url       string
 	transport string
+	room      string // of a test with rooms
 	id        string
 
 	records <-chan record // of the current connection; closed at its end
@@ -49,6 +50,9 @@ func (c *reader) connect() {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
 	query := url.Values{}
+	if c.room != "" {
+		query.Set("room", c.room)
+	}
 	if c.transport != native {
 		query.Set("transport", c.transport)
 		query.Set("lastEventId", c.id)

@@ -1,9 +1,9 @@
 // Package chart draws the load of the server, live, in every open page.
 //
 // The load is measured once for all pages: enumerator.Share runs one source for any number of visitors. Handler is a
-// visitor too. So the source runs before a page is opened, and a page can show the last minute at once. client.Handler
+// visitor too. So the source runs before a page is opened, and a page can show the last minute at once. client.Fanout
 // sends the points over the transport that the script of package client asks for: script tags in an iframe, server-sent
-// events, or lines of JSON.
+// events, or lines of JSON. It encodes the events and the lines once for all visitors.
 package chart
 
 import (
@@ -57,10 +57,10 @@ func next(last point, now time.Time) point {
 	return p
 }
 
-// stream returns the points for one visitor. A new visitor gets the last minute first, and one
-// that reconnects the points that it missed.
-func stream(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[point]], error) {
-	return points.FromOrLast(after, 240), nil
+// stream returns the points for all visitors. A new visitor gets the last minute first, and one that reconnects the
+// points that it missed.
+func stream(*http.Request) (source enumerator.Source[point], last int, err error) {
+	return points, 240, nil
 }
 
 // Handler serves the page, the script of package client, and the stream. The load is measured until ctx ends.
@@ -71,7 +71,7 @@ func Handler(ctx context.Context) http.Handler {
 		http.ServeFileFS(w, r, Source, "chart.html")
 	})
 	mux.Handle("GET /chart/halley.js", client.Script())
-	mux.Handle("GET /chart/stream", client.Handler(stream,
+	mux.Handle("GET /chart/stream", client.Fanout(stream,
 		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
 		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
 	))

@@ -53,8 +53,12 @@ func TestHandlerMeasures(t *testing.T) {
 // A visitor gets the points in order. A visitor that reconnects gets the points after the last one that it got.
 func TestStream(t *testing.T) {
 	take := func(after enumerator.Position, n int) []enumerator.Item[point] {
-		e, err := stream(nil, after)
+		source, last, err := stream(nil)
 		require.NoError(t, err)
+		e := source.From(after)
+		if after == (enumerator.Position{}) {
+			e = source.Last(last)
+		}
 		items, err := enumerator.Run(t.Context(), enumerator.Through(e, enumeratee.Compose(
 			enumeratee.Filter(func(i enumerator.Item[point]) bool { return !i.Bookmark }), enumeratee.Take[enumerator.Item[point]](n))), iteratee.Collect[enumerator.Item[point]]())
 		require.NoError(t, err)

@@ -3,8 +3,9 @@
 // A room is a topic. The first message creates it, and it is gone when the store has dropped its
 // messages. So a room that nobody uses costs nothing. A [Chat] runs on any store of topics: in
 // memory, on disk, or on many machines. It does not depend on a transport either. Here, messages
-// arrive by form and leave by the transports of package client. In package wschat, they arrive and
-// leave by WebSocket.
+// arrive by form and leave by the transports of package client. A page has one stream for its room and
+// one for the list of rooms, so client.Fanout encodes each message once for all pages of a room. In
+// package wschat, messages arrive and leave by WebSocket, and the list comes between them.
 package chat
 
 import (
@@ -106,9 +107,9 @@ func (r Room) Post(ctx context.Context, poster, key, name, text string) error {
 
 // Messages returns the messages of the room after a Position. The zero Position is for a client that
 // has just joined: it gets the last messages first. Among the messages are lists of the open rooms,
-// with the Event "rooms" and no Position.
+// with the Event "rooms" and no Position. A run counts as a visitor of the room.
 func (r Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[any]] {
-	messages := enumerator.Through(r.topic.FromOrLast(after, 100), items.Map(func(m Message) any { return m }))
+	messages := enumerator.Through(r.topic.FromOrLast(after, lastMessages), items.Map(func(m Message) any { return m }))
 	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]OpenRoom]) (enumerator.Item[any], bool) {
 		return enumerator.Item[any]{Value: i.Value, Event: "rooms"}, i.IsMessage()
 	}))
@@ -126,6 +127,8 @@ const (
 	maxName = 30   // characters
 	maxText = 1000 // characters
 	maxKey  = 40   // bytes
+
+	lastMessages = 100 // of a room, for a client that has just joined
 
 	maxOpen  = 20               // rooms in a list
 	patience = 15 * time.Second // for the store, which may have to elect a leader first
@@ -181,21 +184,35 @@ func (c *Chat) list(time.Time) []OpenRoom {
 
 // Handler serves the page, the script of package client, and the rooms of chat.
 func Handler(chat *Chat) http.Handler {
-	stream := func(r *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[any]], error) {
+	messages := func(r *http.Request) (source enumerator.Source[Message], last int, err error) {
 		room, err := chat.Room(RoomOf(r.URL.Query()))
-		if err != nil {
-			return enumerator.Enumerator[enumerator.Item[any]]{}, Status(err)
+		return room.topic, lastMessages, Status(err)
+	}
+	rooms := func(*http.Request) (source enumerator.Source[[]OpenRoom], last int, err error) {
+		return chat.open, 1, nil
+	}
+	visit := func(r *http.Request, n int) {
+		if room, err := chat.Room(RoomOf(r.URL.Query())); err == nil {
+			chat.visit(room.topic.Name(), n)
 		}
-		return room.Messages(after), nil
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, Source, "chat.html")
 	})
 	mux.Handle("GET /chat/halley.js", client.Script())
-	mux.Handle("GET /chat/stream", client.Handler(stream,
+	mux.Handle("GET /chat/stream", client.Fanout(messages,
 		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address),
 		httpadapter.MaxDuration(time.Hour), // then the script reconnects and resumes
+		httpadapter.OnStart(func(r *http.Request) { visit(r, 1) }),
+		httpadapter.OnEnd(func(r *http.Request, o httpadapter.Outcome) {
+			if o.Started {
+				visit(r, -1)
+			}
+		}),
+	))
+	mux.Handle("GET /chat/rooms", client.Fanout(rooms,
+		httpadapter.Limit(1000), httpadapter.LimitPerKey(50, visitor.Address), httpadapter.MaxDuration(time.Hour),
 	))
 	// Forms of other sites cannot post here.
 	mux.Handle("POST /chat/messages", http.NewCrossOriginProtection().Handler(post(chat)))

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
+	"github.com/halley-go/halley/comet/follow"
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
@@ -148,6 +151,68 @@ func TestOpenRooms(t *testing.T) {
 		assert.Zero(t, c.open.Runs())
 		assert.Zero(t, c.rooms.Stats().Topics)
 	})
+}
+
+// A page is a visitor of its room until its stream ends, and the list of the rooms has a stream of its own.
+func TestStreams(t *testing.T) {
+	known := goleak.IgnoreCurrent()
+	c := newChat(t)
+	srv := httptest.NewServer(Handler(c))
+	t.Cleanup(func() {
+		srv.Close()
+		http.DefaultClient.CloseIdleConnections()
+		goleak.VerifyNone(t, known)
+	})
+	next, stop := iter.Pull2(enumerator.All(t.Context(), follow.Items[[]OpenRoom](follow.Get(srv.URL+"/chat/rooms"))))
+	defer stop()
+	listed := func(want ...OpenRoom) {
+		t.Helper()
+		for {
+			i, err, ok := next()
+			require.NoError(t, err)
+			require.True(t, ok)
+			if i.IsMessage() && assert.ObjectsAreEqual(append([]OpenRoom{}, want...), append([]OpenRoom{}, i.Value...)) {
+				return
+			}
+		}
+	}
+	visit := func(room, id string) (posted func() string, leave func()) {
+		next, stop := iter.Pull2(enumerator.All(t.Context(), follow.Items[Message](follow.Get(srv.URL+"/chat/stream?room="+room+"&lastEventId="+id))))
+		return func() string {
+			t.Helper()
+			for {
+				i, err, ok := next()
+				require.NoError(t, err)
+				require.True(t, ok)
+				require.False(t, i.Reset || i.Gap.N > 0)
+				if i.IsMessage() {
+					return i.Value.Text
+				}
+			}
+		}, stop
+	}
+	den := room(t, c, "den")
+	post := func(texts ...string) {
+		for _, text := range texts {
+			require.NoError(t, den.Post(t.Context(), "one", "", "kiki", text))
+		}
+	}
+	post("one", "two")
+	first := messages(t, den, enumerator.Position{}, 1)[0].Position.String()
+	one, leaveOne := visit("den", "")
+	assert.Equal(t, "one", one())
+	listed(OpenRoom{"den", 1})
+	two, leaveTwo := visit("den", first)
+	assert.Equal(t, "two", two())
+	listed(OpenRoom{"den", 2})
+	post("three")
+	assert.Equal(t, "two", one())
+	assert.Equal(t, "three", one())
+	assert.Equal(t, "three", two())
+	leaveOne()
+	listed(OpenRoom{"den", 1})
+	leaveTwo()
+	listed()
 }
 
 func TestOpenRoomsAreFew(t *testing.T) {

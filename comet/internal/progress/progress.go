@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -32,13 +33,20 @@ type Tracker[E any] struct {
 // follows, unless the run was interrupted or source has sent an End itself. It has the Position and the Cursor of the
 // last Item that has one of them.
 func (t *Tracker[E]) Items(source enumerator.Enumerator[enumerator.Item[E]]) enumerator.Enumerator[enumerator.Item[E]] {
-	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[E]]) iteratee.Step {
-		consumer := &tracking[E]{Sink: sink, ctx: ctx, t: t}
-		step := source.Into(ctx, consumer)
-		if step.IsCont() {
-			step = consumer.end()
-		}
-		return step
+	return enumerator.Through(source, t.adapter())
+}
+
+// Items returns the adapter that makes of a source the Items of [Tracker.Items]. Each attachment has a Tracker of its own.
+// It is for streams whose heartbeats find out by themselves whether a Bookmark was held back.
+func Items[E any]() enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
+	return enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]], error) {
+		return new(Tracker[E]).adapter(), nil
+	})
+}
+
+func (t *Tracker[E]) adapter() enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
+	return enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[enumerator.Item[E]]) (iteratee.Sink[enumerator.Item[E]], iteratee.Step) {
+		return &tracking[E]{stage: stage, Outlet: out, t: t}, iteratee.StepCont
 	})
 }
 
@@ -88,12 +96,14 @@ func (t *Tracker[E]) holds(item enumerator.Item[E]) bool {
 }
 
 type tracking[E any] struct {
-	iteratee.Sink[enumerator.Item[E]]
-	ctx  context.Context
-	t    *Tracker[E]
-	last enumerator.Item[E] // the last one that moved the client
+	iteratee.Outlet[enumerator.Item[E]]
+	stage enumeratee.Stage
+	t     *Tracker[E]
+	last  enumerator.Item[E] // the last one that moved the client
 
-	ended bool // the last Item was an End
+	ended  bool // the last Item was an End
+	closed bool // EOF has come
+	step   iteratee.Step
 }
 
 func (c *tracking[E]) Next(item enumerator.Item[E]) iteratee.Step {
@@ -101,23 +111,32 @@ func (c *tracking[E]) Next(item enumerator.Item[E]) iteratee.Step {
 	if item.ID() != "" {
 		c.last = item
 	}
-	if c.t.holds(item) {
-		return iteratee.StepCont
+	if c.step.IsCont() && !c.t.holds(item) {
+		c.step = c.Outlet.Next(item)
 	}
-	return c.Sink.Next(item)
+	return c.step
 }
 
+// EOF hands on the End.
 func (c *tracking[E]) EOF() iteratee.Step {
-	if step := c.end(); !step.IsCont() {
-		return step
+	if c.closed || !c.step.IsCont() {
+		return c.step
 	}
-	return c.Sink.EOF()
+	c.closed = true
+	if step := iteratee.Cancelled(c.stage.Context()); !step.IsCont() {
+		c.step = step
+	} else if !c.ended {
+		c.Next(enumerator.Item[E]{Position: c.last.Position, Cursor: c.last.Cursor, End: true})
+	}
+	if c.step.IsCont() {
+		c.step = c.stage.Stop()
+	}
+	return c.step
 }
 
-// end hands on the End.
-func (c *tracking[E]) end() iteratee.Step {
-	if step := iteratee.Cancelled(c.ctx); !step.IsCont() || c.ended {
-		return step
+func (c *tracking[E]) Rest() iteratee.Input[enumerator.Item[E]] {
+	if c.closed {
+		return iteratee.Empty[enumerator.Item[E]]()
 	}
-	return c.Next(enumerator.Item[E]{Position: c.last.Position, Cursor: c.last.Cursor, End: true})
+	return c.Outlet.Rest()
 }

@@ -1,0 +1,86 @@
+package client
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/halley-go/halley/comet"
+	"github.com/halley-go/halley/comet/internal/progress"
+	"github.com/halley-go/halley/comet/internal/unsent"
+	"github.com/halley-go/halley/enumeratee"
+	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/httpadapter"
+)
+
+// Fanout is [Handler] for many clients of one source, or of a few. Its streams have the records of Handler, and the
+// script and all other clients use it in the same way. The transports events and ndjson, and the streams for any
+// EventSource, are those of [httpadapter.FanoutFunc]: a stream that waits takes less than a KiB and no goroutine, and
+// each message is encoded once for all clients. httpadapter.Fanout says in which cases net/http keeps a stream. The
+// transport iframe always stays there, because the scripts of each response have a nonce of their own. The transport
+// poll does so too.
+//
+// f returns the source for a request, such as a hub or a topic. A client that comes back gets the elements after its
+// Position. A new client gets the newest elements, at most last of them, and then the following ones. Requests whose
+// sources are equal share one run, so f must not make a new source for each request. An error of f is answered as in
+// [httpadapter.Handler].
+//
+// A stream differs from one of Handler in this way: after each heartbeat that carries a Bookmark, the next heartbeats
+// carry it again, until a message comes.
+//
+// Fanout panics if f is nil.
+func Fanout[E any](f func(r *http.Request) (source enumerator.Source[E], last int, err error), opts ...httpadapter.Option) http.Handler {
+	if f == nil {
+		panic("comet/client: Fanout: f must not be nil")
+	}
+	report := unsent.Report[E](httpadapter.LoggerOf(opts...))
+	every := intervalOf(opts)
+	fanout := func(name string, firefox bool) http.Handler {
+		t, _ := transportOf[E](name, firefox, every)
+		options := append(t.options, httpadapter.HeartbeatFunc(heartbeat, func() []byte { return t.beat }))
+		return httpadapter.FanoutFunc(func(r *http.Request) (enumerator.Source[E], enumerator.Position, int, error) {
+			source, last, err := f(r)
+			return source, comet.Cursor(r.Header, r.URL.Query()), last, err
+		}, enumeratee.Compose(progress.Items[E](), t.stream(report)), append(options, opts...)...)
+	}
+	native, firefox, events, ndjson := fanout("", false), fanout("", true), fanout("events", false), fanout("ndjson", false)
+	others := newHandler(func(r *http.Request, after enumerator.Position) (none enumerator.Enumerator[enumerator.Item[E]], err error) {
+		source, last, err := f(r)
+		if err != nil {
+			return none, err
+		}
+		return itemsOf(source, after, last, r.URL.Query().Get("transport") == "poll"), nil
+	}, report, opts)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := others
+		switch r.URL.Query().Get("transport") {
+		case "":
+			if h = native; isFirefox(r) {
+				h = firefox
+			}
+		case "events":
+			h = events
+		case "ndjson":
+			h = ndjson
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+const (
+	pollWait  = 25 * time.Second // until a poll is answered without elements
+	firstPoll = time.Second      // for the newest elements of a client that polls for the first time
+)
+
+// itemsOf returns the Items of a stream in an iframe, or of the answer to a poll.
+func itemsOf[E any](source enumerator.Source[E], after enumerator.Position, last int, poll bool) enumerator.Enumerator[enumerator.Item[E]] {
+	isNew := after == enumerator.Position{}
+	switch {
+	case poll && isNew && last > 0:
+		return enumerator.TakeUntil(source.Last(last), enumerator.Interval(firstPoll))
+	case poll:
+		return comet.LongPoll(source, after, pollWait)
+	case isNew:
+		return source.Last(last)
+	}
+	return source.From(after)
+}
