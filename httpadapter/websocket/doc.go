@@ -4,6 +4,7 @@
 // [Handler] takes a function that returns both for a request. [Adapter] takes a function that
 // returns an Enumeratee, which makes the outgoing messages from the incoming ones. A [Format]
 // converts between messages and elements: [Text], [Bytes], [JSON], or [Mixed] for text and bytes.
+// [Fanout] sends one source to many clients.
 //
 // # How a connection ends
 //
