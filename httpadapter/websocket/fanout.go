@@ -30,7 +30,7 @@ import (
 // Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
-// then. All other connections are those of Handler and get the same messages: connections with TLS, with [Compression]
+// then. Nothing is read from the client before that, so only a ping shows that it has left. All other connections are those of Handler and get the same messages: connections with TLS, with [Compression]
 // if the client allows it, through the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems.
 // The Logger gets each reason once, as information.
 //

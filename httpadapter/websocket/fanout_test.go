@@ -566,6 +566,33 @@ func TestFanoutRefuses(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// quiet is a source that has not begun.
+type quiet struct{}
+
+func (quiet) Last(int) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Never[enumerator.Item[string]]()
+}
+func (q quiet) From(enumerator.Position) enumerator.Enumerator[enumerator.Item[string]] {
+	return q.Last(0)
+}
+func (quiet) Position() enumerator.Position { return enumerator.Position{} }
+
+// A client that leaves before its first Item is noticed by pings.
+func TestFanoutOfASourceThatHasNotBegun(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	ends := make(chan httpadapter.Outcome, 1)
+	c := &concert{t: t}
+	c.Server = httptest.NewServer(websocket.Fanout[string](quiet{}, numbered, where, websocket.Ping(5*time.Millisecond),
+		websocket.Stream(httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o }))))
+	defer c.Close()
+	r := c.raw("", "")
+	r.reads(message(pingFrame, "") + message(pingFrame, ""))
+	_ = r.Close()
+	o := receive(t, ends, "the outcome")
+	assert.Equal(t, httpadapter.ClientGone, o.Reason)
+	assert.True(t, o.Started)
+}
+
 // A ResponseWriter that cannot be hijacked is an error of the server.
 func TestFanoutWithoutHijacker(t *testing.T) {
 	c := newConcert(t, func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") })
@@ -773,9 +800,9 @@ func TestFanoutFrozenClient(t *testing.T) {
 
 // Clients come and go while the source sends, and each one sees its own messages without a gap.
 func TestFanoutJoinsAndLeaves(t *testing.T) {
-	n := 1000
-	if testing.Short() {
-		n = 100
+	n := 100
+	if probe.Long() {
+		n = 1000
 	}
 	c := newConcert(t, nil)
 	c.Start()
