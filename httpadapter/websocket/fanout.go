@@ -30,9 +30,10 @@ import (
 // Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
-// then. Nothing is read from the client before that, so only a ping shows that it has left. All other connections are those of Handler and get the same messages: connections with TLS, with [Compression]
-// if the client allows it, through the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems.
-// The Logger gets each reason once, as information.
+// then. Nothing is read from the client before that, so only a ping shows that it has left. All other connections are
+// those of Handler and get the same messages: connections with TLS, with [Compression] if the client allows it, through
+// the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems. The Logger gets each reason
+// once, as information.
 //
 // The connection ends as one of Handler: with close code 1000 if source has run out or the time of MaxDuration is over,
 // 1001 if the server shuts down, and 1011 after an error or a panic. An error that is or wraps a [CloseError] sets the
@@ -41,7 +42,8 @@ import (
 //
 // A connection that was taken over differs from one of Handler as follows:
 //
-//   - A client that is behind, or that stops reading, is treated as by httpadapter.Fanout. WriteTimeout is [Timeout].
+//   - httpadapter.Fanout describes what happens to a client that is behind or that stops reading. WriteTimeout is
+//     [Timeout].
 //   - Pings are sent to all clients together, when no message was sent for the time of [Ping]. A client counts as gone
 //     if it has sent nothing between two pings that are at least Timeout apart. If encode has made no message of the last
 //     element, the messages that encode makes of a Bookmark come before the ping.
@@ -53,7 +55,8 @@ import (
 // frames. If the client has closed the connection, the Reason is ClientGone.
 //
 // httpadapter.Shutdown ends the connections that were taken over, and waits for them. It also waits for all others if
-// httpadapter.Drain was called, which ends them. For the goroutines see httpadapter.Fanout. Fanout panics if source or start is nil.
+// httpadapter.Drain was called, which ends them. For the goroutines see httpadapter.Fanout. Fanout panics if source or
+// start is nil.
 func Fanout[E any](
 	source enumerator.Source[E],
 	encode enumeratee.Enumeratee[enumerator.Item[E], Message],
