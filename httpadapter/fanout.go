@@ -131,9 +131,8 @@ func (handling) Drain()                  {}
 func (h handling) Done() <-chan struct{} { return h }
 
 // Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. It does the same with the streams of websocket.Fanout. It returns the error of
-// srv.Shutdown, or the cause of ctx if ctx ends first.
-// Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
+// their clients have received the end. Shutdown does the same for websocket.Fanout. It returns the error of srv.Shutdown,
+// or the cause of ctx if ctx ends first. Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err

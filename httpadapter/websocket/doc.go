@@ -4,6 +4,7 @@
 // [Handler] takes a function that returns both for a request. [Adapter] takes a function that
 // returns an Enumeratee, which makes the outgoing messages from the incoming ones. A [Format]
 // converts between messages and elements: [Text], [Bytes], [JSON], or [Mixed] for text and bytes.
+// [Fanout] sends one source to many clients.
 //
 // # How a connection ends
 //
@@ -66,5 +67,5 @@
 //
 // With [github.com/halley-go/halley/httpadapter.Drain], a server that shuts down sends close code
 // 1001 to its clients. http.Server.Shutdown does not wait for WebSockets, so a program that wants
-// them to end properly must wait for its handlers itself.
+// them to end properly must wait for its handlers itself. httpadapter.Shutdown waits for those of [Fanout].
 package websocket

@@ -27,12 +27,13 @@ import (
 //
 // source, encode and start are those of httpadapter.Fanout, but encode makes messages. A text message that is not UTF-8
 // is dropped, and the first one is logged. An error of start refuses the request, as an error of accept in [Handler] does.
-// Fanout reads the messages of clients and drops them.
+// Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
-// then. All other connections are those of Handler and get the same messages: connections with TLS, with [Compression]
-// if the client allows it, through the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems.
-// The Logger gets each reason once, as information.
+// then. Nothing is read from the client before that, so only a ping shows that it has left. All other connections are
+// those of Handler and get the same messages: connections with TLS, with [Compression] if the client allows it, through
+// the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems. The Logger gets each reason
+// once, as information.
 //
 // The connection ends as one of Handler: with close code 1000 if source has run out or the time of MaxDuration is over,
 // 1001 if the server shuts down, and 1011 after an error or a panic. An error that is or wraps a [CloseError] sets the
@@ -41,20 +42,21 @@ import (
 //
 // A connection that was taken over differs from one of Handler as follows:
 //
-//   - A client that is behind, or that stops reading, is treated as by httpadapter.Fanout. WriteTimeout is [Timeout].
+//   - httpadapter.Fanout describes what happens to a client that is behind or that stops reading. WriteTimeout is
+//     [Timeout].
 //   - Pings are sent to all clients together, when no message was sent for the time of [Ping]. A client counts as gone
 //     if it has sent nothing between two pings that are at least Timeout apart. If encode has made no message of the last
 //     element, the messages that encode makes of a Bookmark come before the ping.
-//   - A client that has sent more than 64 KiB within a minute, pings and pongs included, gets code 1008. Text of clients
-//     may be invalid UTF-8.
+//   - A client that has sent more than 64 KiB within a minute, pings and pongs included, gets code 1008.
 //   - A client that stops reading gets the answer to its last ping only.
 //   - An end waits 5 s for the close frame of the client.
 //
 // [Stream] sets options of package httpadapter. In the Outcome of OnEnd, Chunks are messages, and Bytes are those of
 // frames. If the client has closed the connection, the Reason is ClientGone.
 //
-// httpadapter.Shutdown ends the connections that were taken over, and waits for them. For the goroutines see
-// httpadapter.Fanout. Fanout panics if source or start is nil.
+// httpadapter.Shutdown ends the connections that were taken over, and waits for them. It also waits for all others if
+// httpadapter.Drain was called, which ends them. For the goroutines see httpadapter.Fanout. Fanout panics if source or
+// start is nil.
 func Fanout[E any](
 	source enumerator.Source[E],
 	encode enumeratee.Enumeratee[enumerator.Item[E], Message],

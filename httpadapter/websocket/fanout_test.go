@@ -84,6 +84,7 @@ type concert struct {
 	hub    *enumerator.Hub[string]
 	ends   chan httpadapter.Outcome
 	logged func() string
+	offer  coder.CompressionMode // of dial
 }
 
 func newConcert(t *testing.T, wrap func(http.Handler) http.Handler, opts ...websocket.Option) *concert {
@@ -130,7 +131,7 @@ func (c *concert) dial(query string) *client {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 2*patience)
 	c.t.Cleanup(cancel)
-	conn, _, err := coder.Dial(ctx, c.URL+"/?"+query, &coder.DialOptions{HTTPClient: c.Client(), CompressionMode: coder.CompressionContextTakeover})
+	conn, _, err := coder.Dial(ctx, c.URL+"/?"+query, &coder.DialOptions{HTTPClient: c.Client(), CompressionMode: c.offer})
 	require.NoError(c.t, err)
 	conn.SetReadLimit(-1)
 	c.t.Cleanup(func() { _ = conn.CloseNow() })
@@ -197,14 +198,17 @@ func TestFanout(t *testing.T) {
 		tls    bool
 		reason string
 	}{
-		"taken over":                   {},
-		"taken over, with Compression": {}, // the raw client does not offer it
-		"TLS":                          {tls: true, reason: `reason="TLS"`},
-		"Compression":                  {opts: []websocket.Option{websocket.Compression()}, reason: `reason="permessage-deflate"`},
-		"a middleware":                 {wrap: wrapped, reason: `reason="the ResponseWriter websocket_test.unwrapping is not that of net/http with a *net.TCPConn"`},
+		"taken over": {},
+		"Compression that the client does not offer": {opts: []websocket.Option{websocket.Compression()}},
+		"TLS":          {tls: true, reason: `reason="TLS"`},
+		"Compression":  {opts: []websocket.Option{websocket.Compression()}, reason: `reason="permessage-deflate"`},
+		"a middleware": {wrap: wrapped, reason: `reason="the ResponseWriter websocket_test.unwrapping is not that of net/http with a *net.TCPConn"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newConcert(t, tt.wrap, tt.opts...)
+			if tt.reason != "" {
+				c.offer = coder.CompressionContextTakeover
+			}
 			if tt.tls {
 				c.StartTLS()
 			} else {
@@ -562,6 +566,44 @@ func TestFanoutRefuses(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// quiet is a source that has not begun.
+type quiet struct{}
+
+func (quiet) Last(int) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Never[enumerator.Item[string]]()
+}
+func (q quiet) From(enumerator.Position) enumerator.Enumerator[enumerator.Item[string]] {
+	return q.Last(0)
+}
+func (quiet) Position() enumerator.Position { return enumerator.Position{} }
+
+// A client that leaves before its first Item is noticed by pings.
+func TestFanoutOfASourceThatHasNotBegun(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	ends := make(chan httpadapter.Outcome, 1)
+	c := &concert{t: t}
+	c.Server = httptest.NewServer(websocket.Fanout[string](quiet{}, numbered, where, websocket.Ping(5*time.Millisecond),
+		websocket.Stream(httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o }))))
+	defer c.Close()
+	r := c.raw("", "")
+	r.reads(message(pingFrame, "") + message(pingFrame, ""))
+	_ = r.Close()
+	o := receive(t, ends, "the outcome")
+	assert.Equal(t, httpadapter.ClientGone, o.Reason)
+	assert.True(t, o.Started)
+}
+
+// A ResponseWriter that cannot be hijacked is an error of the server.
+func TestFanoutWithoutHijacker(t *testing.T) {
+	c := newConcert(t, func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") })
+	c.Start()
+	_, res, err := coder.Dial(t.Context(), c.URL, nil)
+	require.Error(t, err)
+	assert.Equal(t, http.StatusNotImplemented, res.StatusCode)
+	assert.Contains(t, c.logged(), "http.Hijacker")
+	http.DefaultClient.CloseIdleConnections()
+}
+
 // A client that joins while the source has failed for the others is served as by Handler.
 func TestFanoutJoinsWhileOthersEnd(t *testing.T) {
 	c := newConcert(t, nil)
@@ -585,7 +627,7 @@ func TestFanoutPings(t *testing.T) {
 	if !isLinux {
 		t.Skip("connections are those of Handler")
 	}
-	c := newConcert(t, nil, websocket.Ping(20*time.Millisecond), websocket.Timeout(time.Second))
+	c := newConcert(t, nil, websocket.Ping(20*time.Millisecond), websocket.Timeout(2*time.Second))
 	c.Start()
 	talks, silent := c.raw("", ""), c.raw("", "")
 	talks.reads(message(textFrame, "bookmark at 0"))
@@ -735,7 +777,7 @@ func TestFanoutPongsOfAClientThatDoesNotRead(t *testing.T) {
 
 // A client that does not read costs the others nothing, and is gone in time.
 func TestFanoutFrozenClient(t *testing.T) {
-	c := newConcert(t, nil, websocket.Timeout(time.Second))
+	c := newConcert(t, nil, websocket.Timeout(2*time.Second))
 	c.Start()
 	frozen := c.raw("", "")
 	_ = frozen.SetReadBuffer(4 << 10)
@@ -758,9 +800,9 @@ func TestFanoutFrozenClient(t *testing.T) {
 
 // Clients come and go while the source sends, and each one sees its own messages without a gap.
 func TestFanoutJoinsAndLeaves(t *testing.T) {
-	n := 1000
-	if testing.Short() {
-		n = 100
+	n := 100
+	if probe.Long() {
+		n = 1000
 	}
 	c := newConcert(t, nil)
 	c.Start()

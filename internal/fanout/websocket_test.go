@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumerator"
 )
@@ -116,8 +117,8 @@ func TestCloseAnswer(t *testing.T) {
 	}
 }
 
-// socketByHand returns a Crowd of WebSockets with a shard that a test drives. The messages are lines.
-func socketByHand(t *testing.T) (*Crowd, *shard, *webSockets) {
+// newSocketCrowd returns a Crowd of WebSockets with a shard that a test drives.
+func newSocketCrowd() (*Crowd, *shard, *webSockets) {
 	k := &webSockets{sockets: &sockets{all: map[int]*socket{}}, input: map[int]string{}}
 	c := newCrowd(Config{
 		Gap:       func(Mark, Mark, bool) ([]byte, error) { return nil, errLost },
@@ -168,7 +169,7 @@ func (k *webSockets) room(s *shard, fd, room int) {
 
 // A pong comes between two messages, never within one, and only the newest one is kept.
 func TestPongsHaveTheirPlace(t *testing.T) {
-	c, s, k := socketByHand(t)
+	c, s, k := newSocketCrowd()
 	join(t, c, k.sockets, 3, 5)
 	s.pass()
 	k.sends(s, 3, masked(0x89, "a"))
@@ -191,7 +192,7 @@ func TestPongsHaveTheirPlace(t *testing.T) {
 
 // A pong that finds no room waits.
 func TestAPongWithoutRoom(t *testing.T) {
-	c, s, k := socketByHand(t)
+	c, s, k := newSocketCrowd()
 	join(t, c, k.sockets, 3, 1)
 	s.pass()
 	k.sends(s, 3, masked(0x89, "a"))
@@ -230,7 +231,7 @@ func TestCloseHandshakes(t *testing.T) {
 		"the client has closed before": {room: 1, do: nil, want: "[x]\x88\x02\x0f\xa0", finished: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, s, k := socketByHand(t)
+			c, s, k := newSocketCrowd()
 			ends := make(chan End, 1)
 			join(t, c, k.sockets, 3, tt.room).client.Over = func(end End) { ends <- end }
 			s.pass()
@@ -266,7 +267,7 @@ func TestCloseHandshakes(t *testing.T) {
 
 // A client whose gap cannot be encoded gets the code of an error.
 func TestAGapThatFails(t *testing.T) {
-	c, s, k := socketByHand(t)
+	c, s, k := newSocketCrowd()
 	ends := make(chan End, 1)
 	join(t, c, k.sockets, 3, 0).client.Over = func(end End) { ends <- end }
 	join(t, c, k.sockets, 4, fast)
@@ -285,7 +286,7 @@ func TestAGapThatFails(t *testing.T) {
 
 // A client that sends anything between two pings stays.
 func TestPingsThatAreNotAnswered(t *testing.T) {
-	c, s, k := socketByHand(t)
+	c, s, k := newSocketCrowd()
 	gone := make(chan error, 2)
 	join(t, c, k.sockets, 3, fast).client.Over = func(end End) { gone <- end.Err }
 	join(t, c, k.sockets, 4, fast)
@@ -307,7 +308,7 @@ func TestPingsThatAreNotAnswered(t *testing.T) {
 
 // The input of a client is counted anew each minute.
 func TestInputOfAWebSocket(t *testing.T) {
-	c, s, k := socketByHand(t)
+	c, s, k := newSocketCrowd()
 	ends := make(chan End, 1)
 	join(t, c, k.sockets, 3, fast).client.Over = func(end End) { ends <- end }
 	s.pass()
@@ -326,4 +327,152 @@ func TestInputOfAWebSocket(t *testing.T) {
 	assert.False(t, k.all[3].closed)
 	k.sends(s, 3, strings.Repeat(message, 10))
 	assert.True(t, k.all[3].closed)
+}
+
+// talker is a WebSocket as the model knows it.
+type talker struct {
+	fd, from int
+	pings    int // those that it has sent
+	unsent   string
+	closed   bool // it has sent a close frame
+}
+
+// A client gets the messages after the one where it has joined, in order and as whole frames. Pongs come between them, and
+// the last one answers its last ping. Nothing comes after the close frame. Writes and reads may be cut at any byte.
+func TestWebSocketModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, s, k := newSocketCrowd()
+		c.ring.maxFrames = 1 << 20
+		var all []*talker
+		pushed, ended := 0, false
+		pick := func() *talker {
+			if len(all) == 0 {
+				t.Skip("there is no client")
+			}
+			return rapid.SampledFrom(all).Draw(t, "client")
+		}
+		deliver := func(w *talker, most int) {
+			if socket := k.all[w.fd]; socket.added && !socket.closed {
+				n := min(most, len(w.unsent))
+				text := w.unsent[:n]
+				w.unsent = w.unsent[n:]
+				k.sends(s, w.fd, text)
+			}
+		}
+		check := func(w *talker, complete bool) {
+			got := []byte(k.all[w.fd].got.String())
+			next, pong, closed := w.from+1, 0, false
+			for len(got) > 0 {
+				h, size := ParseHeader(got)
+				if size == 0 || len(got) < size+int(h.Length) {
+					break // it is cut
+				}
+				require.False(t, closed, "nothing comes after the close frame")
+				payload := string(got[size:][:h.Length])
+				got = got[size:][h.Length:]
+				switch h.Op() {
+				case OpText:
+					require.Equal(t, fmt.Sprintf("%d %s", next, strings.Repeat("x", next%200)), payload)
+					next++
+				case opPong:
+					n := 0
+					_, err := fmt.Sscan(payload, &n)
+					require.NoError(t, err)
+					require.Greater(t, n, pong)
+					pong = n
+				case OpPing:
+				case opClose:
+					closed = true
+				default:
+					t.Fatalf("opcode %d", h.Op())
+				}
+			}
+			if complete {
+				require.Empty(t, got)
+				require.True(t, closed)
+				require.True(t, k.all[w.fd].closed)
+				if !w.closed {
+					require.Equal(t, pushed+1, next)
+					require.Equal(t, w.pings, pong)
+				}
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				if !ended {
+					pushed++
+					f := frame(c, "")
+					f.Text, f.Bytes = nil, AppendFrame(nil, OpText, fmt.Appendf(nil, "%d %s", pushed, strings.Repeat("x", pushed%200)))
+					c.push(f)
+				}
+			},
+			"join": func(t *rapid.T) {
+				if ended || len(all) > 5 || !c.Enter() {
+					return
+				}
+				ticket := c.Reserve(context.Background(), c.ring.end().Position)
+				w := &talker{fd: len(all) + 3, from: pushed}
+				k.all[w.fd] = &socket{room: rapid.SampledFrom([]int{0, 5, 300, fast}).Draw(t, "room")}
+				ticket.Join(&Client{FD: w.fd})
+				all = append(all, w)
+			},
+			"room": func(t *rapid.T) {
+				k.room(s, pick().fd, rapid.IntRange(1, 300).Draw(t, "room"))
+			},
+			"ping": func(t *rapid.T) {
+				if w := pick(); !w.closed && w.pings < 100 {
+					w.pings++
+					w.unsent += masked(0x89, fmt.Sprint(w.pings))
+				}
+			},
+			"message": func(t *rapid.T) {
+				if w := pick(); !w.closed && len(w.unsent) < 5000 {
+					w.unsent += masked(0x01, "a") + masked(0x80, strings.Repeat("b", rapid.IntRange(0, 300).Draw(t, "size")))
+				}
+			},
+			"close": func(t *rapid.T) {
+				if w := pick(); rapid.IntRange(0, 5).Draw(t, "closes") == 0 && !w.closed {
+					w.closed = true
+					w.unsent += masked(0x88, "\x03\xe8")
+				}
+			},
+			"deliver": func(t *rapid.T) { deliver(pick(), rapid.IntRange(1, 200).Draw(t, "most")) },
+			"beat": func(t *rapid.T) {
+				c.start = c.start.Add(-20 * time.Minute)
+				for _, w := range all {
+					deliver(w, len(w.unsent))
+					if socket := k.all[w.fd]; socket.added && !socket.closed {
+						k.room(s, w.fd, 1)
+						k.sends(s, w.fd, masked(0x8a, ""))
+					}
+				}
+			},
+			"pass": func(t *rapid.T) { s.pass() },
+			"": func(t *rapid.T) {
+				for _, w := range all {
+					check(w, false)
+				}
+			},
+		})
+		s.pass()
+		for _, w := range all {
+			deliver(w, len(w.unsent))
+		}
+		for _, w := range all {
+			k.room(s, w.fd, 1<<20)
+		}
+		if !ended {
+			ended = true
+			c.push(&Frame{Bytes: c.ending(nil), After: c.ring.end(), last: true})
+		}
+		s.pass()
+		for _, w := range all {
+			if !k.all[w.fd].closed {
+				k.sends(s, w.fd, masked(0x88, "\x03\xe8"))
+				s.handle(event{id: k.all[w.fd].id, left: true})
+			}
+			check(w, true)
+		}
+		require.Equal(t, 1, c.members)
+	})
 }
