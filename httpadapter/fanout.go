@@ -83,7 +83,8 @@ type only[E any] struct{ enumerator.Source[E] }
 
 // FanoutFunc is [Fanout] for sources that depend on the request, such as those of the rooms of a chat. f returns the
 // source of a request, and where its stream begins. Requests whose sources are equal share one run, which begins with
-// its first client and ends with its last. A stream whose source cannot be compared stays one of [Handler].
+// its first client and ends with its last. Each run has goroutines of its own, and holds the newest 256 elements or 4 MiB
+// as chunks. A stream whose source cannot be compared stays one of [Handler].
 //
 // FanoutFunc panics if f is nil.
 func FanoutFunc[E any](

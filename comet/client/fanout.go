@@ -12,20 +12,18 @@ import (
 	"github.com/halley-go/halley/httpadapter"
 )
 
-// Fanout is [Handler] for many clients of one source, or of a few. Its streams have the records of Handler, and the
-// script and all other clients use it in the same way. The transports events and ndjson, and the streams for any
-// EventSource, are those of [httpadapter.FanoutFunc]: a stream that waits takes less than a KiB and no goroutine, and
-// each message is encoded once for all clients. httpadapter.Fanout says in which cases net/http keeps a stream. The
-// transport iframe always stays there, because the scripts of each response have a nonce of their own. The transport
-// poll does so too.
+// Fanout is [Handler] for sources that have many clients. It sends the records of Handler to the script and to all other
+// clients. Over the transports events and ndjson, and without a transport, it sends them by [httpadapter.FanoutFunc]: a
+// stream that waits takes less than a KiB and no goroutine, and each message is encoded once for all clients of a source
+// and a transport. httpadapter.Fanout says which streams stay with net/http. The transports iframe and poll always do.
+// In an iframe, the scripts of each response have a nonce of their own.
 //
 // f returns the source for a request, such as a hub or a topic. A client that comes back gets the elements after its
 // Position. A new client gets the newest elements, at most last of them, and then the following ones. Requests whose
 // sources are equal share one run, so f must not make a new source for each request. An error of f is answered as in
-// [httpadapter.Handler].
+// [httpadapter.Handler]. The first answer to a poll has the newest elements that come within a second.
 //
-// A stream differs from one of Handler in this way: after each heartbeat that carries a Bookmark, the next heartbeats
-// carry it again, until a message comes.
+// A heartbeat that carries a Bookmark is repeated until another Item comes. Handler sends it once.
 //
 // Fanout panics if f is nil.
 func Fanout[E any](f func(r *http.Request) (source enumerator.Source[E], last int, err error), opts ...httpadapter.Option) http.Handler {

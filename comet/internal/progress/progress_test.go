@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/comet/internal/progress"
+	"github.com/halley-go/halley/enumeratee/enumerateetest"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -139,6 +140,12 @@ func TestBookmarksFarApart(t *testing.T) {
 			assert.Equal(t, c.want, got, name)
 		}
 	})
+}
+
+func TestItemsKeepsTheLaws(t *testing.T) {
+	for _, in := range [][]item{nil, {bookmark(1)}, {bookmark(1), bookmark(2), message(3)}, {message(1), message(2), end(2)}} {
+		assert.NoError(t, enumerateetest.Test(progress.Items[int](), in))
+	}
 }
 
 func TestEnd(t *testing.T) {
