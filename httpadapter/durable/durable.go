@@ -24,7 +24,7 @@ const (
 
 	wait     = 20 * time.Second // of a long poll
 	lifetime = time.Minute      // of an event stream
-	patience = 10 * time.Second // with the Store
+	patience = 10 * time.Second // with the Store, and with a client that does not take the answer
 )
 
 // An Option changes a [Handler].
@@ -76,6 +76,8 @@ type handler struct {
 //	503  the Store does not answer, or another request is creating the stream, and nothing is stored; Retry-After says when
 //	     to repeat the request
 //	504  it is not known whether the data are stored
+//
+// The handler waits up to 10 seconds for the Store, even if the WriteTimeout of [http.Server] is shorter.
 //
 // After a 504, or without an answer, a producer repeats its append with the same Producer-Seq, and the data are stored
 // once. Other appends may then be stored twice. The values of an array are stored one after another, so those of other
@@ -133,7 +135,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	setDefault(header, "Cross-Origin-Resource-Policy", "same-origin")
-	if err := h.serve(w, r); err != nil {
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // reads of the body and calls of the Store have limits of their own
+	err := h.serve(w, r)
+	if r.Method != http.MethodGet || err != nil { // httpadapter has set the deadlines of a stream
+		_ = rc.SetWriteDeadline(time.Now().Add(patience))
+	}
+	if err != nil {
 		setDefault(header, "Cache-Control", "no-store") // the answer may have its own
 		httpadapter.Error(w, r, answerTo(r, err))
 	}

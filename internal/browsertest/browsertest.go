@@ -23,7 +23,7 @@ import (
 func Start(t *testing.T) context.Context {
 	program := find(t, "HALLEY_CHROMIUM", "chromium", "chromium-browser", "google-chrome")
 	temp := folder(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program),

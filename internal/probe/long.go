@@ -9,9 +9,6 @@ import (
 // Long reports whether tests run in their long form. They do if CI is true, as in .ci/run.
 func Long() bool { return os.Getenv("CI") == "true" }
 
-// Nightly reports whether the tests run that take minutes on a quiet machine. They do in .ci/run --nightly.
-func Nightly() bool { return os.Getenv("HALLEY_NIGHTLY") == "true" }
-
 // Deep returns the number of parts for the test of a long chain: a million in the long
 // form, a tenth of that in the short form. The short form also lowers the limit of the
 // stack to a tenth until t ends, so that a recursion still fails the test.
