@@ -3,9 +3,12 @@ package docs_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,6 +164,30 @@ func Example_guideLeftovers() {
 	// [{1758} {1835}] <nil>
 }
 
+func Example_guideNeighbours() {
+	ctx := context.Background()
+	// snippet: neighbours
+	// The requests of each second.
+	type request struct {
+		second int
+		path   string
+	}
+	sameSecond := enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[request, request], error) {
+		begun, second := false, 0 // of the group
+		return enumeratee.TakeWhile(func(r request) bool {
+			if !begun {
+				begun, second = true, r.second
+			}
+			return r.second == second
+		}), nil
+	})
+	seconds := enumeratee.Grouped(enumeratee.Transform(sameSecond, iteratee.Collect[request]()))
+	requests := enumerator.Of(request{1, "/a"}, request{1, "/b"}, request{2, "/a"}, request{4, "/c"})
+	groups, err := enumerator.Run(ctx, enumerator.Through(requests, seconds), iteratee.Collect[[]request]())
+	fmt.Println(groups, err)
+	// Output: [[{1 /a} {1 /b}] [{2 /a}] [{4 /c}]] <nil>
+}
+
 func Example_guideErrors() {
 	ctx := context.Background()
 	// snippet: errors
@@ -223,6 +250,33 @@ func TestGuideCancel(t *testing.T) {
 		assert.Equal(t, 3, n)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 	})
+}
+
+// snippet: signal
+
+// countLines prints the number of lines of a file, and returns the status with which the program exits.
+func countLines(name string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	lines := enumerator.Through(enumerator.FromFile(name, 64<<10), text.Lines(1<<20))
+	n, err := enumerator.Run(ctx, lines, iteratee.Count[[]byte]())
+	switch {
+	case err == nil:
+		fmt.Println(n)
+		return 0
+	case ctx.Err() != nil:
+		return 130 // the status that shells expect after Ctrl-C
+	default:
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+}
+
+// end snippet
+
+func TestCountLines(t *testing.T) {
+	assert.Equal(t, 0, countLines("guide.md"))
+	assert.Equal(t, 1, countLines("there is no such file"))
 }
 
 func Example_guideStop() {
@@ -360,4 +414,26 @@ func Example_guideReader() {
 	// 5 <nil>
 	// hello, comet <nil>
 	// 12 <nil>
+}
+
+func Example_guideRows() {
+	ctx := context.Background()
+	chunks := enumerator.Of([]byte("comet,year\nHal"), []byte("ley,1986\n"))
+	// snippet: rows
+	// The rows of a CSV.
+	rows := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[[]string], error) {
+		body := enumerator.ToReader(ctx, chunks)
+		iteratee.AtEnd(ctx, func() { _ = body.Close() })
+		r := csv.NewReader(body)
+		return enumerator.Generate(func(context.Context) ([]string, bool, error) {
+			row, err := r.Read()
+			if err == io.EOF {
+				return nil, false, nil
+			}
+			return row, true, err
+		}), nil
+	})
+	// end snippet
+	fmt.Println(enumerator.Run(ctx, rows, iteratee.Collect[[]string]()))
+	// Output: [[comet year] [Halley 1986]] <nil>
 }

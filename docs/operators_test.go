@@ -285,7 +285,7 @@ func writeOperators(text string, operators map[string]*operator) (page string, p
 	flush()
 	for _, name := range slices.Sorted(maps.Keys(operators)) {
 		if !listed[name] {
-			problems = append(problems, name+" has no row in testdata/operators.txt")
+			problems = append(problems, name+" has no row in testdata/operators.txt: add a line for it with its cost, and run go test ./docs -update")
 		}
 	}
 	return strings.TrimRight(intro+"\n"+contents.String()+"\n"+out.String(), "\n") + "\n", problems

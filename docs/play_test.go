@@ -31,7 +31,7 @@ func TestPlay(t *testing.T) {
 		api.addFolder(t, folder, false)
 	}
 	for _, problem := range checkTables(string(page), api) {
-		t.Error(problem)
+		t.Error("play.md: " + problem)
 	}
 }
 
@@ -205,7 +205,7 @@ func checkTables(page string, api declarations) (problems []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(api)) {
 		if api[name].listed && !named[name] {
-			problems = append(problems, name+" is in no table")
+			problems = append(problems, name+" is in no table: add it to the row of Play's operation, or to a table under Not in Play")
 		}
 	}
 	return problems
@@ -253,7 +253,7 @@ func TestCheckTables(t *testing.T) {
 		}
 	}
 	// Names in prose and in the other columns do not count.
-	assert.Equal(t, []string{"flow.Flow.Then is in no table"}, checkTables(head+
+	assert.Equal(t, []string{"flow.Flow.Then is in no table: add it to the row of Play's operation, or to a table under Not in Play"}, checkTables(head+
 		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.ErrShort`](../flow/take.go) | see [`flow.Flow.Then`](../flow/flow.go) |\n"+
 		"\n[`flow.Flow.Then`](../flow/flow.go)\n", api))
 }

@@ -31,14 +31,14 @@ func TestRx(t *testing.T) {
 		api.addFolder(t, folder, false)
 	}
 	for _, problem := range checkTables(string(page), api) {
-		t.Error(problem)
+		t.Error("rx.md: " + problem)
 	}
 	for _, problem := range checkOperators(string(page), map[string][]string{
 		"ReactiveX": listed(t, "reactivex.txt"),
 		"RxGo":      rxgoOperators(t),
 		"ro":        listed(t, "ro.txt"),
 	}) {
-		t.Error(problem)
+		t.Error("rx.md: " + problem)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -222,6 +223,56 @@ func TestChatOnTopics(t *testing.T) {
 	t.Cleanup(other.Close)
 	texts, _ = read(other.URL, place, 2)
 	assert.Equal(t, []string{"reset", "moved"}, texts)
+}
+
+// snippet: total
+
+// A Total is the sum of the readings up to the one at After.
+type Total struct {
+	Sum   float64
+	After enumerator.Position
+}
+
+// addUp adds the readings to the last Total until ctx ends. It goes on there when it is called again.
+func addUp(ctx context.Context, all *topics.Topics[Reading], totals *topics.Topics[Total]) error {
+	stored := enumerator.Values(totals.Topic("total").Read(topics.Place{Last: 1}), nil) // runs out, unlike Last(1)
+	total, err := enumerator.Run(ctx, stored, iteratee.Fold(Total{}, func(_, last Total) Total { return last }))
+	if err != nil {
+		return err
+	}
+	source := all.Topic("readings").Beginning()
+	if total.After != (enumerator.Position{}) {
+		source = all.Topic("readings").From(total.After)
+	}
+	_, err = enumerator.Run(ctx, source, iteratee.ForEach(func(ctx context.Context, i enumerator.Item[Reading]) error {
+		if !i.IsMessage() {
+			return i.Lost() // nil, unless readings were lost
+		}
+		total = Total{total.Sum + i.Value.Value, i.Position}
+		_, err := totals.Publish(ctx, "total", "", total)
+		return err
+	}))
+	return err
+}
+
+// end snippet
+
+func TestAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := topics.Memory(100)
+		all, totals := topics.New[Reading](store), topics.New[Total](store)
+		for _, want := range []float64{3, 6} {
+			for _, value := range []float64{1, 2} {
+				require.NoError(t, report(t.Context(), all, Reading{Value: value}))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			require.ErrorIs(t, addUp(ctx, all, totals), context.DeadlineExceeded)
+			cancel()
+			last, err := enumerator.Run(t.Context(), enumerator.Values(totals.Topic("total").Read(topics.Place{Last: 1}), nil), iteratee.Last[Total]())
+			require.NoError(t, err)
+			assert.Equal(t, want, last.Sum)
+		}
+	})
 }
 
 // snippet: durable

@@ -74,6 +74,16 @@ func TestLaws(t *testing.T) {
 
 // end snippet
 
+// snippet: testing-clock
+func TestLawsOfASourceWithAClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cuckoo := enumerator.Map(enumerator.Interval(time.Hour), func(time.Time) string { return "cuckoo" })
+		assert.NoError(t, enumeratortest.TestEndless(cuckoo, []string{"cuckoo", "cuckoo"}))
+	})
+}
+
+// end snippet
+
 // snippet: testing-time
 func TestOneReportEachHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 
 	coder "github.com/coder/websocket"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
@@ -185,6 +187,33 @@ func Example_webSocketRoom() {
 	// Output:
 	// kiki: hello
 	// kiki has left
+}
+
+func Example_webSocketRooms() {
+	// snippet: ws-rooms
+	rooms := topics.New[string](topics.Memory(100)) // the last 100 messages of each room
+	var open sync.WaitGroup
+	chat := websocket.Handler(websocket.Text(), func(r *http.Request) (in, out, error) {
+		room, name := rooms.Topic(r.PathValue("room")), r.URL.Query().Get("name")
+		post := iteratee.ForEach(func(ctx context.Context, text string) error {
+			_, err := room.Publish(ctx, "", name+": "+text)
+			return err
+		})
+		return post, enumerator.Values(room.Last(10), nil), nil
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
+		open.Add(1)
+		defer open.Done()
+		chat.ServeHTTP(w, r)
+	})
+	// end snippet
+	talk(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path, r.URL.RawQuery = "/rooms/red", "name=kiki"
+		mux.ServeHTTP(w, r)
+	}), 1, "hello")
+	open.Wait()
+	// Output: kiki: hello
 }
 
 func Example_webSocketDone() {

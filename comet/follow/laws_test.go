@@ -76,7 +76,7 @@ func TestLaws(t *testing.T) {
 			}
 		}
 	})
-	assert.ElementsMatch(t, []string{"Events", "Items"}, probe.FunctionsReturning(t, "Enumerator"))
+	probe.Listed(t, "Enumerator", []string{"Events", "Items"}, "test it here")
 }
 
 // Items gives the Items that the source of client.Handler gives, except for Bookmarks.

@@ -6,16 +6,32 @@ import (
 	"go/token"
 	"go/types"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// FunctionsReturning returns the names of the exported functions of the package in the
-// current folder, and of the exported methods of its exported types. It returns those whose
-// first result is of the generic type typeName.
-func FunctionsReturning(t testing.TB, typeName string) (names []string) {
+// Listed checks that listed has exactly the names of the exported functions of the package in the current folder, and of
+// the exported methods of its exported types, whose first result is of the generic type typeName. todo says where a name
+// that is missing belongs.
+func Listed(t testing.TB, typeName string, listed []string, todo string) {
+	t.Helper()
+	missing := functionsReturning(t, typeName)
+	for _, name := range listed {
+		if i := slices.Index(missing, name); i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		} else {
+			t.Errorf("%s is listed, but no exported function of this name returns an %s: remove it", name, typeName)
+		}
+	}
+	for _, name := range missing {
+		t.Errorf("%s returns an %s and is not listed: %s", name, typeName, todo)
+	}
+}
+
+func functionsReturning(t testing.TB, typeName string) (names []string) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	for _, name := range files {
