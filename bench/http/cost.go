@@ -32,17 +32,21 @@ var columns = []struct {
 	{"99th percentile, ms", func(f figures) float64 { return f.lastP99 }, false},
 }
 
-// cost measures all contenders in each round.
+// cost measures all contenders in each round. With an error, it returns the rows of the rounds before.
 func cost(some []contender, p plan) ([][]string, error) {
 	all := map[string][]figures{}
 	for range p.rounds {
+		round := map[string]figures{}
 		for _, c := range some {
 			f, err := once(c, p)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
+				return rowsOf(some, all, p.base), fmt.Errorf("%s: %w", c.name, err)
 			}
-			all[c.name] = append(all[c.name], f)
+			round[c.name] = f
 			log.Printf("%s: %+.2f", c.name, f)
+		}
+		for name, f := range round {
+			all[name] = append(all[name], f)
 		}
 	}
 	return rowsOf(some, all, p.base), nil
@@ -91,6 +95,9 @@ func percentile(ds []time.Duration, percent int) float64 {
 }
 
 func rowsOf(some []contender, all map[string][]figures, base string) [][]string {
+	if len(all) == 0 {
+		return nil
+	}
 	head := []string{"server"}
 	for _, c := range columns {
 		head = append(head, c.name)

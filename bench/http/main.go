@@ -107,9 +107,11 @@ func main() {
 		}
 		messages := max(1, *deliveries/streams)
 		rows, err := j.run(some, plan{streams, messages, max(1, messages/burst), *size, *rounds, *base})
+		if rows != nil {
+			fmt.Printf("\n%d streams\n\n", streams)
+			table(os.Stdout, rows, *markdown)
+		}
 		fail(err)
-		fmt.Printf("\n%d streams\n\n", streams)
-		table(os.Stdout, rows, *markdown)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -23,6 +24,7 @@ import (
 // The program starts itself as a server and as clients. In a test, that is the test's executable.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "-serve" || os.Args[1] == "-clients") {
+		contenders = append(contenders, contender{name: "cuts", start: handler(newCutting)})
 		main()
 		return
 	}
@@ -184,6 +186,18 @@ func TestContendersThatAreChosen(t *testing.T) {
 func TestServerThatCannotServe(t *testing.T) {
 	_, err := once(contender{name: "nobody"}, tiny)
 	assert.ErrorContains(t, err, "the process has ended")
+}
+
+// newCutting makes a server that ends each stream at once.
+func newCutting() (http.Handler, func(string)) {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }), func(string) {}
+}
+
+func TestServerThatCutsItsStreams(t *testing.T) {
+	for _, j := range jobs {
+		_, err := j.run([]contender{{name: "cuts"}}, tiny)
+		assert.ErrorContains(t, err, "cuts: ", j.name)
+	}
 }
 
 func TestNginxEndsWithItsService(t *testing.T) {

@@ -101,46 +101,50 @@ type group struct {
 	memory          int // of the server, in bytes, for all clients
 }
 
-func newGroup(c contender, p plan, streams int) (g *group, err error) {
-	g = &group{}
-	if g.server, err = startServer(c.name, p.size); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			g.stop()
-		}
-	}()
-	if g.clients, err = start("-clients"); err != nil {
-		return nil, err
-	}
-	before, err := g.server.ask("memory")
+func newGroup(c contender, p plan, streams int) (*group, error) {
+	server, err := startServer(c.name, p.size)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.clients.ask("connect %d %d", streams, before.Port); err != nil {
+	clients, err := start("-clients")
+	if err != nil {
+		server.stop()
 		return nil, err
+	}
+	g := &group{server: server, clients: clients}
+	if err := g.open(streams); err != nil {
+		g.stop()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *group) open(streams int) error {
+	before, err := g.server.ask("memory")
+	if err != nil {
+		return err
+	}
+	if _, err := g.clients.ask("connect %d %d", streams, before.Port); err != nil {
+		return err
 	}
 	for missing := 1; missing > 0; missing = g.clients.Missing {
 		if g.n++; g.n > 100 {
-			return nil, fmt.Errorf("%d clients get nothing", missing)
+			return fmt.Errorf("%d clients get nothing", missing)
 		}
 		if _, err := g.server.ask("send %d %d", g.n, g.n); err != nil {
-			return nil, err
+			return err
 		}
 		if _, err := g.clients.ask("await %d 200ms", g.n); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	after, err := g.server.ask("memory")
 	g.memory = after.RSS - before.RSS
-	return g, err
+	return err
 }
 
 func (g *group) stop() {
-	if g.clients != nil {
-		g.clients.stop()
-	}
+	g.clients.stop()
 	g.server.stop()
 }
 

@@ -17,30 +17,33 @@ type run struct {
 }
 
 // open starts a server and its clients. The kernel keeps little for those that will freeze.
-func open(c contender, p plan, freeze int) (r *run, err error) {
+func open(c contender, p plan, freeze int) (*run, error) {
 	s, err := startServer(c.name, p.size)
 	if err != nil {
 		return nil, err
 	}
-	r = &run{process: s, streams: p.streams}
-	defer func() {
-		if err != nil {
-			r.close()
-		}
-	}()
-	before, err := s.ask("memory")
+	r := &run{process: s, streams: p.streams}
+	if err := r.open(c.gzip, freeze); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *run) open(gzip bool, freeze int) error {
+	before, err := r.ask("memory")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if r.clients, err = connect(p.streams, freeze, before.Port, c.gzip); err != nil {
-		return nil, err
+	if r.clients, err = connect(r.streams, freeze, before.Port, gzip); err != nil {
+		return err
 	}
-	if err := r.begin(c.gzip); err != nil {
-		return nil, err
+	if err := r.begin(gzip); err != nil {
+		return err
 	}
-	after, err := s.ask("memory")
+	after, err := r.ask("memory")
 	r.memory = after.RSS - before.RSS
-	return r, err
+	return err
 }
 
 // begin sends messages until all clients have got one.
