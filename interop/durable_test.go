@@ -103,20 +103,22 @@ func inChromium(browser context.Context) durableClient {
 // The client of the protocol gets each message once, and its producer appends each once, while connections are cut.
 func TestDurableClient(t *testing.T) {
 	needModules(t)
-	browser := browsertest.Start(t)
-	clients := map[string]durableClient{"node": inNode, "chromium": inChromium(browser)}
-	t.Run("clients", func(t *testing.T) { // ends when all of them have ended
-		for store, open := range stores {
-			for name, client := range clients {
+	for name, client := range map[string]func(*testing.T) durableClient{
+		"node":     func(*testing.T) durableClient { return inNode },
+		"chromium": func(t *testing.T) durableClient { return inChromium(browsertest.Start(t)) },
+	} {
+		t.Run(name, func(t *testing.T) { // ends when all of them have ended
+			client := client(t)
+			for store, open := range stores {
 				for _, live := range []string{"long-poll", "sse"} {
-					t.Run(store+" "+name+" "+live, func(t *testing.T) {
+					t.Run(store+" "+live, func(t *testing.T) {
 						t.Parallel()
 						eachOnce(t, open(t), client, live)
 					})
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // eachOnce reads a stream while it is written, and cuts connections of both.
