@@ -12,7 +12,7 @@
 //   - [github.com/halley-go/halley/httpadapter]: writes streams to the responses of
 //     net/http, and reads them from its requests.
 //
-// Below them are:
+// These packages are built on them:
 //
 //   - [github.com/halley-go/halley/enumeratee/text], [github.com/halley-go/halley/enumeratee/ndjson]
 //     and [github.com/halley-go/halley/enumeratee/chunk]: adapters of characters and lines,
@@ -33,8 +33,8 @@
 //     [github.com/halley-go/halley/httpadapter/compress] and
 //     [github.com/halley-go/halley/httpadapter/durable]: WebSockets, compression, and
 //     the protocol Durable Streams.
-//   - enumeratortest, enumerateetest, iterateetest, topicstest and httpadaptertest, each below
-//     the package that it is for: functions that check your own parts.
+//   - enumeratortest, enumerateetest, iterateetest, topicstest and httpadaptertest: functions that
+//     check your own parts. Each package is in the folder of the package that it is for.
 //
 // These are modules of their own: github.com/halley-go/halley/enumerator/topics/jetstream,
 // github.com/halley-go/halley/httpadapter/prometheus and github.com/halley-go/halley/httpadapter/otel.
