@@ -30,7 +30,8 @@ import (
 // One run of source feeds all clients of a server. It begins with the first client and ends with the last. A client gets
 // its first Items from a run of its own, until the common run has all elements that follow. Then the client is handed
 // over. So encode must make the same chunks of an Item regardless of earlier Items, and must make them before it takes
-// the next Item. An Item without a Position does not move the clients, and a client that is joining can miss it.
+// the next Item. An Item without a Position leaves the Position of the clients unchanged, and a client that is joining
+// can miss it.
 //
 // On Linux, a stream of HTTP/1.1 without TLS is handed over by [http.Hijacker]. net/http and middleware see the stream
 // end then. The functions of [OnEnd] are called at its real end. The response has the header Connection: close. All
@@ -41,7 +42,7 @@ import (
 // for all clients that have the elements before it. A client that has just joined gets elements that are compressed by
 // themselves. The Logger gets each reason once, as information.
 //
-// If encode has made no chunk of the last element, a [Heartbeat] is the chunk that encode makes of a Bookmark.
+// If encode has made no chunk of the last element, a [Heartbeat] sends the chunks that encode makes of a Bookmark.
 //
 // The options have these effects on a stream that was handed over:
 //
@@ -72,7 +73,7 @@ func Fanout[E any](
 	if start == nil {
 		panic("httpadapter: Fanout: start must not be nil")
 	}
-	one := &only[E]{source} // which can be compared
+	one := &only[E]{source} // can be compared
 	return FanoutFunc(func(r *http.Request) (enumerator.Source[E], enumerator.Position, int, error) {
 		after, last, err := start(r)
 		return one, after, last, err
@@ -81,10 +82,10 @@ func Fanout[E any](
 
 type only[E any] struct{ enumerator.Source[E] }
 
-// FanoutFunc is [Fanout] for sources that depend on the request, such as those of the rooms of a chat. f returns the
-// source of a request, and where its stream begins. Requests whose sources are equal share one run, which begins with
-// its first client and ends with its last. Each run has goroutines of its own, and holds the newest 256 elements or 4 MiB
-// as chunks. A stream whose source cannot be compared stays one of [Handler].
+// FanoutFunc is [Fanout] for sources that depend on the request, such as the rooms of a chat. f returns the source of a
+// request, and decides where the stream begins, like start of Fanout. Requests with equal sources share one run. If a
+// source cannot be compared, its streams are those of [Handler]. Each run has goroutines of its own, and holds the chunks
+// of the newest elements: at most 256 elements and 4 MiB.
 //
 // FanoutFunc panics if f is nil.
 func FanoutFunc[E any](
@@ -104,7 +105,7 @@ type fanoutHandler[E any] struct {
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte]
 	logged sync.Map // the reasons for the ordinary path that were logged
 
-	webSocket *fanout.WebSocket // nil for streams of HTTP; see ForSockets
+	webSocket *fanout.WebSocket // nil for responses of HTTP; see ForSockets
 
 	mu     sync.Mutex
 	crowds map[crowdKey]*fanout.Crowd // those that have not ended
@@ -125,7 +126,8 @@ type awaited interface {
 	Done() <-chan struct{}
 }
 
-// handling is closed when a WebSocket that was not handed over has ended. The function Drain makes it end.
+// handling is closed when a WebSocket that was not handed over has ended. Its method Drain does nothing, because the
+// function Drain has ended the WebSocket.
 type handling chan struct{}
 
 func (handling) Drain()                  {}
@@ -440,7 +442,8 @@ func (f *feeding[E]) before() {
 	}
 }
 
-// item is called when the chunks of item have come. An Item without a Position does not move the clients.
+// item is called when the chunks of item have come. An Item without a Position leaves the Position of the clients
+// unchanged.
 func (f *feeding[E]) item(item enumerator.Item[E]) iteratee.Step {
 	before := f.mark.Position
 	if item.Position == (enumerator.Position{}) {
@@ -532,7 +535,7 @@ func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err 
 	return chunks, err
 }
 
-// encodedGuarded is encoded in a goroutine of its own. It returns an error if encode panics.
+// encodedGuarded calls encoded in a goroutine of its own, and returns an error if encode panics.
 func (e *engine[E]) encodedGuarded(item enumerator.Item[E]) (chunks []byte, err error) {
 	err = e.guarded(func() (err error) {
 		chunks, err = e.encoded(item)

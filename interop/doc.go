@@ -4,6 +4,6 @@
 // each message once and in order. The clients of npm are in package.json, and their drivers in the folder
 // drivers: a driver prints each event that it gets as a line.
 //
-// The conformance suite of Durable Streams and its client run against package durable over memory and JetStream, the client
-// also while nodes of a cluster are killed. The chat of the AI SDK runs against package answers.
+// The conformance suite of Durable Streams and its client run against package durable over memory and JetStream. The
+// client also runs while nodes of a cluster are killed. The chat of the AI SDK runs against package answers.
 package interop

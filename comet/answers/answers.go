@@ -114,7 +114,7 @@ func (a *Answers[E]) end(reason Reason) entry[E] {
 	return e
 }
 
-// endKey returns the key of each end of the answer that begins at first, so the Store keeps only the first of them.
+// endKey returns the key for all ends of the answer that begins at first. The Store keeps only the first of these ends.
 func endKey(first enumerator.Position) string { return "end " + first.String() }
 
 func (a *Answers[E]) topic(id string) topics.Topic[entry[E]] { return a.topics.Topic(prefix + id) }

@@ -11,8 +11,8 @@
 // Each answer has a topic of its own, and each element is an entry. Every entry is stored under the condition that the
 // entry before it is the last one. So nothing follows the end of an answer, and any process can end it: to stop it, or to
 // replace it by another answer with the same id. The process that generates the answer notices this when it stores the next
-// entry. All ends of an answer have the same key, so the Store keeps one of them even if several processes end the answer
-// at the same time.
+// entry. All ends of an answer have the same key, so the Store keeps only one of them, even if several processes end the
+// answer at the same time.
 //
 // While the source is silent, the process that generates the answer stores a beat every five seconds. If a reader has
 // got no entry for two beats, its process asks the Store. If the Store has no newer entry either, and gets none for one

@@ -260,7 +260,7 @@ func (a *Answers[E]) Stop(ctx context.Context, id string) error {
 	switch {
 	case g == nil:
 		a.keep(id, first.Position) // the process that generates it may be dead
-	case g.first == first.Position: // and not an answer that has replaced it meanwhile
+	case g.first == first.Position: // otherwise another answer has replaced it meanwhile
 		g.stop(errOver)
 	}
 	return nil

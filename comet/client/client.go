@@ -130,8 +130,8 @@ func (t transport[E]) stream(report report[E]) enumeratee.Enumeratee[enumerator.
 	return enumeratee.Compose(encode, enumeratee.Heading(t.first))
 }
 
-// transportOf returns the transport with this name. Its first chunk tells the time between heartbeats. The transport
-// iframe is for one response.
+// transportOf returns the transport with this name. Its first chunk tells the client the time between heartbeats. The
+// transport iframe is for one response.
 func transportOf[E any](name string, firefox bool, every time.Duration) (t transport[E], ok bool) {
 	t.name = name
 	interval := comet.Record{Event: comet.Beat, Data: every.Milliseconds()}

@@ -15,13 +15,13 @@ import (
 // Fanout is [Handler] for sources that have many clients. It sends the records of Handler to the script and to all other
 // clients. Over the transports events and ndjson, and without a transport, it sends them by [httpadapter.FanoutFunc]: a
 // stream that waits takes less than a KiB and no goroutine, and each message is encoded once for all clients of a source
-// and a transport. httpadapter.Fanout says which streams stay with net/http. The transports iframe and poll always do.
-// In an iframe, the scripts of each response have a nonce of their own.
+// and a transport. The doc of httpadapter.Fanout lists the streams that stay with net/http. Streams over the transports
+// iframe and poll always stay there.
 //
 // f returns the source for a request, such as a hub or a topic. A client that comes back gets the elements after its
-// Position. A new client gets the newest elements, at most last of them, and then the following ones. Requests whose
-// sources are equal share one run, so f must not make a new source for each request. An error of f is answered as in
-// [httpadapter.Handler]. The first answer to a poll has the newest elements that come within a second.
+// Position. A new client gets the newest elements, at most last of them, and then the following ones. Requests with equal
+// sources share one run, so f must not make a new source for each request. An error of f is answered like an error of the
+// function of Handler. The first answer to a poll has the newest elements that come within a second.
 //
 // A heartbeat that carries a Bookmark is repeated until another Item comes. Handler sends it once.
 //

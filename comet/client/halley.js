@@ -488,8 +488,8 @@ var halley = (function () {
       else openUnlessOpen();
     }
 
-    // meet joins the channel if it has reached the position of this stream. A table whose rows are not complete has
-    // stream.partial. It does not join, because the stream that leads need not tell it when they are complete.
+    // meet joins the channel if it has reached the position of this stream. A stream of a table has partial while its
+    // rows are not complete. It does not join then, because the channel may not tell it when they are complete.
     function meet() {
       const count = counts && counts.get(stream.lastEventId);
       if (count === undefined || stream.partial) return;

@@ -16,8 +16,8 @@ export interface Table<V = unknown> extends EventTarget {
   readonly stream: Stream;
 
   /**
-   * Returns the position of a row, or "" if it is not there. After put or remove it is that of the answer, until the
-   * stream has told this change.
+   * Returns the position of the last change of a row, or "" if the table has no such row. A change by put or remove
+   * counts as soon as the server has answered it, even if the stream has not delivered it yet.
    */
   position(key: string): string;
 

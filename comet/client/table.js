@@ -7,8 +7,8 @@ halley.table = function (url, options) {
   const table = page ? page.createComment("") : new EventTarget();
   const rows = (table.rows = new Map());
   const positions = new Map(); // of the rows
-  const answered = new Map(); // the changes of this page that the server has acknowledged and the stream has not told yet
-  let last = ""; // the position up to which the stream has told all changes
+  const answered = new Map(); // the changes of this page that the server has answered and the stream has not delivered
+  let last = ""; // the position up to which the stream has delivered all changes
   table.ready = false;
   table.position = (key) => (answered.has(key) ? answered.get(key).row : positions.get(key)) || "";
 
@@ -76,7 +76,7 @@ halley.table = function (url, options) {
     const target = new URL(url, page ? page.baseURI : typeof location === "undefined" ? undefined : location.href);
     target.search += (target.search && "&") + "key=" + encodeURIComponent(key);
     const response = await fetch(target.href, { method, headers, body, credentials: options && options.credentials });
-    // The next change may follow before the stream tells this one. Answers may come late and in any order.
+    // The next change may follow before the stream delivers this one. Answers may come late and in any order.
     const position = response.headers.get("Halley-Position");
     const other = answered.get(key);
     if (position && !told(position) && !(other && other.position > position))

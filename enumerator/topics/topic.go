@@ -97,8 +97,8 @@ func (t Topic[E]) Position() enumerator.Position {
 	return p
 }
 
-// LastPosition is like [Topic.Position], but waits until the Store answers or ctx ends. It fails with [ErrName] if the name is
-// not valid, with [ErrClosed] when the [Topics] is closed, and with an error that wraps the cause when ctx ends.
+// LastPosition is like [Topic.Position], but waits until the Store answers or ctx ends. It fails with [ErrName] if the
+// name is not valid, with [ErrClosed] when the [Topics] is closed, and with an error that wraps the cause when ctx ends.
 func (t Topic[E]) LastPosition(ctx context.Context) (enumerator.Position, error) {
 	t.topics.mu.Lock()
 	f := t.topics.feeds[t.name]

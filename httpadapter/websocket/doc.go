@@ -67,5 +67,6 @@
 //
 // With [github.com/halley-go/halley/httpadapter.Drain], a server that shuts down sends close code
 // 1001 to its clients. http.Server.Shutdown does not wait for WebSockets, so a program that wants
-// them to end properly must wait for its handlers itself. httpadapter.Shutdown waits for those of [Fanout].
+// them to end properly must wait for its handlers itself. httpadapter.Shutdown waits for the
+// WebSockets of [Fanout].
 package websocket

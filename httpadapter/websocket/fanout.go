@@ -30,15 +30,15 @@ import (
 // Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
-// then. Nothing is read from the client before that, so only a ping shows that it has left. All other connections are
-// those of Handler and get the same messages: connections with TLS, with [Compression] if the client allows it, through
-// the ResponseWriter of a middleware, that are not a *net.TCPConn, and on other systems. The Logger gets each reason
-// once, as information.
+// then. Before that, nothing is read from the client, so only a ping shows that the client has left. All other
+// connections are those of Handler and get the same messages: connections with TLS, with [Compression] if the client
+// allows it, through the ResponseWriter of a middleware, of types other than *net.TCPConn, and on other systems. The
+// Logger gets each reason once, as information.
 //
-// The connection ends as one of Handler: with close code 1000 if source has run out or the time of MaxDuration is over,
-// 1001 if the server shuts down, and 1011 after an error or a panic. An error that is or wraps a [CloseError] sets the
-// code and the reason. A close frame of the client is answered. A client that breaks the protocol gets code 1002, and one
-// whose message has more than [MaxMessage] bytes gets 1009.
+// Fanout closes a connection as Handler does: with code 1000 if source has run out or the time of MaxDuration is over,
+// with 1001 if the server shuts down, and with 1011 after an error or a panic. An error that is or wraps a [CloseError]
+// sets the code and the reason. A close frame of the client is answered. A client that breaks the protocol gets code 1002.
+// A client whose message has more than [MaxMessage] bytes gets code 1009.
 //
 // A connection that was taken over differs from one of Handler as follows:
 //
@@ -49,14 +49,15 @@ import (
 //     element, the messages that encode makes of a Bookmark come before the ping.
 //   - A client that has sent more than 64 KiB within a minute, pings and pongs included, gets code 1008.
 //   - A client that stops reading gets the answer to its last ping only.
-//   - An end waits 5 s for the close frame of the client.
+//   - At the end, the server waits 5 s for the close frame of the client.
 //
-// [Stream] sets options of package httpadapter. In the Outcome of OnEnd, Chunks are messages, and Bytes are those of
-// frames. If the client has closed the connection, the Reason is ClientGone.
+// [Stream] sets options of package httpadapter. In the Outcome of OnEnd, Chunks counts messages, and Bytes counts the
+// bytes of frames. If the client has closed the connection, the Reason is ClientGone.
 //
-// httpadapter.Shutdown ends the connections that were taken over, and waits for them. It also waits for all others if
-// httpadapter.Drain was called, which ends them. For the goroutines see httpadapter.Fanout. Fanout panics if source or
-// start is nil.
+// httpadapter.Shutdown ends the connections that were taken over, and waits for them. httpadapter.Drain ends all other
+// connections too. If it was called, Shutdown waits for them as well. For the goroutines see httpadapter.Fanout.
+//
+// Fanout panics if source or start is nil.
 func Fanout[E any](
 	source enumerator.Source[E],
 	encode enumeratee.Enumeratee[enumerator.Item[E], Message],
@@ -101,7 +102,8 @@ func framing(logger httpadapter.ErrorLogger) enumeratee.Enumeratee[Message, []by
 	})
 }
 
-// refusing returns start with an answer for those that do not ask for a WebSocket, in place of a CloseError.
+// refusing returns start with each CloseError in a StatusError. A request that does not ask for a WebSocket gets this
+// status.
 func refusing(start func(*http.Request) (enumerator.Position, int, error)) func(*http.Request) (enumerator.Position, int, error) {
 	return func(r *http.Request) (after enumerator.Position, last int, err error) {
 		after, last, err = start(r)
@@ -127,8 +129,9 @@ func closeOf(err error) (code uint16, reason string) {
 // errPanicked is the end of a connection whose stream has panicked.
 var errPanicked = errors.New("httpadapter/websocket: Fanout: the stream has panicked")
 
-// upgrade is the ResponseWriter of a request for a WebSocket. Until Open it is that of the request. After that, frames are
-// written to the connection. After Stay they are sent as messages of a socket, which reads the connection.
+// upgrade is the ResponseWriter of a request for a WebSocket. Until Open, it writes to the ResponseWriter of net/http.
+// After Open, it writes frames to the connection. After Stay, it sends the frames as messages of a socket, which reads the
+// connection.
 type upgrade struct {
 	http.ResponseWriter
 	config
@@ -238,7 +241,7 @@ func (u *upgrade) Stay() {
 	go func() {
 		defer close(u.done)
 		defer cancel()
-		// The error is that of the stream, or tells that the client has broken the protocol.
+		// The error is that of the stream, or says that the client has broken the protocol.
 		_ = u.socket.run(u.request.Context(), []side{u.drop, u.wait})
 	}()
 }

@@ -104,8 +104,8 @@ func Logger(logger httpadapter.ErrorLogger) Option {
 func LoggerOf(opts ...Option) httpadapter.ErrorLogger { return newConfig(opts).logger }
 
 // Stream sets options of package httpadapter for [Fanout]: Limit, LimitPerKey, MaxDuration, OnStart and OnEnd. Other
-// options, and Stream for [Handler] and [Adapter], have no effect; httpadapter.Limited limits those. If Stream is given
-// several times, all opts have an effect.
+// options have no effect. If Stream is given several times, all opts have an effect. Stream has no effect on [Handler]
+// and [Adapter]. Use httpadapter.Limited to limit their connections.
 func Stream(opts ...httpadapter.Option) Option {
 	return func(c *config) { c.stream = append(c.stream, opts...) }
 }

@@ -1,4 +1,4 @@
-// A page with the chat of the AI SDK for React. It keeps the messages of the user, as a server would do.
+// A page with the chat of the AI SDK for React. It keeps the messages of the user, as a server would.
 import { useChat } from "@ai-sdk/react"
 import { DefaultChatTransport } from "ai"
 import { createRoot } from "react-dom/client"

@@ -36,8 +36,8 @@ func (t *Tracker[E]) Items(source enumerator.Enumerator[enumerator.Item[E]]) enu
 	return enumerator.Through(source, t.adapter())
 }
 
-// Items returns the adapter that makes of a source the Items of [Tracker.Items]. Each attachment has a Tracker of its own.
-// It is for streams whose heartbeats find out by themselves whether a Bookmark was held back.
+// Items returns an adapter that changes a source as [Tracker.Items] does. Each run has a Tracker of its own. The adapter
+// is for streams that need no Tracker to know whether a Bookmark was held back.
 func Items[E any]() enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]] {
 	return enumeratee.Defer(func(context.Context) (enumeratee.Enumeratee[enumerator.Item[E], enumerator.Item[E]], error) {
 		return new(Tracker[E]).adapter(), nil

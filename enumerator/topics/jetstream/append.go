@@ -28,10 +28,10 @@ import (
 // mark. They are stored before the end, because the end is published when the mark has been acknowledged. If the
 // program dies in between, the next program whose message is refused publishes the end.
 //
-// A topic is deleted in two steps too. The deletion and a mark are stored by one atomic publish. The mark replaces that of
-// an end. Then the rows are purged, and at last the mark. While the mark is there, readers ignore the rows, and the stream
-// refuses messages and rows without a condition on the topic. If the program dies in between, the next program whose
-// message is refused purges the rows.
+// A topic is deleted in two steps too. First, one atomic publish stores the deletion and a mark, which replaces the mark
+// of an end. Then the rows are purged, and after them the mark. While the mark is there, readers ignore the rows, and the
+// stream refuses messages and rows that have no condition on the topic. If the program dies in between, the next program
+// whose message is refused purges the rows.
 //
 // A replicated stream refuses a message while another one with a condition on the same subject is on its way to the
 // other replicas. So each message names the mark by another pattern: the subject of the mark ends with tokens, and
@@ -109,7 +109,7 @@ func (s *store) Append(ctx context.Context, name string, r topics.Record) (enume
 // errRefused says that a condition did not hold when the stream checked it.
 var errRefused = errors.New("jetstream: the topic changes all the time")
 
-// errDeleted is an errRefused after which the topic has changed: a deletion is finished.
+// errDeleted is errRefused for a topic whose deletion was finished meanwhile.
 var errDeleted = fmt.Errorf("%w: it was deleted", errRefused)
 
 // messageID returns the message id of a Record with this key, or a new id if key is empty. Ids are remembered for all
@@ -291,8 +291,8 @@ func (a *appending) finishEnd(ctx context.Context) (end stored, found bool, err 
 	}
 }
 
-// purgeMark removes the mark of an end or a deletion if it is older than the entry with number seq. If the request fails, the next
-// program that publishes to the topic removes the mark.
+// purgeMark removes the mark of an end or a deletion if it is older than the entry with number seq. If the request fails,
+// the next program that publishes to the topic removes the mark.
 func (a *appending) purgeMark(ctx context.Context, seq uint64) {
 	_ = a.purge(ctx, a.markSubject(a.token, 0), seq)
 }

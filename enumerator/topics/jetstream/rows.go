@@ -62,7 +62,7 @@ func (a *appending) putRow(ctx context.Context) (enumerator.Position, error) {
 		switch {
 		case errors.Is(err, topics.ErrConflict):
 			if err := a.refused(ctx); err != errRefused {
-				return none, err // the end of the topic comes before the condition, and the row may be that of a deleted topic
+				return none, err // an end or a deletion of the topic comes before the condition
 			}
 			return none, err
 		case err != nil:

@@ -337,8 +337,8 @@ func within(ctx context.Context, d time.Duration, f func(context.Context)) {
 	f(ctx)
 }
 
-// restore puts the rows of this program that are not in the table: another program has removed them because the lease came
-// too late, or the table was deleted. If there are more than ctx leaves time for, the next call puts the others.
+// restore puts the rows of this program that are missing in the table. They are missing if another program has removed
+// them because the lease came too late, or if the table was deleted. If ctx ends first, the next call puts the others.
 func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
 	var missing []string
@@ -383,7 +383,7 @@ func (r *room[I]) removeDead(ctx context.Context, after time.Duration) {
 	}
 }
 
-// isBack reports whether the lease of a program has come after a time.
+// isBack reports whether the lease of a program has come later than after.
 func (r *room[I]) isBack(name string, after time.Time) bool {
 	r.presence.mu.Lock()
 	defer r.presence.mu.Unlock()

@@ -41,10 +41,10 @@ type Socket interface {
 	// connection cannot be handed over, or "".
 	Open() (reason string, err error)
 
-	// Stay tells that the connection is not handed over. The Socket reads it from then on.
+	// Stay tells the Socket that the connection is not handed over. From then on, the Socket reads the connection.
 	Stay()
 
-	// Take hands the connection over, with the bytes that were read of it.
+	// Take hands the connection over, with the bytes that were read from it.
 	Take() (conn net.Conn, input []byte)
 
 	// End closes the connection of a stream that has ended with err, and waits until it is closed.
