@@ -227,13 +227,13 @@ func TestChatOnTopics(t *testing.T) {
 
 // snippet: total
 
-// A Total is the sum of the readings up to the one at After.
+// A Total is the sum of all readings up to the reading at After.
 type Total struct {
 	Sum   float64
 	After enumerator.Position
 }
 
-// addUp adds the readings to the last Total until ctx ends. It goes on there when it is called again.
+// addUp adds the readings after the last Total to it, until ctx ends.
 func addUp(ctx context.Context, all *topics.Topics[Reading], totals *topics.Topics[Total]) error {
 	stored := enumerator.Values(totals.Topic("total").Read(topics.Place{Last: 1}), nil) // runs out, unlike Last(1)
 	total, err := enumerator.Run(ctx, stored, iteratee.Fold(Total{}, func(_, last Total) Total { return last }))

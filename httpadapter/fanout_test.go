@@ -280,7 +280,7 @@ func TestFanoutBeginsWhereStartSays(t *testing.T) {
 
 // The Outcome counts all Items of the client, from its own run and from the common run.
 func TestFanoutCounts(t *testing.T) {
-	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not handed over": wrapped} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
 			c := newConcertOf(t, lines(""), wrap)
@@ -635,7 +635,7 @@ func TestFanoutMaxDuration(t *testing.T) {
 }
 
 func TestFanoutHeartbeat(t *testing.T) {
-	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not handed over": wrapped} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
 			c := newConcertOf(t, lines(""), wrap, httpadapter.Heartbeat(10*time.Millisecond, []byte("beat\n")))
@@ -1168,7 +1168,7 @@ func (r rooms) of(q *http.Request) (enumerator.Source[string], enumerator.Positi
 
 // Each source of a FanoutFunc has a run while it has clients.
 func TestFanoutFunc(t *testing.T) {
-	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not handed over": wrapped} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
 			hubs := rooms{"a": enumerator.Broadcast[string](), "b": enumerator.Broadcast[string]()}
@@ -1221,7 +1221,7 @@ func TestFanoutFunc(t *testing.T) {
 	}
 }
 
-// A source that cannot be compared cannot have a run for all, so its streams stay with net/http.
+// A source that cannot be compared has no run for all clients, so its streams stay with net/http.
 func TestFanoutFuncOfASourceThatCannotBeCompared(t *testing.T) {
 	leavesNothing(t)
 	logged := probe.Logs(t)
@@ -1245,7 +1245,7 @@ func TestFanoutFuncOfASourceThatCannotBeCompared(t *testing.T) {
 	}
 }
 
-// unplaced is a source of Items without Positions behind a hub.
+// unplaced is the source of a hub. Some of its Items have no Position.
 type unplaced struct{ *enumerator.Hub[string] }
 
 func (u unplaced) Last(n int) enumerator.Enumerator[enumerator.Item[string]] {

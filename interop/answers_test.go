@@ -55,7 +55,7 @@ func TestChatOfTheAISDK(t *testing.T) {
 	}, strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"))
 }
 
-// A page in React asks, is loaded again in the middle of the answer, and has each token once.
+// A page in React asks, and is loaded again in the middle of the answer. It has each token once.
 func TestReactPageOfTheAISDK(t *testing.T) {
 	needModules(t)
 	browser := browsertest.Start(t)

@@ -107,7 +107,7 @@ func TestDurableClient(t *testing.T) {
 		"node":     func(*testing.T) durableClient { return inNode },
 		"chromium": func(t *testing.T) durableClient { return inChromium(browsertest.Start(t)) },
 	} {
-		t.Run(name, func(t *testing.T) { // ends when all of them have ended
+		t.Run(name, func(t *testing.T) { // ends when its parallel tests have ended
 			client := client(t)
 			for store, open := range stores {
 				for _, live := range []string{"long-poll", "sse"} {
@@ -138,7 +138,7 @@ func eachOnce(t *testing.T, store topics.Store, client durableClient, live strin
 	mux.HandleFunc("/streams/", func(w http.ResponseWriter, r *http.Request) {
 		for _, s := range []*storm{&reads, &writes} {
 			if s.proxy.URL == "http://"+r.Host {
-				s.admit() // a preflight too: after a cut the proxy resets all connections until the next call
+				s.admit() // also for a preflight: after a cut, the proxy resets all connections until the next call
 			}
 		}
 		all.ServeHTTP(w, r)

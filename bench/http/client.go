@@ -51,8 +51,8 @@ type client struct {
 	head   int // how much of the end of the head was read
 }
 
-// connect connects n clients to a server. The kernel keeps little for those that will freeze, the first ones. connect
-// returns those that it could connect.
+// connect connects n clients to a server. The first ones, which will freeze, have small buffers in the kernel. After an
+// error, connect returns the clients that it has connected.
 func connect(n, freeze, port int, gzip bool) (*clients, error) {
 	epoll, err := syscall.EpollCreate1(0)
 	if err != nil {
@@ -81,7 +81,7 @@ func connect(n, freeze, port int, gzip bool) (*clients, error) {
 	return cs, nil
 }
 
-// dial connects client i. A loopback address has 28,000 ports for clients, so 20,000 clients have the same.
+// dial connects client i. A loopback address has 28,000 ports for clients, so 20,000 clients share an address.
 func dial(i int, small bool, port int) (fd int, err error) {
 	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -30,10 +30,11 @@ type contender struct {
 	name  string
 	start func() (service, error) // called in the child process
 	gzip  bool                    // clients ask for it
-	check func() error            // reports why the contender is left out here; nil if it never is
+	check func() error            // returns an error if the contender cannot run here; nil if it always can
 }
 
-// writeTimeout is how long a client may make no room. The default of Halley is too short for clients that freeze.
+// writeTimeout is the time for which a client may have no room. The default of Halley is too short for clients that
+// freeze.
 const writeTimeout = 30 * time.Second
 
 // The first loop does the same as Halley, except that Halley has room for 256 messages. The other two loops do less.
@@ -197,8 +198,8 @@ func newR3labs() (http.Handler, func(string)) {
 	return s, func(data string) { s.Publish(stream, &r3labs.Event{Data: []byte(data)}) }
 }
 
-// newCentrifuge makes a server that subscribes each client to the same channel. Its client library would answer pings,
-// so there are none here.
+// newCentrifuge makes a server that subscribes each client to the same channel. It sends no pings, because only the
+// client library of Centrifuge would answer them.
 func newCentrifuge() (http.Handler, func(string)) {
 	const channel = "messages"
 	node, err := centrifuge.New(centrifuge.Config{})

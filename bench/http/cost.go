@@ -13,8 +13,8 @@ import (
 type figures struct {
 	idle, busy          float64 // processor time per delivery, in µs: one by one, and in bursts
 	memory              float64 // KiB per stream
-	median, p99         float64 // latency in ms, of all clients
-	lastMedian, lastP99 float64 // and of the last client
+	median, p99         float64 // latency of all clients, in ms
+	lastMedian, lastP99 float64 // latency of the last client, in ms
 }
 
 // columns are the columns of the table.
@@ -32,7 +32,7 @@ var columns = []struct {
 	{"99th percentile, ms", func(f figures) float64 { return f.lastP99 }, false},
 }
 
-// cost measures all contenders in each round. With an error, it returns the rows of the rounds before.
+// cost measures all contenders in each round. After an error, it returns the rows of the rounds that are finished.
 func cost(some []contender, p plan) ([][]string, error) {
 	all := map[string][]figures{}
 	for range p.rounds {

@@ -12,7 +12,7 @@ import (
 )
 
 // floor sends a burst to the descriptors of hijacked connections at once, and does nothing else. It shows the cost of
-// the kernel. It sends the bursts that come during a round together in the next.
+// the kernel. It sends the bursts that come during a round together in the next round.
 type floor struct {
 	write   func(fds []int, b []byte) // writes b to each of fds, without blocking
 	mu      sync.Mutex

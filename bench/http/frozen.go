@@ -12,7 +12,7 @@ import (
 // A pair is the 99th percentile of the latency, in ms, without and with frozen clients.
 type pair struct{ without, with float64 }
 
-// frozen measures pairs of runs in turn. In one of them, 1 % of the clients do not read.
+// frozen measures pairs of runs. In one run of each pair, 1 % of the clients do not read.
 func frozen(some []contender, p plan) ([][]string, error) {
 	pairs := map[string][]pair{}
 	for i := range p.rounds {
@@ -20,7 +20,7 @@ func frozen(some []contender, p plan) ([][]string, error) {
 			freeze := max(1, p.streams/100)
 			var both [2]float64
 			for j := range both {
-				with := (i + j) % 2 // the other one begins in the next pair
+				with := (i + j) % 2 // the other run comes first in the next pair
 				p99, err := latencyBeside(c, p, with*freeze)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", c.name, err)
@@ -50,10 +50,10 @@ func frozen(some []contender, p plan) ([][]string, error) {
 }
 
 const (
-	// fill is how many bytes each client is sent before the measurement. A frozen client has room for less, if the
-	// server limits what waits in its kernel.
+	// fill is the number of bytes that are sent to each client before the measurement. A frozen client has room for fewer
+	// bytes if the server limits the bytes that wait in its kernel.
 	fill = 32 << 10
-	// patience is how long a run takes at most after the clients have frozen, so that they are not ended before.
+	// patience limits the time of a run after the clients have frozen. After writeTimeout, servers end frozen clients.
 	patience = writeTimeout - 2*time.Second
 )
 
@@ -85,7 +85,7 @@ func latencyBeside(c contender, p plan, freeze int) (float64, error) {
 		all = append(all, some...)
 	}
 	if len(all) == 0 {
-		return 0, errors.New("too slow to measure before the frozen clients are ended")
+		return 0, errors.New("the server is too slow: it would end the frozen clients before the measurement")
 	}
 	return percentile(all, 99), nil
 }

@@ -5,19 +5,19 @@
 //
 //	go run ./http                         # 1,000 and 9,000 streams, about half an hour
 //	go run ./http -streams 100            # 100 streams
-//	go run ./http -base floor             # ratios to a loop of write(2)
+//	go run ./http -base floor             # ratios relative to a loop of write(2)
 //	go run ./http -only 'nchan|Fanout$'   # fewer servers
 //	go run ./http -markdown               # as in docs/performance.md
-//	go run ./http -job frozen             # what clients that do not read cost the others
+//	go run ./http -job frozen             # the latency while some clients do not read
 //	go run ./http -job minute             # 10 messages a second to 9,000 streams for a minute
 //	go run ./http -job many               # as many streams as the limits allow, up to 100,000
 //
-// Each server is a process of its own, whose processor time and memory are measured. The clients are in this process,
-// except for those of many. Each stream must get each message, in order.
+// Each server is a process of its own, whose processor time and memory are measured. The clients are in this process.
+// Only the job many has processes of clients. Each stream must get each message, in order.
 //
-// In each round of cost, the first job, the servers take turns. All figures are medians of all rounds, and the ratios are
-// to one server in the same round. In each pair of frozen, the same server serves clients of which 1 % do not read, and
-// clients that all read.
+// The job cost runs if no other is named. In each of its rounds, the servers take turns. Its figures are medians of all
+// rounds, and its ratios are relative to one server in the same round. The job frozen measures each server in pairs of
+// runs: in one run all clients read, and in the other 1 % of them do not.
 //
 // The program leaves out the servers that are not installed, and says so.
 package main
@@ -42,7 +42,7 @@ type plan struct {
 	bursts   int // sent after those, each after all clients have got the burst before
 	size     int // of a message
 	rounds   int
-	base     string // the contender that ratios are to
+	base     string // the contender to which ratios are relative
 }
 
 // burst is the number of messages in a burst. No contender has to drop one.
@@ -66,9 +66,9 @@ var jobs = []job{
 func main() {
 	name := flag.String("job", "cost", "cost, frozen, minute or many")
 	streams := flag.String("streams", "", "the numbers of streams, in turn; ulimit -n must be larger")
-	only := flag.String("only", "", "a regular expression: measure only the servers with such names")
-	base := flag.String("base", "loop", "cost: ratios are to this server, which is always measured")
-	rounds := flag.Int("rounds", 5, "cost: the number of measurements of each server; frozen: of pairs")
+	only := flag.String("only", "", "measure only the servers whose names match this regular expression")
+	base := flag.String("base", "loop", "cost: the server to which ratios are relative; it is always measured")
+	rounds := flag.Int("rounds", 5, "cost: the number of measurements of each server; frozen: the number of pairs of each server")
 	deliveries := flag.Int("deliveries", 400_000, "cost and frozen: the number of messages delivered to all streams together, one by one; cost sends as many again in bursts")
 	size := flag.Int("size", 100, "the bytes of a message")
 	markdown := flag.Bool("markdown", false, "print markdown tables")

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The program starts itself as a server and as clients. In a test, that is the test's executable.
+// The program starts its executable as a server and as clients. In a test, this is the executable of the test.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "-serve" || os.Args[1] == "-clients") {
 		contenders = append(contenders, contender{name: "cuts", start: handler(newCutting)})

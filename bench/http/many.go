@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// spare is the number of descriptors that a process keeps for other things than connections.
+// spare is the number of descriptors that a process needs besides those of connections.
 const spare = 100
 
 // many connects as many clients as it can. If a process may not have enough descriptors, there are several servers,
@@ -37,7 +37,7 @@ func many(some []contender, p plan) ([][]string, error) {
 	return rows, nil
 }
 
-// raise lets this process and its children have n descriptors, or as many as is allowed. It returns that number.
+// raise lets this process and its children have n descriptors, or as many as are allowed. It returns this number.
 func raise(n int) int {
 	var limit syscall.Rlimit
 	must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
@@ -49,7 +49,8 @@ func raise(n int) int {
 	return int(min(wanted, uint64(n)))
 }
 
-// crowd opens p.streams streams, at most each of them for a server. Then it sends a message to all.
+// crowd opens p.streams streams. The parameter each is the largest number of streams of a server. Then crowd sends a
+// message to all streams.
 func crowd(c contender, p plan, each int) ([]string, error) {
 	slab, err := slabMemory()
 	if err != nil {
@@ -148,7 +149,7 @@ func (g *group) stop() {
 	g.server.stop()
 }
 
-// sendAll sends a message to all clients, and returns how long it took to the last one.
+// sendAll sends a message to all clients, and returns the time until the last one has got it.
 func sendAll(groups []*group) (time.Duration, error) {
 	for _, g := range groups {
 		g.n++

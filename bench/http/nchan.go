@@ -60,7 +60,7 @@ http {
 }
 `
 
-// startNchan starts nginx. A message is published by a POST, as an application would do it.
+// startNchan starts nginx. A message is published by a POST, as an application would publish it.
 func startNchan() (service, error) {
 	dir, err := os.MkdirTemp("", "nchan")
 	if err != nil {

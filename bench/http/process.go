@@ -31,10 +31,10 @@ type report struct {
 	CPU  time.Duration // the processor time so far
 	RSS  int           // resident memory after a garbage collection
 
-	Clients int       // that have connected
-	Refused string    // why no more have
-	Missing int       // those that have not got the message
-	Last    time.Time // the time at which the last one got it
+	Clients int       // the clients that have connected
+	Refused string    // the reason why no more clients have connected
+	Missing int       // the clients that have not got the message
+	Last    time.Time // the time at which the last client got it
 }
 
 // startServer starts a process that serves one contender.

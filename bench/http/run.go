@@ -16,7 +16,7 @@ type run struct {
 	memory  int // of the server, in bytes, for all clients
 }
 
-// open starts a server and its clients. The kernel keeps little for those that will freeze.
+// open starts a server and its clients. The clients that will freeze have small buffers in the kernel.
 func open(c contender, p plan, freeze int) (*run, error) {
 	s, err := startServer(c.name, p.size)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *run) awaitAll() error {
 	return err
 }
 
-// latencies returns how long the last message of send took to each client, and to the last one.
+// latencies returns the time that the last message of send took to each client, and the time that it took to the last one.
 func (r *run) latencies() (all []time.Duration, last time.Duration) {
 	for _, t := range r.arrivals {
 		all = append(all, t.Sub(r.Sent))

@@ -14,15 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A service is what a contender does in the child process.
+// A service is a contender that was started in the child process.
 type service struct {
 	port int
-	pids []int          // the processes that it consists of
+	pids []int          // its processes
 	send func([]string) // sends messages to all clients
 	stop func()
 }
 
-// handler starts a service in this process from a handler, and from a function that sends a message to its streams.
+// handler returns a function that starts a service in this process. make returns the handler of the service, and a
+// function that sends a message to all its streams.
 func handler(make func() (http.Handler, func(string))) func() (service, error) {
 	return bursts(func() (http.Handler, func([]string)) {
 		handler, send := make()
@@ -34,7 +35,7 @@ func handler(make func() (http.Handler, func(string))) func() (service, error) {
 	})
 }
 
-// bursts is like handler, with a function that sends a burst of messages.
+// bursts is like handler, but make returns a function that sends a burst of messages.
 func bursts(make func() (http.Handler, func([]string))) func() (service, error) {
 	return func() (service, error) {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -39,7 +39,7 @@ type ringParams struct {
 	sq, cq                                                             ringOffsets
 }
 
-// ringOffsets are the places in the shared memory. cqes is that of the completions, in cq.
+// ringOffsets are the places in the shared memory. In cq, cqes is the place of the completions.
 type ringOffsets struct {
 	head, tail, mask, entries, _, cqes, _, _ uint32
 	_                                        uint64
@@ -65,7 +65,7 @@ func checkRing() error {
 	return err
 }
 
-// newRing makes a ring that the calling thread uses alone.
+// newRing makes a ring that only the calling thread may use.
 func newRing() (*ring, error) {
 	p := ringParams{flags: noSQArray | submitAll | singleIssuer | deferTasks}
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, ringEntries, uintptr(unsafe.Pointer(&p)), 0)

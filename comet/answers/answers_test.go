@@ -690,7 +690,7 @@ func (s *hooked) Append(ctx context.Context, name string, r topics.Record) (enum
 
 func hasEnd(data []byte) bool { return strings.Contains(string(data), `"end":`) }
 
-// Processes that end an answer at the same time store one end. A reader that comes back there gets nothing else.
+// Processes that end an answer at the same time store one end. A reader that comes back after the end gets nothing more.
 func TestOneEnd(t *testing.T) {
 	type process = *answers.Answers[string]
 	for name, c := range map[string]struct {

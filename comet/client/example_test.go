@@ -70,7 +70,7 @@ func ExampleFanout() {
 		if room == nil {
 			return nil, 0, &httpadapter.StatusError{Status: http.StatusNotFound}
 		}
-		return room, 20, nil // a client that comes back gets the messages that it missed, and a new one the last 20
+		return room, 20, nil // a new client gets the last 20 messages; one that comes back gets those that it missed
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /rooms/{room}", stream)

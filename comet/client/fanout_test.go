@@ -34,7 +34,7 @@ func behindAMiddleware(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwraps{w}, r) })
 }
 
-// A way is a way of a stream to its client.
+// A way is the way that a stream takes to its client.
 type way struct {
 	name       string
 	wrap       func(http.Handler) http.Handler
@@ -94,7 +94,7 @@ func onEachWay(t *testing.T, test func(t *testing.T, transport string, w way)) {
 func TestFanout(t *testing.T) {
 	cases := map[string]struct {
 		query  string // after the transport
-		before int    // how many values are pushed before the client comes
+		before int    // the number of values that are pushed before the client comes
 		agent  string
 	}{
 		"a client that comes back":             {query: "&lastEventId=%[1]s", before: 1},
@@ -138,7 +138,7 @@ func TestFanout(t *testing.T) {
 			assert.NoError(t, err, name)
 			_ = res.Body.Close()
 
-			// The client of a Handler comes late. It gets the same.
+			// The client of a Handler comes late. It gets the same bytes.
 			late := client.Handler(func(_ *http.Request, after enumerator.Position) (items, error) {
 				return itemsFor(hub, after, transport), nil
 			}, silent, onEnd)
@@ -174,8 +174,8 @@ func counts(t *testing.T, outcomes <-chan httpadapter.Outcome) httpadapter.Count
 	}
 }
 
-// A client whose connection is cut again and again gets each message once, while another client keeps the run of the
-// source alive, and without it.
+// A client whose connection is cut again and again gets each message once, whether another client keeps the run of the
+// source alive or not.
 func TestFanoutResumes(t *testing.T) {
 	for _, steady := range []bool{false, true} {
 		onEachWay(t, func(t *testing.T, transport string, w way) {
@@ -298,7 +298,7 @@ func TestFanoutThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// Clients of equal sources share a run, over each transport by itself.
+// Clients of equal sources share a run if they use the same transport.
 func TestFanoutOfRooms(t *testing.T) {
 	known := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, known) })

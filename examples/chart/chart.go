@@ -57,8 +57,8 @@ func next(last point, now time.Time) point {
 	return p
 }
 
-// stream returns the points for all visitors. A new visitor gets the last minute first, and one that reconnects the
-// points that it missed.
+// stream returns the points for all visitors. A new visitor gets the last minute first. A visitor that reconnects gets
+// the points that it missed.
 func stream(*http.Request) (source enumerator.Source[point], last int, err error) {
 	return points, 240, nil
 }

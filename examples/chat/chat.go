@@ -5,7 +5,7 @@
 // memory, on disk, or on many machines. It does not depend on a transport either. Here, messages
 // arrive by form and leave by the transports of package client. A page has one stream for its room and
 // one for the list of rooms, so client.Fanout encodes each message once for all pages of a room. In
-// package wschat, messages arrive and leave by WebSocket, and the list comes between them.
+// package wschat, messages arrive and leave by WebSocket, and the list comes among the messages.
 package chat
 
 import (
@@ -107,7 +107,7 @@ func (r Room) Post(ctx context.Context, poster, key, name, text string) error {
 
 // Messages returns the messages of the room after a Position. The zero Position is for a client that
 // has just joined: it gets the last messages first. Among the messages are lists of the open rooms,
-// with the Event "rooms" and no Position. A run counts as a visitor of the room.
+// with the Event "rooms" and no Position. Each run counts as a visitor of the room.
 func (r Room) Messages(after enumerator.Position) enumerator.Enumerator[enumerator.Item[any]] {
 	messages := enumerator.Through(r.topic.FromOrLast(after, lastMessages), items.Map(func(m Message) any { return m }))
 	rooms := enumerator.Through(r.chat.open.Last(1), enumeratee.FilterMap(func(i enumerator.Item[[]OpenRoom]) (enumerator.Item[any], bool) {

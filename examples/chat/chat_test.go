@@ -153,7 +153,7 @@ func TestOpenRooms(t *testing.T) {
 	})
 }
 
-// A page is a visitor of its room until its stream ends, and the list of the rooms has a stream of its own.
+// A page is a visitor of its room until its stream ends. The list of the rooms has a stream of its own.
 func TestStreams(t *testing.T) {
 	known := goleak.IgnoreCurrent()
 	c := newChat(t)

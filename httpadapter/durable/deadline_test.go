@@ -49,7 +49,7 @@ func (l late) Append(ctx context.Context, name string, r topics.Record) (enumera
 	return l.Store.Append(ctx, name, r)
 }
 
-// Each request is answered, even if that takes longer than the WriteTimeout of the server.
+// Each request is answered, even if the answer takes longer than the WriteTimeout of the server.
 func TestAnswersAfterTheWriteTimeout(t *testing.T) {
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(proto, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestAnswersAfterTheWriteTimeout(t *testing.T) {
 	}
 }
 
-// A client that does not take the answer is given up.
+// The handler gives up a client that does not take the answer.
 func TestAnswerIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := probe.NewPipes()

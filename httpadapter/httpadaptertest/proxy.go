@@ -58,7 +58,8 @@ func (p *Proxy) Hold(n int) { p.set(func() { p.hold = n }) }
 func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 
 // Cut makes the Proxy reset a connection, to both sides, when n more bytes from servers have
-// passed. Later it resets each connection that has bytes from a server, until Cut is called again.
+// passed. From then on, it resets each connection on which a server sends bytes, until Cut is called
+// again.
 func (p *Proxy) Cut(n int64) { p.set(func() { p.left = n }) }
 
 // CutAfter makes the Proxy reset each connection that is opened from now on, to both sides, at the

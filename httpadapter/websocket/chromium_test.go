@@ -82,7 +82,7 @@ func TestChromiumReadsAFanout(t *testing.T) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!DOCTYPE html><title>a page</title><link rel="icon" href="data:,"><script>
-			// open resolves when five messages have come. The global variable end is a promise of the end.
+			// open resolves when five messages have come. The global variable end is a promise that resolves at the end.
 			const open = closes => new Promise(resolve => {
 				const socket = new WebSocket(location.href.replace('http', 'ws') + 'socket?last=10');
 				socket.binaryType = 'arraybuffer';

@@ -18,8 +18,8 @@ import (
 	"github.com/halley-go/halley/httpadapter/websocket"
 )
 
-// One hub for many pages. A page that comes back sends the Position of its last message, and one that comes for the first
-// time gets the last ten messages.
+// One hub serves many pages. A page that comes back sends the Position of its last message. A new page gets the last ten
+// messages.
 func ExampleFanout() {
 	// snippet: fanout
 

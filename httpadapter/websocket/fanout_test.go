@@ -30,8 +30,8 @@ import (
 
 var isLinux = runtime.GOOS == "linux"
 
-// numbered makes a text message of each Item. The value "bytes" is binary, "bad" is not UTF-8, "fail" is an error,
-// "close" an error with a close code, "panic" panics, and an empty value has no message.
+// numbered makes a text message of each Item. Some values have another effect: "bytes" makes a binary message, "bad" makes
+// a text that is not UTF-8, "fail" returns an error, "close" returns a CloseError, "panic" panics, and "" makes no message.
 var numbered = enumeratee.Compose(enumeratee.MapM(func(_ context.Context, i enumerator.Item[string]) ([]websocket.Message, error) {
 	text := func(format string, args ...any) []websocket.Message {
 		return []websocket.Message{{Data: fmt.Appendf(nil, format, args...)}}
@@ -62,7 +62,8 @@ var numbered = enumeratee.Compose(enumeratee.MapM(func(_ context.Context, i enum
 	return text("%d %s", seq, i.Value), nil
 }), enumeratee.MapConcat(func(all []websocket.Message) []websocket.Message { return all }))
 
-// where begins a stream after the Position in the query, or with the last elements. It refuses as the query says.
+// where begins a stream after the Position in the query, or with the last elements. It refuses the request if the query
+// says so.
 func where(r *http.Request) (after enumerator.Position, last int, err error) {
 	q := r.URL.Query()
 	switch q.Get("refuse") {
@@ -126,7 +127,7 @@ func (c *concert) push(values ...string) {
 	}
 }
 
-// dial opens a WebSocket with a client for all of the protocol.
+// dial opens a WebSocket with a client that speaks the whole protocol.
 func (c *concert) dial(query string) *client {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 2*patience)
@@ -170,7 +171,7 @@ func (r *raw) reads(want string) {
 	require.Equal(r.t, want, string(got))
 }
 
-// ends fails the test unless the connection ends in good order after want.
+// ends fails the test unless the connection ends without an error after want.
 func (r *raw) ends(want string) {
 	r.t.Helper()
 	r.reads(want)
@@ -296,11 +297,11 @@ func TestFanoutWire(t *testing.T) {
 		send      string
 		want      string // after the bookmark
 		fault     bool
-		elsewhere bool // the library treats it in another way
+		elsewhere bool // Handler answers in another way, because of its library
 	}{
 		"a close frame":                  {send: mask(endFrame, normal+"bye"), want: message(endFrame, normal), elsewhere: true},
 		"a close frame without a code":   {send: mask(endFrame, ""), want: message(endFrame, ""), elsewhere: true},
-		"a close frame with another":     {send: mask(endFrame, "\x0f\xa0"), want: message(endFrame, "\x0f\xa0"), elsewhere: true},
+		"a close frame with code 4000":   {send: mask(endFrame, "\x0f\xa0"), want: message(endFrame, "\x0f\xa0"), elsewhere: true},
 		"bytes after a close frame":      {send: mask(endFrame, normal) + mask(pingFrame, "late"), want: message(endFrame, normal), elsewhere: true},
 		"a ping":                         {send: mask(pingFrame, "hello") + mask(endFrame, normal), want: message(pongFrame, "hello") + message(endFrame, normal)},
 		"an empty ping":                  {send: mask(pingFrame, "") + mask(endFrame, normal), want: message(pongFrame, "") + message(endFrame, normal)},
@@ -309,16 +310,16 @@ func TestFanoutWire(t *testing.T) {
 		"a pong":                         {send: mask(pongFrame, "unasked") + mask(endFrame, normal), want: message(endFrame, normal)},
 		"messages":                       {send: mask(textFrame, "one") + mask(binaryFrame, "") + frame(textFrame, 200, long[:200]) + mask(endFrame, normal), want: message(endFrame, normal)},
 		"a ping in a message":            {send: mask(1, "on") + mask(pingFrame, "x") + mask(0, "") + mask(0x80, "e") + mask(endFrame, normal), want: message(pongFrame, "x") + message(endFrame, normal)},
-		"a message that is large enough": {send: frame(binaryFrame, 1000, long[:1000]) + mask(endFrame, normal), want: message(endFrame, normal)},
+		"a message of the largest size":  {send: frame(binaryFrame, 1000, long[:1000]) + mask(endFrame, normal), want: message(endFrame, normal)},
 
 		"a message that is too large":    {send: frame(binaryFrame, 1001, ""), want: refused(1009, "a message of more than 1000 bytes"), fault: true, elsewhere: true},
-		"that in parts":                  {send: frame(1, 1000, long[:1000]) + frame(0, 1, "x"), want: refused(1009, "a message of more than 1000 bytes"), fault: true, elsewhere: true},
+		"parts that are too large":       {send: frame(1, 1000, long[:1000]) + frame(0, 1, "x"), want: refused(1009, "a message of more than 1000 bytes"), fault: true, elsewhere: true},
 		"an unmasked frame":              {send: message(textFrame, "hello"), want: refused(1002, "a frame without a mask"), fault: true, elsewhere: true},
 		"a reserved bit":                 {send: mask(0xc0|1, "hello"), want: refused(1002, "a frame with a reserved bit"), fault: true, elsewhere: true},
 		"an unknown opcode":              {send: mask(0x83, "hello"), want: refused(1002, "a frame with the opcode 0x3"), fault: true, elsewhere: true},
 		"an unknown control":             {send: mask(0x8b, ""), want: refused(1002, "a frame with the opcode 0xb"), fault: true, elsewhere: true},
-		"a continuation of nothing":      {send: mask(0x80, "hello"), want: refused(1002, "a frame that does not continue the message, or continues none"), fault: true, elsewhere: true},
-		"a message in a message":         {send: mask(1, "hello") + mask(textFrame, "hello"), want: refused(1002, "a frame that does not continue the message, or continues none"), fault: true, elsewhere: true},
+		"a continuation of nothing":      {send: mask(0x80, "hello"), want: refused(1002, "a continuation without a message, or a message within a message"), fault: true, elsewhere: true},
+		"a message in a message":         {send: mask(1, "hello") + mask(textFrame, "hello"), want: refused(1002, "a continuation without a message, or a message within a message"), fault: true, elsewhere: true},
 		"a long ping":                    {send: frame(pingFrame, 126, ""), want: refused(1002, "a control frame that is too long"), fault: true, elsewhere: true},
 		"a ping in parts":                {send: mask(9, "x"), want: refused(1002, "a control frame in parts"), fault: true, elsewhere: true},
 		"a length in too many bytes":     {send: "\x82\xfe\x00\x05\x00\x00\x00\x00hello", want: refused(1002, "a length in too many bytes"), fault: true, elsewhere: true},
@@ -327,9 +328,9 @@ func TestFanoutWire(t *testing.T) {
 		"a code that is not allowed":     {send: mask(endFrame, "\x03\xed"), want: refused(1002, "the close code 1005"), fault: true, elsewhere: true},
 		"half a code":                    {send: mask(endFrame, "\x03"), want: refused(1002, "half of a close code"), fault: true, elsewhere: true},
 		"a reason that is not UTF-8":     {send: mask(endFrame, normal+"\xff"), want: refused(1007, "a reason that is not UTF-8"), fault: true, elsewhere: true},
-		"not WebSocket":                  {send: "GET / HTTP/1.1\r\n\r\n", want: refused(1002, "a frame with a reserved bit"), fault: true, elsewhere: true},
+		"a request of HTTP":              {send: "GET / HTTP/1.1\r\n\r\n", want: refused(1002, "a frame with a reserved bit"), fault: true, elsewhere: true},
 	} {
-		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
 			for _, together := range []bool{false, true} {
 				if wrap != nil && tt.elsewhere || wrap == nil && !isLinux {
 					continue
@@ -375,7 +376,7 @@ func TestFanoutWire(t *testing.T) {
 	}
 }
 
-// errorLines returns the lines of a log that do not tell a reason.
+// errorLines returns the lines of a log that have no reason.
 func errorLines(log string) (lines string) {
 	for line := range strings.Lines(log) {
 		if !strings.Contains(line, "reason=") {
@@ -426,7 +427,7 @@ func TestFanoutEnds(t *testing.T) {
 		"MaxDuration":          {end: func(*concert) {}, opts: []websocket.Option{websocket.Stream(httpadapter.MaxDuration(500 * time.Millisecond))}, want: normal, reason: httpadapter.Expired},
 		"http.Server.Shutdown": {end: func(c *concert) { assert.NoError(c.t, c.Config.Shutdown(c.t.Context())) }, want: away, reason: httpadapter.Drained},
 	} {
-		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": recoveringAndWrapped} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": recoveringAndWrapped} {
 			t.Run(name+", "+way, func(t *testing.T) {
 				c := newConcert(t, wrap, tt.opts...)
 				c.Start()
@@ -457,7 +458,7 @@ func recoveringAndWrapped(h http.Handler) http.Handler {
 
 // Shutdown waits until the client has answered the close frame.
 func TestFanoutShutdownWaits(t *testing.T) {
-	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
 		t.Run(way, func(t *testing.T) {
 			c := newConcert(t, wrap)
 			c.Start()
@@ -487,7 +488,7 @@ func TestFanoutNoticesAClientThatLeaves(t *testing.T) {
 		"close frame and half-close": func(c *net.TCPConn) { write(c, frame(endFrame, 2, normal)); _ = c.CloseWrite() },
 		"close frame, and no answer": func(c *net.TCPConn) { write(c, frame(endFrame, 2, normal)) },
 	} {
-		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
 			t.Run(name+", "+way, func(t *testing.T) {
 				c := newConcert(t, wrap)
 				c.Start()
@@ -604,14 +605,14 @@ func TestFanoutWithoutHijacker(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// A client that joins while the source has failed for the others is served as by Handler.
+// A client that joins while the connections of the others end is served as by Handler.
 func TestFanoutJoinsWhileOthersEnd(t *testing.T) {
 	c := newConcert(t, nil)
 	c.Start()
 	r := c.raw("", "")
 	r.reads(message(textFrame, "bookmark at 0"))
 	c.push("fail")
-	r.reads(message(endFrame, internal)) // it does not answer
+	r.reads(message(endFrame, internal)) // the client does not answer
 	late := c.raw("", "")
 	late.reads(message(textFrame, "bookmark at 1"))
 	write(late, frame(pingFrame, 1, "x"))
@@ -622,7 +623,7 @@ func TestFanoutJoinsWhileOthersEnd(t *testing.T) {
 	late.ends(message(endFrame, normal))
 }
 
-// Heartbeats are pings. A client that answers stays, and one that is silent is gone.
+// Heartbeats are pings. A client that answers stays, and a client that is silent counts as gone.
 func TestFanoutPings(t *testing.T) {
 	if !isLinux {
 		t.Skip("connections are those of Handler")
@@ -645,7 +646,7 @@ func TestFanoutPings(t *testing.T) {
 	_, err := io.Copy(io.Discard, silent.b)
 	assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection has ended")
 	c.push("a")
-	for { // it has stayed
+	for { // the client that answers has stayed
 		head, err := talks.b.Peek(2)
 		require.NoError(t, err)
 		if head[0] == textFrame {
@@ -656,7 +657,7 @@ func TestFanoutPings(t *testing.T) {
 	talks.reads(message(textFrame, "1 a"))
 }
 
-// The heartbeat after an element without a message has a message of the Position.
+// The heartbeat after an element without a message has a message with the Position.
 func TestFanoutBookmarks(t *testing.T) {
 	if !isLinux {
 		t.Skip("connections are those of Handler")
@@ -704,7 +705,7 @@ func TestFanoutFlood(t *testing.T) {
 	}
 }
 
-// A client that has stopped reading gets the close code of a flood when it reads again, and no more than the newest pong.
+// A client that has stopped reading gets whole messages, gaps and the newest pong when it reads again.
 func TestFanoutPongsOfAClientThatDoesNotRead(t *testing.T) {
 	if !isLinux {
 		t.Skip("connections are those of Handler")
@@ -729,7 +730,7 @@ func TestFanoutPongsOfAClientThatDoesNotRead(t *testing.T) {
 	}
 	write(other, frame(pingFrame, 1, "x"))
 	other.reads(message(pongFrame, "x"))
-	// It gets whole frames. The elements that it has lost are a gap.
+	// The client gets whole frames. A gap stands for the elements that it has lost.
 	pongs, last, closed := "", 0, false
 	for !closed {
 		if last == n {
@@ -772,10 +773,10 @@ func TestFanoutPongsOfAClientThatDoesNotRead(t *testing.T) {
 	}
 	assert.Equal(t, n, last)
 	assert.Equal(t, string(rune(99)), pongs[max(0, len(pongs)-1):])
-	assert.LessOrEqual(t, len(pongs), 2, "those that it got before it had no room do not count")
+	assert.LessOrEqual(t, len(pongs), 2, "a pong may have found room before")
 }
 
-// A client that does not read costs the others nothing, and is gone in time.
+// A client that does not read does not hold up the others, and counts as gone after Timeout.
 func TestFanoutFrozenClient(t *testing.T) {
 	c := newConcert(t, nil, websocket.Timeout(2*time.Second))
 	c.Start()
@@ -798,7 +799,7 @@ func TestFanoutFrozenClient(t *testing.T) {
 	}
 }
 
-// Clients come and go while the source sends, and each one sees its own messages without a gap.
+// Clients come and go while the source sends. Each client gets all messages in order, or a gap in place of messages.
 func TestFanoutJoinsAndLeaves(t *testing.T) {
 	n := 100
 	if probe.Long() {

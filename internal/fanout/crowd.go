@@ -59,7 +59,7 @@ type Client struct {
 	FD    int       // belongs to the Crowd
 	First []byte    // the bytes that are written first
 	Zip   *Zip      // nil if the client does not get gzip
-	Input []byte    // the bytes that a WebSocket has sent before
+	Input []byte    // the bytes that a WebSocket has sent before it joined
 	Ends  time.Time // when the stream ends as if the source had run out; zero for never
 	Over  func(End) // is called in a goroutine of its own when the stream has ended; may be nil
 }

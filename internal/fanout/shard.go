@@ -45,7 +45,7 @@ const (
 	// comes after a close resets the connection.
 	linger = 500 * time.Millisecond
 
-	// closeWait is the same time for a WebSocket, whose client answers the close frame before.
+	// closeWait is linger for a WebSocket. Its client has to answer the close frame first.
 	closeWait = 5 * time.Second
 
 	// endEvery is the least time between two looks for streams that have lasted long enough.
@@ -55,7 +55,7 @@ const (
 	// could not report that the client has left, and a close would reset the connection.
 	maxInput = 64 << 10
 
-	// inputEvery is the time in which a WebSocket may send that much.
+	// inputEvery is the time in which a WebSocket may send maxInput bytes.
 	inputEvery = time.Minute
 
 	// maxBatch limits the bytes of several frames that are written together.
@@ -104,10 +104,10 @@ type conn struct {
 // heard is the part of a conn for a WebSocket.
 type heard struct {
 	frames
-	asked  time.Duration // when the first ping was sent that is not answered, or 0
-	since  time.Duration // from when on the input is counted
+	asked  time.Duration // when the first ping without an answer was sent, or 0
+	since  time.Duration // when the count of the input began
 	pong   []byte        // the newest pong that waits for room
-	closed bool          // frames of the client are no longer heeded
+	closed bool          // frames of the client are ignored
 }
 
 // stuck is the part of a conn for a client that has no room, or to which everything was written.
@@ -343,7 +343,7 @@ func (s *shard) hear(i int32) bool {
 	}
 }
 
-// take heeds the bytes that a WebSocket has sent. It returns false if the connection was closed.
+// take handles the bytes that a WebSocket has sent. It returns false if the connection was closed.
 func (s *shard) take(i int32, p []byte) bool {
 	c := &s.conns[i]
 	h, now := c.heard, s.crowd.now()
@@ -398,14 +398,14 @@ func (s *shard) pong(i int32, payload []byte) bool {
 	return true
 }
 
-// refuse closes a WebSocket that has broken the rules. It returns false if the connection was closed.
+// refuse ends the stream of a WebSocket that has broken the rules. It returns false if the connection was closed.
 func (s *shard) refuse(i int32, err error) bool {
 	fault := err.(*ProtocolError)
 	return s.leaves(i, appendClose(nil, fault.Code, fault.Error()), err)
 }
 
-// leaves ends the stream of a WebSocket that has sent a close frame or has broken the rules. last is the close frame that it
-// gets, unless it has got one. It returns false if the connection was closed.
+// leaves ends the stream of a WebSocket that has sent a close frame or has broken the rules. The client gets last, a close
+// frame, unless it has got a close frame before. leaves returns false if the connection was closed.
 func (s *shard) leaves(i int32, last []byte, err error) bool {
 	c := &s.conns[i]
 	c.heard.closed, c.heard.frames, c.input = true, frames{}, 0
@@ -590,7 +590,7 @@ func (s *shard) sendRest(i int32) bool {
 	return true
 }
 
-// owesPong makes the pong that waits for room the rest of a client, and reports whether there is one.
+// owesPong reports whether a pong waits for room. If so, it moves the pong to the rest of the client.
 func (c *conn) owesPong() bool {
 	if c.heard == nil || c.heard.pong == nil || c.stuck.last {
 		return false
@@ -706,7 +706,7 @@ func (s *shard) fail(i int32, err error) {
 	}
 }
 
-// finish lets a client that has got everything close the connection. A WebSocket answers the close frame before.
+// finish lets a client that has got everything close the connection. A WebSocket has to answer the close frame first.
 func (s *shard) finish(i int32, err error) {
 	c := &s.conns[i]
 	s.report(c, End{Err: err})

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// A WebSocket has the function and the limit of a [Crowd] whose connections are WebSockets. The text of its frames
-// consists of whole frames of the protocol.
+// A WebSocket configures a [Crowd] whose connections are WebSockets. The text of each [Frame] of this Crowd consists of
+// whole frames of the protocol.
 type WebSocket struct {
 	MaxMessage int64                                        // limits the bytes of a message from a client
 	Close      func(err error) (code uint16, reason string) // the close frame of a stream that ends with err
@@ -45,7 +45,7 @@ const (
 	codeTooBig   = 1009
 )
 
-// A ProtocolError tells why the server closes a WebSocket.
+// A ProtocolError is the reason why the server closes a WebSocket.
 type ProtocolError struct {
 	Code uint16
 	Text string
@@ -53,7 +53,7 @@ type ProtocolError struct {
 
 func (e *ProtocolError) Error() string { return "the client has sent " + e.Text }
 
-// AppendFrame appends a message, or a control frame, as one frame of a server.
+// AppendFrame appends a message or a control frame to dst, as one frame of a server.
 func AppendFrame(dst []byte, op byte, payload []byte) []byte {
 	dst = slices.Grow(dst, len(payload)+10)
 	dst = append(dst, finBit|op)
@@ -122,8 +122,8 @@ func ParseHeader(p []byte) (h Header, size int) {
 	return h, size
 }
 
-// check returns an error if a client may not send a frame that begins with the bytes of p. It checks the first two bytes
-// as soon as they are there.
+// check returns an error if a client may not send a frame that begins with p. It checks the first two bytes as soon as
+// they have come.
 func check(p []byte, h Header, size int) error {
 	if len(p) < 2 {
 		return nil
@@ -154,8 +154,8 @@ func check(p []byte, h Header, size int) error {
 // frames reads the frames of a client. It drops messages, and keeps nothing of them but their size.
 type frames struct {
 	partial []byte // the beginning of a header or of a control frame
-	skip    int64  // the bytes of a message that remain of a frame
-	size    int64  // the bytes of the message before that
+	skip    int64  // the bytes of the current frame of a message that have not come
+	size    int64  // the bytes of the message, up to the end of the current frame
 	begun   bool   // more frames of the message must follow
 }
 
@@ -188,7 +188,7 @@ func (f *frames) next(p []byte, maxMessage int64) (op byte, payload, rest []byte
 		}
 		switch {
 		case f.begun != (h.Op() == opContinuation):
-			return 0, nil, nil, &ProtocolError{codeProtocol, "a frame that does not continue the message, or continues none"}
+			return 0, nil, nil, &ProtocolError{codeProtocol, "a continuation without a message, or a message within a message"}
 		case h.Length > maxMessage-f.size:
 			return 0, nil, nil, &ProtocolError{codeTooBig, fmt.Sprintf("a message of more than %d bytes", maxMessage)}
 		}
@@ -217,7 +217,7 @@ func closeAnswer(payload []byte) ([]byte, error) {
 	return appendClose(nil, code, ""), nil
 }
 
-// wire returns text as on the wire.
+// wire returns text in the form in which connections get it.
 func (c *Crowd) wire(text []byte) []byte {
 	if c.WebSocket != nil {
 		return text
@@ -234,5 +234,5 @@ func (c *Crowd) ending(err error) []byte {
 	case err == nil, err == ErrExpired, err == ErrDrained:
 		return []byte(lastChunk)
 	}
-	return nil // no client takes the stream for a complete one
+	return nil // so that no client takes the stream for a complete one
 }

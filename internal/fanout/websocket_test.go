@@ -53,10 +53,10 @@ func TestAppendFrame(t *testing.T) {
 	}
 }
 
-// A heard control frame, as text.
+// control returns a control frame as text.
 func control(op byte, payload []byte) string { return fmt.Sprintf("%x %q", op, payload) }
 
-// hears returns the control frames that a reader finds in parts of a given size, and its error.
+// hears returns the control frames that frames finds in input if it gets parts of a given size, and its error.
 func hears(input []byte, part int) (controls []string, err error) {
 	var f frames
 	for len(input) > 0 {
@@ -80,7 +80,7 @@ func hears(input []byte, part int) (controls []string, err error) {
 	return controls, nil
 }
 
-// The reader finds the same in all parts of the input, never panics, and holds little.
+// frames finds the same control frames for parts of all sizes. It never panics, and holds little.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte(masked(0x81, "hello") + masked(0x89, "ping") + masked(0x88, "\x03\xe8")))
 	f.Add([]byte(masked(0x01, "he") + masked(0x8a, "") + masked(0x80, strings.Repeat("l", 500))))
@@ -203,7 +203,7 @@ func TestAPongWithoutRoom(t *testing.T) {
 	assert.Equal(t, "\x8a\x01a\x8a\x01b[x]", k.all[3].got.String())
 }
 
-// The close frame of the server comes after the message that was begun. The connection is closed when the client has
+// The close frame of the server comes after the message that has begun. The connection is closed when the client has
 // answered and left, or after closeWait.
 func TestCloseHandshakes(t *testing.T) {
 	ending := AppendFrame(nil, opClose, []byte("\x03\xe8"))
@@ -265,7 +265,7 @@ func TestCloseHandshakes(t *testing.T) {
 	}
 }
 
-// A client whose gap cannot be encoded gets the code of an error.
+// A client whose gap cannot be encoded gets the close code of an error.
 func TestAGapThatFails(t *testing.T) {
 	c, s, k := newSocketCrowd()
 	ends := make(chan End, 1)
@@ -323,7 +323,7 @@ func TestInputOfAWebSocket(t *testing.T) {
 	assert.Equal(t, want, (<-ends).Err)
 	assert.Equal(t, string(appendClose(nil, codePolicy, want.Error())), k.all[3].got.String())
 	assert.True(t, k.all[3].finished)
-	k.sends(s, 3, strings.Repeat(message, 60)) // after the end they are dropped
+	k.sends(s, 3, strings.Repeat(message, 60)) // messages after the end are dropped
 	assert.False(t, k.all[3].closed)
 	k.sends(s, 3, strings.Repeat(message, 10))
 	assert.True(t, k.all[3].closed)
@@ -332,13 +332,13 @@ func TestInputOfAWebSocket(t *testing.T) {
 // talker is a WebSocket as the model knows it.
 type talker struct {
 	fd, from int
-	pings    int // those that it has sent
+	pings    int // the number of pings that it has sent
 	unsent   string
-	closed   bool // it has sent a close frame
+	closed   bool // true after it has sent a close frame
 }
 
-// A client gets the messages after the one where it has joined, in order and as whole frames. Pongs come between them, and
-// the last one answers its last ping. Nothing comes after the close frame. Writes and reads may be cut at any byte.
+// A client gets the messages that are pushed after it has joined, in order and as whole frames. Pongs come between them,
+// and the last one answers its last ping. Nothing comes after the close frame. Writes and reads may be cut at any byte.
 func TestWebSocketModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, s, k := newSocketCrowd()
@@ -365,7 +365,7 @@ func TestWebSocketModel(t *testing.T) {
 			for len(got) > 0 {
 				h, size := ParseHeader(got)
 				if size == 0 || len(got) < size+int(h.Length) {
-					break // it is cut
+					break // the frame is cut
 				}
 				require.False(t, closed, "nothing comes after the close frame")
 				payload := string(got[size:][:h.Length])

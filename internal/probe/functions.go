@@ -14,8 +14,8 @@ import (
 )
 
 // Listed checks that listed has exactly the names of the exported functions of the package in the current folder, and of
-// the exported methods of its exported types, whose first result is of the generic type typeName. todo says where a name
-// that is missing belongs.
+// the exported methods of its exported types, whose first result is of the generic type typeName. todo tells the reader of
+// the test what to do about a missing name.
 func Listed(t testing.TB, typeName string, listed []string, todo string) {
 	t.Helper()
 	missing := functionsReturning(t, typeName)

@@ -215,7 +215,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// TestNginxTriesTheNextProcess restarts two processes in turn. With max_fails=0, as docs/production.md says, no request
+// TestNginxTriesTheNextProcess restarts two processes in turn. With max_fails=0, as in docs/production.md, no request
 // fails, although each process restarts soon after the other.
 func TestNginxTriesTheNextProcess(t *testing.T) {
 	serve := func(address string) *http.Server {

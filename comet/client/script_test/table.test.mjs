@@ -106,8 +106,8 @@ test("put and remove", async () => {
   assert.ok(server.requests.every((r) => r.headers.authorization === "Bearer token"));
 });
 
-// stage opens a table whose row a is at e-11. tell writes records to the stream. The test answers the changes of the
-// page in any order with answers[n](position), or cuts them off with answers[n]().
+// stage opens a table whose row a is at e-11. tell writes records to the stream. answers[n](position) answers change n of
+// the page, and answers[n]() breaks its connection.
 async function stage() {
   const answers = [];
   let tell;
@@ -119,7 +119,7 @@ async function stage() {
   });
   const log = openTable(server.url);
   await until(() => log.readies);
-  // change returns the promise of the answer when the server has got the request.
+  // change waits until the server has got the request. Then it returns the promise of the answer.
   const change = async (method, ...args) => {
     const n = answers.length;
     const promise = log.table[method](...args);
@@ -158,7 +158,7 @@ for (const order of [[0, 1], [1, 0]])
     assert.equal(table.position("a"), "e-14");
   });
 
-test("a row that was removed has no position before the stream tells so", async () => {
+test("a row that was removed has no position before the stream delivers the removal", async () => {
   const { log, table, tell, answers, change } = await stage();
   const { promise } = await change("remove", "a", "e-11");
   answers[0]("e-13");

@@ -408,8 +408,7 @@ test("without locks each tab has its own connection", async (t) => {
   }
 });
 
-// rowsOf is a server of a table. It holds the first snapshot after two rows until release is called. The positions are
-// e-1, e-2 and so on.
+// rowsOf starts the server of a table. If held is true, the first snapshot stops after two rows until release is called.
 async function rowsOf(held) {
   const rows = new Map();
   const clients = new Set();
@@ -429,7 +428,6 @@ async function rowsOf(held) {
       all.splice(0, 2).forEach((row) => send(record(...row)));
       await released;
     }
-    // The changes since then follow the snapshot.
     all.forEach((row) => send(record(...row)));
     send({ event: "ready", id: position(count) });
     clients.add(send);

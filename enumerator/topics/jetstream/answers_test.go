@@ -134,7 +134,7 @@ func openAnswers(store topics.Store) *answers.Answers[string] {
 	return answers.New(store, last, answers.Beat(time.Second), answers.Logger(slog.New(slog.DiscardHandler)))
 }
 
-// becomeModel generates an answer that gives ten texts, and is silent until the process is killed.
+// becomeModel generates an answer that gives ten texts, and then is silent until the process is killed.
 func becomeModel(addresses []string) error {
 	s, err := becomeLast(addresses)
 	if err != nil {
@@ -147,7 +147,8 @@ func becomeModel(addresses []string) error {
 	select {}
 }
 
-// The process that generates an answer is killed. The readers on the other nodes get the same end, and later readers too.
+// The process that generates an answer is killed. All readers on the other nodes get the same end, also those that come
+// later.
 func TestAnAnswerOfANodeThatIsKilled(t *testing.T) {
 	conns, kill := startWithLast(t, answerNode)
 	var stores []topics.Store

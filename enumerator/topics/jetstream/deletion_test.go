@@ -24,8 +24,8 @@ func crash(t *testing.T, s *store, name string) {
 	require.ErrorIs(t, err, topics.ErrUnknown)
 }
 
-// A program dies while it deletes a topic. None of the rows comes back, even when the deletion itself is dropped, and rows that
-// are put later stay.
+// A program dies while it deletes a topic. No row of the topic comes back, even after the stream has dropped the deletion.
+// Rows that are put later stay.
 func TestADeletionThatIsNotFinished(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

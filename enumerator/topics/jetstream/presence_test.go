@@ -21,8 +21,8 @@ import (
 	"github.com/halley-go/halley/enumerator/topics/presence"
 )
 
-// memberNode and answerNode are environment variables that make this binary the last node of a cluster, with a member or with
-// an answer. They have the addresses of the nodes.
+// memberNode and answerNode are environment variables that make this binary the last node of a cluster, with a member or
+// with an answer. Their values are the addresses of the nodes.
 const (
 	memberNode = "HALLEY_TEST_MEMBER"
 	answerNode = "HALLEY_TEST_ANSWER"
@@ -47,8 +47,8 @@ func becomeLast(addresses []string) (topics.Store, error) {
 	return jetstream.Open(context.Background(), nc, "test", jetstream.Replicas(3))
 }
 
-// startWithLast starts a cluster of three nodes, of which the last one is a process of its own. The variable tells the process
-// its task. kill kills it.
+// startWithLast starts a cluster of three nodes. The last one is a process of its own. The variable tells this process its
+// task, and kill kills it.
 func startWithLast(t *testing.T, variable string) (conns []*nats.Conn, kill func()) {
 	addresses := freeAddresses(t, 3)
 	for i := range 2 {

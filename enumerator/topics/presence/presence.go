@@ -378,7 +378,7 @@ func (r *room[I]) removeDead(ctx context.Context, after time.Duration) {
 			if ctx.Err() != nil || r.isBack(name, s.at) {
 				break
 			}
-			_, _ = r.table.RemoveAfter(ctx, row, at) // or another program does so
+			_, _ = r.table.RemoveAfter(ctx, row, at) // another program may have removed it
 		}
 	}
 }

@@ -440,7 +440,7 @@ type pausing struct {
 	topics.Store
 	pause         atomic.Int64
 	puts, removed atomic.Int64
-	back          atomic.Bool  // the program whose members are removed has put its lease again
+	back          atomic.Bool  // true when the program whose members are removed has put its lease again
 	late          atomic.Int64 // the removals since then
 }
 
@@ -466,8 +466,7 @@ func (s *pausing) Append(ctx context.Context, name string, r topics.Record) (enu
 	return p, err
 }
 
-// A program puts its rows again, which takes it several beats. No row is removed, and none is put again when it
-// has come.
+// A program puts its rows again, which takes several beats. No row is removed, and no row is put again after it has come.
 func TestManyMembersThatAreRestored(t *testing.T) {
 	run(t, func(t *testing.T, store topics.Store) {
 		s := &pausing{Store: store}
@@ -496,7 +495,7 @@ func TestManyMembersThatAreRestored(t *testing.T) {
 	})
 }
 
-// A program comes back while another one removes its many rows. The rows that are left stay, and the others come back.
+// A program comes back while another program removes its many rows. The rows that are left stay, and the others come back.
 func TestAProgramThatComesBack(t *testing.T) {
 	run(t, func(t *testing.T, store topics.Store) {
 		away := &failing{Store: store}

@@ -393,7 +393,7 @@ func TestTheStateOfABusyTable(t *testing.T) {
 	}
 }
 
-// down is a Store that does not answer, or answers with an error.
+// down is a Store that gives no answer if err is nil, and otherwise answers with err.
 type down struct {
 	topics.Store
 	err error

@@ -136,7 +136,7 @@ func handler() http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// address returns the address of the client. Behind a proxy, return the header in which the proxy sends it.
+// address returns the address of the client. Behind a proxy, return the value of the header in which the proxy sends it.
 func address(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return host
