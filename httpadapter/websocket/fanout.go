@@ -54,8 +54,8 @@ import (
 // [Stream] sets options of package httpadapter. In the Outcome of OnEnd, Chunks counts messages, and Bytes counts the
 // bytes of frames. If the client has closed the connection, the Reason is ClientGone.
 //
-// httpadapter.Shutdown ends the connections that were taken over, and waits for them. httpadapter.Drain ends all other
-// connections too. If it was called, Shutdown waits for them as well. For the goroutines see httpadapter.Fanout.
+// httpadapter.Shutdown ends the connections that were taken over, and waits for them. If httpadapter.Drain was called,
+// Shutdown also ends all other connections and waits for them. For the goroutines see httpadapter.Fanout.
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](

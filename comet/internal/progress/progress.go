@@ -99,7 +99,7 @@ type tracking[E any] struct {
 	iteratee.Outlet[enumerator.Item[E]]
 	stage enumeratee.Stage
 	t     *Tracker[E]
-	last  enumerator.Item[E] // the last one that moved the client
+	last  enumerator.Item[E] // the last Item with a Position or a Cursor
 
 	ended  bool // the last Item was an End
 	closed bool // EOF has come
