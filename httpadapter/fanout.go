@@ -138,20 +138,26 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
 	}
-	var err error
-	crowds.Range(func(crowd, server any) bool {
-		if server != srv {
+	for {
+		var all []awaited
+		crowds.Range(func(crowd, server any) bool {
+			if server == srv {
+				crowd.(awaited).Drain()
+				all = append(all, crowd.(awaited))
+			}
 			return true
+		})
+		if len(all) == 0 {
+			return nil
 		}
-		crowd.(awaited).Drain()
-		select {
-		case <-crowd.(awaited).Done():
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+		for _, one := range all { // meanwhile, a WebSocket may join a new Crowd
+			select {
+			case <-one.Done():
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
-		return err == nil
-	})
-	return err
+	}
 }
 
 func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -185,8 +185,8 @@ func (j *joiner) takeOver(leave func()) error {
 		return fmt.Errorf("httpadapter: Fanout: %w", err)
 	}
 	client := &fanout.Client{FD: fd, First: first, Input: input, Zip: s.zip}
-	if s.until > 0 {
-		client.Ends = s.start.Add(s.until)
+	if s.maxDuration > 0 {
+		client.Ends = s.start.Add(s.until) // until is 0 if the time has passed since the client got its Ticket
 	}
 	switch {
 	case s.onEnd != nil:
