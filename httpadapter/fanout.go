@@ -86,7 +86,7 @@ type only[E any] struct{ enumerator.Source[E] }
 // its first client and ends with its last. Each run has goroutines of its own, and holds the newest 256 elements or 4 MiB
 // as chunks. A stream whose source cannot be compared stays one of [Handler].
 //
-// FanoutFunc panics if f is nil.
+// FanoutFunc panics if f is nil. A request for which f returns a nil source and no error panics.
 func FanoutFunc[E any](
 	f func(*http.Request) (source enumerator.Source[E], after enumerator.Position, last int, err error),
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
@@ -170,6 +170,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return enumerator.Empty[[]byte](), err
 		}
+		check.NotNil("httpadapter: FanoutFunc: source", from)
 		items := from.From(after)
 		if after == (enumerator.Position{}) {
 			items = from.Last(last)

@@ -1128,6 +1128,12 @@ func TestFanoutPanicsOnMisuse(t *testing.T) {
 		httpadapter.Fanout(nilHub, lines(""), where)
 	})
 	assert.PanicsWithValue(t, "httpadapter: FanoutFunc: f must not be nil", func() { httpadapter.FanoutFunc(nil, lines("")) })
+	h := httpadapter.FanoutFunc(func(*http.Request) (enumerator.Source[string], enumerator.Position, int, error) {
+		return nilHub, enumerator.Position{}, 0, nil
+	}, lines(""))
+	assert.PanicsWithValue(t, "httpadapter: FanoutFunc: source must not be nil", func() {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	})
 }
 
 // A client that has sent more than was read gets the end of the stream, however slowly it reads.
