@@ -186,6 +186,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return enumerator.Empty[[]byte](), err
 			}
+			s.sent = true // the handshake is the head
 			reason = cmp.Or(reason, extension)
 		}
 		if reason != "" {

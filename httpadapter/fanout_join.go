@@ -72,10 +72,14 @@ func (j *joiner) EOF() iteratee.Step {
 
 // after is called when an Item was encoded. The client is to get all chunks up to p.
 func (j *joiner) after(p enumerator.Position) iteratee.Step {
+	_, isSocket := j.s.w.(shared.Socket) // its client is heard after that, so it cannot wait for long
 	switch {
 	case j.crowd == nil:
 		return iteratee.StepCont
 	case p == enumerator.Position{}:
+		if isSocket {
+			j.leave()
+		}
 		return j.release()
 	}
 	if j.ticket = j.crowd.Reserve(j.ctx, p); j.ticket != nil {
@@ -84,7 +88,7 @@ func (j *joiner) after(p enumerator.Position) iteratee.Step {
 		}
 		j.ticket.Cancel()
 		j.ticket = nil
-	} else if !j.crowd.Open() {
+	} else if !j.crowd.Open() || isSocket && j.s.now() > j.s.timeout {
 		j.leave()
 	}
 	return j.release()
@@ -147,7 +151,7 @@ func (j *joiner) takeOver(leave func()) error {
 	s := j.s
 	socket, _ := s.w.(shared.Socket)
 	var first []byte
-	if !s.sent && socket == nil {
+	if !s.sent {
 		first = s.headOnWire()
 	}
 	var text []byte
