@@ -72,7 +72,7 @@ func (j *joiner) EOF() iteratee.Step {
 
 // after is called when an Item was encoded. The client is to get all chunks up to p.
 func (j *joiner) after(p enumerator.Position) iteratee.Step {
-	_, isSocket := j.s.w.(shared.Socket) // its client is heard after that, so it cannot wait for long
+	_, isSocket := j.s.w.(shared.Socket) // nothing is read from it before the end of joining, so that must come soon
 	switch {
 	case j.crowd == nil:
 		return iteratee.StepCont
