@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"comet/client/wsclient":       {"iteratee", "enumeratee", "enumerator", "comet", "comet/internal/progress", "comet/internal/unsent", "httpadapter", "httpadapter/websocket", "github.com/coder/websocket"},
 	"comet/internal/unsent":       {"enumerator", "httpadapter"},
 	"comet/internal/progress":     {"iteratee", "enumeratee", "enumerator"},
-	"comet/client":                {"iteratee", "enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "comet/internal/progress", "comet/internal/unsent", "httpadapter"},
+	"comet/client":                {"iteratee", "enumeratee", "enumeratee/ndjson", "enumerator", "comet", "comet/eventsource", "comet/internal/progress", "comet/internal/unsent", "httpadapter", "internal/check"},
 	"comet/topic":                 {"iteratee", "enumeratee/items", "enumerator", "enumerator/topics", "enumerator/topics/tables", "comet", "comet/client", "httpadapter", "httpadapter/parse", "internal/check"},
 	"comet/answers":               {"iteratee", "enumerator", "enumerator/topics", "comet", "comet/client", "comet/eventsource", "comet/topic", "httpadapter", "httpadapter/parse", "internal/check", "internal/guard"},
 	"iteratee/iterateetest":       {"iteratee", "internal/fast", "internal/report"},

@@ -87,7 +87,7 @@ type only[E any] struct{ enumerator.Source[E] }
 // source cannot be compared, its streams are those of [Handler]. Each run has goroutines of its own, and holds the chunks
 // of the newest elements: at most 256 elements and 4 MiB.
 //
-// FanoutFunc panics if f is nil.
+// FanoutFunc panics if f is nil. A request for which f returns a nil source and no error panics.
 func FanoutFunc[E any](
 	f func(*http.Request) (source enumerator.Source[E], after enumerator.Position, last int, err error),
 	encode enumeratee.Enumeratee[enumerator.Item[E], []byte],
@@ -140,20 +140,26 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
 	}
-	var err error
-	crowds.Range(func(crowd, server any) bool {
-		if server != srv {
+	for {
+		var all []awaited
+		crowds.Range(func(crowd, server any) bool {
+			if server == srv {
+				crowd.(awaited).Drain()
+				all = append(all, crowd.(awaited))
+			}
 			return true
+		})
+		if len(all) == 0 {
+			return nil
 		}
-		crowd.(awaited).Drain()
-		select {
-		case <-crowd.(awaited).Done():
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+		for _, one := range all { // meanwhile, a WebSocket may join a new Crowd
+			select {
+			case <-one.Done():
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
-		return err == nil
-	})
-	return err
+	}
 }
 
 func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -166,6 +172,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return enumerator.Empty[[]byte](), err
 		}
+		check.NotNil("httpadapter: FanoutFunc: source", from)
 		items := from.From(after)
 		if after == (enumerator.Position{}) {
 			items = from.Last(last)
@@ -181,6 +188,7 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return enumerator.Empty[[]byte](), err
 			}
+			s.sent = true // the handshake is the head
 			reason = cmp.Or(reason, extension)
 		}
 		if reason != "" {

@@ -72,10 +72,14 @@ func (j *joiner) EOF() iteratee.Step {
 
 // after is called when an Item was encoded. The client is to get all chunks up to p.
 func (j *joiner) after(p enumerator.Position) iteratee.Step {
+	_, isSocket := j.s.w.(shared.Socket) // nothing is read from it before the end of joining, so that must come soon
 	switch {
 	case j.crowd == nil:
 		return iteratee.StepCont
 	case p == enumerator.Position{}:
+		if isSocket {
+			j.leave()
+		}
 		return j.release()
 	}
 	if j.ticket = j.crowd.Reserve(j.ctx, p); j.ticket != nil {
@@ -84,7 +88,7 @@ func (j *joiner) after(p enumerator.Position) iteratee.Step {
 		}
 		j.ticket.Cancel()
 		j.ticket = nil
-	} else if !j.crowd.Open() {
+	} else if !j.crowd.Open() || isSocket && j.s.now() > j.s.timeout {
 		j.leave()
 	}
 	return j.release()
@@ -147,7 +151,7 @@ func (j *joiner) takeOver(leave func()) error {
 	s := j.s
 	socket, _ := s.w.(shared.Socket)
 	var first []byte
-	if !s.sent && socket == nil {
+	if !s.sent {
 		first = s.headOnWire()
 	}
 	var text []byte
@@ -185,8 +189,8 @@ func (j *joiner) takeOver(leave func()) error {
 		return fmt.Errorf("httpadapter: Fanout: %w", err)
 	}
 	client := &fanout.Client{FD: fd, First: first, Input: input, Zip: s.zip}
-	if s.until > 0 {
-		client.Ends = s.start.Add(s.until)
+	if s.maxDuration > 0 {
+		client.Ends = s.start.Add(s.until) // until is 0 if the time has passed since the client got its Ticket
 	}
 	switch {
 	case s.onEnd != nil:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -876,6 +877,132 @@ func TestShutdownOfOneServer(t *testing.T) {
 	l2.reads("1 a")
 }
 
+// A client that stops reading does not keep Shutdown from ending the streams of other sources.
+func TestShutdownEndsAllSourcesTogether(t *testing.T) {
+	leavesNothing(t)
+	hubs := rooms{}
+	for i := range 5 {
+		hubs[fmt.Sprint(i)] = enumerator.Broadcast[string]()
+	}
+	c := &concert{Server: unstarted(t, httpadapter.FanoutFunc(hubs.of, lines(""), httpadapter.WriteTimeout(time.Hour)))}
+	if !isLinux {
+		httpadapter.Drain(c.Config)
+	}
+	c.Start()
+	var all []*httpadaptertest.Client
+	var readers []*listening
+	value := strings.Repeat("x", 1<<20)
+	for room, hub := range hubs {
+		frozen := httpadaptertest.Get(t, c.URL+"/?room="+room)
+		frozen.Response()
+		all = append(all, frozen)
+		reader := c.listen(t, "room="+room)
+		reader.reads("bookmark at 0")
+		require.NoError(t, hub.Push(t.Context(), value))
+		reader.reads("1 " + value)
+		readers = append(readers, reader)
+	}
+	done, ended := make(chan error, 1), make(chan error, len(readers))
+	go func() { done <- httpadapter.Shutdown(context.Background(), c.Config) }()
+	for _, reader := range readers {
+		go func() {
+			_, err := io.ReadAll(reader.b)
+			ended <- err
+		}()
+	}
+	for range readers {
+		assert.NoError(t, receive(t, ended, "the end of a stream"))
+	}
+	for _, frozen := range all {
+		_ = frozen.Close()
+	}
+	assert.NoError(t, receive(t, done, "Shutdown"))
+}
+
+// late is a hub whose runs begin after a time.
+type late struct {
+	*enumerator.Hub[string]
+	after func() time.Duration
+}
+
+func (l late) Last(n int) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[string]]) iteratee.Step {
+		select {
+		case <-time.After(l.after()):
+		case <-ctx.Done():
+		}
+		return l.Hub.Last(n).Into(ctx, sink)
+	})
+}
+
+// A heartbeat that is due when a stream is handed over comes before that or after it.
+func TestFanoutHeartbeatsWhileClientsJoin(t *testing.T) {
+	leavesNothing(t)
+	for range 5 {
+		source := late{enumerator.Broadcast[string](), func() time.Duration { return 60 * time.Millisecond }} // the first heartbeat comes after 50
+		c := &concert{Server: unstarted(t, httpadapter.Fanout(source, lines("heading\n"), where, compress.Option(),
+			httpadapter.Heartbeat(20*time.Microsecond, []byte("beat\n"))))}
+		c.Start()
+		var clients, joined sync.WaitGroup
+		for range 20 {
+			joined.Add(1)
+			clients.Go(func() {
+				res, err := c.Client().Get(c.URL)
+				if !assert.NoError(t, err) {
+					joined.Done()
+					return
+				}
+				defer res.Body.Close()
+				b, begun := bufio.NewReader(res.Body), false
+				for {
+					line, err := b.ReadString('\n')
+					if line == "bookmark at 0\n" {
+						begun = true
+						joined.Done()
+					}
+					if err != nil {
+						assert.Equal(t, io.EOF, err, "the gzip is correct")
+						break
+					}
+				}
+				if !assert.True(t, begun) {
+					joined.Done()
+				}
+			})
+		}
+		joined.Wait()
+		source.End()
+		clients.Wait()
+	}
+}
+
+// The time of a stream may be over when it is handed over.
+func TestFanoutMaxDurationWhileClientsJoin(t *testing.T) {
+	leavesNothing(t)
+	const d = 50 * time.Millisecond // when the timer of a stream fires first
+	source := late{enumerator.Broadcast[string](), func() time.Duration { return d - rand.N(200*time.Microsecond) }}
+	c := &concert{Server: unstarted(t, httpadapter.Fanout(source, lines("heading\n"), where, httpadapter.MaxDuration(d)))}
+	c.Start()
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			for range 20 {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				r, err := http.NewRequestWithContext(ctx, "GET", c.URL, nil)
+				assert.NoError(t, err)
+				res, err := c.Client().Do(r)
+				if assert.NoError(t, err) {
+					_, err = io.ReadAll(res.Body)
+					assert.NoError(t, err)
+					_ = res.Body.Close()
+				}
+				cancel()
+			}
+		})
+	}
+	clients.Wait()
+}
+
 // Clients come and go by the thousand, so that descriptors are used again. Each sees its own stream only, without a
 // gap.
 func TestFanoutCrowdThatComesAndGoes(t *testing.T) {
@@ -1001,6 +1128,12 @@ func TestFanoutPanicsOnMisuse(t *testing.T) {
 		httpadapter.Fanout(nilHub, lines(""), where)
 	})
 	assert.PanicsWithValue(t, "httpadapter: FanoutFunc: f must not be nil", func() { httpadapter.FanoutFunc(nil, lines("")) })
+	h := httpadapter.FanoutFunc(func(*http.Request) (enumerator.Source[string], enumerator.Position, int, error) {
+		return nilHub, enumerator.Position{}, 0, nil
+	}, lines(""))
+	assert.PanicsWithValue(t, "httpadapter: FanoutFunc: source must not be nil", func() {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	})
 }
 
 // A client that has sent more than was read gets the end of the stream, however slowly it reads.

@@ -122,6 +122,7 @@ func (s *stream) serve(source func(*http.Request) (enumerator.Enumerator[[]byte]
 		}
 	}()
 	if err != nil {
+		s.extend() // a handler around this one may have removed the deadline
 		return s.answer(Refused, err)
 	}
 	if err := checkFlush(s.w); err != nil {

@@ -75,6 +75,7 @@ func (s *stream) tick() {
 func (s *stream) sendDue() {
 	now := s.now()
 	switch {
+	case s.err != nil: // the run is about to end
 	case s.until > 0 && now >= s.until:
 		s.until = 0
 		s.cancel(errExpired)

@@ -10,6 +10,7 @@ import (
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/httpadapter"
+	"github.com/halley-go/halley/internal/check"
 )
 
 // Fanout is [Handler] for sources that have many clients. It sends the records of Handler to the script and to all other
@@ -25,7 +26,7 @@ import (
 //
 // A heartbeat that carries a Bookmark is repeated until another Item comes. Handler sends it once.
 //
-// Fanout panics if f is nil.
+// Fanout panics if f is nil. A request for which f returns a nil source and no error panics.
 func Fanout[E any](f func(r *http.Request) (source enumerator.Source[E], last int, err error), opts ...httpadapter.Option) http.Handler {
 	if f == nil {
 		panic("comet/client: Fanout: f must not be nil")
@@ -37,6 +38,9 @@ func Fanout[E any](f func(r *http.Request) (source enumerator.Source[E], last in
 		options := append(t.options, httpadapter.HeartbeatFunc(heartbeat, func() []byte { return t.beat }))
 		return httpadapter.FanoutFunc(func(r *http.Request) (enumerator.Source[E], enumerator.Position, int, error) {
 			source, last, err := f(r)
+			if err == nil {
+				check.NotNil("comet/client: Fanout: source", source)
+			}
 			return source, comet.Cursor(r.Header, r.URL.Query()), last, err
 		}, enumeratee.Compose(progress.Items[E](), t.stream(report)), append(options, opts...)...)
 	}
@@ -46,6 +50,7 @@ func Fanout[E any](f func(r *http.Request) (source enumerator.Source[E], last in
 		if err != nil {
 			return none, err
 		}
+		check.NotNil("comet/client: Fanout: source", source)
 		return itemsOf(source, after, last, r.URL.Query().Get("transport") == "poll"), nil
 	}, report, opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

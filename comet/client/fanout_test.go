@@ -346,6 +346,20 @@ func TestFanoutOfRooms(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// A nil source is a panic of its own request, and of no other.
+func TestFanoutOfANilSource(t *testing.T) {
+	var none *enumerator.Hub[any]
+	for name, source := range map[string]enumerator.Source[any]{"nil": nil, "a nil hub": none} {
+		t.Run(name, func(t *testing.T) {
+			h := client.Fanout(one(source, 1), silent)
+			for _, transport := range append([]string{native}, every...) {
+				r := httptest.NewRequest(http.MethodGet, "/?transport="+transport, nil)
+				assert.PanicsWithValue(t, "comet/client: Fanout: source must not be nil", func() { h.ServeHTTP(httptest.NewRecorder(), r) }, transport)
+			}
+		})
+	}
+}
+
 func TestFanoutPanicsOnMisuse(t *testing.T) {
 	assert.PanicsWithValue(t, "comet/client: Fanout: f must not be nil", func() { client.Fanout[int](nil) })
 }

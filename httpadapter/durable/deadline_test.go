@@ -16,6 +16,7 @@ import (
 
 	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/enumerator/topics"
+	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/httpadapter/durable"
 	"github.com/halley-go/halley/internal/probe"
 )
@@ -122,5 +123,47 @@ func TestAnswerIsNotTaken(t *testing.T) {
 		_, err := io.WriteString(conn, "DELETE /a HTTP/1.1\r\nHost: example.com\r\n\r\n")
 		require.NoError(t, err)
 		assert.Equal(t, 10*time.Second, (<-closed).Sub(start))
+	})
+}
+
+// A client that is refused, and does not take the answer, is given up too.
+func TestRefusalIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := probe.NewPipes()
+		closed := make(chan time.Time, 2)
+		h := newHandler(durable.Stream(httpadapter.LimitPerKey(1, func(r *http.Request) string { return r.URL.Path })))
+		waits := make(chan struct{})
+		server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				closed <- time.Now()
+			}
+		}}
+		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Late") == "" {
+				close(waits)
+			}
+			h.ServeHTTP(w, r)
+		})
+		require.Equal(t, http.StatusCreated, do(t, h, "PUT", "/a", "one", asText...).status)
+		go func() { _ = server.Serve(pipes) }()
+		defer server.Close()
+		first := pipes.Dial()
+		defer first.Close()
+		_, err := io.WriteString(first, "GET /a?offset=-1&live=sse HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		require.NoError(t, err)
+		go func() { _, _ = io.Copy(io.Discard, first) }()
+		<-waits
+		synctest.Wait()
+		second := pipes.Dial()
+		defer second.Close()
+		start := time.Now()
+		_, err = io.WriteString(second, "GET /a HTTP/1.1\r\nHost: example.com\r\nLate: 1\r\n\r\n")
+		require.NoError(t, err)
+		select {
+		case at := <-closed:
+			assert.Equal(t, 10*time.Second, at.Sub(start))
+		case <-time.After(time.Minute):
+			assert.Fail(t, "it is not given up")
+		}
 	})
 }

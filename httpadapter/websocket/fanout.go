@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,8 @@ import (
 // then. Before that, nothing is read from the client, so only a ping shows that the client has left. All other
 // connections are those of Handler and get the same messages: connections with TLS, with [Compression] if the client
 // allows it, through the ResponseWriter of a middleware, of types other than *net.TCPConn, and on other systems. The
-// Logger gets each reason once, as information.
+// Logger gets each reason once, as information. A connection stays one of Handler too if its first Item has no Position,
+// or if its client has not got all earlier Items within the time of [Timeout].
 //
 // Fanout closes a connection as Handler does: with code 1000 if source has run out or the time of MaxDuration is over,
 // with 1001 if the server shuts down, and with 1011 after an error or a panic. An error that is or wraps a [CloseError]
@@ -186,7 +188,8 @@ func (u *upgrade) Write(p []byte) (int, error) {
 	}
 	n := len(p)
 	if len(u.partial) > 0 {
-		p = append(u.partial, p...)
+		u.partial = append(u.partial, p...)
+		p = u.partial
 	}
 	for {
 		h, size := fanout.ParseHeader(p)
@@ -206,7 +209,9 @@ func (u *upgrade) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	u.partial = append(u.partial[:0:0], p...)
+	if len(p) != len(u.partial) {
+		u.partial = bytes.Clone(p)
+	}
 	return n, nil
 }
 

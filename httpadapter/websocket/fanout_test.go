@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,6 +80,8 @@ func where(r *http.Request) (after enumerator.Position, last int, err error) {
 	return after, last, err
 }
 
+type startFunc = func(*http.Request) (after enumerator.Position, last int, err error)
+
 // concert is a hub that a Fanout serves.
 type concert struct {
 	*httptest.Server
@@ -89,13 +93,17 @@ type concert struct {
 }
 
 func newConcert(t *testing.T, wrap func(http.Handler) http.Handler, opts ...websocket.Option) *concert {
+	return newConcertOf(t, numbered, where, wrap, opts...)
+}
+
+func newConcertOf(t *testing.T, encode enumeratee.Enumeratee[enumerator.Item[string], websocket.Message], start startFunc, wrap func(http.Handler) http.Handler, opts ...websocket.Option) *concert {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	descriptors := openDescriptors(t)
 	t.Cleanup(func() {
 		assert.EventuallyWithT(t, func(t *assert.CollectT) { assert.Equal(t, descriptors, openDescriptors(t)) }, patience, time.Millisecond)
 	})
 	c := &concert{t: t, hub: enumerator.Broadcast[string](), ends: make(chan httpadapter.Outcome, 10_000), logged: probe.Logs(t)}
-	h := websocket.Fanout(c.hub, numbered, where, append(opts, websocket.Stream(
+	h := websocket.Fanout(c.hub, encode, start, append(opts, websocket.Stream(
 		httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { c.ends <- o })))...)
 	if wrap != nil {
 		h = wrap(h)
@@ -456,6 +464,113 @@ func recoveringAndWrapped(h http.Handler) http.Handler {
 	})
 }
 
+// After a panic, the client gets the code of an error and nothing else, and the place of the stream is free. Each OnStart has
+// its OnEnd.
+func TestFanoutPanics(t *testing.T) {
+	panics := enumeratee.Map(func(enumerator.Item[string]) websocket.Message { panic(errBoom) })
+	for name, tt := range map[string]struct {
+		encode  enumeratee.Enumeratee[enumerator.Item[string], websocket.Message]
+		start   startFunc
+		onStart func(*http.Request)
+		starts  bool
+	}{
+		"start":   {encode: numbered, start: func(*http.Request) (enumerator.Position, int, error) { panic(errBoom) }, onStart: func(*http.Request) {}},
+		"OnStart": {encode: numbered, start: where, onStart: func(*http.Request) { panic(errBoom) }, starts: true},
+		"encode":  {encode: panics, start: where, onStart: func(*http.Request) {}, starts: true},
+	} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": recovering, "not": recoveringAndWrapped} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				starts := make(chan bool, 10)
+				c := newConcertOf(t, tt.encode, tt.start, wrap, websocket.Stream(httpadapter.Limit(1),
+					httpadapter.OnStart(func(*http.Request) { starts <- true }), httpadapter.OnStart(tt.onStart)))
+				c.Start()
+				for range 2 {
+					if tt.starts {
+						r := c.raw("", "")
+						r.reads(message(endFrame, internal))
+						write(r, frame(endFrame, 2, internal))
+						r.ends("")
+						_ = r.Close()
+						receive(t, starts, "a start")
+					} else {
+						_, res, err := coder.Dial(t.Context(), c.URL, nil)
+						require.Error(t, err)
+						assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
+						http.DefaultClient.CloseIdleConnections()
+					}
+					o := receive(t, c.ends, "the outcome")
+					assert.Equal(t, httpadapter.Panicked, o.Reason)
+					assert.Equal(t, tt.starts, o.Started)
+				}
+				assert.Empty(t, starts)
+				assert.Empty(t, c.ends)
+			})
+		}
+	}
+}
+
+func recovering(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { _ = recover() }()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// A server that shuts down ends all streams, whatever they are about to do. Shutdown waits for them.
+func TestFanoutShutdownAtAnyTime(t *testing.T) {
+	for round := range 20 {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+			t.Run(fmt.Sprint(round, " ", way), func(t *testing.T) {
+				var starts, ends, answered atomic.Int32
+				c := newConcert(t, wrap, websocket.Stream(
+					httpadapter.OnStart(func(*http.Request) { starts.Add(1) }),
+					httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) {
+						if o.Started {
+							ends.Add(1)
+						}
+					})))
+				c.Config.ErrorLog = log.New(io.Discard, "", 0)
+				c.Start()
+				c.push("a", "b")
+				var clients sync.WaitGroup
+				for i := range 20 {
+					clients.Go(func() {
+						for n := 0; ; n++ {
+							ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+							conn, res, err := coder.Dial(ctx, c.URL+"/?last=2", nil)
+							if err != nil {
+								cancel()
+								if res != nil {
+									assert.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+								}
+								return
+							}
+							for left := (i + n) % 5; err == nil && (left > 0 || i%2 == 0); left-- {
+								_, _, err = conn.Read(ctx)
+							}
+							if err != nil {
+								assert.Equal(t, coder.StatusGoingAway, coder.CloseStatus(err), err)
+								answered.Add(1)
+							}
+							_ = conn.CloseNow()
+							cancel()
+						}
+					})
+				}
+				time.Sleep(time.Duration(round) * time.Millisecond) // any time will do
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				assert.NoError(t, httpadapter.Shutdown(ctx, c.Config))
+				assert.Equal(t, starts.Load(), ends.Load())
+				clients.Wait()
+				assert.Equal(t, starts.Load(), ends.Load())
+				t.Logf("%d streams, %d of which were ended by the server", starts.Load(), answered.Load())
+				http.DefaultClient.CloseIdleConnections()
+			})
+		}
+	}
+}
+
 // Shutdown waits until the client has answered the close frame.
 func TestFanoutShutdownWaits(t *testing.T) {
 	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
@@ -592,6 +707,89 @@ func TestFanoutOfASourceThatHasNotBegun(t *testing.T) {
 	o := receive(t, ends, "the outcome")
 	assert.Equal(t, httpadapter.ClientGone, o.Reason)
 	assert.True(t, o.Started)
+}
+
+// unplaced is a source of Items without Positions.
+type unplaced struct{ quiet }
+
+func (unplaced) Last(int) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Of(enumerator.Item[string]{Value: "a"}).AndThen(enumerator.Never[enumerator.Item[string]]())
+}
+
+// The client of a source without Positions is heard, although it is not taken over.
+func TestFanoutOfItemsWithoutPositions(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	c := &concert{t: t, Server: httptest.NewServer(websocket.Fanout[string](unplaced{}, numbered, where))}
+	defer c.Close()
+	r := c.raw("", "")
+	r.reads(message(textFrame, "0 a"))
+	write(r, frame(pingFrame, 1, "x"))
+	r.reads(message(pongFrame, "x"))
+	write(r, frame(endFrame, 2, normal))
+	r.ends(message(endFrame, normal))
+}
+
+// slow is a hub whose runs wait before each Item.
+type slow struct{ *enumerator.Hub[string] }
+
+func (s slow) From(p enumerator.Position) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Map(s.Hub.From(p), func(i enumerator.Item[string]) enumerator.Item[string] {
+		time.Sleep(time.Millisecond)
+		return i
+	})
+}
+
+// A client that is far behind is heard before it has caught up.
+func TestFanoutOfAClientThatIsFarBehind(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	hub := enumerator.Broadcast[string](enumerator.Capacity(1000))
+	c := &concert{t: t, hub: hub, Server: httptest.NewServer(websocket.Fanout(slow{hub}, numbered, where, websocket.Timeout(50*time.Millisecond)))}
+	defer c.Close()
+	start := hub.Position()
+	const n = 500
+	for range n {
+		c.push("x")
+	}
+	first := c.raw("", "")
+	first.reads(message(textFrame, fmt.Sprint("bookmark at ", n)))
+	late := c.raw("after="+start.String(), "")
+	write(late, frame(pingFrame, 4, "ping"))
+	late.reads(message(textFrame, "bookmark at 0"))
+	early := false
+	for seq := 1; seq <= n; seq++ {
+		head, err := late.b.Peek(1)
+		require.NoError(t, err)
+		if head[0] == pongFrame {
+			late.reads(message(pongFrame, "ping"))
+			early = seq < n
+		}
+		late.reads(message(textFrame, fmt.Sprint(seq, " x")))
+	}
+	assert.True(t, early)
+	c.push("y")
+	want := message(textFrame, fmt.Sprint(n+1, " y"))
+	first.reads(want)
+	late.reads(want)
+	for _, r := range []*raw{first, late} {
+		write(r, frame(endFrame, 2, normal))
+		r.ends(message(endFrame, normal))
+	}
+}
+
+// A message is collected in memory that grows with it.
+func TestFanoutOfALargeMessage(t *testing.T) {
+	c := newConcert(t, wrapped)
+	c.Start()
+	one := c.dial("")
+	one.checkReceives("bookmark at 0")
+	value := strings.Repeat("x", 16<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	c.push(value)
+	one.checkReceives("1 " + value)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<30))
+	require.NoError(t, one.conn.Close(1000, ""))
 }
 
 // A ResponseWriter that cannot be hijacked is an error of the server.
