@@ -1429,3 +1429,55 @@ func (i itemsOf) From(enumerator.Position) enumerator.Enumerator[enumerator.Item
 }
 func (i itemsOf) Last(int) enumerator.Enumerator[enumerator.Item[string]] { return i.Enumerator }
 func (itemsOf) Position() enumerator.Position                             { return enumerator.Position{} }
+
+// backlog is a hub whose source hands on old elements only when gate is closed.
+type backlog struct {
+	*enumerator.Hub[string]
+	gate chan struct{}
+}
+
+func (b backlog) From(after enumerator.Position) enumerator.Enumerator[enumerator.Item[string]] {
+	return enumerator.Through(b.Hub.From(after), enumeratee.MapM(func(ctx context.Context, i enumerator.Item[string]) (enumerator.Item[string], error) {
+		if i.Value == "old" {
+			select {
+			case <-b.gate:
+			case <-ctx.Done():
+			}
+		}
+		return i, nil
+	}))
+}
+
+// A client that comes back from far behind begins the common run. Other clients do not wait for that run.
+func TestFanoutOfAClientThatIsFarBehind(t *testing.T) {
+	leavesNothing(t)
+	b := backlog{enumerator.Broadcast[string](enumerator.Capacity(1000)), make(chan struct{})}
+	c := &concert{hub: b.Hub, Server: unstarted(t, httpadapter.Fanout(b, lines(""), where))}
+	c.Start()
+	c.push(t, "first")
+	after := b.Position()
+	want := []string{}
+	for i := range 300 {
+		c.push(t, "old")
+		want = append(want, fmt.Sprintf("%d old", i+2))
+	}
+	behind := c.listen(t, "after="+after.String())
+	behind.reads("bookmark at 1")
+	live := c.listen(t, "")
+	live.reads("bookmark at 301")
+	c.push(t, "302")
+	live.reads("302 302")
+	close(b.gate)
+	behind.reads(append(want, "302 302")...)
+	for n := 303; b.Runs() > 1 || n < 310; n++ { // until both were handed over, where that is possible
+		c.push(t, fmt.Sprint(n))
+		behind.reads(fmt.Sprintf("%d %d", n, n))
+		live.reads(fmt.Sprintf("%d %d", n, n))
+		if !isLinux && n > 310 {
+			break
+		}
+	}
+	b.End()
+	behind.ends("ending")
+	live.ends("ending")
+}

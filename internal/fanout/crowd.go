@@ -80,6 +80,7 @@ type Crowd struct {
 	changed sync.Cond  // the ring has begun, has got room, or is over
 	ring    ring
 	corked  time.Duration // since when frames wait for the end of a burst, or 0
+	full    bool          // the source waits for room
 	last    time.Duration // when the last frame came
 	shards  []*shard
 	members int
@@ -220,8 +221,10 @@ func (c *Crowd) push(f *Frame) {
 	defer c.mu.Unlock()
 	for !c.makeRoom(f) {
 		c.uncork()
+		c.full = true
 		c.changed.Wait()
 	}
+	c.full = false
 	if f.last {
 		c.closed, c.corked = true, 0
 	}
@@ -276,8 +279,8 @@ type Ticket struct {
 
 // Reserve returns a Ticket for a client that has all elements up to p. Until Join or Cancel, the frames after p
 // stay in the ring. It waits until the source has begun, or ctx ends. It returns nil if the ring lacks frames
-// after p, or if the source or ctx has ended. The caller is a member, and stays one until Cancel or the end of
-// the stream.
+// after p, if the source or ctx has ended, or if the source is still far before p, because the client would have to wait
+// for it. The caller is a member, and stays one until Cancel or the end of the stream.
 func (c *Crowd) Reserve(ctx context.Context, p enumerator.Position) *Ticket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,7 +288,7 @@ func (c *Crowd) Reserve(ctx context.Context, p enumerator.Position) *Ticket {
 		c.await(ctx)
 	}
 	index, ok := c.ring.after(p)
-	if !ok || ctx.Err() != nil {
+	if !ok || ctx.Err() != nil || index == unknown && !c.full && p.Seq > c.ring.end().Position.Seq+MaxFrames {
 		return nil
 	}
 	s := c.shard()
