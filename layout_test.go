@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"internal/prompt":             {"iteratee", "internal/fast"},
 	"internal/guard":              {},
 	"internal/report":             {"iteratee"},
+	"internal/table":              {},
 	"internal/whole":              {"iteratee", "enumeratee", "internal/check"},
 	"internal/browsertest":        {"internal/probe", "github.com/chromedp/chromedp", "github.com/stretchr/testify/*"},
 	"internal/marbles":            {},

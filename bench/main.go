@@ -23,6 +23,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/halley-go/halley/internal/table"
 )
 
 // Names of the contenders, which are the columns of the table.
@@ -76,7 +78,8 @@ func main() {
 	}
 	fmt.Printf("%s, %s/%s, GOMAXPROCS %d, medians of %d rounds\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
-	table(os.Stdout, columns, rows, *markdown)
+	head := append([]string{"job", "per element"}, columns...)
+	table.Write(os.Stdout, append([][]string{head}, rows...), *markdown)
 }
 
 func runAll(only string, rounds int, size float64, dir string) (rows [][]string, err error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"log"
 	"runtime"
@@ -54,17 +53,6 @@ func TestTable(t *testing.T) {
 	}
 	assert.Equal(t, "1.0", rows[2][2])
 
-	for _, c := range []struct {
-		markdown bool
-		want     string
-	}{
-		{false, "job  per element  Halley  loop\na    ns per int   1.0     12\n"},
-		{true, "| job | per element | Halley | loop |\n| --- | --- | --: | --: |\n| a | ns per int | 1.0 | 12 |\n"},
-	} {
-		var out bytes.Buffer
-		table(&out, columns[:2], [][]string{{"a", "ns per int", "1.0", "12"}}, c.markdown)
-		assert.Equal(t, c.want, out.String())
-	}
 }
 
 func TestAtDepth(t *testing.T) {

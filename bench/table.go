@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
 )
 
 // rowsOf returns the rows of one job: times, allocations and ratios.
@@ -41,23 +38,4 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.0f", v)
-}
-
-func table(w io.Writer, columns []string, rows [][]string, markdown bool) {
-	head := append([]string{"job", "per element"}, columns...)
-	if markdown {
-		rule := []string{"---", "---"}
-		for range columns {
-			rule = append(rule, "--:")
-		}
-		for _, row := range append([][]string{head, rule}, rows...) {
-			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
-		}
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{head}, rows...) {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	t.Flush()
 }

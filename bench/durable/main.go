@@ -35,11 +35,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/halley-go/halley/enumerator/topics"
 	"github.com/halley-go/halley/httpadapter/durable"
+	"github.com/halley-go/halley/internal/table"
 )
 
 // plan is the amount of work in a round.
@@ -67,7 +67,7 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s, %s/%s, GOMAXPROCS %d, medians of %d rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
-	tabulate(os.Stdout, rows(all), *markdown)
+	table.Write(os.Stdout, rows(all), *markdown)
 }
 
 // serve serves streams until its standard input ends, and prints its URL.
@@ -353,21 +353,4 @@ func rows(all [][][]cost) [][]string {
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
-}
-
-func tabulate(w io.Writer, rows [][]string, markdown bool) {
-	if markdown {
-		for i, row := range rows {
-			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
-			if i == 0 {
-				fmt.Fprintf(w, "|---%s|\n", strings.Repeat("|--:", len(row)-1))
-			}
-		}
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	t.Flush()
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"testing"
@@ -36,19 +35,11 @@ func TestServersDoAllJobs(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
+func TestRows(t *testing.T) {
 	of := func(wall, cpu int) []cost {
 		c := cost{time.Duration(wall) * time.Microsecond, time.Duration(cpu) * time.Microsecond}
 		return []cost{c, c, c, c}
 	}
 	table := rows([][][]cost{{of(4, 2), of(9, 9), of(6, 1)}, {of(2, 2), of(3, 3), of(1, 1)}})
 	assert.Equal(t, []string{jobs[0], "6", "2", "3.0", "2", "2", "1.0"}, table[1])
-	for markdown, want := range map[bool]string{
-		false: "server  x\nloop    1.0\n",
-		true:  "| server | x |\n|---|--:|\n| loop | 1.0 |\n",
-	} {
-		var out bytes.Buffer
-		tabulate(&out, [][]string{{"server", "x"}, {"loop", "1.0"}}, markdown)
-		assert.Equal(t, want, out.String())
-	}
 }

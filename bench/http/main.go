@@ -33,6 +33,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/halley-go/halley/internal/table"
 )
 
 // plan is the amount of work.
@@ -109,7 +111,7 @@ func main() {
 		rows, err := j.run(some, plan{streams, messages, max(1, messages/burst), *size, *rounds, *base})
 		if rows != nil {
 			fmt.Printf("\n%d streams\n\n", streams)
-			table(os.Stdout, rows, *markdown)
+			table.Write(os.Stdout, rows, *markdown)
 		}
 		fail(err)
 	}

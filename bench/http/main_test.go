@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -269,12 +268,4 @@ func TestTable(t *testing.T) {
 		assert.Len(t, row, len(rows[0]))
 	}
 
-	for markdown, want := range map[bool]string{
-		false: "server  x\nloop    1.0\n",
-		true:  "| server | x |\n|---|--:|\n| loop | 1.0 |\n",
-	} {
-		var out bytes.Buffer
-		table(&out, [][]string{{"server", "x"}, {"loop", "1.0"}}, markdown)
-		assert.Equal(t, want, out.String())
-	}
 }

@@ -36,6 +36,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/halley-go/halley/internal/table"
 )
 
 // A job measures its contenders in turn, and returns the rows of a table of medians, with a head.
@@ -97,7 +99,7 @@ func main() {
 			log.Fatalf("%s: %v", j.name, err)
 		}
 		fmt.Printf("\n%s\n\n", j.name)
-		table(os.Stdout, rows, *markdown)
+		table.Write(os.Stdout, rows, *markdown)
 	}
 }
 

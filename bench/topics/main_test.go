@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"log"
 	"os"
@@ -61,15 +60,4 @@ func TestMedianAndRatios(t *testing.T) {
 	assert.Equal(t, 2.0, median([]float64{9, 1, 2}))
 	assert.Equal(t, 3.0, median([]float64{9, 1, 2, 4}))
 	assert.Equal(t, []float64{2, 0.5}, ratios([]float64{4, 1}, []float64{2, 2}))
-}
-
-func TestTable(t *testing.T) {
-	for markdown, want := range map[bool]string{
-		false: "job   x\nidle  1\n",
-		true:  "| job | x |\n|---|--:|\n| idle | 1 |\n",
-	} {
-		var out bytes.Buffer
-		table(&out, [][]string{{"job", "x"}, {"idle", "1"}}, markdown)
-		assert.Equal(t, want, out.String())
-	}
 }

@@ -19,13 +19,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/halley-go/halley/internal/table"
 )
 
 func main() {
@@ -70,7 +70,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	table(os.Stdout, rowsOf(results), *markdown)
+	table.Write(os.Stdout, rowsOf(results), *markdown)
 	faults := 0
 	for _, r := range results {
 		for _, note := range r.notes[:min(len(r.notes), 20)] {
@@ -113,21 +113,4 @@ func rowsOf(results []result) [][]string {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-func table(w io.Writer, rows [][]string, markdown bool) {
-	if markdown {
-		for i, row := range rows {
-			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
-			if i == 0 {
-				fmt.Fprintf(w, "|---%s|\n", strings.Repeat("|--:", len(row)-1))
-			}
-		}
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	t.Flush()
 }

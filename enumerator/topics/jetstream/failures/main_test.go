@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http/httptest"
 	"os"
@@ -146,14 +145,6 @@ func TestRowsOf(t *testing.T) {
 		acked: 5, got: 6, elsewhere: 7 * time.Second, any: 8 * time.Second, p99: 9 * time.Millisecond, max: 10 * time.Second}})
 	assert.Equal(t, []string{"none", "5", "6", "1", "2", "3", "4", "7.00", "8.00", "0.01", "10.00"}, rows[1])
 	assert.Len(t, rows[0], len(rows[1]))
-	for markdown, want := range map[bool]string{
-		false: "failure  x\nnone     1\n",
-		true:  "| failure | x |\n|---|--:|\n| none | 1 |\n",
-	} {
-		var out bytes.Buffer
-		table(&out, [][]string{{"failure", "x"}, {"none", "1"}}, markdown)
-		assert.Equal(t, want, out.String())
-	}
 }
 
 func TestNoSuchFailure(t *testing.T) {

@@ -1,6 +1,5 @@
-//go:build unix
-
-package main
+// Package table prints the tables of the benchmarks.
+package table
 
 import (
 	"fmt"
@@ -9,7 +8,9 @@ import (
 	"text/tabwriter"
 )
 
-func table(w io.Writer, rows [][]string, markdown bool) {
+// Write writes rows, of which the first is the head, in columns or as Markdown. In Markdown, all columns but the first are
+// aligned to the right.
+func Write(w io.Writer, rows [][]string, markdown bool) {
 	if markdown {
 		for i, row := range rows {
 			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
