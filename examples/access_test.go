@@ -71,7 +71,8 @@ func TestAccessibility(t *testing.T) {
 					// Do not wait until the page has loaded: the clock never finishes loading.
 					_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("location.href = '"+target+"'"))
 					require.NoError(t, err)
-					tab.until(t, fmt.Sprintf("location.pathname === decodeURI('%s') && document.readyState !== 'loading' && !!document.querySelector('h1')", target))
+					tab.until(t, fmt.Sprintf("location.pathname === decodeURI('%s') && document.readyState !== 'loading' && !!document.querySelector('h1')"+
+						" && [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)", target))
 					// All guides have the same elements in the same colors, and axe takes long to read one.
 					if c.scheme == "light" || target == "/docs/http" || !slices.Contains(guides, target) {
 						_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](string(script)))
