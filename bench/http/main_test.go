@@ -32,9 +32,13 @@ func TestMain(m *testing.M) {
 
 var tiny = plan{streams: 20, messages: 3, bursts: 2, size: 100, rounds: 2, base: "floor"}
 
-// each calls f for each contender that is installed.
-func each(t *testing.T, f func(t *testing.T, c contender)) {
+// each calls f for each contender that is installed and that a job measures by default.
+func each(t *testing.T, name string, f func(t *testing.T, c contender)) {
+	j := jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
 	for _, c := range contenders {
+		if !regexp.MustCompile(j.only).MatchString(c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			if c.check != nil {
 				if err := c.check(); err != nil {
@@ -47,7 +51,7 @@ func each(t *testing.T, f func(t *testing.T, c contender)) {
 }
 
 func TestCost(t *testing.T) {
-	each(t, func(t *testing.T, c contender) {
+	each(t, "cost", func(t *testing.T, c contender) {
 		f, err := once(c, tiny)
 		require.NoError(t, err)
 		assert.Positive(t, f.idle)
@@ -60,7 +64,7 @@ func TestCost(t *testing.T) {
 }
 
 func TestFrozen(t *testing.T) {
-	each(t, func(t *testing.T, c contender) {
+	each(t, "frozen", func(t *testing.T, c contender) {
 		rows, err := frozen([]contender{c}, tiny)
 		require.NoError(t, err)
 		require.Len(t, rows, 4, "a head, two pairs and their median")
@@ -95,7 +99,7 @@ func TestFrozenClientsDoNotRead(t *testing.T) {
 }
 
 func TestMinute(t *testing.T) {
-	each(t, func(t *testing.T, c contender) {
+	each(t, "minute", func(t *testing.T, c contender) {
 		row, err := steady(c, tiny, 10*time.Millisecond, 10)
 		require.NoError(t, err)
 		assert.Equal(t, c.name, row[0])
