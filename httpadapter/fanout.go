@@ -331,8 +331,8 @@ func (f *fanoutHandler[E]) log(r *http.Request, reason string) {
 	}
 }
 
-// crowdOf enters the Crowd of a source for the caller and returns it. If there is no Crowd, items feed a new one. So an
-// element that cannot be encoded fails only the clients that want it.
+// crowdOf returns the Crowd of a source, of which the caller becomes a member. If the source has no Crowd, crowdOf starts
+// one, and feeds it with items.
 func (f *fanoutHandler[E]) crowdOf(r *http.Request, source any, items enumerator.Enumerator[enumerator.Item[E]]) *fanout.Crowd {
 	key := crowdKey{r.Context().Value(http.ServerContextKey).(*http.Server), source}
 	f.mu.Lock()
