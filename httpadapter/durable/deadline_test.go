@@ -61,19 +61,11 @@ func TestAnswersAfterTheWriteTimeout(t *testing.T) {
 				mux.Handle("/never/", http.StripPrefix("/never", durable.Handler(late{store, time.Hour}, byPath)))
 				pipes := probe.NewPipes()
 				server := &http.Server{
-					Handler: mux, WriteTimeout: time.Second, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols),
+					Handler: mux, WriteTimeout: time.Second, ErrorLog: log.New(io.Discard, "", 0),
 				}
-				server.Protocols.SetHTTP1(true)
-				server.Protocols.SetUnencryptedHTTP2(true)
-				go func() { _ = server.Serve(pipes) }()
+				transport := pipes.Serve(server, proto)
 				defer server.Close()
-				transport := &http.Transport{
-					DialContext: func(context.Context, string, string) (net.Conn, error) { return pipes.Dial(), nil },
-					Protocols:   new(http.Protocols),
-				}
 				defer transport.CloseIdleConnections()
-				transport.Protocols.SetHTTP1(proto == "HTTP/1.1")
-				transport.Protocols.SetUnencryptedHTTP2(proto == "HTTP/2.0")
 
 				for _, test := range []struct {
 					method, target, body string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -59,23 +58,15 @@ func TestActionAnswersAfterTheWriteTimeout(t *testing.T) {
 			t.Run(proto+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					pipes := probe.NewPipes()
-					server := &http.Server{WriteTimeout: 2 * time.Second, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
-					server.Protocols.SetHTTP1(true)
-					server.Protocols.SetUnencryptedHTTP2(true)
+					server := &http.Server{WriteTimeout: 2 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 					server.Handler = parse.Action(parse.Text(10), func(w http.ResponseWriter, _ *http.Request, s string) error {
 						time.Sleep(tt.work)
 						_, err := io.WriteString(w, s)
 						return err
 					}, httpadapter.ReadTimeout(5*time.Second))
-					go func() { _ = server.Serve(pipes) }()
+					transport := pipes.Serve(server, proto)
 					defer server.Close()
-					transport := &http.Transport{
-						DialContext: func(context.Context, string, string) (net.Conn, error) { return pipes.Dial(), nil },
-						Protocols:   new(http.Protocols),
-					}
 					defer transport.CloseIdleConnections()
-					transport.Protocols.SetHTTP1(proto == "HTTP/1.1")
-					transport.Protocols.SetUnencryptedHTTP2(proto == "HTTP/2.0")
 
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()

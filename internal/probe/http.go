@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"context"
 	"log"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,22 @@ type Pipes struct {
 
 // NewPipes returns a listener without connections.
 func NewPipes() Pipes { return Pipes{make(chan net.Conn), make(chan struct{})} }
+
+// Serve serves srv on p by HTTP/1.1 and by HTTP/2 without TLS, until srv is closed. It returns a transport for one of them.
+// proto is HTTP/1.1 or HTTP/2.0. The caller closes the idle connections of the transport.
+func (p Pipes) Serve(srv *http.Server, proto string) *http.Transport {
+	srv.Protocols = new(http.Protocols)
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	go func() { _ = srv.Serve(p) }()
+	transport := &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return p.Dial(), nil },
+		Protocols:   new(http.Protocols),
+	}
+	transport.Protocols.SetHTTP1(proto == "HTTP/1.1")
+	transport.Protocols.SetUnencryptedHTTP2(proto == "HTTP/2.0")
+	return transport
+}
 
 // Accept returns the server's end of the next connection.
 func (p Pipes) Accept() (net.Conn, error) {
