@@ -1,6 +1,9 @@
 package httpadapter
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // ForgetWarnings lets a test see what is logged once in the life of a program.
 func ForgetWarnings() { warned.Clear() }
@@ -18,3 +21,6 @@ func Negotiate(accept ...string) string {
 func WithDraining(ctx, drain context.Context) context.Context {
 	return context.WithValue(ctx, drainKey{}, drain)
 }
+
+// Repacked returns the header that OnEnd of a Fanout gets for h.
+func Repacked(h http.Header) http.Header { return unpacked(packed(h)) }

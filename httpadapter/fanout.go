@@ -53,8 +53,8 @@ import (
 //     connection, or when it has sent more than 64 KiB after its request. The bytes that it sends are dropped.
 //   - A [Heartbeat] is sent to all clients together.
 //   - An error or a panic of the common run ends all its streams, and is logged once.
-//   - The functions of OnEnd are called in a goroutine of their own. The context of their request has ended. A panic
-//     is logged.
+//   - The functions of OnEnd are called in a goroutine of their own. They get a copy of the request, whose context has
+//     ended. A panic is logged.
 //
 // [Drain] ends these streams, but http.Server.Shutdown does not wait for their clients. Use [Shutdown].
 // http.Server.Close does not close them.

@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -202,11 +203,13 @@ func (j *joiner) takeOver(leave func()) error {
 	return nil
 }
 
-// overOf returns the function that is called when a stream that was handed over has ended. It keeps only the
-// request of net/http in memory.
+// overOf returns the function that is called once, when a stream that was handed over has ended.
 func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()) func(fanout.End) {
+	kept, header := *r, packed(r.Header)
+	kept.Header = nil
 	return func(end fanout.End) {
 		leave()
+		kept.Header = unpacked(header)
 		o.Reason, o.Err = Failed, end.Err
 		switch {
 		case end.Gone:
@@ -226,13 +229,52 @@ func overOf(c *config, r *http.Request, start time.Time, o Outcome, leave func()
 		o.Lost += end.Lost
 		o.Resets += end.Resets
 		guard.Run("httpadapter: Fanout: a function of OnEnd", func() {
-			c.onEnd(&stream{config: c, r: r, start: start, outcome: o})
+			c.onEnd(&stream{config: c, r: &kept, start: start, outcome: o})
 		}, func(panicked any) {
 			if panicked != nil {
-				logPanic(r.Context(), c.logger, "httpadapter: Fanout: a function of OnEnd has panicked", panicked)
+				logPanic(kept.Context(), c.logger, "httpadapter: Fanout: a function of OnEnd has panicked", panicked)
 			}
 		})
 	}
+}
+
+// packed returns the fields of h in few bytes. A request waits for the end of its stream in this form, because a map
+// and its strings take more than half of the memory of a request.
+func packed(h http.Header) []byte {
+	var fields []byte
+	add := func(text string) { fields = append(binary.AppendUvarint(fields, uint64(len(text))), text...) }
+	for key, values := range h {
+		add(key)
+		fields = binary.AppendUvarint(fields, uint64(len(values)))
+		for _, value := range values {
+			add(value)
+		}
+	}
+	return bytes.Clone(fields) // without the room at the end
+}
+
+// unpacked returns the header of which packed has made fields.
+func unpacked(fields []byte) http.Header {
+	length := func() int {
+		n, size := binary.Uvarint(fields)
+		fields = fields[size:]
+		return int(n)
+	}
+	text := func() string {
+		n := length()
+		s := string(fields[:n])
+		fields = fields[n:]
+		return s
+	}
+	h := http.Header{}
+	for len(fields) > 0 {
+		key, values := text(), make([]string, length())
+		for i := range values {
+			values[i] = text()
+		}
+		h[key] = values
+	}
+	return h
 }
 
 // headOnWire returns the head of the response.

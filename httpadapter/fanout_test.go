@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/items"
@@ -746,6 +747,56 @@ func TestFanoutNewClientBesidesAFrozenOne(t *testing.T) {
 	next.reads("bookmark at 600")
 	c.push(t, "a")
 	next.reads("601 a")
+}
+
+// OnEnd gets the request as it was, and middleware that runs when the handler has returned has the header of its own.
+func TestFanoutKeepsTheRequestForOnEnd(t *testing.T) {
+	leavesNothing(t)
+	type key struct{}
+	logged := make(chan string, 1)
+	ends := make(chan *http.Request, 1)
+	middleware := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r = r.WithContext(context.WithValue(r.Context(), key{}, "value"))
+			r.Header["x-odd key"] = []string{"", "\x00\xff"}
+			next.ServeHTTP(w, r)
+			if isLinux {
+				logged <- r.UserAgent()
+			}
+		})
+	}
+	c := newConcertOf(t, lines(""), middleware, httpadapter.OnEnd(func(r *http.Request, _ httpadapter.Outcome) { ends <- r }))
+	c.Start()
+	client, err := net.Dial("tcp", c.Listener.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	_, err = io.WriteString(client, "GET /path?a=1 HTTP/1.1\r\nHost: x\r\nUser-Agent: agent\r\nX-Twice: 1\r\nX-Twice: 2\r\nCookie: \r\n\r\n")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(client), nil)
+	require.NoError(t, err)
+	c.push(t, "a")
+	if isLinux {
+		assert.Equal(t, "agent", receive(t, logged, "the line of the log"))
+	}
+	c.hub.End()
+	r := receive(t, ends, "the request")
+	assert.Equal(t, http.Header{
+		"User-Agent": {"agent"}, "X-Twice": {"1", "2"}, "Cookie": {""}, "x-odd key": {"", "\x00\xff"},
+	}, r.Header)
+	assert.Equal(t, "GET /path?a=1 HTTP/1.1 x", strings.Join([]string{r.Method, r.RequestURI, r.Proto, r.Host}, " "))
+	assert.Equal(t, "1", r.FormValue("a"))
+	assert.Equal(t, "value", r.Context().Value(key{}))
+	_, err = io.Copy(io.Discard, res.Body)
+	assert.NoError(t, err)
+}
+
+// The header that is kept for OnEnd loses nothing.
+func TestFanoutKeepsTheHeader(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOf(rapid.OneOf(rapid.String(), rapid.StringOf(rapid.Just('x')), rapid.SampledFrom([]string{"", strings.Repeat("y", 300)})))
+		h := http.Header(rapid.MapOf(rapid.String(), values).Draw(t, "header"))
+		assert.Equal(t, h, httpadapter.Repacked(h))
+	})
 }
 
 // An error of the encoder for a gap cuts the stream of that client, and of no other.
