@@ -60,7 +60,7 @@ import (
 // http.Server.Close does not close them.
 //
 // While there are clients, Fanout has two goroutines for the run and two for each shard. A shard has about 1,000 clients,
-// or more if there are GOMAXPROCS shards. All of them end soon after the last client has left.
+// or more if there are half as many shards as GOMAXPROCS. All of them end soon after the last client has left.
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](

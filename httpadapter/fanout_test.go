@@ -839,6 +839,7 @@ func TestFanoutShutdown(t *testing.T) {
 			n := 200
 			if probe.Long() {
 				n = 2000
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // two shards
 			}
 			c := newConcert(t)
 			if drain || !isLinux {
