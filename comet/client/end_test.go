@@ -116,7 +116,7 @@ func TestEndOfAHub(t *testing.T) {
 
 // A server that shuts down ends its streams without an end record, so that clients come back.
 func TestDrain(t *testing.T) {
-	for _, transport := range append([]string{native}, every...) {
+	for _, transport := range all {
 		t.Run("transport "+transport, func(t *testing.T) {
 			hub := enumerator.Broadcast[any]()
 			srv := httptest.NewUnstartedServer(handlerOf(hub, time.Minute))

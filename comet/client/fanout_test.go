@@ -52,11 +52,17 @@ var ways = []way{
 
 // serve starts a server of a Fanout.
 func (w way) serve(t *testing.T, source func(*http.Request) (enumerator.Source[any], int, error), opts ...httpadapter.Option) *httptest.Server {
+	return w.serveWith(t, func(*http.Server) {}, source, opts...)
+}
+
+// serveWith calls prepare before it starts the server.
+func (w way) serveWith(t *testing.T, prepare func(*http.Server), source func(*http.Request) (enumerator.Source[any], int, error), opts ...httpadapter.Option) *httptest.Server {
 	h := client.Fanout(source, append(append(opts, silent), w.opts...)...)
 	if w.wrap != nil {
 		h = w.wrap(h)
 	}
 	srv := httptest.NewUnstartedServer(h)
+	prepare(srv.Config)
 	srv.EnableHTTP2 = w.tls
 	if w.tls {
 		srv.StartTLS()
@@ -77,10 +83,10 @@ func one(source enumerator.Source[any], last int) func(*http.Request) (enumerato
 	return func(*http.Request) (enumerator.Source[any], int, error) { return source, last, nil }
 }
 
-// onEachWay runs test for each transport and each way.
-func onEachWay(t *testing.T, test func(t *testing.T, transport string, w way)) {
+// onEachWay runs test for each of the transports and each way.
+func onEachWay(t *testing.T, transports []string, test func(t *testing.T, transport string, w way)) {
 	for _, w := range ways {
-		for _, transport := range append([]string{native}, every...) {
+		for _, transport := range transports {
 			t.Run(w.name+", transport "+transport, func(t *testing.T) {
 				known := goleak.IgnoreCurrent()
 				t.Cleanup(func() { goleak.VerifyNone(t, known) })
@@ -104,7 +110,7 @@ func TestFanout(t *testing.T) {
 		"Firefox":                              {query: "&lastEventId=%[1]s", before: 1, agent: "Gecko/20100101 Firefox/153.0"},
 		"a client with a cursor that is wrong": {query: "&lastEventId=x", before: 5},
 	}
-	onEachWay(t, func(t *testing.T, transport string, w way) {
+	onEachWay(t, all, func(t *testing.T, transport string, w way) {
 		for name, c := range cases {
 			hub := enumerator.Broadcast[any]()
 			start := hub.Position().String()
@@ -131,6 +137,7 @@ func TestFanout(t *testing.T) {
 			res, err := srv.Client().Do(r)
 			require.NoError(t, err, name)
 			assert.Equal(t, w.takesOver(transport), res.Close, name)
+			assert.Equal(t, w.tls, res.ProtoMajor == 2, name)
 			eventually(t, func() bool { return hub.Runs() == 1 || c.before == len(values) })
 			pushAll(values[c.before:])
 			hub.End()
@@ -178,18 +185,15 @@ func counts(t *testing.T, outcomes <-chan httpadapter.Outcome) httpadapter.Count
 // source alive or not.
 func TestFanoutResumes(t *testing.T) {
 	for _, steady := range []bool{false, true} {
-		onEachWay(t, func(t *testing.T, transport string, w way) {
-			if w.tls {
-				t.Skip("the reader speaks HTTP/1.1")
-			}
+		onEachWay(t, all, func(t *testing.T, transport string, w way) {
 			hub := enumerator.Broadcast[any]()
 			srv := w.serve(t, one(hub, 0))
-			other := &reader{t: t, url: srv.URL, transport: transport}
+			other := &reader{t: t, client: srv.Client(), url: srv.URL, transport: transport}
 			if steady {
 				other.connect()
 				other.position(func(id string) bool { return id != "" })
 			}
-			c := &reader{t: t, url: srv.URL, transport: transport}
+			c := &reader{t: t, client: srv.Client(), url: srv.URL, transport: transport}
 			c.connect()
 			c.position(func(id string) bool { return id != "" })
 			pushed, got := 0, 0
@@ -220,7 +224,6 @@ func TestFanoutResumes(t *testing.T) {
 				other.cut()
 			}
 			c.cut()
-			http.DefaultClient.CloseIdleConnections()
 		})
 	}
 }
@@ -240,15 +243,12 @@ func onlyTexts(source items) items {
 	})
 }
 
-// Heartbeats tell a client of a filtered stream how far the stream is.
+// Heartbeats tell a client of a filtered stream how far the stream is. An answer to a poll has none.
 func TestFanoutOfAFilteredStream(t *testing.T) {
-	onEachWay(t, func(t *testing.T, transport string, w way) {
-		if w.tls || transport == "poll" {
-			t.Skip("the reader speaks HTTP/1.1, and an answer to a poll has no heartbeats")
-		}
+	onEachWay(t, []string{native, "events", "iframe", "ndjson"}, func(t *testing.T, transport string, w way) {
 		hub := enumerator.Broadcast[any]()
 		srv := w.serve(t, one(texts{hub}, 0), httpadapter.Heartbeat(20*time.Millisecond, nil))
-		c := &reader{t: t, url: srv.URL, transport: transport}
+		c := &reader{t: t, client: srv.Client(), url: srv.URL, transport: transport}
 		c.connect()
 		c.position(func(id string) bool { return id != "" })
 		for round := range 3 {
@@ -259,7 +259,6 @@ func TestFanoutOfAFilteredStream(t *testing.T) {
 		assert.Equal(t, []any{"", "text"}, c.message())
 		assert.Equal(t, hub.Position().String(), c.id)
 		c.cut()
-		http.DefaultClient.CloseIdleConnections()
 	})
 }
 
@@ -270,20 +269,10 @@ func TestFanoutThatIsInterrupted(t *testing.T) {
 		"MaxDuration": {httpadapter.MaxDuration(50 * time.Millisecond)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onEachWay(t, func(t *testing.T, transport string, w way) {
-				if w.tls {
-					t.Skip("the reader speaks HTTP/1.1")
-				}
+			onEachWay(t, all, func(t *testing.T, transport string, w way) {
 				hub := enumerator.Broadcast[any]()
-				h := client.Fanout(one(hub, 1), append(append(w.opts, silent), opts...)...)
-				if w.wrap != nil {
-					h = w.wrap(h)
-				}
-				srv := httptest.NewUnstartedServer(h)
-				httpadapter.Drain(srv.Config)
-				srv.Start()
-				defer srv.Close()
-				c := &reader{t: t, url: srv.URL, transport: transport, id: hub.Position().String()}
+				srv := w.serveWith(t, httpadapter.Drain, one(hub, 1), opts...)
+				c := &reader{t: t, client: srv.Client(), url: srv.URL, transport: transport, id: hub.Position().String()}
 				c.connect()
 				eventually(t, func() bool { return hub.Runs() == 1 || opts != nil })
 				if opts == nil {
@@ -292,7 +281,6 @@ func TestFanoutThatIsInterrupted(t *testing.T) {
 				_, more := c.next()
 				assert.False(t, more)
 				c.cut()
-				http.DefaultClient.CloseIdleConnections()
 			})
 		})
 	}
@@ -310,7 +298,7 @@ func TestFanoutOfRooms(t *testing.T) {
 		}
 		return room, 0, nil
 	})
-	for _, transport := range append([]string{native}, every...) {
+	for _, transport := range all {
 		res, err := srv.Client().Get(srv.URL + "?transport=" + transport)
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusNotFound, res.StatusCode)
@@ -325,7 +313,7 @@ func TestFanoutOfRooms(t *testing.T) {
 	for _, room := range []string{"a", "b"} {
 		for _, transport := range []string{native, "events", "ndjson"} {
 			for range 3 {
-				c := &reader{t: t, url: srv.URL, transport: transport, room: room}
+				c := &reader{t: t, client: srv.Client(), url: srv.URL, transport: transport, room: room}
 				c.connect()
 				c.position(func(id string) bool { return id != "" })
 				readers = append(readers, c)
@@ -343,7 +331,6 @@ func TestFanoutOfRooms(t *testing.T) {
 		c.cut()
 	}
 	eventually(t, func() bool { return rooms["a"].Runs() == 0 && rooms["b"].Runs() == 0 })
-	http.DefaultClient.CloseIdleConnections()
 }
 
 // A nil source is a panic of its own request, and of no other.
@@ -352,7 +339,7 @@ func TestFanoutOfANilSource(t *testing.T) {
 	for name, source := range map[string]enumerator.Source[any]{"nil": nil, "a nil hub": none} {
 		t.Run(name, func(t *testing.T) {
 			h := client.Fanout(one(source, 1), silent)
-			for _, transport := range append([]string{native}, every...) {
+			for _, transport := range all {
 				r := httptest.NewRequest(http.MethodGet, "/?transport="+transport, nil)
 				assert.PanicsWithValue(t, "comet/client: Fanout: source must not be nil", func() { h.ServeHTTP(httptest.NewRecorder(), r) }, transport)
 			}

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -26,6 +27,9 @@ import (
 // native is the transport of an EventSource without the script.
 const native = ""
 
+// all holds native and the transports of the script.
+var all = append([]string{native}, every...)
+
 // A record is a record as a client reads it. Its event is bookmark if it has only an id.
 type record struct {
 	Event string `json:"event"`
@@ -40,6 +44,7 @@ type reader struct {
 	transport string
 	room      string // of a test with rooms
 	id        string
+	client    *http.Client // nil for http.DefaultClient
 
 	records <-chan record // of the current connection; closed at its end
 	cut     func()
@@ -62,7 +67,7 @@ func (c *reader) connect() {
 	if c.transport == native && c.id != "" {
 		r.Header.Set("Last-Event-ID", c.id)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := cmp.Or(c.client, http.DefaultClient).Do(r)
 	require.NoError(c.t, err)
 	require.Equal(c.t, http.StatusOK, res.StatusCode)
 	records, done := make(chan record), make(chan struct{})
@@ -185,7 +190,7 @@ func (c *reader) position(enough func(id string) bool) {
 
 // onEach runs test with a client of each transport.
 func onEach(t *testing.T, test func(t *testing.T, connect func(http.Handler) *reader)) {
-	for _, transport := range append([]string{native}, every...) {
+	for _, transport := range all {
 		t.Run("transport "+transport, func(t *testing.T) {
 			test(t, func(handler http.Handler) *reader {
 				return &reader{t: t, url: httpadaptertest.NewServer(t, handler).URL, transport: transport}
