@@ -60,6 +60,7 @@ func TestDiagramsAreShown(t *testing.T) {
 // An operator is an exported function of the core, a method of one of its three types, or a method whose result is a source.
 type operator struct {
 	file    string // its path in the repository
+	makes   bool   // it is a function that returns a source, an adapter or a consumer
 	doc     string
 	example string // the body of its Example
 	where   string // the file of its Example
@@ -103,7 +104,7 @@ func coreOperators(t *testing.T) map[string]*operator {
 					if f.Recv != nil {
 						of += typeName(f.Recv.List[0].Type) + "."
 					}
-					operators[of+f.Name.Name] = &operator{file: place, doc: f.Doc.Text()}
+					operators[of+f.Name.Name] = &operator{file: place, makes: f.Recv == nil && isOfThree(f), doc: f.Doc.Text()}
 				}
 			}
 		}
@@ -140,12 +141,19 @@ var (
 // an Enumerator.
 func isOperation(f *ast.FuncDecl) bool {
 	switch receiver := typeName(f.Recv.List[0].Type); {
-	case receiver == "Enumerator" || receiver == "Enumeratee" || receiver == "Iteratee":
+	case threeTypes[receiver]:
 		return true
 	case !ast.IsExported(receiver) || f.Type.Results == nil:
 		return false
 	}
 	return typeName(f.Type.Results.List[0].Type) == "Enumerator"
+}
+
+var threeTypes = map[string]bool{"Enumerator": true, "Enumeratee": true, "Iteratee": true}
+
+// isOfThree reports whether the first result of f has one of the three types.
+func isOfThree(f *ast.FuncDecl) bool {
+	return f.Type.Results != nil && threeTypes[typeName(f.Type.Results.List[0].Type)]
 }
 
 func deindent(body string) string {
@@ -286,6 +294,9 @@ func writeOperators(text string, operators map[string]*operator) (page string, p
 	for _, name := range slices.Sorted(maps.Keys(operators)) {
 		if !listed[name] {
 			problems = append(problems, name+" has no row in testdata/operators.txt: add a line for it with its cost, and run go test ./docs -update")
+		}
+		if folder, function, _ := strings.Cut(name, "."); operators[name].makes && operators[name].example == "" {
+			problems = append(problems, fmt.Sprintf("%s has no example: add Example%s to a file example_*_test.go in %s", name, function, folder))
 		}
 	}
 	return strings.TrimRight(intro+"\n"+contents.String()+"\n"+out.String(), "\n") + "\n", problems

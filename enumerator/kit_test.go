@@ -453,7 +453,7 @@ func TestNoEnumeratorIsForgotten(t *testing.T) {
 		return name == "Joined" || name == "RunPartial" // these return an Enumerator beside another value
 	})
 	probe.Listed(t, "Enumerator", listed,
-		"add it to gives in kit_test.go, or, for chunks, a clock or no end, to TestEverySourceOfChunksKeepsTheLaws or TestEveryEndlessSourceKeepsTheLaws and here")
+		"add it to gives in kit_test.go; or add a source of chunks to TestEverySourceOfChunksKeepsTheLaws and here, and a source with a clock or without an end to TestEveryEndlessSourceKeepsTheLaws and here")
 	probe.Listed(t, "Enumeratee", []string{"Heading", "MapFlatten", "MapInputFlatten", "Trailing"},
 		"add it to TestEveryEnumerateeOfSourcesKeepsTheLaws and here")
 	probe.Listed(t, "Iteratee", []string{"Apply", "Joined"}, "test it as TestApplyKeepsTheLaws does, and add it here")

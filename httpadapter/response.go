@@ -45,6 +45,9 @@ func (e *ResponseError) Error() string {
 	if len(e.Start) > 0 {
 		text += fmt.Sprintf("; the body begins with %q", e.Start)
 	}
+	if !e.Permanent() {
+		return text + "; try again later"
+	}
 	return text + "; check the URL and the credentials of the request"
 }
 

@@ -213,8 +213,8 @@ func TestResponseOfAMediaType(t *testing.T) {
 		"no content":          {"/none", []string{"text/event-stream"}, "204 No Content from /none: the server has no stream, and asks the client not to connect again", true},
 		"reset content":       {"/reset", []string{"text/event-stream"}, "205 Reset Content from /reset: the server has no stream, and asks the client not to connect again", true},
 		"unauthorized":        {"/unauthorized", []string{"text/event-stream"}, "401 Unauthorized from /unauthorized" + what, true},
-		"busy":                {"/busy", []string{"text/event-stream"}, "429 Too Many Requests from /busy" + what, false},
-		"down":                {"/down", []string{"text/event-stream"}, "503 Service Unavailable from /down" + what, false},
+		"busy":                {"/busy", []string{"text/event-stream"}, "429 Too Many Requests from /busy; try again later", false},
+		"down":                {"/down", []string{"text/event-stream"}, "503 Service Unavailable from /down; try again later", false},
 		"unauthorized, any":   {"/unauthorized", nil, "401 Unauthorized", false},
 		"down, any":           {"/down", nil, "503 Service Unavailable", false},
 	} {

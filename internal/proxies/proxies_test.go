@@ -91,6 +91,9 @@ func (p proxy) start(t *testing.T, backend string) string {
 	address := listener.Addr().String()
 	listener.Close() // the proxy takes the port
 	port := address[strings.LastIndex(address, ":")+1:]
+	if p.program == "caddy" && strings.Contains(backend, "{") {
+		config = bytes.Replace(config, []byte("127.0.0.1:9000 {"), []byte("127.0.0.1:9000"), 1) // backend has the brace
+	}
 	text := strings.NewReplacer(
 		"127.0.0.1:9000", backend,
 		"listen 443", "listen "+address,
@@ -215,9 +218,21 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// TestNginxTriesTheNextProcess restarts two processes in turn. With max_fails=0, as in docs/production.md, no request
-// fails, although each process restarts soon after the other.
-func TestNginxTriesTheNextProcess(t *testing.T) {
+// TestProxiesTryTheNextProcess restarts two processes in turn. With the lines for several processes in docs/production.md, no
+// request fails, although each process restarts soon after the other.
+func TestProxiesTryTheNextProcess(t *testing.T) {
+	for i, c := range []struct{ method, both string }{
+		{http.MethodPost, "A max_fails=0;\n    server B max_fails=0"},
+		{http.MethodGet, "A B {\n\t\tlb_try_duration 5s"}, // Caddy does not repeat a request with a body
+		{http.MethodPost, "A\n    server two B\n    option redispatch 1"},
+	} {
+		t.Run(proxies[i].program, func(t *testing.T) { testTheNextProcess(t, proxies[i], c.method, c.both) })
+	}
+}
+
+// testTheNextProcess sends requests with method to two processes. In the configuration of p, both replaces the address of one
+// process: A and B in it are the addresses of the two.
+func testTheNextProcess(t *testing.T, p proxy, method, both string) {
 	serve := func(address string) *http.Server {
 		listener, err := net.Listen("tcp", address)
 		require.NoError(t, err)
@@ -227,13 +242,19 @@ func TestNginxTriesTheNextProcess(t *testing.T) {
 		return server
 	}
 	servers := []*http.Server{serve("127.0.0.1:0"), serve("127.0.0.1:0")}
-	url := proxies[0].start(t, servers[0].Addr+" max_fails=0;\n    server "+servers[1].Addr+" max_fails=0")
+	url := p.start(t, strings.NewReplacer("A", servers[0].Addr, "B", servers[1].Addr).Replace(both))
 	c := client(t, true)
 	for range 2 {
 		for i, server := range servers {
 			require.NoError(t, server.Shutdown(t.Context()))
 			for range 6 {
-				response, err := c.Post(url, "text/plain", strings.NewReader("hello"))
+				var body io.Reader
+				if method == http.MethodPost {
+					body = strings.NewReader("hello")
+				}
+				request, err := http.NewRequestWithContext(t.Context(), method, url, body)
+				require.NoError(t, err)
+				response, err := c.Do(request)
 				require.NoError(t, err)
 				response.Body.Close()
 				assert.Equal(t, http.StatusOK, response.StatusCode)
