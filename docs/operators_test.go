@@ -75,6 +75,12 @@ func (o operator) synopsis() string {
 	return docLink.ReplaceAllString(sentence, "`$1`")
 }
 
+// hasEntry reports whether operators.md has a section for the operator, besides its row.
+func (o operator) hasEntry() bool { return o.diagram || o.example != "" }
+
+// anchorOf returns the anchor of the section of an operator.
+func anchorOf(name string) string { return strings.ReplaceAll(strings.ToLower(name), ".", "") }
+
 var docLink = regexp.MustCompile(`\[([\w.]+)\]`)
 
 func coreOperators(t *testing.T) map[string]*operator {
@@ -277,8 +283,8 @@ func writeOperators(text string, operators map[string]*operator) (page string, p
 			problems = append(problems, fmt.Sprintf("line %d: the cost of %s is %q, but its documentation says %v about a goroutine", i+1, name, cost, says))
 		}
 		link := "../" + o.file
-		if o.diagram || o.example != "" {
-			link = "#" + strings.ReplaceAll(strings.ToLower(name), ".", "")
+		if o.hasEntry() {
+			link = "#" + anchorOf(name)
 			fmt.Fprintf(&sections, "### %s\n\n", name)
 		}
 		if o.diagram {

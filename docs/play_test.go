@@ -18,11 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPlay checks play.md: its names exist, its links point to their declarations, and no
-// name is missing.
+// TestPlay checks play.md: its names exist, its links point to their entries in operators.md or to their
+// declarations, and no name is missing.
 func TestPlay(t *testing.T) {
-	page, err := os.ReadFile("play.md")
-	require.NoError(t, err)
 	api := declarations{}
 	for _, folder := range []string{"iteratee", "enumeratee", "enumeratee/chunk", "enumeratee/text", "enumeratee/ndjson", "enumeratee/items", "enumerator", "enumerator/retry", "enumerator/rx", "enumerator/topics", "enumerator/topics/presence", "enumerator/topics/tables", "comet", "comet/eventsource", "comet/client", "comet/client/wsclient", "comet/topic", "httpadapter", "httpadapter/compress", "httpadapter/durable", "httpadapter/parse", "httpadapter/websocket"} {
 		api.addFolder(t, folder, true)
@@ -30,7 +28,8 @@ func TestPlay(t *testing.T) {
 	for _, folder := range []string{"iteratee/iterateetest", "enumeratee/enumerateetest", "enumerator/enumeratortest", "enumerator/topics/topicstest", "httpadapter/httpadaptertest"} {
 		api.addFolder(t, folder, false)
 	}
-	for _, problem := range checkTables(string(page), api) {
+	api.addEntries(coreOperators(t))
+	for _, problem := range checkTables(linked(t, "play.md", api), api) {
 		t.Error("play.md: " + problem)
 	}
 }
@@ -40,7 +39,7 @@ func TestPlay(t *testing.T) {
 type declarations map[string]declaration
 
 type declaration struct {
-	file   string // its path in the repository
+	link   string // from a page of this folder: to its entry in operators.md if it has one, otherwise to its file
 	listed bool   // whether it must be in the tables: a function, a method or a variable
 }
 
@@ -61,7 +60,7 @@ func (d declarations) addFolder(t *testing.T, folder string, listed bool) {
 func (d declarations) addFile(file string, source *ast.File, listed bool) {
 	add := func(listed bool, names ...string) {
 		if !slices.ContainsFunc(names, func(name string) bool { return !ast.IsExported(name) }) {
-			d[source.Name.Name+"."+strings.Join(names, ".")] = declaration{file, listed}
+			d[source.Name.Name+"."+strings.Join(names, ".")] = declaration{"../" + file, listed}
 		}
 	}
 	for _, decl := range source.Decls {
@@ -90,6 +89,37 @@ func (d declarations) addFile(file string, source *ast.File, listed bool) {
 			}
 		}
 	}
+}
+
+// addEntries lets the operators that have an entry in operators.md be linked to it.
+func (d declarations) addEntries(operators map[string]*operator) {
+	for name, o := range operators {
+		if o.hasEntry() {
+			d[name] = declaration{"operators.md#" + anchorOf(name), d[name].listed}
+		}
+	}
+}
+
+// linked reads a page. With -update, it first writes the links of the page.
+func linked(t *testing.T, name string, api declarations) string {
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	page := string(text)
+	if *update {
+		page = relink(page, api)
+		require.NoError(t, os.WriteFile(name, []byte(page), 0o644))
+	}
+	return page
+}
+
+// relink returns page with the links of api.
+func relink(page string, api declarations) string {
+	return linkedCode.ReplaceAllStringFunc(page, func(text string) string {
+		if name := linkedCode.FindStringSubmatch(text)[1]; api[name].link != "" {
+			return fmt.Sprintf("[`%s`](%s)", name, api[name].link)
+		}
+		return text
+	})
 }
 
 // typeName returns T for a receiver of type T, *T, T[E] or T[E, A].
@@ -164,8 +194,8 @@ func checkTables(page string, api declarations) (problems []string) {
 			switch {
 			case m[1] != symbol.FindString(m[1]):
 				problem("%s is not of the form package.Name", m[1])
-			case ok && m[2] != "../"+decl.file:
-				problem("%s is declared in ../%s, not in %s", m[1], decl.file, m[2])
+			case ok && m[2] != decl.link:
+				problem("the link of %s must be %s, not %s; go test ./docs -update writes it", m[1], decl.link, m[2])
 			}
 		}
 		if !strings.HasPrefix(line, "|") {
@@ -198,7 +228,7 @@ func checkTables(page string, api declarations) (problems []string) {
 			}
 			for _, span := range inlineCode.FindAllString(linkedCode.ReplaceAllString(cell, ""), -1) {
 				if name := strings.Trim(span, "`"); name == symbol.FindString(name) {
-					problem("%s is not a link", name)
+					problem("%s is not a link: write [`%[1]s`]() and run go test ./docs -update", name)
 				}
 			}
 		}
@@ -237,9 +267,9 @@ func TestCheckTables(t *testing.T) {
 		"| a | [`flow.Take.Then`](../flow/take.go) | |":   "line 5: there is no flow.Take.Then",
 		"| a | [`flow.Flow.hidden`](../flow/flow.go) | |": "line 5: flow.Flow.hidden is not of the form package.Name",
 		"| a | a loop | as `flow.Tako(1)` does |":         "line 5: there is no flow.Tako",
-		"| a | [`flow.Take`](../flow/flow.go) | |":        "line 5: flow.Take is declared in ../flow/take.go, not in ../flow/flow.go",
+		"| a | [`flow.Take`](../flow/flow.go) | |":        "line 5: the link of flow.Take must be ../flow/take.go, not ../flow/flow.go; go test ./docs -update writes it",
 		"| a | [`Take`](../flow/take.go) | |":             "line 5: Take is not of the form package.Name",
-		"| a | `flow.Take` | |":                           "line 5: flow.Take is not a link",
+		"| a | `flow.Take` | |":                           "line 5: flow.Take is not a link: write [`flow.Take`]() and run go test ./docs -update",
 		"| a | | nothing |":                               "line 5: the column Halley is empty",
 		"| | a loop | |":                                  "line 5: the column Play is empty",
 		"| a | a loop |":                                  "line 5: 2 columns, not 3",
@@ -260,18 +290,37 @@ func TestCheckTables(t *testing.T) {
 
 func TestAPI(t *testing.T) {
 	assert.Equal(t, declarations{
-		"flow.ErrShort":          {"flow/take.go", true},
-		"flow.Flow":              {"flow/flow.go", false},
-		"flow.Flow.Size":         {"flow/flow.go", false},
-		"flow.Flow.Then":         {"flow/flow.go", true},
-		"flow.Limit":             {"flow/take.go", false},
-		"flow.ShortError":        {"flow/take.go", false},
-		"flow.ShortError.Error":  {"flow/take.go", false},
-		"flow.ShortError.Unwrap": {"flow/take.go", false},
-		"flow.Source":            {"flow/flow.go", false},
-		"flow.Source.Next":       {"flow/flow.go", false},
-		"flow.Take":              {"flow/take.go", true},
+		"flow.ErrShort":          {"../flow/take.go", true},
+		"flow.Flow":              {"../flow/flow.go", false},
+		"flow.Flow.Size":         {"../flow/flow.go", false},
+		"flow.Flow.Then":         {"../flow/flow.go", true},
+		"flow.Limit":             {"../flow/take.go", false},
+		"flow.ShortError":        {"../flow/take.go", false},
+		"flow.ShortError.Error":  {"../flow/take.go", false},
+		"flow.ShortError.Unwrap": {"../flow/take.go", false},
+		"flow.Source":            {"../flow/flow.go", false},
+		"flow.Source.Next":       {"../flow/flow.go", false},
+		"flow.Take":              {"../flow/take.go", true},
 	}, fakeAPI(t))
+}
+
+func TestRelink(t *testing.T) {
+	api := fakeAPI(t)
+	api.addEntries(map[string]*operator{"flow.Take": {example: "show()"}, "flow.Flow.Then": {diagram: true}, "flow.Flow.Size": {}})
+	assert.Equal(t, declaration{"operators.md#flowtake", true}, api["flow.Take"])
+	assert.Equal(t, declaration{"operators.md#flowflowthen", true}, api["flow.Flow.Then"])
+	assert.Equal(t, declaration{"../flow/flow.go", false}, api["flow.Flow.Size"], "it has a row in operators.md, but no entry")
+
+	const row = "| Play | Halley | How it differs |\n|---|---|---|\n" +
+		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.Flow.Then`](), [`flow.ErrShort`](flow.go) | as [`flow.Take`](../flow/take.go) and [`flow.Tako`](x) |\n"
+	want := "line 3: the link of flow.Take must be operators.md#flowtake, not ../flow/take.go; go test ./docs -update writes it"
+	assert.Contains(t, checkTables(row, api), want)
+	page := relink(row, api)
+	assert.Equal(t, "| Play | Halley | How it differs |\n|---|---|---|\n"+
+		"| `take(n)` | [`flow.Take`](operators.md#flowtake), [`flow.Flow.Then`](operators.md#flowflowthen), [`flow.ErrShort`](../flow/take.go) "+
+		"| as [`flow.Take`](operators.md#flowtake) and [`flow.Tako`](x) |\n", page)
+	assert.Equal(t, []string{"line 3: there is no flow.Tako"}, checkTables(page, api))
+	assert.Equal(t, page, relink(page, api))
 }
 
 func fakeAPI(t *testing.T) declarations {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -229,6 +230,86 @@ func TestGroupedFlushesOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, [][]int{{1, 2}, {3}}, got)
 	assert.EqualValues(t, 2, consumer.Nexts.Load())
+}
+
+func TestGroupedWhile(t *testing.T) {
+	near := func(last, e int) bool { return e-last <= 1 }
+	oneOfTwo := iteratee.FlatMap(iteratee.TakeUpTo[int](2), func(es []int) iteratee.Iteratee[int, []int] {
+		return iteratee.Done(es[:1], iteratee.Els(es[1:]...))
+	})
+	for name, c := range map[string]struct {
+		folder iteratee.Iteratee[int, []int]
+		in     []int
+		want   [][]int
+	}{
+		"nothing":                         {iteratee.Collect[int](), nil, nil},
+		"one element":                     {iteratee.Collect[int](), []int{5}, [][]int{{5}}},
+		"all together":                    {iteratee.Collect[int](), []int{1, 2, 3}, [][]int{{1, 2, 3}}},
+		"none together":                   {iteratee.Collect[int](), []int{1, 3, 5}, [][]int{{1}, {3}, {5}}},
+		"neighbours, not the first":       {iteratee.Collect[int](), []int{1, 2, 3, 7, 8, 8, 10}, [][]int{{1, 2, 3}, {7, 8, 8}, {10}}},
+		"a folder that is done":           {iteratee.TakeUpTo[int](2), []int{1, 2, 3, 7, 8, 8, 9}, [][]int{{1, 2}, {3}, {7, 8}, {8, 9}}},
+		"a folder that is done at an end": {iteratee.TakeUpTo[int](2), []int{1, 2, 7, 8}, [][]int{{1, 2}, {7, 8}}},
+		"a folder with leftovers":         {oneOfTwo, []int{1, 2, 3}, [][]int{{1}, {2}, {3}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			adapter := enumeratee.GroupedWhile(c.folder, near)
+			for range 2 { // each run starts afresh
+				assert.Equal(t, c.want, through(t, adapter, c.in...))
+			}
+		})
+	}
+
+	var calls [][2]int
+	noted := func(last, e int) bool { calls = append(calls, [2]int{last, e}); return near(last, e) }
+	through(t, enumeratee.GroupedWhile(iteratee.Collect[int](), noted), 1, 2, 7, 8)
+	assert.Equal(t, [][2]int{{1, 2}, {2, 7}, {7, 8}}, calls, "once for each pair")
+
+	first, rest := split(t, enumeratee.GroupedWhile(iteratee.Collect[int](), near), iteratee.Head[[]int](), 1, 2, 7, 8, 20)
+	assert.Equal(t, []int{1, 2}, *first)
+	assert.Equal(t, []int{7, 8, 20}, rest, "the element that ended the group is left over")
+}
+
+func TestGroupedWhileErrors(t *testing.T) {
+	all := func(int, int) bool { return true }
+	two := iteratee.FoldM(nil, func(_ context.Context, es []int, e int) ([]int, error) {
+		if len(es) == 2 {
+			return nil, errBoom
+		}
+		return append(es, e), nil
+	})
+	var seen [][]int
+	_, err := enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1, 2, 7, 8, 9, 20),
+		enumeratee.GroupedWhile(two, func(last, e int) bool { return e-last == 1 })), iteratee.ForEach(func(_ context.Context, es []int) error {
+		seen = append(seen, es)
+		return nil
+	}))
+	assert.ErrorIs(t, err, errBoom)
+	assert.Equal(t, [][]int{{1, 2}}, seen, "a group that is too long ends the run")
+
+	_, err = enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1), enumeratee.GroupedWhile(peek[int](), all)), iteratee.Collect[bool]())
+	assert.ErrorIs(t, err, iteratee.ErrNoProgress)
+	_, err = enumerator.Run(t.Context(), enumerator.Through(enumerator.Of(1).AndThen(enumerator.Throw[int](errBoom)),
+		enumeratee.GroupedWhile(iteratee.Collect[int](), all)), iteratee.ForEach(func(context.Context, []int) error {
+		t.Error("the group had not ended when the source failed")
+		return nil
+	}))
+	assert.ErrorIs(t, err, errBoom)
+}
+
+// Groups are those of a loop over a slice, and together they are the stream.
+func TestGroupedWhileMatchesALoop(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		in := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 20).Draw(rt, "in")
+		var want [][]int
+		for i, e := range in {
+			if i == 0 || e != in[i-1] {
+				want = append(want, nil)
+			}
+			want[len(want)-1] = append(want[len(want)-1], e)
+		}
+		got := through(t, enumeratee.GroupedWhile(iteratee.Collect[int](), func(last, e int) bool { return last == e }), in...)
+		assert.Equal(rt, want, got)
+	})
 }
 
 func TestPassAlong(t *testing.T) {

@@ -67,6 +67,25 @@ func ExampleGrouped() {
 	// Output: [[1 2] [3 4] [5]]
 }
 
+func ExampleGroupedWhile() {
+	// A line that begins with a space continues the line before. A record has at most 100 lines.
+	record := iteratee.Map(iteratee.TakeUpTo[string](100), func(lines []string) string { return strings.Join(lines, "") })
+	records := enumeratee.GroupedWhile(record, func(_, line string) bool { return strings.HasPrefix(line, " ") })
+	show(records, "panic: boom", " at f", " at g", "bye")
+
+	// The sum of the prices of each customer, of rows that are sorted by customer.
+	type row struct {
+		customer string
+		price    int
+	}
+	total := iteratee.Fold(row{}, func(sum, r row) row { return row{r.customer, sum.price + r.price} })
+	totals := enumeratee.GroupedWhile(total, func(last, r row) bool { return r.customer == last.customer })
+	show(totals, row{"ann", 1}, row{"ann", 2}, row{"bob", 3})
+	// Output:
+	// [panic: boom at f at g bye]
+	// [{ann 3} {bob 3}]
+}
+
 func ExamplePassAlong() {
 	show(enumeratee.PassAlong[int](), 1, 2)
 	// Output: [1 2]

@@ -110,6 +110,10 @@ var others = map[string]operator{
 		return enumeratee.GroupBy(1+someInt(t), func(e int) int { return e % 3 }, func(k int) tee { return of[k] })
 	},
 	"Grouped": func(t *rapid.T, _ func() tee) tee { return enumeratee.Grouped(aFolder(t)) },
+	"GroupedWhile": func(t *rapid.T, _ func() tee) tee {
+		n := someInt(t)
+		return enumeratee.GroupedWhile(aFolder(t), func(last, e int) bool { return e-last < n })
+	},
 	"Recover": func(t *rapid.T, some func() tee) tee {
 		adapter, err := some(), someError(t)
 		return enumeratee.Recover(adapter, func(context.Context, error, iteratee.Input[int]) error { return err })

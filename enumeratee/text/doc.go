@@ -1,5 +1,5 @@
 // Package text holds adapters between bytes and text: [Decode] and [Encode] for the
-// character sets of golang.org/x/text, [Lines], and [Search] for a pattern. The text,
+// character sets of golang.org/x/text, [Lines] and [LinesOrSkip], and [Search] for a pattern. The text,
 // lines and matches do not depend on how the stream is cut into chunks.
 //
 // As everywhere in the toolkit, a chunk belongs to its consumer, unless the source says that it

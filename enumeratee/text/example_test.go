@@ -83,6 +83,17 @@ func ExampleLines_headerAndBody() {
 	// Output: a: 1; b: 2; "bo\ndy\r\n" <nil>
 }
 
+func ExampleLinesOrSkip() {
+	lines := text.LinesOrSkip(8, func(_ context.Context, err *text.TooLongError, beginning []byte) error {
+		fmt.Printf("skipped %q...: %v\n", beginning, err)
+		return nil // or the error, to end the run
+	})
+	show(lines, "one\nrather lo", "ng, and lon", "ger\ntwo\n")
+	// Output:
+	// skipped "rather l"...: enumeratee/text: line of more than 8 bytes, at byte 4
+	// "one" "two"
+}
+
 func ExampleTooLongError() {
 	_, err := enumerator.Run(context.Background(), enumerator.Of([]byte("12345")),
 		enumeratee.Transform(text.Lines(4), iteratee.Ignore[[]byte]()))

@@ -246,6 +246,139 @@ func TestLinesOfReusedMemory(t *testing.T) {
 	})
 }
 
+func goOn(context.Context, *text.TooLongError, []byte) error { return nil }
+
+// skipped is a line that LinesOrSkip has told about.
+type skipped struct {
+	offset    int64
+	beginning string
+	after     int // how many lines the consumer had got
+}
+
+func TestLinesOrSkip(t *testing.T) {
+	for name, c := range map[string]struct {
+		in      []string
+		want    []string
+		skipped []skipped
+	}{
+		"nothing":                {nil, nil, nil},
+		"none is too long":       {[]string{"abc\nabc\r\n", "abc"}, []string{"abc", "abc", "abc"}, nil},
+		"in a chunk":             {[]string{"a\nabcd\nb"}, []string{"a", "b"}, []skipped{{2, "abc", 1}}},
+		"over chunks":            {[]string{"a\nab", "cd", "", "ef\nb\n"}, []string{"a", "b"}, []skipped{{2, "abc", 1}}},
+		"its LF in a chunk":      {[]string{"abcd", "\n", "b\n"}, []string{"b"}, []skipped{{0, "abc", 0}}},
+		"with CR LF":             {[]string{"abcd\r", "\nb\r\n"}, []string{"b"}, []skipped{{0, "abc", 0}}},
+		"by a CR that is data":   {[]string{"abc\r", "d\nb"}, []string{"b"}, []skipped{{0, "abc", 0}}},
+		"at EOF":                 {[]string{"a\nabcd"}, []string{"a"}, []skipped{{2, "abc", 1}}},
+		"at EOF, with CR":        {[]string{"a\nabc\r"}, []string{"a"}, []skipped{{2, "abc", 1}}},
+		"several in a row":       {[]string{"abcd\nefgh\n\nijkl"}, []string{""}, []skipped{{0, "abc", 0}, {5, "efg", 0}, {11, "ijk", 1}}},
+		"several, over chunks":   {[]string{"abcd", "e\nfg", "hi\nj\nkl", "mn"}, []string{"j"}, []skipped{{0, "abc", 0}, {6, "fgh", 0}, {13, "klm", 1}}},
+		"much longer than limit": {[]string{strings.Repeat("x", 1000), strings.Repeat("y", 1000) + "\nb"}, []string{"b"}, []skipped{{0, "xxx", 0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines []string
+			var told []skipped
+			rest, err := after(each[[]byte](c.in...), text.LinesOrSkip(3, func(ctx context.Context, err *text.TooLongError, beginning []byte) error {
+				assert.NoError(t, ctx.Err())
+				assert.Equal(t, 3, err.Limit)
+				assert.Equal(t, len(beginning), cap(beginning), "appending does not change what follows")
+				told = append(told, skipped{err.Offset, string(beginning), len(lines)})
+				return nil
+			}), iteratee.ForEach(func(_ context.Context, line []byte) error { lines = append(lines, string(line)); return nil }))
+			assert.NoError(t, err)
+			assert.Empty(t, rest)
+			assert.Equal(t, c.want, lines)
+			assert.Equal(t, c.skipped, told)
+		})
+	}
+	assert.PanicsWithValue(t, "enumeratee/text: LinesOrSkip: limit must be positive, got 0", func() { text.LinesOrSkip(0, goOn) })
+}
+
+func TestLinesOrSkipThatGivesUp(t *testing.T) {
+	calls := 0
+	second := text.LinesOrSkip(3, func(context.Context, *text.TooLongError, []byte) error {
+		if calls++; calls == 2 {
+			return errBoom
+		}
+		return nil
+	})
+	got, rest, err := results(each[[]byte]("a\nabcd\nb\nefg", "hi\nc"), second, -1)
+	assert.Equal(t, errBoom, err)
+	assert.Equal(t, each[[]byte]("a", "b"), got)
+	assert.Equal(t, "efghi\nc", rest)
+	assert.Equal(t, 2, calls, "it is not called after its error")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = enumerator.Run(ctx, enumerator.Of([]byte("abcd\nefgh\nabc\n")), enumeratee.Transform(
+		text.LinesOrSkip(3, func(context.Context, *text.TooLongError, []byte) error { calls++; cancel(); return nil }), iteratee.Ignore[[]byte]()))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 3, calls, "it is not called once the context has ended")
+}
+
+// A line without end is not kept.
+func TestASkippedLineTakesNoMemory(t *testing.T) {
+	allocs := func(n int) float64 {
+		chunk := bytes.Repeat([]byte("x"), 1000)
+		source := enumerator.Through(enumerator.Repeat(func() []byte { return chunk }), enumeratee.Take[[]byte](n))
+		return testing.AllocsPerRun(10, func() {
+			_, err := enumerator.Run(t.Context(), source, enumeratee.Transform(text.LinesOrSkip(3, goOn), iteratee.Ignore[[]byte]()))
+			require.NoError(t, err)
+		})
+	}
+	assert.Equal(t, allocs(100), allocs(1000))
+}
+
+// checkSkips checks LinesOrSkip against a bufio.Scanner, for a consumer that stops at each line.
+func checkSkips(t require.TestingT, s string, limit int, sizes []byte) {
+	in := cut[[]byte](s, sizes)
+	all, ends := linesOf(s)
+	var want [][]byte
+	var told []skipped
+	var wantEnds []int
+	begin := 0
+	for i, line := range all {
+		if len(line) > limit {
+			told = append(told, skipped{int64(begin), string(line[:limit]), len(want)})
+		} else {
+			want, wantEnds = append(want, line), append(wantEnds, ends[i])
+		}
+		begin = ends[i]
+	}
+	var gotTold []skipped
+	lines := 0
+	adapter := enumeratee.Compose(text.LinesOrSkip(limit, func(_ context.Context, err *text.TooLongError, beginning []byte) error {
+		gotTold = append(gotTold, skipped{err.Offset, string(beginning), lines})
+		return nil
+	}), enumeratee.Tap(func([]byte) { lines++ }, func(error) {}))
+	got, rest, err := results(in, adapter, -1)
+	assert.NoError(t, err)
+	assert.Equal(t, want, got)
+	assert.Equal(t, told, gotTold)
+	assert.Empty(t, rest)
+	for k := 1; k <= len(want); k++ {
+		got, rest, err := results(in, text.LinesOrSkip(limit, goOn), k)
+		assert.NoError(t, err)
+		assert.Equal(t, want[:k], got)
+		assert.Equal(t, s[wantEnds[k-1]:], rest)
+	}
+}
+
+func TestSkipsDoNotDependOnChunkBoundaries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringOfN(rapid.SampledFrom([]rune("ab\r\n")), 0, 30, -1).Draw(t, "text")
+		checkSkips(t, s, rapid.IntRange(1, 5).Draw(t, "limit"), cuts().Draw(t, "cuts"))
+	})
+}
+
+func FuzzLinesOrSkip(f *testing.F) {
+	f.Add([]byte("one\ntwo\r\n\nthree\r"), uint8(3), []byte{1})
+	f.Add([]byte("a\r\r\nbcdef\r"), uint8(1), []byte{2, 0, 3})
+	f.Fuzz(func(t *testing.T, in []byte, limit uint8, sizes []byte) {
+		if len(in) < 100 {
+			checkSkips(t, string(in), int(limit)+1, sizes)
+		}
+	})
+}
+
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("one\ntwo\r\n\nthree\r"), uint8(9), []byte{1})
 	f.Add([]byte("a\r\r\nbcdef\r"), uint8(4), []byte{2, 0, 3})

@@ -128,7 +128,10 @@ func TestAdaptersKeepTheLaws(t *testing.T) {
 		assert.NoError(t, enumerateetest.Test(search, in))
 		assert.NoError(t, enumerateetest.Test(encode, each[string](joined(in[:len(in)/2]), "ä\xE6", joined(in[len(in)/2:]))))
 	}
-	assert.NoError(t, enumerateetest.Test(text.Lines(2), each[[]byte]("a\n", "aa\naa", "a\n")))
+	for _, short := range []enumeratee.Enumeratee[[]byte, []byte]{text.Lines(2), text.LinesOrSkip(2, goOn)} {
+		assert.NoError(t, enumerateetest.Test(short, each[[]byte]("a\n", "aa\naa", "a\n")))
+		assert.NoError(t, enumerateetest.Test(short, each[[]byte]("aaa", "aa", "a\na\naaaa\n", "a")))
+	}
 }
 
 func TestErrorsOfTheConsumerPass(t *testing.T) {

@@ -219,6 +219,11 @@ in   -a---b---c---d---e---|
 > Grouped(TakeUpTo(2))
 out  -----[a b]---[c d]---[e]|
 `, adapter(enumeratee.Grouped(iteratee.TakeUpTo[string](2)))},
+	{"enumeratee.GroupedWhile", `
+in   -a-------A-------b-------c-------C--------|
+> GroupedWhile(Collect(), equal fold)
+out  -----------------[a A]---[b]--------------[c C]|
+`, adapter(enumeratee.GroupedWhile(iteratee.Collect[string](), strings.EqualFold))},
 	{"enumeratee.Sliding", `
 in   -a-------b-------c-------d-------e--------|
 > Sliding(3, 1)
