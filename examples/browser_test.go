@@ -513,7 +513,7 @@ func TestJob(t *testing.T) {
 
 	_, err = chromedp.Run(two.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
-	two.until(t, "document.getElementById('job').textContent.includes('Start another')")
+	two.until(t, "document.getElementById('job').textContent.includes('Start another') && document.getElementById('cancel').disabled")
 }
 
 // Tabs share one connection. When the tab that has it is closed, another takes over, and loses and repeats nothing.
