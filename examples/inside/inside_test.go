@@ -169,4 +169,8 @@ func TestPage(t *testing.T) {
 	assert.LessOrEqual(t, page.Wide, width, "the page is too wide for a phone")
 	assert.True(t, page.Log)
 	assert.Zero(t, page.Covered, "marbles that cover the one before")
+
+	_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`form.elements.adapter[0].value = 'bufferorfail'; form.elements.consumer.value = 'slow'; form.requestSubmit()`))
+	require.NoError(t, err)
+	wait(`over > 0 && /^The run has failed after .* s: .*buffer/.test(state.textContent)`)
 }
