@@ -480,6 +480,7 @@ func TestJob(t *testing.T) {
 	}
 	start("30")
 	two := open(t, browser, server, "job")
+	two.until(t, "location.pathname === '/job' && document.readyState === 'complete'")
 	follow := func() {
 		address, err := chromedp.Run(one.ctx, chromedp.Evaluate[string]("location.href"))
 		require.NoError(t, err)
