@@ -25,7 +25,11 @@ const axe = "../interop/node_modules/axe-core/axe.min.js"
 const find = `axe.run(document, {iframes: false, resultTypes: ['violations']}).then(r => r.violations.flatMap(v =>
 	v.nodes.map(n => v.id + ': ' + n.target + ': ' + n.html.slice(0, 200) + ': ' + n.failureSummary)))`
 
-// Axe finds no fault on any page, and no page is wider than the screen.
+// small is a list of the controls that are too low for a finger. The file input is in a label, which is the control.
+const small = `[...document.querySelectorAll('nav a, button, select, summary, label.choose, fieldset label, input:not([type=radio], .unseen)')].
+	filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.outerHTML.slice(0, 200))`
+
+// Axe finds no fault on any page, no page is wider than the screen, and a finger can press each control.
 func TestAccessibility(t *testing.T) {
 	script, err := os.ReadFile(axe)
 	if err != nil && !probe.Long() {
@@ -63,6 +67,10 @@ func TestAccessibility(t *testing.T) {
 						_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 							Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: c.scheme}},
 						})
+						if err != nil || c.width >= 800 {
+							return err
+						}
+						_, err = cdp.Call(ctx, target, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
 						return err
 					}),
 					chromedp.Navigate(server.URL+"/icon.svg"),
@@ -87,6 +95,11 @@ func TestAccessibility(t *testing.T) {
 					width, err := chromedp.Run(ctx, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
 					require.NoError(t, err)
 					assert.LessOrEqual(t, width, c.width, target)
+					if c.width < 800 {
+						low, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](small))
+						require.NoError(t, err)
+						assert.Empty(t, low, target)
+					}
 				}
 				cancel()
 			}

@@ -480,6 +480,7 @@ func TestJob(t *testing.T) {
 	}
 	start("30")
 	two := open(t, browser, server, "job")
+	two.until(t, "location.pathname === '/job' && document.readyState === 'complete'")
 	follow := func() {
 		address, err := chromedp.Run(one.ctx, chromedp.Evaluate[string]("location.href"))
 		require.NoError(t, err)
@@ -513,7 +514,7 @@ func TestJob(t *testing.T) {
 
 	_, err = chromedp.Run(two.ctx, chromedp.Evaluate[chromedp.Void]("location.hash = 'unknown'"))
 	require.NoError(t, err)
-	two.until(t, "document.getElementById('job').textContent.includes('Start another')")
+	two.until(t, "document.getElementById('job').textContent.includes('Start another') && document.getElementById('cancel').disabled")
 }
 
 // Tabs share one connection. When the tab that has it is closed, another takes over, and loses and repeats nothing.

@@ -152,12 +152,15 @@ func TestPage(t *testing.T) {
 		lanes: lanes.map(function(lane) { return Array.from(lane.svg.querySelectorAll('text')).map(function(text) { return text.textContent; }).join(' '); }),
 		wide: document.documentElement.scrollWidth,
 		log: log.children.length > 20,
+		covered: lanes.flatMap(function(lane) { return Array.from(lane.svg.querySelectorAll('rect')).map(function(marble) { return marble.getBoundingClientRect(); }); })
+			.filter(function(box, i, all) { return i && all[i-1].top === box.top && all[i-1].right > box.left; }).length,
 	})`))
 	require.NoError(t, err)
 	var page struct {
-		Lanes []string
-		Wide  int64
-		Log   bool
+		Lanes   []string
+		Wide    int64
+		Log     bool
+		Covered int
 	}
 	require.NoError(t, json.Unmarshal([]byte(text), &page))
 	require.Len(t, page.Lanes, 4, text)
@@ -165,4 +168,9 @@ func TestPage(t *testing.T) {
 	assert.True(t, strings.HasPrefix(page.Lanes[3], "5 6 7"), "the next consumer gets %s", page.Lanes[3])
 	assert.LessOrEqual(t, page.Wide, width, "the page is too wide for a phone")
 	assert.True(t, page.Log)
+	assert.Zero(t, page.Covered, "marbles that cover the one before")
+
+	_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`form.elements.adapter[0].value = 'bufferorfail'; form.elements.consumer.value = 'slow'; form.requestSubmit()`))
+	require.NoError(t, err)
+	wait(`over > 0 && /^The run has failed after .* s: .*buffer/.test(state.textContent)`)
 }
