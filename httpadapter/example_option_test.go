@@ -342,8 +342,8 @@ func ExampleServe_broadcast() {
 
 	hub := enumerator.Broadcast[[]byte]()
 	live := httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
-		// The last event, for one that comes late, and then what is pushed. A client
-		// that has missed something is cut off, and comes again.
+		// First the last event, for a client that comes late, and then each new event.
+		// A client that has missed an event is cut off, and comes again.
 		return enumerator.Values(hub.Last(1), nil), nil
 	}, httpadapter.EventStream())
 
