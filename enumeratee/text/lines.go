@@ -36,8 +36,8 @@ func Lines(limit int) enumeratee.Enumeratee[[]byte, []byte] {
 
 // LinesOrSkip is [Lines], but a line of more than limit bytes need not end the run. As soon as a line exceeds
 // limit, LinesOrSkip calls f with the error and with the first limit bytes of the line, between the calls of the
-// consumer for the lines before and after. Then it drops the line up to and with its LF, however long the line is,
-// and goes on. f is not called once the context has ended.
+// consumer for the lines before and after. Then it drops the line and its LF, however long the line is,
+// and goes on. f is not called when the context has ended.
 //
 // An error of f ends the run, and the line is left over from its beginning. Like a line, beginning shares the memory
 // of the chunk if it lies within one. LinesOrSkip panics if limit is not positive.
