@@ -36,7 +36,8 @@ import (
 // [EventStream], [NDJSON] and [Comet] set other headers. A header that is in w.Header() with a nil value
 // is left out. If Content-Length is set, the response has no chunks on the wire, and a stream of another
 // length is an error. source may read the body of r during the run, on HTTP/1 too: Serve enables full
-// duplex.
+// duplex. If the client asks for a go-ahead with the header Expect, Go 1.26.11 and newer hold back the head
+// until the first read of the body returns.
 //
 // Serve returns the error of source. If the head has not left, the client receives the status, the headers
 // and the text of the [StatusError] that the error is or wraps, or a 500 without a reason. If the head has

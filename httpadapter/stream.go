@@ -128,13 +128,30 @@ func (s *stream) context() (context.Context, context.CancelCauseFunc) {
 		ctx = s.counting(ctx, s)
 	}
 	if s.maxQuiet > 0 {
-		return context.WithCancelCause(context.WithValue(ctx, streamKey{}, s))
+		ctx = context.WithValue(ctx, streamKey{}, s)
 	}
-	own := reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
+	own := s.maxQuiet == 0 && reflect.Indirect(reflect.ValueOf(s.w)).Type().PkgPath() == "net/http"
 	if own && s.maxDuration == 0 && draining(s.r) == nil && ctx.Value(http.ServerContextKey) != nil {
 		return ctx, func(error) {}
 	}
+	if s.maxDuration > 0 && s.length < 0 && s.asked() {
+		return s.expiring(ctx)
+	}
 	return context.WithCancelCause(ctx)
+}
+
+// asked reports whether the client asks for a go-ahead before it sends the body. From Go 1.26.11 on, a
+// write of the head then waits for a read of the body that has begun, and the timer waits for that write.
+func (s *stream) asked() bool { return s.r.ProtoMajor == 1 && s.r.Header.Get("Expect") != "" }
+
+// expiring returns a context that ends after MaxDuration, also while the timer waits.
+func (s *stream) expiring(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, stop := context.WithTimeoutCause(ctx, s.maxDuration, errExpired)
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, func(cause error) {
+		cancel(cause)
+		stop()
+	}
 }
 
 // consumer returns the Iteratee that sends the chunks, and ends with the values of the trailers.

@@ -22,7 +22,7 @@ func (s *stream) leaveBody() {
 	if s.r.ProtoMajor != 1 || s.r.Body == nil || s.r.Body == http.NoBody {
 		return
 	}
-	if !s.sent && s.r.Header.Get("Expect") != "" { // a read would ask the client for the body
+	if !s.sent && s.asked() { // a read would ask the client for the body
 		closeAfterReply(s.w)
 		return
 	}

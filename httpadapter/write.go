@@ -44,6 +44,14 @@ func (s *stream) sendElsewhere(chunk []byte, flush bool) (err error) {
 }
 
 func (s *stream) write(chunk []byte, flush bool) error {
+	if !s.sent && s.asked() {
+		// A read of the body can hold back the head for longer than WriteTimeout.
+		_ = s.rc().SetWriteDeadline(time.Now().Add(time.Hour))
+		s.head()
+		if err := s.flushWriter(); err != nil {
+			return s.failed(err)
+		}
+	}
 	s.extend()
 	if !s.sent {
 		s.head()
