@@ -279,6 +279,14 @@ func TestDashboard(t *testing.T) {
 	assert.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
 }
 
+// The texts of positions in comet.md.
+func TestTextsOfPositions(t *testing.T) {
+	assert.Equal(t, "1z-22s", enumerator.Position{Epoch: 71, Seq: 100}.String())
+	assert.Equal(t, "error:1z-19,line:-1c", items.Cursor(map[string]enumerator.Position{
+		"error": {Epoch: 71, Seq: 9}, "line": {Epoch: 71, Seq: 12},
+	}))
+}
+
 // snippet: count
 
 // A Count is the number of messages in the second before At.
