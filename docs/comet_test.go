@@ -279,6 +279,84 @@ func TestDashboard(t *testing.T) {
 	assert.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
 }
 
+// The texts of positions in comet.md.
+func TestTextsOfPositions(t *testing.T) {
+	assert.Equal(t, "1z-22s", enumerator.Position{Epoch: 71, Seq: 100}.String())
+	assert.Equal(t, "error:1z-19,line:-1c", items.Cursor(map[string]enumerator.Position{
+		"error": {Epoch: 71, Seq: 9}, "line": {Epoch: 71, Seq: 12},
+	}))
+}
+
+// snippet: count
+
+// A Count is the number of messages in the second before At.
+type Count struct {
+	At time.Time `json:"at"`
+	N  int       `json:"n"`
+}
+
+// count pushes a Count into counts each second, until ctx ends.
+func count(ctx context.Context, messages *enumerator.Hub[string], counts *enumerator.Hub[Count]) error {
+	arrived := enumerator.Map(messages.Live(), func(i enumerator.Item[string]) Count {
+		if i.IsMessage() {
+			return Count{N: 1}
+		}
+		return Count{N: int(i.Gap.N)} // the messages that this run was too slow for
+	})
+	ticks := enumerator.Map(enumerator.Interval(time.Second), func(now time.Time) Count { return Count{At: now} })
+	n := 0
+	add := func(ctx context.Context, c Count) error {
+		n += c.N
+		if c.At.IsZero() {
+			return nil
+		}
+		c.N, n = n, 0
+		return counts.Push(ctx, c)
+	}
+	_, err := enumerator.Run(ctx, enumerator.Interleave(arrived, ticks), iteratee.ForEach(add))
+	return err
+}
+
+// end snippet
+
+func TestCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		messages := enumerator.Broadcast[string](enumerator.Capacity(2), enumerator.WhenFull(enumerator.DropOldest))
+		counts := enumerator.Broadcast[Count]()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		begin := time.Now()
+		go func() { ended <- count(ctx, messages, counts) }()
+		time.Sleep(time.Second / 2) // the messages come between two ticks
+		for _, n := range []int{3, 0, 1} { // three messages at once may leave a gap
+			for range n {
+				require.NoError(t, messages.Push(ctx, "message"))
+			}
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		counts.End()
+
+		var got []enumerator.Item[Count]
+		for item, err := range enumerator.All(t.Context(), counts.FromOrLast(enumerator.Position{}, 60)) {
+			require.NoError(t, err)
+			if item.IsMessage() {
+				got = append(got, item)
+			}
+		}
+		require.Len(t, got, 3)
+		at := func(second int) time.Time { return begin.Add(time.Duration(second) * time.Second) }
+		assert.Equal(t, []Count{{at(1), 3}, {at(2), 0}, {at(3), 1}}, []Count{got[0].Value, got[1].Value, got[2].Value})
+
+		// A client that comes back gets the seconds that it missed.
+		missed, err := enumerator.Run(t.Context(), enumerator.Values(counts.FromOrLast(got[0].Position, 60), nil), iteratee.Collect[Count]())
+		require.NoError(t, err)
+		assert.Equal(t, []Count{{at(2), 0}, {at(3), 1}}, missed)
+	})
+}
+
 func Example_join() {
 	cursor := items.Cursor(map[string]enumerator.Position{"news": hub.Position(), "prices": prices.Position()})
 	if err := prices.Push(context.Background(), 9.5); err != nil {

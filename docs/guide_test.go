@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/ndjson"
@@ -63,6 +66,73 @@ func Example_guideSources() {
 type cursor struct{}
 
 func (*cursor) Next(context.Context) (string, bool, error) { return "", false, nil }
+
+// snippet: grow
+
+// grow returns the bytes of a file, and then the bytes that are appended to it. It looks four times a second. If the file
+// has become shorter, grow begins again at its start.
+func grow(name string) enumerator.Enumerator[[]byte] {
+	return enumerator.Defer(func(ctx context.Context) (chunks enumerator.Enumerator[[]byte], err error) {
+		file, err := os.Open(name)
+		if err != nil {
+			return chunks, err
+		}
+		iteratee.AtEnd(ctx, func() { _ = file.Close() })
+		look := func(time.Time) enumerator.Enumerator[[]byte] {
+			at, _ := file.Seek(0, io.SeekCurrent)
+			if info, err := file.Stat(); err == nil && info.Size() < at {
+				_, _ = file.Seek(0, io.SeekStart)
+			}
+			return enumerator.FromReader(file, 64<<10) // up to the present end
+		}
+		return enumerator.FlatMap(enumerator.Interval(250*time.Millisecond), look), nil
+	})
+}
+
+// end snippet
+
+func TestGrow(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	write := func(flag int, content string) {
+		file, err := os.OpenFile(name, os.O_WRONLY|flag, 0o600)
+		require.NoError(t, err)
+		_, err = file.WriteString(content)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+	}
+	synctest.Test(t, func(t *testing.T) {
+		write(os.O_CREATE, "one\ntw")
+		ctx, cancel := context.WithCancel(t.Context())
+		var lines []string
+		ended := make(chan error)
+		go func() {
+			_, err := enumerator.Run(ctx, enumerator.Through(grow(name), text.Lines(100)), iteratee.ForEach(func(_ context.Context, line []byte) error {
+				lines = append(lines, string(line))
+				return nil
+			}))
+			ended <- err
+		}()
+		seen := func(want ...string) {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			assert.Equal(t, want, lines)
+		}
+		seen("one")
+		write(os.O_APPEND, "o\nthree\n")
+		seen("one", "two", "three")
+		seen("one", "two", "three")
+		write(os.O_TRUNC, "four\n")
+		seen("one", "two", "three", "four")
+		cancel()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+
+		_, err := enumerator.Run(t.Context(), grow(name+"2"), iteratee.Ignore[[]byte]())
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+		first, err := enumerator.Run(t.Context(), enumerator.Through(grow(name), text.Lines(100)), iteratee.Head[[]byte]())
+		assert.NoError(t, err)
+		assert.Equal(t, "four", string(*first))
+	})
+}
 
 func Example_guideConsumers() {
 	ctx := context.Background()

@@ -84,6 +84,15 @@ func TestLawsOfASourceWithAClock(t *testing.T) {
 
 // end snippet
 
+// snippet: testing-async
+func TestLawsOfAnAdapterWithAClock(t *testing.T) {
+	pairs := enumeratee.GroupedWithin[int](2, 9*time.Second)
+	in, want := []int{1, 2, 3}, [][]int{{1, 2}, {3}} // the elements come a second apart
+	assert.NoError(t, enumerateetest.TestAsync(t, pairs, in, want))
+}
+
+// end snippet
+
 // snippet: testing-time
 func TestOneReportEachHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -41,6 +41,9 @@ func board() http.Handler {
 	return mux
 }
 
-func main() { log.Fatal(http.ListenAndServe("127.0.0.1:8080", board())) }
+func main() {
+	log.Print("Open http://127.0.0.1:8080/")
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", board()))
+}
 
 // end snippet
