@@ -169,9 +169,9 @@ func ExampleCheckName() {
 func ExampleLongPoll() {
 	ctx := context.Background()
 	hub := enumerator.Broadcast[string]()
-	poll := func(after enumerator.Position) (next enumerator.Position) {
+	poll := func(after enumerator.Position, wait time.Duration) (next enumerator.Position) {
 		next = after
-		for item, err := range enumerator.All(ctx, comet.LongPoll(hub, after, time.Millisecond)) {
+		for item, err := range enumerator.All(ctx, comet.LongPoll(hub, after, wait)) {
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -181,14 +181,14 @@ func ExampleLongPoll() {
 		fmt.Println("-- answered")
 		return next
 	}
-	position := poll(enumerator.Position{})
+	position := poll(enumerator.Position{}, time.Minute)
 	for _, name := range []string{"kiki", "foo"} {
 		if err := hub.Push(ctx, name); err != nil {
 			log.Fatal(err)
 		}
 	}
-	position = poll(position)
-	poll(position)
+	position = poll(position, time.Minute)
+	poll(position, time.Millisecond)
 	// Output:
 	// "" bookmark: true
 	// -- answered
@@ -262,8 +262,8 @@ func ExampleLongPollJoin() {
 	news, sports := enumerator.Broadcast[string](), enumerator.Broadcast[string]()
 	sources := map[string]enumerator.Source[string]{"news": news, "sports": sports}
 	cursor := ""
-	poll := func() {
-		for item, err := range enumerator.All(ctx, comet.LongPollJoin(cursor, sources, 1, time.Millisecond)) {
+	poll := func(wait time.Duration) {
+		for item, err := range enumerator.All(ctx, comet.LongPollJoin(cursor, sources, 1, wait)) {
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -282,10 +282,10 @@ func ExampleLongPollJoin() {
 		}
 	}
 	push(news, "rain", "snow")
-	poll() // a new client gets the last one
+	poll(time.Minute) // a new client gets the last one
 	push(sports, "goal", "foul")
-	poll()
-	poll()
+	poll(time.Minute)
+	poll(time.Millisecond)
 	// Output:
 	// news snow
 	// -- answered
