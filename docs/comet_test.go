@@ -327,7 +327,7 @@ func TestCount(t *testing.T) {
 		ended := make(chan error)
 		begin := time.Now()
 		go func() { ended <- count(ctx, messages, counts) }()
-		time.Sleep(time.Second / 2) // the messages come between two ticks
+		time.Sleep(time.Second / 2)        // the messages come between two ticks
 		for _, n := range []int{3, 0, 1} { // three messages at once may leave a gap
 			for range n {
 				require.NoError(t, messages.Push(ctx, "message"))

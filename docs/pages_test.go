@@ -21,11 +21,16 @@ package docs_test
 import (
 	"flag"
 	"fmt"
+	"go/parser"
+	"go/token"
+	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -194,6 +199,40 @@ func cut(text, name string) ([]string, error) {
 	}
 	return strings.Split(lines, "\n"), nil
 }
+
+// The pages leave out the imports of their code. README.md has them, and each page with such code has a link to it.
+func TestImports(t *testing.T) {
+	const module = "github.com/halley-go/halley/"
+	used := map[string]bool{}
+	for _, name := range pages(t) {
+		page, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for _, m := range snippet.FindAllStringSubmatch(string(page), -1) {
+			source, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, m[1]), nil, parser.ImportsOnly)
+			require.NoError(t, err)
+			for _, spec := range source.Imports {
+				of, _ := strconv.Unquote(spec.Path.Value)
+				local := path.Base(of)
+				if spec.Name != nil {
+					local = spec.Name.Name
+				}
+				folder, ours := strings.CutPrefix(of, module)
+				folder, _, _ = strings.Cut(folder, "/")
+				if ours && folder != "examples" && folder != "internal" &&
+					regexp.MustCompile(`\b`+local+`\.[A-Z]`).MatchString(m[2]) {
+					used[of] = true
+					assert.True(t, strings.Contains(string(page), "README.md#imports)"), "%s needs a link to the imports", name)
+				}
+			}
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	listed := regexp.MustCompile("    "+module+`\S+`).FindAllString(string(readme), -1)
+	assert.Equal(t, "    "+strings.Join(slices.Sorted(maps.Keys(used)), "\n    "), strings.Join(listed, "\n"), "the imports in README.md")
+}
+
+var snippet = regexp.MustCompile("(?ms)^<!-- snippet: (\\S+\\.go)#.*?\n```go\n(.*?)^```")
 
 var (
 	code = regexp.MustCompile("(?sm)^\\s*```.*?^\\s*```|`[^`\n]*`")
