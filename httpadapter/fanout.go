@@ -126,16 +126,41 @@ type awaited interface {
 	Done() <-chan struct{}
 }
 
-// handling is closed when a WebSocket that was not handed over has ended. Its method Drain does nothing, because the
-// function Drain has ended the WebSocket.
-type handling chan struct{}
+// handling is a WebSocket that was not handed over.
+type handling struct {
+	drain context.CancelFunc // ends the WebSocket
+	done  chan struct{}      // closed when it has ended
+}
 
-func (handling) Drain()                  {}
-func (h handling) Done() <-chan struct{} { return h }
+func (h *handling) Drain()                { h.drain() }
+func (h *handling) Done() <-chan struct{} { return h.done }
 
-// Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. Shutdown does the same for websocket.Fanout. It returns the error of srv.Shutdown,
-// or the cause of ctx if ctx ends first. Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
+// handle lets Shutdown end a WebSocket and wait for it, until over is called. If the function Drain was not called, the
+// returned request has a context of its own for draining.
+func handle(r *http.Request) (_ *http.Request, over func()) {
+	server := r.Context().Value(http.ServerContextKey)
+	if server == nil {
+		return r, func() {}
+	}
+	h := &handling{func() {}, make(chan struct{})}
+	if draining(r) == nil {
+		var ctx context.Context
+		ctx, h.drain = context.WithCancel(context.Background()) // over does not end it: a Crowd may drain with it
+		r = r.WithContext(context.WithValue(r.Context(), drainKey{}, ctx))
+	}
+	crowds.Store(h, server)
+	return r, func() {
+		crowds.Delete(h)
+		close(h.done)
+	}
+}
+
+// Shutdown calls srv.Shutdown. Then it ends the streams that [Fanout] has taken over as if their sources had run out, and
+// waits until their clients have received the end. Shutdown does the same for all WebSockets of websocket.Fanout. It
+// returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+//
+// srv.Shutdown waits for all other streams: those of [Serve] and [Handler], and those of Fanout that were not handed over.
+// They end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
@@ -163,6 +188,11 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 }
 
 func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.webSocket != nil {
+		var over func()
+		r, over = handle(r)
+		defer over()
+	}
 	s := newStream(w, r, f.config)
 	if f.hear != nil {
 		f.hear(s)
@@ -206,14 +236,6 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refused := checkMethod(r)
 	if f.webSocket != nil {
 		refused = nil // the handshake checks the method
-		if server := r.Context().Value(http.ServerContextKey); server != nil && draining(r) != nil {
-			h := make(handling)
-			crowds.Store(h, server)
-			defer func() {
-				crowds.Delete(h)
-				close(h)
-			}()
-		}
 	}
 	if reason, err := s.serve(source, refused); reason == Failed {
 		f.logError(r, err)

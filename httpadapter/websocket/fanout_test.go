@@ -593,6 +593,49 @@ func TestFanoutShutdownWaits(t *testing.T) {
 	}
 }
 
+// Shutdown ends all connections without Drain too, also those whose source has not begun.
+func TestFanoutShutdownWithoutDrain(t *testing.T) {
+	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
+		for name, tt := range map[string]struct {
+			source enumerator.Source[string]
+			encode enumeratee.Enumeratee[enumerator.Item[string], websocket.Message]
+			first  string
+		}{
+			"a source that has not begun": {quiet{}, numbered, ""},
+			"a source without Positions":  {unplaced{}, numbered, message(textFrame, "0 a")},
+			"a source that has begun":     {enumerator.Broadcast[string](), numbered, message(textFrame, "bookmark at 0")},
+			"an encoder that waits": {enumerator.Broadcast[string](), enumeratee.MapM(func(ctx context.Context, _ enumerator.Item[string]) (m websocket.Message, err error) {
+				<-ctx.Done()
+				return m, context.Cause(ctx)
+			}), ""},
+		} {
+			t.Run(way+"/"+name, func(t *testing.T) {
+				t.Cleanup(func() { goleak.VerifyNone(t) })
+				ends, begun := make(chan httpadapter.Outcome, 1), make(chan bool, 1)
+				h := websocket.Fanout(tt.source, tt.encode, where, websocket.Stream(
+					httpadapter.OnStart(func(*http.Request) { begun <- true }),
+					httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o })))
+				if wrap != nil {
+					h = wrap(h)
+				}
+				c := &concert{t: t, Server: httptest.NewServer(h)}
+				t.Cleanup(c.Close)
+				r := c.raw("", "")
+				receive(t, begun, "the start")
+				r.reads(tt.first)
+				done := make(chan error, 1)
+				go func() { done <- httpadapter.Shutdown(t.Context(), c.Config) }()
+				r.reads(message(endFrame, away))
+				write(r, frame(endFrame, 2, away))
+				r.ends("")
+				_ = r.Close()
+				assert.NoError(t, receive(t, done, "Shutdown"))
+				assert.Equal(t, httpadapter.Drained, receive(t, ends, "the outcome").Reason)
+			})
+		}
+	}
+}
+
 func TestFanoutNoticesAClientThatLeaves(t *testing.T) {
 	for name, leave := range map[string]func(*net.TCPConn){
 		"close":                      func(c *net.TCPConn) { _ = c.Close() },
