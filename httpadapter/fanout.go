@@ -259,7 +259,7 @@ func (f *fanoutHandler[E]) ordinary(s *stream, items enumerator.Enumerator[enume
 		own := *f.config
 		own.beat = func() []byte {
 			if p := hidden.Load(); p != nil {
-				chunks, err := f.encoded(enumerator.Item[E]{Position: *p, Bookmark: true})
+				chunks, err := f.encoded(s.r.Context(), enumerator.Item[E]{Position: *p, Bookmark: true})
 				if err == nil && len(chunks) > 0 && f.webSocket == nil {
 					return chunks
 				} else if err == nil {
@@ -406,7 +406,7 @@ func (e *engine[E]) guarded(f func() error) (err error) {
 	done := make(chan struct{})
 	go guard.Run("httpadapter: Fanout: a function", func() { err = f() }, func(panicked any) {
 		if panicked != nil {
-			logPanic(e.context(), e.logger, errEnginePanicked.Error(), panicked)
+			logPanic(e.context(context.Background()), e.logger, errEnginePanicked.Error(), panicked)
 			err = errEnginePanicked
 		}
 		close(done)
@@ -420,13 +420,14 @@ func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any)
 	logger.ErrorContext(ctx, msg, "panic", panicked, "stack", string(debug.Stack()))
 }
 
-// context returns a context for the logger.
-func (e *engine[E]) context() context.Context {
-	return context.WithValue(context.Background(), http.ServerContextKey, e.key.server)
+// context returns ctx with the server, which has the log.
+func (e *engine[E]) context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, http.ServerContextKey, e.key.server)
 }
 
 // feed runs the source for the Crowd.
 func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.Frame, err error) {
+	ctx = e.context(ctx)
 	err = e.guarded(func() error {
 		fed := &feeding[E]{feed: feed, frame: fanout.NewFrame}
 		if e.webSocket != nil {
@@ -441,7 +442,7 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.F
 		return err
 	})
 	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
-		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: all streams failed", "error", err)
+		e.logger.ErrorContext(ctx, "httpadapter: Fanout: all streams failed", "error", err)
 	}
 	return last, err
 }
@@ -547,7 +548,7 @@ func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
 
 // encoded returns the chunks that encode makes of item.
-func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err error) {
+func (f *fanoutHandler[E]) encoded(ctx context.Context, item enumerator.Item[E]) (chunks []byte, err error) {
 	take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
 		chunks = append(chunks, chunk...)
 		return nil
@@ -559,7 +560,7 @@ func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err 
 		}
 		return iteratee.StepError(errEncoded) // so that encode does not get EOF
 	})
-	if _, err = enumerator.Run(context.Background(), enumerator.Through(only, f.encode), take); err == errEncoded {
+	if _, err = enumerator.Run(ctx, enumerator.Through(only, f.encode), take); err == errEncoded {
 		err = nil
 	}
 	return chunks, err
@@ -568,7 +569,7 @@ func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err 
 // encodedGuarded calls encoded in a goroutine of its own, and returns an error if encode panics.
 func (e *engine[E]) encodedGuarded(item enumerator.Item[E]) (chunks []byte, err error) {
 	err = e.guarded(func() (err error) {
-		chunks, err = e.encoded(item)
+		chunks, err = e.encoded(e.context(context.Background()), item)
 		return err
 	})
 	return chunks, err
@@ -583,7 +584,7 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 	}
 	chunks, err := e.encodedGuarded(item)
 	if err != nil && err != errEnginePanicked {
-		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: a stream failed", "error", err)
+		e.logger.ErrorContext(e.context(context.Background()), "httpadapter: Fanout: a stream failed", "error", err)
 	}
 	return chunks, err
 }

@@ -90,17 +90,19 @@ func Fanout[E any](
 // framing returns the adapter that makes frames of messages.
 func framing(logger httpadapter.ErrorLogger) enumeratee.Enumeratee[Message, []byte] {
 	var once sync.Once
-	return enumeratee.FilterMap(func(m Message) ([]byte, bool) {
-		op := byte(fanout.OpText)
-		if m.Binary {
-			op = fanout.OpBinary
-		} else if !utf8.Valid(m.Data) {
-			once.Do(func() {
-				logger.ErrorContext(context.Background(), "httpadapter/websocket: Fanout: message dropped", "error", errNotUTF8)
-			})
-			return nil, false
-		}
-		return fanout.AppendFrame(nil, op, m.Data), true
+	return enumeratee.Defer(func(ctx context.Context) (enumeratee.Enumeratee[Message, []byte], error) {
+		return enumeratee.FilterMap(func(m Message) ([]byte, bool) {
+			op := byte(fanout.OpText)
+			if m.Binary {
+				op = fanout.OpBinary
+			} else if !utf8.Valid(m.Data) {
+				once.Do(func() {
+					logger.ErrorContext(ctx, "httpadapter/websocket: Fanout: message dropped", "error", errNotUTF8)
+				})
+				return nil, false
+			}
+			return fanout.AppendFrame(nil, op, m.Data), true
+		}), nil
 	})
 }
 

@@ -509,6 +509,62 @@ func TestFanoutPanics(t *testing.T) {
 	}
 }
 
+// Everything that is logged goes to the ErrorLog of the server, also from goroutines without a request.
+func TestFanoutLogger(t *testing.T) {
+	panics := func(*http.Request) { panic(errBoom) }
+	for name, tt := range map[string]struct {
+		before, value string // is pushed before or after the client comes
+		opt           httpadapter.Option
+		want          string
+		wantTakenOver string // if it is not want
+	}{
+		"a message that is not UTF-8":          {value: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
+		"an earlier message that is not UTF-8": {before: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
+		"an encoder that fails":                {value: "fail", want: `httpadapter: stream failed method="GET" path="/" status="500" error="boom`, wantTakenOver: `httpadapter: Fanout: all streams failed error="boom`},
+		"an encoder that panics":               {value: "panic", want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: the source or the encoder has panicked panic="},
+		"an OnStart that panics":               {opt: httpadapter.OnStart(panics), want: "http: panic serving"},
+		"an OnEnd that panics": {value: "close", opt: httpadapter.OnEnd(func(r *http.Request, _ httpadapter.Outcome) { panics(r) }),
+			want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: a function of OnEnd has panicked panic="},
+	} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				var opts []websocket.Option
+				if tt.opt != nil {
+					opts = append(opts, websocket.Stream(tt.opt))
+				}
+				c := newConcert(t, wrap, opts...)
+				lines := make(lineChan, 100)
+				c.Config.ErrorLog = log.New(lines, "", 0)
+				c.Start()
+				if tt.before != "" {
+					c.push(tt.before)
+				}
+				r := c.raw("last=1", "")
+				if tt.value != "" {
+					r.reads(message(textFrame, "bookmark at 0"))
+					c.push(tt.value)
+				}
+				want := tt.want
+				if isLinux && wrap == nil && tt.wantTakenOver != "" {
+					want = tt.wantTakenOver
+				}
+				for !strings.Contains(receive(t, lines, want), want) {
+				}
+				assert.Empty(t, c.logged())
+				_ = r.Close()
+			})
+		}
+	}
+}
+
+// A lineChan is the Writer of a log.
+type lineChan chan string
+
+func (c lineChan) Write(p []byte) (int, error) {
+	c <- string(p)
+	return len(p), nil
+}
+
 func recovering(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { _ = recover() }()
