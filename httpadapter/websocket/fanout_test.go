@@ -517,14 +517,15 @@ func TestFanoutLogger(t *testing.T) {
 		opt           httpadapter.Option
 		want          string
 		wantTakenOver string // if it is not want
+		end           string // the payload of the close frame, if the stream ends
 	}{
 		"a message that is not UTF-8":          {value: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
 		"an earlier message that is not UTF-8": {before: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
-		"an encoder that fails":                {value: "fail", want: `httpadapter: stream failed method="GET" path="/" status="500" error="boom`, wantTakenOver: `httpadapter: Fanout: all streams failed error="boom`},
-		"an encoder that panics":               {value: "panic", want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: the source or the encoder has panicked panic="},
-		"an OnStart that panics":               {opt: httpadapter.OnStart(panics), want: "http: panic serving"},
+		"an encoder that fails":                {value: "fail", want: `httpadapter: stream failed method="GET" path="/" status="500" error="boom`, wantTakenOver: `httpadapter: Fanout: all streams failed error="boom`, end: internal},
+		"an encoder that panics":               {value: "panic", want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: the source or the encoder has panicked panic=", end: internal},
+		"an OnStart that panics":               {opt: httpadapter.OnStart(panics), want: "http: panic serving", end: internal},
 		"an OnEnd that panics": {value: "close", opt: httpadapter.OnEnd(func(r *http.Request, _ httpadapter.Outcome) { panics(r) }),
-			want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: a function of OnEnd has panicked panic="},
+			want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: a function of OnEnd has panicked panic=", end: "\x10\xe1enough"},
 	} {
 		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
 			t.Run(name+", "+way, func(t *testing.T) {
@@ -543,6 +544,10 @@ func TestFanoutLogger(t *testing.T) {
 				if tt.value != "" {
 					r.reads(message(textFrame, "bookmark at 0"))
 					c.push(tt.value)
+				}
+				if tt.end != "" {
+					r.reads(message(endFrame, tt.end))
+					write(r, frame(endFrame, 2, normal))
 				}
 				want := tt.want
 				if isLinux && wrap == nil && tt.wantTakenOver != "" {
