@@ -697,7 +697,7 @@ func TestFanoutEncodesInAContextWithTheServer(t *testing.T) {
 			leavesNothing(t)
 			probe.Logs(t) // of the reason why a stream is not handed over
 			hub := enumerator.Broadcast[string]()
-			h := httpadapter.Fanout(hub, encode, where, httpadapter.Heartbeat(20*time.Millisecond, nil))
+			h := httpadapter.Fanout(hub, encode, where, httpadapter.HeartbeatFunc(20*time.Millisecond, func() []byte { return nil }))
 			if wrap != nil {
 				h = wrap(h)
 			}
