@@ -29,7 +29,7 @@ func Drain(srv *http.Server) {
 
 // Draining returns a context that ends when the server of r begins to shut down. It is for handlers
 // that hold a connection and are not streams of [Serve]. The context never ends if [Drain] was not
-// called for that server.
+// called for that server. For a request of websocket.Fanout it also ends without Drain, in [Shutdown].
 func Draining(r *http.Request) context.Context {
 	if ctx := draining(r); ctx != nil {
 		return ctx

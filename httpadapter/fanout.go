@@ -126,16 +126,41 @@ type awaited interface {
 	Done() <-chan struct{}
 }
 
-// handling is closed when a WebSocket that was not handed over has ended. Its method Drain does nothing, because the
-// function Drain has ended the WebSocket.
-type handling chan struct{}
+// handling is a WebSocket that was not handed over.
+type handling struct {
+	drain context.CancelFunc // ends the WebSocket
+	done  chan struct{}      // closed when it has ended
+}
 
-func (handling) Drain()                  {}
-func (h handling) Done() <-chan struct{} { return h }
+func (h *handling) Drain()                { h.drain() }
+func (h *handling) Done() <-chan struct{} { return h.done }
 
-// Shutdown calls srv.Shutdown. Then it ends the streams of [Fanout] as if their sources had run out, and waits until
-// their clients have received the end. Shutdown does the same for websocket.Fanout. It returns the error of srv.Shutdown,
-// or the cause of ctx if ctx ends first. Streams of [Serve] and [Handler] end only if [Drain] was called for srv.
+// handle lets Shutdown end a WebSocket and wait for it, until over is called. If the function Drain was not called, the
+// returned request has a context of its own for draining.
+func handle(r *http.Request) (_ *http.Request, over func()) {
+	server := r.Context().Value(http.ServerContextKey)
+	if server == nil {
+		return r, func() {}
+	}
+	h := &handling{func() {}, make(chan struct{})}
+	if draining(r) == nil {
+		var ctx context.Context
+		ctx, h.drain = context.WithCancel(context.Background()) // over does not end it: a Crowd may drain with it
+		r = r.WithContext(context.WithValue(r.Context(), drainKey{}, ctx))
+	}
+	crowds.Store(h, server)
+	return r, func() {
+		crowds.Delete(h)
+		close(h.done)
+	}
+}
+
+// Shutdown calls srv.Shutdown. Then it ends the streams that [Fanout] has taken over as if their sources had run out, and
+// waits until their clients have received the end. Shutdown does the same for all WebSockets of websocket.Fanout. It
+// returns the error of srv.Shutdown, or the cause of ctx if ctx ends first.
+//
+// srv.Shutdown waits for all other streams: those of [Serve] and [Handler], and those of Fanout that were not handed over.
+// They end only if [Drain] was called for srv.
 func Shutdown(ctx context.Context, srv *http.Server) error {
 	if err := srv.Shutdown(ctx); err != nil {
 		return err
@@ -163,6 +188,11 @@ func Shutdown(ctx context.Context, srv *http.Server) error {
 }
 
 func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.webSocket != nil {
+		var over func()
+		r, over = handle(r)
+		defer over()
+	}
 	s := newStream(w, r, f.config)
 	if f.hear != nil {
 		f.hear(s)
@@ -206,14 +236,6 @@ func (f *fanoutHandler[E]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refused := checkMethod(r)
 	if f.webSocket != nil {
 		refused = nil // the handshake checks the method
-		if server := r.Context().Value(http.ServerContextKey); server != nil && draining(r) != nil {
-			h := make(handling)
-			crowds.Store(h, server)
-			defer func() {
-				crowds.Delete(h)
-				close(h)
-			}()
-		}
 	}
 	if reason, err := s.serve(source, refused); reason == Failed {
 		f.logError(r, err)
@@ -237,7 +259,7 @@ func (f *fanoutHandler[E]) ordinary(s *stream, items enumerator.Enumerator[enume
 		own := *f.config
 		own.beat = func() []byte {
 			if p := hidden.Load(); p != nil {
-				chunks, err := f.encoded(enumerator.Item[E]{Position: *p, Bookmark: true})
+				chunks, err := f.encoded(s.r.Context(), enumerator.Item[E]{Position: *p, Bookmark: true})
 				if err == nil && len(chunks) > 0 && f.webSocket == nil {
 					return chunks
 				} else if err == nil {
@@ -384,7 +406,7 @@ func (e *engine[E]) guarded(f func() error) (err error) {
 	done := make(chan struct{})
 	go guard.Run("httpadapter: Fanout: a function", func() { err = f() }, func(panicked any) {
 		if panicked != nil {
-			logPanic(e.context(), e.logger, errEnginePanicked.Error(), panicked)
+			logPanic(e.context(context.Background()), e.logger, errEnginePanicked.Error(), panicked)
 			err = errEnginePanicked
 		}
 		close(done)
@@ -398,13 +420,14 @@ func logPanic(ctx context.Context, logger ErrorLogger, msg string, panicked any)
 	logger.ErrorContext(ctx, msg, "panic", panicked, "stack", string(debug.Stack()))
 }
 
-// context returns a context for the logger.
-func (e *engine[E]) context() context.Context {
-	return context.WithValue(context.Background(), http.ServerContextKey, e.key.server)
+// context returns ctx with the server, which has the log.
+func (e *engine[E]) context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, http.ServerContextKey, e.key.server)
 }
 
 // feed runs the source for the Crowd.
 func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.Frame, err error) {
+	ctx = e.context(ctx)
 	err = e.guarded(func() error {
 		fed := &feeding[E]{feed: feed, frame: fanout.NewFrame}
 		if e.webSocket != nil {
@@ -419,7 +442,7 @@ func (e *engine[E]) feed(ctx context.Context, feed *fanout.Feed) (last *fanout.F
 		return err
 	})
 	if err != nil && err != errEnginePanicked && ctx.Err() == nil {
-		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: all streams failed", "error", err)
+		e.logger.ErrorContext(ctx, "httpadapter: Fanout: all streams failed", "error", err)
 	}
 	return last, err
 }
@@ -525,7 +548,7 @@ func (s *surrounding[E]) Next(item enumerator.Item[E]) iteratee.Step {
 var errEncoded = errors.New("httpadapter: Fanout: the Item was encoded")
 
 // encoded returns the chunks that encode makes of item.
-func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err error) {
+func (f *fanoutHandler[E]) encoded(ctx context.Context, item enumerator.Item[E]) (chunks []byte, err error) {
 	take := iteratee.ForEach(func(_ context.Context, chunk []byte) error {
 		chunks = append(chunks, chunk...)
 		return nil
@@ -537,7 +560,7 @@ func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err 
 		}
 		return iteratee.StepError(errEncoded) // so that encode does not get EOF
 	})
-	if _, err = enumerator.Run(context.Background(), enumerator.Through(only, f.encode), take); err == errEncoded {
+	if _, err = enumerator.Run(ctx, enumerator.Through(only, f.encode), take); err == errEncoded {
 		err = nil
 	}
 	return chunks, err
@@ -546,7 +569,7 @@ func (f *fanoutHandler[E]) encoded(item enumerator.Item[E]) (chunks []byte, err 
 // encodedGuarded calls encoded in a goroutine of its own, and returns an error if encode panics.
 func (e *engine[E]) encodedGuarded(item enumerator.Item[E]) (chunks []byte, err error) {
 	err = e.guarded(func() (err error) {
-		chunks, err = e.encoded(item)
+		chunks, err = e.encoded(e.context(context.Background()), item)
 		return err
 	})
 	return chunks, err
@@ -561,7 +584,7 @@ func (e *engine[E]) gap(from, to fanout.Mark, anew bool) ([]byte, error) {
 	}
 	chunks, err := e.encodedGuarded(item)
 	if err != nil && err != errEnginePanicked {
-		e.logger.ErrorContext(e.context(), "httpadapter: Fanout: a stream failed", "error", err)
+		e.logger.ErrorContext(e.context(context.Background()), "httpadapter: Fanout: a stream failed", "error", err)
 	}
 	return chunks, err
 }

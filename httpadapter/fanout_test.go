@@ -2,6 +2,7 @@ package httpadapter_test
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -680,6 +681,43 @@ func TestFanoutOnEndThatPanics(t *testing.T) {
 	c.listen(t, "").reads("bookmark at 0")
 	c.hub.End()
 	assert.Eventually(t, func() bool { return strings.Contains(c.logged(), "a function of OnEnd has panicked panic=\"boom") }, patience, time.Millisecond)
+}
+
+// Servers can share a Fanout. All Items, also those of heartbeats, are encoded in a context with the server of the clients.
+func TestFanoutEncodesInAContextWithTheServer(t *testing.T) {
+	encode := enumeratee.Compose(enumeratee.MapM(func(ctx context.Context, i enumerator.Item[string]) (line string, err error) {
+		if i.Bookmark || i.Value != "" {
+			server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
+			line = fmt.Sprintf("%s for %s\n", cmp.Or(i.Value, "bookmark"), server.Addr)
+		}
+		return line, nil
+	}), enumeratee.Map(func(line string) []byte { return []byte(line) }))
+	for way, wrap := range map[string]func(http.Handler) http.Handler{"handed over": nil, "not": wrapped} {
+		t.Run(way, func(t *testing.T) {
+			leavesNothing(t)
+			probe.Logs(t) // of the reason why a stream is not handed over
+			hub := enumerator.Broadcast[string]()
+			h := httpadapter.Fanout(hub, encode, where, httpadapter.HeartbeatFunc(20*time.Millisecond, func() []byte { return nil }))
+			if wrap != nil {
+				h = wrap(h)
+			}
+			var clients []*listening
+			for _, addr := range []string{"one", "two"} {
+				c := &concert{Server: unstarted(t, h)}
+				c.Config.Addr = addr
+				c.Start()
+				l := c.listen(t, "")
+				l.reads("bookmark for " + addr)
+				clients = append(clients, l)
+			}
+			require.NoError(t, hub.Push(t.Context(), "a"))
+			require.NoError(t, hub.Push(t.Context(), "")) // heartbeats tell its Position
+			for i, addr := range []string{"one", "two"} {
+				clients[i].reads("a for "+addr, "bookmark for "+addr)
+				_ = clients[i].Body.Close()
+			}
+		})
+	}
 }
 
 // A client that has stopped reading does not delay the others. When it reads again, it gets a notice of the lost

@@ -3,10 +3,13 @@ package client_test
 import (
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"github.com/halley-go/halley/httpadapter/compress"
 	"github.com/halley-go/halley/httpadapter/httpadaptertest"
 	"github.com/halley-go/halley/internal/browsertest"
+	"github.com/halley-go/halley/internal/probe"
 )
 
 var silent = httpadapter.Logger(slog.New(slog.DiscardHandler))
@@ -394,4 +398,37 @@ func TestFanoutInChromium(t *testing.T) {
 	connect()
 	push(t, hub, n+20, n+30)
 	check(n+10, n+30)
+}
+
+// Messages that cannot be encoded are logged to the ErrorLog of the server.
+func TestFanoutLogger(t *testing.T) {
+	onEachWay(t, []string{"", "events", "ndjson", "iframe"}, func(t *testing.T, transport string, w way) {
+		elsewhere := probe.Logs(t)
+		hub := enumerator.Broadcast[any]()
+		h := client.Fanout(one(hub, 0), w.opts...)
+		if w.wrap != nil {
+			h = w.wrap(h)
+		}
+		srv := httptest.NewUnstartedServer(h)
+		var logged strings.Builder
+		srv.Config.ErrorLog = log.New(&logged, "", 0)
+		if srv.EnableHTTP2 = w.tls; w.tls {
+			srv.StartTLS()
+		} else {
+			srv.Start()
+		}
+		start := hub.Position().String()
+		require.NoError(t, hub.Push(t.Context(), math.NaN()))
+		res, err := srv.Client().Get(srv.URL + "/?transport=" + transport + "&lastEventId=" + start)
+		require.NoError(t, err)
+		require.NoError(t, hub.Push(t.Context(), math.NaN()))
+		hub.End()
+		_, err = io.ReadAll(res.Body)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		require.NoError(t, httpadapter.Shutdown(t.Context(), srv.Config))
+		srv.Close()
+		assert.Equal(t, 2, strings.Count(logged.String(), "comet/client: cannot encode a message; clients get a gap in its place"), logged.String())
+		assert.Empty(t, elsewhere())
+	})
 }

@@ -370,21 +370,22 @@ func TestSkipsDoNotDependOnChunkBoundaries(t *testing.T) {
 }
 
 func FuzzLinesOrSkip(f *testing.F) {
-	f.Add([]byte("one\ntwo\r\n\nthree\r"), uint8(3), []byte{1})
-	f.Add([]byte("a\r\r\nbcdef\r"), uint8(1), []byte{2, 0, 3})
-	f.Fuzz(func(t *testing.T, in []byte, limit uint8, sizes []byte) {
-		if len(in) < 100 {
-			checkSkips(t, string(in), int(limit)+1, sizes)
-		}
-	})
+	fuzz(f, checkSkips)
 }
 
 func FuzzLines(f *testing.F) {
-	f.Add([]byte("one\ntwo\r\n\nthree\r"), uint8(9), []byte{1})
-	f.Add([]byte("a\r\r\nbcdef\r"), uint8(4), []byte{2, 0, 3})
+	fuzz(f, checkLines)
+}
+
+// fuzz calls check with texts, limits of a line, and the sizes of chunks.
+func fuzz(f *testing.F, check func(t require.TestingT, s string, limit int, sizes []byte)) {
+	for _, limit := range []uint8{1, 3, 4, 9} {
+		f.Add([]byte("one\ntwo\r\n\nthree\r"), limit, []byte{1})
+		f.Add([]byte("a\r\r\nbcdef\r"), limit, []byte{2, 0, 3})
+	}
 	f.Fuzz(func(t *testing.T, in []byte, limit uint8, sizes []byte) {
 		if len(in) < 100 {
-			checkLines(t, string(in), int(limit)+1, sizes)
+			check(t, string(in), int(limit)+1, sizes)
 		}
 	})
 }

@@ -67,6 +67,6 @@
 //
 // With [github.com/halley-go/halley/httpadapter.Drain], a server that shuts down sends close code
 // 1001 to its clients. http.Server.Shutdown does not wait for WebSockets, so a program that wants
-// them to end properly must wait for its handlers itself. httpadapter.Shutdown waits for the
-// WebSockets of [Fanout].
+// them to end properly must wait for its handlers itself. httpadapter.Shutdown ends the WebSockets
+// of [Fanout], with and without Drain, and waits for them.
 package websocket

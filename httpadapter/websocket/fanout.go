@@ -27,7 +27,8 @@ import (
 // goroutine, and each element is encoded once for all clients.
 //
 // source, encode and start are those of httpadapter.Fanout, but encode makes messages. A text message that is not UTF-8
-// is dropped, and the first one is logged. An error of start refuses the request, as an error of accept in [Handler] does.
+// is dropped, and the first one is logged. If several servers share the handler, it is logged for the server whose client
+// was about to get it. An error of start refuses the request, as an error of accept in [Handler] does.
 // Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
@@ -56,8 +57,9 @@ import (
 // [Stream] sets options of package httpadapter. In the Outcome of OnEnd, Chunks counts messages, and Bytes counts the
 // bytes of frames. If the client has closed the connection, the Reason is ClientGone.
 //
-// httpadapter.Shutdown ends the connections that were taken over, and waits for them. If httpadapter.Drain was called,
-// Shutdown also ends all other connections and waits for them. For the goroutines see httpadapter.Fanout.
+// httpadapter.Shutdown ends all connections and waits for them, also those that were not taken over or whose source has not
+// begun. http.Server.Shutdown does not wait for them, and ends them only if httpadapter.Drain was called. For the goroutines
+// see httpadapter.Fanout.
 //
 // Fanout panics if source or start is nil.
 func Fanout[E any](
@@ -90,17 +92,19 @@ func Fanout[E any](
 // framing returns the adapter that makes frames of messages.
 func framing(logger httpadapter.ErrorLogger) enumeratee.Enumeratee[Message, []byte] {
 	var once sync.Once
-	return enumeratee.FilterMap(func(m Message) ([]byte, bool) {
-		op := byte(fanout.OpText)
-		if m.Binary {
-			op = fanout.OpBinary
-		} else if !utf8.Valid(m.Data) {
-			once.Do(func() {
-				logger.ErrorContext(context.Background(), "httpadapter/websocket: Fanout: message dropped", "error", errNotUTF8)
-			})
-			return nil, false
-		}
-		return fanout.AppendFrame(nil, op, m.Data), true
+	return enumeratee.Defer(func(ctx context.Context) (enumeratee.Enumeratee[Message, []byte], error) {
+		return enumeratee.FilterMap(func(m Message) ([]byte, bool) {
+			op := byte(fanout.OpText)
+			if m.Binary {
+				op = fanout.OpBinary
+			} else if !utf8.Valid(m.Data) {
+				once.Do(func() {
+					logger.ErrorContext(ctx, "httpadapter/websocket: Fanout: message dropped", "error", errNotUTF8)
+				})
+				return nil, false
+			}
+			return fanout.AppendFrame(nil, op, m.Data), true
+		}), nil
 	})
 }
 

@@ -509,6 +509,67 @@ func TestFanoutPanics(t *testing.T) {
 	}
 }
 
+// Everything that is logged goes to the ErrorLog of the server, also from goroutines without a request.
+func TestFanoutLogger(t *testing.T) {
+	panics := func(*http.Request) { panic(errBoom) }
+	for name, tt := range map[string]struct {
+		before, value string // is pushed before or after the client comes
+		opt           httpadapter.Option
+		want          string
+		wantTakenOver string // if it is not want
+		end           string // the payload of the close frame, if the stream ends
+	}{
+		"a message that is not UTF-8":          {value: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
+		"an earlier message that is not UTF-8": {before: "bad", want: `httpadapter/websocket: Fanout: message dropped error="httpadapter/websocket: text to send is not UTF-8"`},
+		"an encoder that fails":                {value: "fail", want: `httpadapter: stream failed method="GET" path="/" status="500" error="boom`, wantTakenOver: `httpadapter: Fanout: all streams failed error="boom`, end: internal},
+		"an encoder that panics":               {value: "panic", want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: the source or the encoder has panicked panic=", end: internal},
+		"an OnStart that panics":               {opt: httpadapter.OnStart(panics), want: "http: panic serving", end: internal},
+		"an OnEnd that panics": {value: "close", opt: httpadapter.OnEnd(func(r *http.Request, _ httpadapter.Outcome) { panics(r) }),
+			want: "http: panic serving", wantTakenOver: "httpadapter: Fanout: a function of OnEnd has panicked panic=", end: "\x10\xe1enough"},
+	} {
+		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				var opts []websocket.Option
+				if tt.opt != nil {
+					opts = append(opts, websocket.Stream(tt.opt))
+				}
+				c := newConcert(t, wrap, opts...)
+				lines := make(lineChan, 100)
+				c.Config.ErrorLog = log.New(lines, "", 0)
+				c.Start()
+				if tt.before != "" {
+					c.push(tt.before)
+				}
+				r := c.raw("last=1", "")
+				if tt.value != "" {
+					r.reads(message(textFrame, "bookmark at 0"))
+					c.push(tt.value)
+				}
+				if tt.end != "" {
+					r.reads(message(endFrame, tt.end))
+					write(r, frame(endFrame, 2, normal))
+				}
+				want := tt.want
+				if isLinux && wrap == nil && tt.wantTakenOver != "" {
+					want = tt.wantTakenOver
+				}
+				for !strings.Contains(receive(t, lines, want), want) {
+				}
+				assert.Empty(t, c.logged())
+				_ = r.Close()
+			})
+		}
+	}
+}
+
+// A lineChan is the Writer of a log.
+type lineChan chan string
+
+func (c lineChan) Write(p []byte) (int, error) {
+	c <- string(p)
+	return len(p), nil
+}
+
 func recovering(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { _ = recover() }()
@@ -516,7 +577,8 @@ func recovering(h http.Handler) http.Handler {
 	})
 }
 
-// A server that shuts down ends all streams, whatever they are about to do. Shutdown waits for them.
+// A server that shuts down ends all streams, whatever they are about to do. Shutdown waits for them. Every second round has
+// no Drain.
 func TestFanoutShutdownAtAnyTime(t *testing.T) {
 	for round := range 20 {
 		for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not": wrapped} {
@@ -530,6 +592,9 @@ func TestFanoutShutdownAtAnyTime(t *testing.T) {
 						}
 					})))
 				c.Config.ErrorLog = log.New(io.Discard, "", 0)
+				if round%2 == 1 {
+					c.Config.BaseContext = nil // as without Drain
+				}
 				c.Start()
 				c.push("a", "b")
 				var clients sync.WaitGroup
@@ -590,6 +655,49 @@ func TestFanoutShutdownWaits(t *testing.T) {
 			_ = r.Close()
 			assert.NoError(t, receive(t, done, "Shutdown"))
 		})
+	}
+}
+
+// Shutdown ends all connections without Drain too, also those whose source has not begun.
+func TestFanoutShutdownWithoutDrain(t *testing.T) {
+	for way, wrap := range map[string]func(http.Handler) http.Handler{"taken over": nil, "not taken over": wrapped} {
+		for name, tt := range map[string]struct {
+			source enumerator.Source[string]
+			encode enumeratee.Enumeratee[enumerator.Item[string], websocket.Message]
+			first  string
+		}{
+			"a source that has not begun": {quiet{}, numbered, ""},
+			"a source without Positions":  {unplaced{}, numbered, message(textFrame, "0 a")},
+			"a source that has begun":     {enumerator.Broadcast[string](), numbered, message(textFrame, "bookmark at 0")},
+			"an encoder that waits": {enumerator.Broadcast[string](), enumeratee.MapM(func(ctx context.Context, _ enumerator.Item[string]) (m websocket.Message, err error) {
+				<-ctx.Done()
+				return m, context.Cause(ctx)
+			}), ""},
+		} {
+			t.Run(way+"/"+name, func(t *testing.T) {
+				t.Cleanup(func() { goleak.VerifyNone(t) })
+				ends, begun := make(chan httpadapter.Outcome, 1), make(chan bool, 1)
+				h := websocket.Fanout(tt.source, tt.encode, where, websocket.Stream(
+					httpadapter.OnStart(func(*http.Request) { begun <- true }),
+					httpadapter.OnEnd(func(_ *http.Request, o httpadapter.Outcome) { ends <- o })))
+				if wrap != nil {
+					h = wrap(h)
+				}
+				c := &concert{t: t, Server: httptest.NewServer(h)}
+				t.Cleanup(c.Close)
+				r := c.raw("", "")
+				receive(t, begun, "the start")
+				r.reads(tt.first)
+				done := make(chan error, 1)
+				go func() { done <- httpadapter.Shutdown(t.Context(), c.Config) }()
+				r.reads(message(endFrame, away))
+				write(r, frame(endFrame, 2, away))
+				r.ends("")
+				_ = r.Close()
+				assert.NoError(t, receive(t, done, "Shutdown"))
+				assert.Equal(t, httpadapter.Drained, receive(t, ends, "the outcome").Reason)
+			})
+		}
 	}
 }
 
