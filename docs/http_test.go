@@ -49,19 +49,19 @@ func TestOptions(t *testing.T) {
 
 // snippet: merge
 
-// An upstreamItem is an Item of another server. Its value is passed on as it is.
-type upstreamItem = enumerator.Item[json.RawMessage]
+// A relayed is an Item of another server. Its value is passed on as it is.
+type relayed = enumerator.Item[json.RawMessage]
 
-// upstream returns the stream at url, for many clients.
-func upstream(url string) *enumerator.Shared[upstreamItem] {
+// relay returns the stream at url, for many clients.
+func relay(url string) *enumerator.Shared[relayed] {
 	return enumerator.Share(follow.Items[json.RawMessage](follow.Get(url)),
 		enumerator.Capacity(1000), enumerator.WhenFull(enumerator.DropOldest)) // a slow client does not hold up the others
 }
 
 // ownPosition gives an Item of another server the Position of this one. A notice of this server stays a notice.
-func ownPosition(i enumerator.Item[upstreamItem]) upstreamItem {
+func ownPosition(i enumerator.Item[relayed]) relayed {
 	if !i.IsMessage() {
-		return upstreamItem{Position: i.Position, Gap: i.Gap, Reset: i.Reset, Bookmark: i.Bookmark, End: i.End}
+		return relayed{Position: i.Position, Gap: i.Gap, Reset: i.Reset, Bookmark: i.Bookmark, End: i.End}
 	}
 	i.Value.Position, i.Value.Cursor = i.Position, ""
 	return i.Value
@@ -70,13 +70,13 @@ func ownPosition(i enumerator.Item[upstreamItem]) upstreamItem {
 // merge serves both streams as one. A new page begins with the last 20 messages of each source that this server holds.
 // stop closes the connections to both servers when no client is left.
 func merge(newsURL, pricesURL string) (h http.Handler, stop func()) {
-	news, prices := upstream(newsURL), upstream(pricesURL)
+	news, prices := relay(newsURL), relay(pricesURL)
 	releaseNews, releasePrices := news.Hold(), prices.Hold()
 	sources := map[string]enumerator.Source[json.RawMessage]{
 		"news":   items.Via(news, enumeratee.Map(ownPosition)),
 		"prices": items.Via(prices, enumeratee.Map(ownPosition)),
 	}
-	h = client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[upstreamItem], error) {
+	h = client.Handler(func(r *http.Request, _ enumerator.Position) (enumerator.Enumerator[relayed], error) {
 		return items.Join(comet.CursorText(r.Header, r.URL.Query()), sources, 20), nil
 	})
 	return h, func() { _, _ = releaseNews(), releasePrices() }
@@ -177,11 +177,11 @@ func TestMerge(t *testing.T) {
 // A gap and a reset of an upstream reach the clients, with the Position of this server.
 func TestOwnPosition(t *testing.T) {
 	here, there := enumerator.Position{Epoch: 1, Seq: 2}, enumerator.Position{Epoch: 71, Seq: 8}
-	in := func(i upstreamItem) enumerator.Item[upstreamItem] {
-		return enumerator.Item[upstreamItem]{Value: i, Position: here}
+	in := func(i relayed) enumerator.Item[relayed] {
+		return enumerator.Item[relayed]{Value: i, Position: here}
 	}
-	assert.Equal(t, upstreamItem{Position: here, Value: json.RawMessage("1")}, ownPosition(in(upstreamItem{Position: there, Value: json.RawMessage("1")})))
-	assert.Equal(t, upstreamItem{Position: here, Reset: true}, ownPosition(in(upstreamItem{Cursor: "a:1z-18", Reset: true})))
-	assert.Equal(t, upstreamItem{Position: here, Gap: enumerator.Gap{N: 3}}, ownPosition(in(upstreamItem{Position: there, Gap: enumerator.Gap{N: 3}})))
-	assert.Equal(t, upstreamItem{Position: here, Reset: true}, ownPosition(enumerator.Item[upstreamItem]{Position: here, Reset: true}))
+	assert.Equal(t, relayed{Position: here, Value: json.RawMessage("1")}, ownPosition(in(relayed{Position: there, Value: json.RawMessage("1")})))
+	assert.Equal(t, relayed{Position: here, Reset: true}, ownPosition(in(relayed{Cursor: "a:1z-18", Reset: true})))
+	assert.Equal(t, relayed{Position: here, Gap: enumerator.Gap{N: 3}}, ownPosition(in(relayed{Position: there, Gap: enumerator.Gap{N: 3}})))
+	assert.Equal(t, relayed{Position: here, Reset: true}, ownPosition(enumerator.Item[relayed]{Position: here, Reset: true}))
 }

@@ -1,7 +1,8 @@
 // The program two is the smallest setup of several processes: docs/scale.md has its commands.
+//
+// snippet: program
 package main
 
-// snippet: program
 import (
 	"context"
 	"flag"
