@@ -23,11 +23,11 @@ import (
 
 const page = `<!DOCTYPE html>
 <form><input autofocus></form>
-<ol></ol>
+<pre></pre>
 <script src="/halley.js"></script>
 <script>
   const form = document.querySelector("form"), input = form.elements[0]
-  halley.connect("/rooms/lobby", text => document.querySelector("ol").append(text, document.createElement("br")))
+  halley.connect("/rooms/lobby", text => document.querySelector("pre").append(text, "\n"))
   form.onsubmit = e => {
     e.preventDefault()
     fetch("/rooms/lobby", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(input.value)})
