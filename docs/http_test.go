@@ -88,7 +88,7 @@ func merge(newsURL, pricesURL string) (h http.Handler, stop func()) {
 func TestMerge(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	connections := make(chan string, 10)
+	connections := make(chan string, 1000)
 	// serve serves hub at address, and reports each connection.
 	serve := func(name, address string, hub *enumerator.Hub[string]) *httptest.Server {
 		listener, err := net.Listen("tcp", address)
