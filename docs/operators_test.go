@@ -60,7 +60,6 @@ func TestDiagramsAreShown(t *testing.T) {
 // An operator is an exported function of the core, a method of one of its three types, or a method whose result is a source.
 type operator struct {
 	file    string // its path in the repository
-	makes   bool   // it is a function that returns a source, an adapter or a consumer
 	doc     string
 	example string // the body of its Example
 	where   string // the file of its Example
@@ -74,9 +73,6 @@ func (o operator) synopsis() string {
 	sentence := strings.ReplaceAll(new(doc.Package).Synopsis(o.doc), "|", `\|`)
 	return docLink.ReplaceAllString(sentence, "`$1`")
 }
-
-// hasEntry reports whether operators.md has a section for the operator, besides its row.
-func (o operator) hasEntry() bool { return o.diagram || o.example != "" }
 
 // anchorOf returns the anchor of the section of an operator.
 func anchorOf(name string) string { return strings.ReplaceAll(strings.ToLower(name), ".", "") }
@@ -110,7 +106,7 @@ func coreOperators(t *testing.T) map[string]*operator {
 					if f.Recv != nil {
 						of += typeName(f.Recv.List[0].Type) + "."
 					}
-					operators[of+f.Name.Name] = &operator{file: place, makes: f.Recv == nil && isOfThree(f), doc: f.Doc.Text()}
+					operators[of+f.Name.Name] = &operator{file: place, doc: f.Doc.Text()}
 				}
 			}
 		}
@@ -156,11 +152,6 @@ func isOperation(f *ast.FuncDecl) bool {
 }
 
 var threeTypes = map[string]bool{"Enumerator": true, "Enumeratee": true, "Iteratee": true}
-
-// isOfThree reports whether the first result of f has one of the three types.
-func isOfThree(f *ast.FuncDecl) bool {
-	return f.Type.Results != nil && threeTypes[typeName(f.Type.Results.List[0].Type)]
-}
 
 func deindent(body string) string {
 	var lines []string
@@ -282,27 +273,23 @@ func writeOperators(text string, operators map[string]*operator) (page string, p
 		if says := hasGoroutine(name, operators); says != strings.Contains(cost, "goroutine") {
 			problems = append(problems, fmt.Sprintf("line %d: the cost of %s is %q, but its documentation says %v about a goroutine", i+1, name, cost, says))
 		}
-		link := "../" + o.file
-		if o.hasEntry() {
-			link = "#" + anchorOf(name)
-			fmt.Fprintf(&sections, "### %s\n\n", name)
-		}
+		fmt.Fprintf(&sections, "### %s\n\n", name)
 		if o.diagram {
 			fmt.Fprintf(&sections, "![%s](marbles/%s.svg)\n\n", strings.ReplaceAll(o.synopsis(), "`", ""), name)
+		} else {
+			fmt.Fprintf(&sections, "%s\n\n", o.synopsis())
 		}
-		if o.example != "" {
-			fmt.Fprintf(&sections, "```go\n%s\n```\n\n", o.example)
-			fmt.Fprintf(&sections, "Declared in [%s](../%s), with the example in [%s](../%s).\n\n", path.Base(o.file), o.file, path.Base(o.where), o.where)
-		}
-		fmt.Fprintf(&rows, "| [`%s`](%s) | %s | %s | %s | %s |\n", name, link, o.synopsis(), cost, some(o.play), some(o.rx))
+		fmt.Fprintf(&sections, "```go\n%s\n```\n\n", o.example)
+		fmt.Fprintf(&sections, "Declared in [%s](../%s), with the example in [%s](../%s).\n\n", path.Base(o.file), o.file, path.Base(o.where), o.where)
+		fmt.Fprintf(&rows, "| [`%s`](#%s) | %s | %s | %s | %s |\n", name, anchorOf(name), o.synopsis(), cost, some(o.play), some(o.rx))
 	}
 	flush()
 	for _, name := range slices.Sorted(maps.Keys(operators)) {
 		if !listed[name] {
 			problems = append(problems, name+" has no row in testdata/operators.txt: add a line for it with its cost, and run go test ./docs -update")
 		}
-		if folder, function, _ := strings.Cut(name, "."); operators[name].makes && operators[name].example == "" {
-			problems = append(problems, fmt.Sprintf("%s has no example: add Example%s to a file example_*_test.go in %s", name, function, folder))
+		if folder, of, _ := strings.Cut(name, "."); operators[name].example == "" {
+			problems = append(problems, fmt.Sprintf("%s has no example: add Example%s to a file example_*_test.go in %s", name, strings.ReplaceAll(of, ".", "_"), folder))
 		}
 	}
 	return strings.TrimRight(intro+"\n"+contents.String()+"\n"+out.String(), "\n") + "\n", problems
@@ -323,11 +310,12 @@ func some(names []string) string {
 }
 
 func TestWriteOperators(t *testing.T) {
+	const where = "enumeratee/example_test.go"
 	operators := func() map[string]*operator {
 		return map[string]*operator{
-			"enumeratee.Map":    {file: "enumeratee/map.go", doc: "Map maps a|b. More.\n", example: "show()", where: "enumeratee/example_test.go", play: []string{"`map`", "`map`"}},
-			"enumeratee.Buffer": {file: "enumeratee/buffer.go", doc: "Buffer runs its consumer in a goroutine of its own.\n", diagram: true, rx: []string{"`a`", "`b`", "`c`", "`d`"}},
-			"enumeratee.Other":  {file: "enumeratee/buffer.go", doc: "Other is nice. In all other respects it behaves like\n[Buffer].\n"},
+			"enumeratee.Map":    {file: "enumeratee/map.go", doc: "Map maps a|b. More.\n", example: "show()", where: where, play: []string{"`map`", "`map`"}},
+			"enumeratee.Buffer": {file: "enumeratee/buffer.go", doc: "Buffer runs its consumer in a goroutine of its own.\n", example: "show(1)", where: where, diagram: true, rx: []string{"`a`", "`b`", "`c`", "`d`"}},
+			"enumeratee.Other":  {file: "enumeratee/buffer.go", doc: "Other is nice. In all other respects it behaves like\n[Buffer].\n", example: "show(2)", where: where},
 		}
 	}
 	const text = "# A comment\n#\n\n## One family\n\nText.\n\nenumeratee.Map: -\n\n## Two\n\nenumeratee.Buffer: a goroutine\nenumeratee.Other: a goroutine\n"
@@ -347,6 +335,8 @@ Text.
 
 ### enumeratee.Map
 
+Map maps a\|b.
+
 `+"```go\nshow()\n```"+`
 
 Declared in [map.go](../enumeratee/map.go), with the example in [example_test.go](../enumeratee/example_test.go).
@@ -356,11 +346,23 @@ Declared in [map.go](../enumeratee/map.go), with the example in [example_test.go
 | operator | what it does | cost | Play | ReactiveX |
 |---|---|---|---|---|
 | [`+"`enumeratee.Buffer`"+`](#enumerateebuffer) | Buffer runs its consumer in a goroutine of its own. | a goroutine |  | `+"`a`, `b`, `c`, …"+` |
-| [`+"`enumeratee.Other`"+`](../enumeratee/buffer.go) | Other is nice. | a goroutine |  |  |
+| [`+"`enumeratee.Other`"+`](#enumerateeother) | Other is nice. | a goroutine |  |  |
 
 ### enumeratee.Buffer
 
 ![Buffer runs its consumer in a goroutine of its own.](marbles/enumeratee.Buffer.svg)
+
+`+"```go\nshow(1)\n```"+`
+
+Declared in [buffer.go](../enumeratee/buffer.go), with the example in [example_test.go](../enumeratee/example_test.go).
+
+### enumeratee.Other
+
+Other is nice.
+
+`+"```go\nshow(2)\n```"+`
+
+Declared in [buffer.go](../enumeratee/buffer.go), with the example in [example_test.go](../enumeratee/example_test.go).
 `, "- [One"+body)
 
 	for change, want := range map[string]string{
@@ -376,4 +378,9 @@ Declared in [map.go](../enumeratee/map.go), with the example in [example_test.go
 	}
 	_, problems = writeOperators(strings.Replace(text, "Other: a goroutine", "Other: -", 1), operators())
 	assert.Len(t, problems, 1, "Other behaves like Buffer")
+
+	bare := operators()
+	bare["enumeratee.Map"].example = ""
+	_, problems = writeOperators(text, bare)
+	assert.Equal(t, []string{"enumeratee.Map has no example: add ExampleMap to a file example_*_test.go in enumeratee"}, problems)
 }

@@ -91,12 +91,10 @@ func (d declarations) addFile(file string, source *ast.File, listed bool) {
 	}
 }
 
-// addEntries lets the operators that have an entry in operators.md be linked to it.
+// addEntries lets the operators be linked to their entries in operators.md.
 func (d declarations) addEntries(operators map[string]*operator) {
-	for name, o := range operators {
-		if o.hasEntry() {
-			d[name] = declaration{"operators.md#" + anchorOf(name), d[name].listed}
-		}
+	for name := range operators {
+		d[name] = declaration{"operators.md#" + anchorOf(name), d[name].listed}
 	}
 }
 
@@ -306,10 +304,10 @@ func TestAPI(t *testing.T) {
 
 func TestRelink(t *testing.T) {
 	api := fakeAPI(t)
-	api.addEntries(map[string]*operator{"flow.Take": {example: "show()"}, "flow.Flow.Then": {diagram: true}, "flow.Flow.Size": {}})
+	api.addEntries(map[string]*operator{"flow.Take": {}, "flow.Flow.Then": {}})
 	assert.Equal(t, declaration{"operators.md#flowtake", true}, api["flow.Take"])
 	assert.Equal(t, declaration{"operators.md#flowflowthen", true}, api["flow.Flow.Then"])
-	assert.Equal(t, declaration{"../flow/flow.go", false}, api["flow.Flow.Size"], "it has a row in operators.md, but no entry")
+	assert.Equal(t, declaration{"../flow/flow.go", false}, api["flow.Flow.Size"], "it is no operator")
 
 	const row = "| Play | Halley | How it differs |\n|---|---|---|\n" +
 		"| `take(n)` | [`flow.Take`](../flow/take.go), [`flow.Flow.Then`](), [`flow.ErrShort`](flow.go) | as [`flow.Take`](../flow/take.go) and [`flow.Tako`](x) |\n"

@@ -339,3 +339,59 @@ func ExampleStage_Cancelled() {
 	// or
 	// the play is over
 }
+
+func ExampleEnumeratee_Attach() {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	consumer, _ := iteratee.Collect[[]int]().Start(ctx)
+	pairs, step := enumeratee.Grouped(iteratee.TakeUpTo[int](2)).Attach(enumeratee.NewStage(ctx), consumer)
+	for e := 1; e <= 3 && step.IsCont(); e++ {
+		step = pairs.Next(e)
+	}
+	pairs.EOF() // hands on [3]
+	fmt.Println(iteratee.Finish(consumer, iteratee.StepCont))
+	// Output: [[1 2] [3]] <nil>
+}
+
+func ExampleEnumeratee_Drive() {
+	// Through is made in this way.
+	three := enumerator.New(func(ctx context.Context, sink iteratee.Sink[int]) iteratee.Step {
+		return enumeratee.Take[int](3).Drive(ctx, sink, enumerator.Range(1, 10).Into)
+	})
+	fmt.Println(enumerator.Run(context.Background(), three.AndThen(enumerator.Of(99)), iteratee.Collect[int]()))
+	// Output: [1 2 3 99] <nil>
+}
+
+func ExampleNewStage() {
+	// The Stop of the Stage tells whether the adapter has stopped or its consumer is done.
+	for n := 1; n <= 3; n++ {
+		ctx, end := iteratee.NewRun(context.Background())
+		consumer, _ := iteratee.TakeUpTo[int](n).Start(ctx)
+		stage := enumeratee.NewStage(ctx)
+		two, _ := enumeratee.Take[int](2).Attach(stage, consumer)
+		_, step := iteratee.Offer(two, []int{1, 2, 3})
+		fmt.Println(step == iteratee.StepDone, step == stage.Stop())
+		stage.End()
+		end()
+	}
+	// Output:
+	// true false
+	// true false
+	// false true
+}
+
+func ExampleClosable() {
+	// For each element n, a source feeds the numbers up to n to the consumer.
+	count := enumeratee.New(func(stage enumeratee.Stage, out iteratee.Outlet[int]) (iteratee.Sink[int], iteratee.Step) {
+		sink, step := enumeratee.Closable(out), iteratee.StepCont
+		next := func(n int) iteratee.Step {
+			if step.IsCont() {
+				step = enumerator.Range(1, n).Into(stage.Context(), sink)
+			}
+			return step
+		}
+		return iteratee.Funcs[int]{Next: next, EOF: stage.EOF}.Sink(), step
+	})
+	show(count, 1, 2, 3)
+	// Output: [1 1 2 1 2 3]
+}

@@ -263,7 +263,8 @@ type Source[E any] interface {
 	// Last returns an Enumerator of the last n elements and of those that come after them, as [Hub.Last] does.
 	Last(n int) Enumerator[Item[E]]
 
-	// Position returns the Position of the last element. It is the zero Position if the Source does not know it.
+	// Position returns the Position of the last element. It is the zero Position if the Source does not know it. A Source
+	// that has to ask a server waits for the answer: a topic waits for up to two seconds while its Store is down.
 	Position() Position
 }
 

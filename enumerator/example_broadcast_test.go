@@ -433,3 +433,94 @@ func ExampleHub_Policy() {
 	fmt.Println(hub.Policy())
 	// Output: FailSlow
 }
+
+func ExampleHub_Live() {
+	hub := enumerator.Broadcast[string]()
+	_ = hub.Push(context.Background(), "before")
+	for item := range enumerator.All(context.Background(), hub.Live()) {
+		if item.Bookmark { // the run has begun
+			_ = hub.Push(context.Background(), "after")
+			hub.End()
+			continue
+		}
+		fmt.Println(item.Value)
+	}
+	// Output: after
+}
+
+func ExampleShared_Live() {
+	news := make(chan string, 1)
+	shared := enumerator.Share(enumerator.FromChan(news))
+	for first := range enumerator.All(context.Background(), shared.Live()) {
+		if first.Bookmark { // this run has started the source, and gets all elements
+			news <- "rain"
+			continue
+		}
+		fmt.Println("first:", first.Value)
+		for second := range enumerator.All(context.Background(), shared.Live()) {
+			if second.Bookmark { // this run comes later
+				news <- "snow"
+				continue
+			}
+			fmt.Println("second:", second.Value)
+			break
+		}
+		break
+	}
+	// Output:
+	// first: rain
+	// second: snow
+}
+
+func ExampleShared_Last() {
+	news := make(chan string, 2)
+	news <- "rain"
+	news <- "snow"
+	shared := enumerator.Share(enumerator.FromChan(news))
+	for first := range enumerator.All(context.Background(), shared.Live()) {
+		if first.Value == "snow" { // a second run comes, and gets the last element at once
+			list(enumerator.Through(enumerator.Values(shared.Last(1), nil), enumeratee.Take[string](1)))
+			break
+		}
+	}
+	// Output: [snow] <nil>
+}
+
+func ExampleShared_From() {
+	news := make(chan string, 3)
+	news <- "rain"
+	news <- "snow"
+	news <- "sun"
+	shared := enumerator.Share(enumerator.FromChan(news))
+	for first := range enumerator.All(context.Background(), shared.Live()) {
+		if first.Value == "rain" { // a client that got the rain comes back, while the source runs
+			list(enumerator.Through(enumerator.Values(shared.From(first.Position), nil), enumeratee.Take[string](2)))
+			break
+		}
+	}
+	// Output: [snow sun] <nil>
+}
+
+func ExampleShared_FromOrLast() {
+	news := make(chan string, 2)
+	news <- "rain"
+	news <- "snow"
+	shared := enumerator.Share(enumerator.FromChan(news))
+	var rain enumerator.Position
+	for first := range enumerator.All(context.Background(), shared.Live()) {
+		if first.Value == "rain" {
+			rain = first.Position
+		}
+		if first.Value == "snow" {
+			client := func(after enumerator.Position, n int) {
+				list(enumerator.Through(enumerator.Values(shared.FromOrLast(after, 10), nil), enumeratee.Take[string](n)))
+			}
+			client(enumerator.Position{}, 2) // a new client
+			client(rain, 1)                  // a client that comes back
+			break
+		}
+	}
+	// Output:
+	// [rain snow] <nil>
+	// [snow] <nil>
+}

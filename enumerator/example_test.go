@@ -363,3 +363,17 @@ func ExampleInterleave() {
 	fmt.Println(all, err)
 	// Output: [1 2 3 4] <nil>
 }
+
+func ExampleEnumerator_Into() {
+	// Two sources feed one run of a consumer, as with AndThen.
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	run, step := iteratee.Collect[int]().Start(ctx)
+	for _, source := range []enumerator.Enumerator[int]{enumerator.Of(1, 2), enumerator.Of(3)} {
+		if step.IsCont() {
+			step = source.Into(ctx, run)
+		}
+	}
+	fmt.Println(iteratee.Finish(run, step)) // Into has not sent EOF
+	// Output: [1 2 3] <nil>
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumerator"
@@ -411,4 +412,127 @@ func ExampleWithResult() {
 	})
 	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("a", "b"), count))
 	// Output: 2 <nil>
+}
+
+func ExampleIteratee_Start() {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	run, step := iteratee.TakeUpTo[int](2).Start(ctx)
+	for e := 1; step.IsCont(); e++ {
+		step = run.Next(e)
+	}
+	fmt.Println(run.Result())
+
+	_, step = iteratee.TakeUpTo[int](0).Start(ctx)
+	fmt.Println(step == iteratee.StepDone) // without any element
+	// Output:
+	// [1 2] <nil>
+	// true
+}
+
+func ExampleEnded() {
+	// Consumes nothing: it puts an element before those of the source.
+	early := iteratee.New(func(context.Context) (iteratee.Running[string, int], iteratee.Step) {
+		sink := iteratee.Ended(iteratee.StepDone, iteratee.El("first"))
+		return iteratee.WithResult(sink, func() (int, error) { return 7, nil }), iteratee.StepDone
+	})
+	all := iteratee.FlatMap(early, func(int) iteratee.Iteratee[string, []string] { return iteratee.Collect[string]() })
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of("second"), all))
+	// Output: [first second] <nil>
+}
+
+func ExampleFinish() {
+	ctx, end := iteratee.NewRun(context.Background())
+	defer end()
+	run, _ := iteratee.Count[string]().Start(ctx)
+	step := run.Next("kiki")
+	fmt.Println(iteratee.Finish(run, step)) // sends EOF
+
+	run, step = iteratee.Error[string, int](errors.New("no such table"), iteratee.Empty[string]()).Start(ctx)
+	fmt.Println(iteratee.Finish(run, step))
+	// Output:
+	// 1 <nil>
+	// 0 no such table
+}
+
+func ExampleGo() {
+	// Adds numbers in another goroutine.
+	sum := iteratee.New(func(ctx context.Context) (iteratee.Running[int, int], iteratee.Step) {
+		in, result := make(chan int), make(chan int, 1)
+		iteratee.Go(ctx, func(ctx context.Context) {
+			total := 0
+			defer func() { result <- total }()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case e, ok := <-in:
+					if !ok {
+						return
+					}
+					total += e
+				}
+			}
+		})
+		closeIn := sync.OnceFunc(func() { close(in) })
+		sink := iteratee.Funcs[int]{
+			Next: func(e int) iteratee.Step {
+				select {
+				case <-ctx.Done():
+				case in <- e:
+				}
+				return iteratee.Cancelled(ctx)
+			},
+			EOF: func() iteratee.Step {
+				closeIn()
+				return iteratee.StepDone
+			},
+		}.Sink()
+		return iteratee.WithResult(sink, func() (int, error) { return <-result, nil }), iteratee.StepCont
+	})
+	fmt.Println(enumerator.Run(context.Background(), enumerator.Of(1, 2, 3), sum))
+	// Output: 6 <nil>
+}
+
+func ExampleCancelled() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	fmt.Println(iteratee.Cancelled(ctx) == iteratee.StepCont)
+	cancel(errors.New("the user has left"))
+	fmt.Println(iteratee.Cancelled(ctx).Err())
+	// Output:
+	// true
+	// the user has left
+}
+
+func ExampleStepError() {
+	positive := iteratee.Funcs[int]{Next: func(e int) iteratee.Step {
+		if e < 0 {
+			return iteratee.StepError(fmt.Errorf("%d is negative", e))
+		}
+		return iteratee.StepCont
+	}}.Sink()
+	step := enumerator.Of(1, -2, 3).Into(context.Background(), positive)
+	fmt.Println(step.Err())
+	// Output: -2 is negative
+}
+
+func ExampleEl() {
+	in := iteratee.El("kiki")
+	e, ok := in.El()
+	fmt.Println(e, ok, in.IsEOF())
+	// Output: kiki true false
+}
+
+func ExampleEOF() {
+	in := iteratee.EOF[string]()
+	_, ok := in.El()
+	fmt.Println(ok, in.IsEOF(), in.IsEmpty())
+	// Output: false true false
+}
+
+func ExampleEmpty() {
+	in := iteratee.Empty[string]()
+	_, ok := in.El()
+	fmt.Println(ok, in.IsEOF(), in.IsEmpty())
+	// Output: false false true
 }

@@ -4,9 +4,9 @@ export as namespace halley;
 
 /**
  * Opens a stream of messages of type T, and calls callback with each message without a name.
- * id is the position of the message.
+ * id is the position of the message. callback can be null if all messages have names.
  */
-export function connect<T = unknown>(url: string | URL, callback: (message: T, id: string) => void, options?: Options<T>): Stream;
+export function connect<T = unknown>(url: string | URL, callback: ((message: T, id: string) => void) | null, options?: Options<T>): Stream;
 
 export type Transport = "events" | "ndjson" | "poll" | "websocket" | "iframe";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { load } from "./load.mjs";
 import { answerWith, connect, feed, numbers, replace, serve, until, write } from "./stage.mjs";
 
 const every = ["events", "ndjson", "poll"]; // the transports over fetch
@@ -407,6 +408,19 @@ test("a callback that throws and a message that cannot be parsed", async (t) => 
     thrown.length = 0;
     log.stream.close();
   }
+});
+
+test("the callback can be null if all messages have names", async () => {
+  const server = await serve((request, response, n) => {
+    if (n === 0) write(request, response, { event: "bookmark", id: "1" }, { event: "prices", id: "2", data: 7 });
+    write(request, response, { event: "end", id: "3" });
+    response.end();
+  });
+  const prices = [];
+  const stream = (await load()).connect(server.url, null);
+  stream.addEventListener("prices", (e) => prices.push(e.data));
+  await until(() => stream.state === "ended");
+  assert.deepEqual(prices, [7]);
 });
 
 // pageEvents lets a test dispatch the events of a window.

@@ -25,6 +25,7 @@ const stream: Stream = connect<Price>(
     store: "prices",
   }
 );
+connect("/named", null).close();
 stream.addEventListener("state", (e) => {
   const state: State = e.data;
   void state;
