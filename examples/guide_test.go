@@ -41,12 +41,12 @@ func TestGuide(t *testing.T) {
 	}
 	assert.Contains(t, page, `<a href="../source/chat#chat.html">chat.html</a>`)
 	assert.Contains(t, page, `<a href="`+repository+`examples/cluster/main.go">`)
-	assert.Contains(t, body(t, "/docs/performance"), `<div class="wide" role="group" aria-label="Table" tabindex="0"><table>`)
+	assert.Contains(t, body(t, "/docs/performance"), `<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>`)
 }
 
 // A diagram that is much wider than a phone scrolls, as its labels could not be read otherwise.
 func TestWide(t *testing.T) {
-	const wide = `<div class="wide" role="group" aria-label="Diagram" tabindex="0"><p><img src="[./]+docs/marbles/`
+	const wide = `<div class="scroll" role="group" aria-label="Diagram" tabindex="0"><p><img src="[./]+docs/marbles/`
 	for _, page := range []string{"/docs/guide", "/docs/ja/guide"} {
 		text := body(t, page)
 		assert.Regexp(t, wide+"guide.broadcast.svg", text)
