@@ -27,8 +27,8 @@ func guideNames() (names []string) {
 	return names
 }
 
-// A guide has its title, its headings with the ids that GitHub gives them, its code in colours, and beside the text the
-// examples that it names.
+// A guide has its title, its headings with the ids that GitHub gives them, its code in colours, and the examples that it
+// names.
 func TestGuide(t *testing.T) {
 	page := body(t, "/docs/comet")
 	assert.Contains(t, page, "<title>Comet: messages into a page · Halley</title>")
