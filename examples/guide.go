@@ -43,7 +43,7 @@ type section struct{ ID, Title string }
 // A block is a heading, a paragraph, a table and so on.
 type block struct {
 	Examples []*example // those that no earlier block names
-	IsTable  bool
+	Wide     string     // the name of a block that scrolls on a narrow screen, or ""
 	HTML     template.HTML
 }
 
@@ -93,6 +93,10 @@ var attribute = regexp.MustCompile(`(href|src|srcset)="([^"]+)"`)
 // emptyHeader is the empty corner of a table. It must not be a header for screen readers.
 var emptyHeader = regexp.MustCompile(`<th[^>]*></th>`)
 
+// lineEnd is the end of a line within a Japanese text, which has no spaces between words. The CJK extension of goldmark
+// also removes line ends before code and links.
+var lineEnd = regexp.MustCompile(`([\p{Hiragana}\p{Katakana}\p{Han}ー、。])\n([\p{Hiragana}\p{Katakana}\p{Han}])`)
+
 // snippet is the comment before code that a page cuts from a file.
 var snippet = regexp.MustCompile(`<!-- snippet: (\S+)#`)
 
@@ -117,7 +121,7 @@ func guideOf(name string, examples []example) guide {
 			named = exampleWith(string(m[1]), examples)
 			continue
 		}
-		b := block{IsTable: n.Kind() == extast.KindTable}
+		b := block{Wide: wide(n, path.Dir(name))}
 		show := func(e *example) {
 			if !shown[e] {
 				shown[e] = true
@@ -127,6 +131,7 @@ func guideOf(name string, examples []example) guide {
 		show(named)
 		named = nil
 		text := emptyHeader.ReplaceAllString(out.String(), "<td></td>")
+		text = lineEnd.ReplaceAllString(text, "$1$2")
 		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(text, func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)
@@ -147,6 +152,28 @@ func guideOf(name string, examples []example) guide {
 		}
 	}
 	return g
+}
+
+// svgWidth is the width of a picture, in pixels.
+var svgWidth = regexp.MustCompile(`<svg[^>]* width="(\d+)"`)
+
+// wide returns the name of n for screen readers if n must scroll on a narrow screen, and "" otherwise. A diagram must if
+// its labels would be too small to read on a phone. folder is that of the page.
+func wide(n ast.Node, folder string) string {
+	if n.Kind() == extast.KindTable {
+		return "Table"
+	}
+	picture, ok := n.FirstChild().(*ast.Image)
+	if !ok || n.ChildCount() > 1 {
+		return ""
+	}
+	svg, _ := fs.ReadFile(docs.Files, path.Join(folder, string(picture.Destination))) // an error means that it is elsewhere
+	if m := svgWidth.FindSubmatch(svg); m != nil {
+		if width, _ := strconv.Atoi(string(m[1])); width > 480 {
+			return "Diagram"
+		}
+	}
+	return ""
 }
 
 // titleOf returns the text of n without its markup.

@@ -27,8 +27,8 @@ func guideNames() (names []string) {
 	return names
 }
 
-// A guide has its title, its headings with the ids that GitHub gives them, its code in colours, and beside the text the
-// examples that it names.
+// A guide has its title, its headings with the ids that GitHub gives them, its code in colours, and the examples that it
+// names.
 func TestGuide(t *testing.T) {
 	page := body(t, "/docs/comet")
 	assert.Contains(t, page, "<title>Comet: messages into a page · Halley</title>")
@@ -41,7 +41,26 @@ func TestGuide(t *testing.T) {
 	}
 	assert.Contains(t, page, `<a href="../source/chat#chat.html">chat.html</a>`)
 	assert.Contains(t, page, `<a href="`+repository+`examples/cluster/main.go">`)
-	assert.Contains(t, body(t, "/docs/performance"), `<div class="table" role="group" aria-label="Table" tabindex="0"><table>`)
+	assert.Contains(t, body(t, "/docs/performance"), `<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>`)
+}
+
+// A diagram that is much wider than a phone scrolls, as its labels could not be read otherwise.
+func TestWide(t *testing.T) {
+	const wide = `<div class="scroll" role="group" aria-label="Diagram" tabindex="0"><p><img src="[./]+docs/marbles/`
+	for _, page := range []string{"/docs/guide", "/docs/ja/guide"} {
+		text := body(t, page)
+		assert.Regexp(t, wide+"guide.broadcast.svg", text)
+		assert.NotRegexp(t, wide+"enumeratee.Map.svg", text)
+	}
+	assert.NotContains(t, body(t, "/docs/tutorial"), `tabindex="0"><p><img src="../docs/tutorial/`)
+}
+
+// The end of a line is no space between two Japanese words, and stays a space between others.
+func TestLinesOfJapanese(t *testing.T) {
+	for _, page := range []string{"/docs/ja/", "/docs/ja/guide", "/docs/ja/comet"} {
+		assert.NotRegexp(t, `[\p{Hiragana}\p{Katakana}\p{Han}ー、。]\n[\p{Hiragana}\p{Katakana}\p{Han}]`, body(t, page), page)
+	}
+	assert.Contains(t, body(t, "/docs/comet"), "and\n<code>enumerator.Through</code>")
 }
 
 func TestResolve(t *testing.T) {

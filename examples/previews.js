@@ -1,8 +1,8 @@
 // Fills each visible element of class preview with the page that it names. A browser opens only six connections to a
 // server over HTTP/1.1, so few pages are live at a time. They take turns. Between its turns a page is a still picture.
-// The page under the pointer has its turn at once.
+// The page under the pointer has its turn at once. A turn is short while a page has no picture yet.
 (function() {
-  const mostLive = 3, turn = 4000; // ms
+  const mostLive = 3, turn = 4000, firstTurn = 1000; // ms
   const calm = matchMedia('(prefers-reduced-motion: reduce)');
   const previews = [...document.querySelectorAll('.preview')].map(box => ({box, visible: false, wanted: false, live: null, still: null, since: 0}));
 
@@ -66,7 +66,8 @@
     for (const p of waiting) {
       const live = previews.filter(p => p.live).sort((a, b) => a.since - b.since);
       if (live.length >= mostLive) {
-        const oldest = live.find(l => !l.wanted && (p.wanted || rest(l)));
+        const shown = l => !p.still && !l.live.className && now - l.since > firstTurn;
+        const oldest = live.find(l => !l.wanted && (p.wanted || rest(l) || shown(l)));
         if (!oldest) return;
         stop(oldest);
       }
