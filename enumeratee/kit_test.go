@@ -12,6 +12,7 @@ import (
 
 	"github.com/halley-go/halley/enumeratee"
 	"github.com/halley-go/halley/enumeratee/enumerateetest"
+	"github.com/halley-go/halley/enumerator"
 	"github.com/halley-go/halley/internal/probe"
 	"github.com/halley-go/halley/iteratee"
 	"github.com/halley-go/halley/iteratee/iterateetest"
@@ -232,6 +233,32 @@ func TestEveryEnumerateeKeepsTheLaws(t *testing.T) {
 				assert.NoError(t, enumerateetest.Test(draw(t, someOf(t, lossless, others)), someInts(t, 3)))
 			})
 		})
+	}
+}
+
+// allocating has the exported functions whose Enumeratee allocates for each element or group.
+var allocating = []string{"GroupBy", "Grouped", "GroupedWhile", "MapInput", "Sliding"}
+
+func TestOtherEnumerateesAllocateNothingPerElement(t *testing.T) {
+	for _, list := range []map[string]operator{lossless, others, holders} {
+		for name, draw := range list {
+			if slices.Contains(allocating, name) {
+				continue
+			}
+			for seed := range 20 {
+				adapter := rapid.Custom(func(t *rapid.T) tee {
+					rapid.Bool().Draw(t, "something, as rapid demands")
+					return draw(t, func() tee { return enumeratee.PassAlong[int]() })
+				}).Example(seed)
+				allocs := func(n int) float64 {
+					return testing.AllocsPerRun(3, func() {
+						source := enumerator.Through((&probe.Source{N: n}).Enumerator(), adapter)
+						_, _ = enumerator.Run(context.Background(), source, iteratee.Ignore[int]())
+					})
+				}
+				assert.InDelta(t, allocs(100), allocs(1100), 20, "%s allocates for each element. If it must, add it to allocating in kit_test.go", name)
+			}
+		}
 	}
 }
 
