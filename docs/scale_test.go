@@ -2,7 +2,9 @@ package docs_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,9 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	coder "github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/halley-go/halley/comet"
 	"github.com/halley-go/halley/comet/client"
 	"github.com/halley-go/halley/comet/follow"
 	"github.com/halley-go/halley/comet/topic"
@@ -22,6 +26,7 @@ import (
 	"github.com/halley-go/halley/enumerator/topics/presence"
 	"github.com/halley-go/halley/enumerator/topics/tables"
 	"github.com/halley-go/halley/httpadapter/durable"
+	"github.com/halley-go/halley/httpadapter/websocket"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -113,6 +118,97 @@ func serveVisitors(visitors *presence.Presence[string]) http.Handler {
 }
 
 // end snippet
+
+// snippet: meeting
+
+// serveMeeting serves a room on one WebSocket, which carries the messages and the visitors, and takes what the user writes.
+func serveMeeting(rooms *topics.Topics[Line], visitors *presence.Presence[string]) http.Handler {
+	return websocket.Handler(websocket.JSON[string, comet.Record](),
+		func(r *http.Request) (iteratee.Iteratee[string, struct{}], enumerator.Enumerator[comet.Record], error) {
+			room, query := r.PathValue("topic"), r.URL.Query()
+			user := query.Get("user") // of the session, in a real program
+			publish := iteratee.ForEach(func(ctx context.Context, text string) error {
+				_, err := rooms.Publish(ctx, room, "", Line{user, text})
+				return err
+			})
+			messages := rooms.Topic(room).FromOrLast(comet.Cursor(r.Header, query), 50)
+			members := enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[tables.Change[string]]]) iteratee.Step {
+				ctx, leave := context.WithCancel(ctx)
+				defer leave()
+				if err := visitors.Join(ctx, "visitors of "+room, user, query.Get("name")); err != nil {
+					return iteratee.StepError(err)
+				}
+				return visitors.Members("visitors of "+room).Into(ctx, sink)
+			})
+			return publish, enumerator.Interleave(
+				enumerator.Map(messages, comet.RecordOf[Line]),
+				enumerator.Map(members, visitorRecord),
+			), nil
+		})
+}
+
+// visitorRecord returns a Record without an id. Its name tells visitors from messages.
+func visitorRecord(i enumerator.Item[tables.Change[string]]) comet.Record {
+	switch {
+	case i.IsMessage():
+		return comet.Record{Event: "visitor", Data: i.Value}
+	case i.Reset:
+		return comet.Record{Event: "visitors-reset"} // the page forgets all visitors
+	}
+	return comet.Record{Event: "visitors-ready"}
+}
+
+// end snippet
+
+// Two nodes share a store. Each client gets the messages and the visitors of both, and resumes at the other node.
+func TestMeeting(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	store := topics.Memory(100)
+	node := func() string {
+		mux := http.NewServeMux()
+		mux.Handle("/{topic}", serveMeeting(topics.New[Line](store), presence.New[string](store)))
+		server := httptest.NewServer(mux)
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	one, two := node(), node()
+	join := func(url, user, after string) *coder.Conn {
+		conn, _, err := coder.Dial(ctx, url+"/lobby?user="+user+"&name="+user+"&lastEventId="+after, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.CloseNow() })
+		return conn
+	}
+	last := "" // the id of the last message that await has read
+	await := func(conn *coder.Conn, want string) {
+		t.Helper()
+		for {
+			_, text, err := conn.Read(ctx)
+			require.NoError(t, err, "before %s", want)
+			var record comet.Record
+			require.NoError(t, json.Unmarshal(text, &record))
+			require.NotContains(t, []string{comet.Reset, comet.Gap}, record.Event)
+			last = cmp.Or(record.ID, last)
+			if strings.Contains(string(text), want) {
+				return
+			}
+		}
+	}
+	say := func(conn *coder.Conn, text string) {
+		require.NoError(t, conn.Write(ctx, coder.MessageText, []byte(`"`+text+`"`)))
+	}
+	kiki := join(one, "kiki", "")
+	await(kiki, `{"key":"kiki","value":"kiki"}`)
+	foo := join(two, "foo", "")
+	await(kiki, `{"key":"foo","value":"foo"}`)
+	say(foo, "hello")
+	await(kiki, `{"from":"foo","text":"hello"}`)
+	after := last
+	require.NoError(t, foo.Close(coder.StatusNormalClosure, ""))
+	await(kiki, `{"key":"foo","value":"","deleted":true}`)
+	say(kiki, "bye")
+	await(join(two, "foo", after), `{"from":"kiki","text":"bye"}`)
+}
 
 func TestPrices(t *testing.T) {
 	store := topics.Memory(100)
