@@ -116,6 +116,12 @@ var emptyHeader = regexp.MustCompile(`<th[^>]*></th>`)
 // It has a space between a word and code, where the CJK extension of goldmark would remove the line end too.
 var lineEnd = regexp.MustCompile(`([\p{Hiragana}\p{Katakana}\p{Han}ー])\n([\p{Hiragana}\p{Katakana}\p{Han}])|([、。])\n`)
 
+// inline is code within a text, and hyphened is a part of it that a browser would break behind a hyphen.
+var (
+	inline   = regexp.MustCompile(`(?:<pre[^>]*>)?<code>[^<]*</code>`)
+	hyphened = regexp.MustCompile(`[^\s<>]*-[^\s<>]*`)
+)
+
 // snippet is the comment before code that a page cuts from a file.
 var snippet = regexp.MustCompile(`<!-- snippet: (\S+)#`)
 
@@ -151,6 +157,17 @@ func guideOf(name string, examples []example) guide {
 		named = nil
 		text := emptyHeader.ReplaceAllString(out.String(), "<td></td>")
 		text = lineEnd.ReplaceAllString(text, "$1$2$3")
+		text = inline.ReplaceAllStringFunc(text, func(s string) string {
+			if strings.HasPrefix(s, "<pre") {
+				return s
+			}
+			return hyphened.ReplaceAllStringFunc(s, func(part string) string {
+				if len(part) > 32 { // too long for a phone
+					return part
+				}
+				return `<span class="whole">` + part + `</span>`
+			})
+		})
 		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(text, func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)

@@ -57,6 +57,14 @@ func TestWide(t *testing.T) {
 	assert.NotContains(t, body(t, "/docs/tutorial"), `tabindex="0"><p><img src="../docs/tutorial/`)
 }
 
+// A browser breaks no line within a flag or the name of a header.
+func TestHyphens(t *testing.T) {
+	page := body(t, "/docs/production")
+	assert.Contains(t, page, `<code><span class="whole">Content-Security-Policy</span></code>`)
+	assert.Contains(t, page, `<code>nginx <span class="whole">-s</span> reload</code>`)
+	assert.NotRegexp(t, `<pre[^>]*><code>[^<]*<span class="whole">`, page)
+}
+
 // A Japanese page has no English words around its text.
 func TestWord(t *testing.T) {
 	code := regexp.MustCompile(`(?s)<pre.*?</pre>`)
