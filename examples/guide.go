@@ -37,6 +37,25 @@ type guide struct {
 	Blocks   []block
 }
 
+// japanese has the words of guide.html in Japanese.
+var japanese = map[string]string{
+	"All examples": "すべての例",
+	"All guides":   "すべてのガイド",
+	"Diagram":      "図",
+	"Gallery":      "ギャラリー",
+	"On this page": "このページの内容",
+	"Source":       "ソース",
+	"Table":        "表",
+}
+
+// Word returns an English word of guide.html in the language of g, or in English if it has no translation.
+func (g guide) Word(english string) string {
+	if word, ok := japanese[english]; ok && g.Language == "ja" {
+		return word
+	}
+	return english
+}
+
 // A section is a heading of a guide.
 type section struct{ ID, Title string }
 
@@ -93,9 +112,15 @@ var attribute = regexp.MustCompile(`(href|src|srcset)="([^"]+)"`)
 // emptyHeader is the empty corner of a table. It must not be a header for screen readers.
 var emptyHeader = regexp.MustCompile(`<th[^>]*></th>`)
 
-// lineEnd is the end of a line within a Japanese text, which has no spaces between words. The CJK extension of goldmark
-// also removes line ends before code and links.
-var lineEnd = regexp.MustCompile(`([\p{Hiragana}\p{Katakana}\p{Han}ー、。])\n([\p{Hiragana}\p{Katakana}\p{Han}])`)
+// lineEnd is the end of a line within a Japanese text. Such a text has spaces neither between words nor behind punctuation.
+// It has a space between a word and code, where the CJK extension of goldmark would remove the line end too.
+var lineEnd = regexp.MustCompile(`([\p{Hiragana}\p{Katakana}\p{Han}ー])\n([\p{Hiragana}\p{Katakana}\p{Han}])|([、。])\n`)
+
+// inline is code within a text, and hyphened is a part of it that a browser would break behind a hyphen.
+var (
+	inline   = regexp.MustCompile(`(?:<pre[^>]*>)?<code>[^<]*</code>`)
+	hyphened = regexp.MustCompile(`[^\s<>]*-[^\s<>]*`)
+)
 
 // snippet is the comment before code that a page cuts from a file.
 var snippet = regexp.MustCompile(`<!-- snippet: (\S+)#`)
@@ -131,7 +156,18 @@ func guideOf(name string, examples []example) guide {
 		show(named)
 		named = nil
 		text := emptyHeader.ReplaceAllString(out.String(), "<td></td>")
-		text = lineEnd.ReplaceAllString(text, "$1$2")
+		text = lineEnd.ReplaceAllString(text, "$1$2$3")
+		text = inline.ReplaceAllStringFunc(text, func(s string) string {
+			if strings.HasPrefix(s, "<pre") {
+				return s
+			}
+			return hyphened.ReplaceAllStringFunc(s, func(part string) string {
+				if len(part) > 32 { // too long for a phone
+					return part
+				}
+				return `<span class="whole">` + part + `</span>`
+			})
+		})
 		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(text, func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)
@@ -169,7 +205,7 @@ func wide(n ast.Node, folder string) string {
 	}
 	svg, _ := fs.ReadFile(docs.Files, path.Join(folder, string(picture.Destination))) // an error means that it is elsewhere
 	if m := svgWidth.FindSubmatch(svg); m != nil {
-		if width, _ := strconv.Atoi(string(m[1])); width > 480 {
+		if width, _ := strconv.Atoi(string(m[1])); width > 440 {
 			return "Diagram"
 		}
 	}

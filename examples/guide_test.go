@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,21 +47,47 @@ func TestGuide(t *testing.T) {
 
 // A diagram that is much wider than a phone scrolls, as its labels could not be read otherwise.
 func TestWide(t *testing.T) {
-	const wide = `<div class="scroll" role="group" aria-label="Diagram" tabindex="0"><p><img src="[./]+docs/marbles/`
+	const wide = `<div class="scroll" role="group" aria-label="(Diagram|図)" tabindex="0"><p><img src="[./]+docs/marbles/`
 	for _, page := range []string{"/docs/guide", "/docs/ja/guide"} {
 		text := body(t, page)
 		assert.Regexp(t, wide+"guide.broadcast.svg", text)
+		assert.Regexp(t, wide+"enumeratee.Conflate.svg", text)
 		assert.NotRegexp(t, wide+"enumeratee.Map.svg", text)
 	}
 	assert.NotContains(t, body(t, "/docs/tutorial"), `tabindex="0"><p><img src="../docs/tutorial/`)
 }
 
-// The end of a line is no space between two Japanese words, and stays a space between others.
+// A browser breaks no line within a flag or the name of a header.
+func TestHyphens(t *testing.T) {
+	page := body(t, "/docs/production")
+	assert.Contains(t, page, `<code><span class="whole">Content-Security-Policy</span></code>`)
+	assert.Contains(t, page, `<code>nginx <span class="whole">-s</span> reload</code>`)
+	assert.NotRegexp(t, `<pre[^>]*><code>[^<]*<span class="whole">`, page)
+}
+
+// A Japanese page has no English words around its text.
+func TestWord(t *testing.T) {
+	code := regexp.MustCompile(`(?s)<pre.*?</pre>`)
+	for _, name := range guideNames() {
+		page := code.ReplaceAllString(body(t, "/docs/"+name), "")
+		for english, word := range japanese {
+			if strings.HasPrefix(name, "ja/") {
+				assert.NotRegexp(t, `[>"] ?`+english+`["<]`, page, name)
+			} else {
+				assert.NotRegexp(t, `[>"] ?`+word+`["<]`, page, name)
+			}
+		}
+	}
+	assert.Contains(t, body(t, "/docs/ja/comet"), "このページの内容</summary>")
+}
+
+// The end of a line is no space between two Japanese words or behind Japanese punctuation, and stays a space elsewhere.
 func TestLinesOfJapanese(t *testing.T) {
 	for _, page := range []string{"/docs/ja/", "/docs/ja/guide", "/docs/ja/comet"} {
-		assert.NotRegexp(t, `[\p{Hiragana}\p{Katakana}\p{Han}ー、。]\n[\p{Hiragana}\p{Katakana}\p{Han}]`, body(t, page), page)
+		assert.NotRegexp(t, `[\p{Hiragana}\p{Katakana}\p{Han}ー]\n[\p{Hiragana}\p{Katakana}\p{Han}]|[、。]\n`, body(t, page), page)
 	}
 	assert.Contains(t, body(t, "/docs/comet"), "and\n<code>enumerator.Through</code>")
+	assert.Regexp(t, `\p{Hiragana}\n<code>`, body(t, "/docs/ja/comet"))
 }
 
 func TestResolve(t *testing.T) {

@@ -201,14 +201,14 @@ func take(t *testing.T, picture, addr, ready, printed string) {
 	if ready == "" {
 		terminal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprintf(w, `<pre style="margin:0;padding:1rem;font:16px/1.5 monospace;background:#1b2030;color:#e8ecf6;min-height:8rem">%s</pre>`+
+			fmt.Fprintf(w, `<pre style="margin:0;padding:1rem;font:16px/1.5 monospace;background:#1b2030;color:#e8ecf6">%s</pre>`+
 				`<style>body{margin:0;background:#1b2030}</style>`, html.EscapeString(printed))
 		}))
 		defer terminal.Close()
 		url, ready = terminal.URL, "true"
 	}
 	ctx := browsertest.Start(t)
-	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(600, 200), chromedp.Navigate(url)))
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(600, 50), chromedp.Navigate(url)))
 	_, err := chromedp.Run(ctx, chromedp.Poll[bool](ready, chromedp.WithPollingTimeout(90*time.Second), chromedp.WithPollingInterval(100*time.Millisecond)))
 	require.NoError(t, err)
 	image, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
