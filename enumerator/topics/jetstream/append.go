@@ -329,11 +329,15 @@ func (a *appending) find(ctx context.Context) (p enumerator.Position, found bool
 // number of the last one. prepare is called before each attempt. An error that says that a condition does not hold can
 // also mean that an earlier attempt was stored.
 func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.Msg) (uint64, error) {
+	try := s.tryPublish
+	if len(messages) > 1 {
+		try = s.tryBatch
+	}
 	var doubt time.Time // the beginning of the first attempt that may have been stored
 	for pause := newPause(); ; {
 		prepare()
 		began := time.Now()
-		seq, err := s.tryPublish(ctx, messages)
+		seq, err := try(ctx, messages)
 		var apiErr *api.APIError
 		switch {
 		case err == nil:
@@ -352,7 +356,7 @@ func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.M
 			}
 		case errors.Is(err, nats.ErrMaxPayload):
 			return 0, fmt.Errorf("%w: %w", topics.ErrTooLarge, err)
-		case errors.Is(err, nats.ErrNoResponders): // the stream has no leader
+		case errors.Is(err, nats.ErrNoResponders), err == errWaiting: // the stream has no leader, or the batch was not sent
 		case doubt.IsZero():
 			doubt = began
 		}
@@ -362,6 +366,40 @@ func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.M
 		case over:
 			return 0, s.failed(ctx, err)
 		}
+	}
+}
+
+// errWaiting is the error of a batch that was not sent, because its context ended before its turn.
+var errWaiting = errors.New("jetstream: other batches were under way")
+
+// tryBatch is tryPublish for several messages. It waits for its turn, so that the batches of this store never fill the
+// queue of the stream.
+//
+// A server handles the messages in this queue one after the other, and sends the acknowledgements when all that it has
+// taken from the queue are handled. A single server writes files for each batch, even if it has stored the batch before. So batches
+// that are in the queue for longer than an attempt are repeated in vain, and the queue grows. A batch whose context ends is
+// still in the queue. So the next batch waits for its acknowledgement.
+func (s *store) tryBatch(ctx context.Context, messages []*nats.Msg) (uint64, error) {
+	select {
+	case s.batches <- struct{}{}:
+	case <-ctx.Done():
+		return 0, errWaiting
+	}
+	type result struct {
+		seq uint64
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		seq, err := s.tryPublish(context.WithoutCancel(ctx), messages)
+		<-s.batches
+		done <- result{seq, err}
+	}()
+	select {
+	case r := <-done:
+		return r.seq, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
 }
 

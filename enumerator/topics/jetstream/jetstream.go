@@ -88,6 +88,10 @@ func Open(ctx context.Context, nc *nats.Conn, stream string, opts ...Option) (to
 	s := &store{
 		nc: nc, prefix: prefix, stream: stream, epoch: hash(stream),
 		replicas: config.Replicas, keep: int(config.MaxMsgsPerSubject) - 1, bounded: config.MaxAge > 0 || config.MaxBytes > 0,
+		batches: make(chan struct{}, 1),
+	}
+	if config.Replicas > 1 {
+		s.batches = make(chan struct{}, 16)
 	}
 	if err := s.open(ctx, config); err != nil {
 		return nil, fmt.Errorf("jetstream: Open: stream %q: %w", stream, err)
@@ -173,7 +177,8 @@ type store struct {
 	epoch    uint64
 	keep     int
 	replicas int
-	bounded  bool // whether entries are dropped for other reasons than Keep
+	bounded  bool          // whether entries are dropped for other reasons than Keep
+	batches  chan struct{} // one for each batch that is being published
 
 	mu   sync.Mutex
 	feed *feed // nil while nothing is watched

@@ -74,8 +74,9 @@ func (p *Presence[I]) Close() {
 
 // Join makes member a member of the topic with this name until ctx ends. info is the information about the member. Join
 // returns when the Store has acknowledged the member. The member leaves when ctx ends. If the Store does not answer for
-// three beats, the member stays until the lease of this program is over. A member can join several times, in this
-// program and in others. Then it stays until all of these contexts have ended, and its last info counts.
+// three beats, the member leaves later: while this program uses the topic, it tries again at each beat, and otherwise other
+// programs remove the member when the lease of this program is over. A member can join several times, in this program and
+// in others. Then it stays until all of these contexts have ended, and its last info counts.
 //
 // Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8, and with [topics.ErrName] if
 // name is not valid. While this program has members in the topic or reads its members, two goroutines renew the lease
@@ -215,7 +216,7 @@ func (r *room[I]) settle(ctx context.Context, member string) error {
 		if info != nil {
 			_, err = r.table.Put(ctx, r.row(member), *info)
 		} else {
-			_, err = r.table.Remove(ctx, r.row(member)) // if this fails, the row goes with the lease
+			_, err = r.table.Remove(ctx, r.row(member)) // if this fails, restore removes the row, or it goes with the lease
 		}
 		before := info
 		if info = r.info(member); info == before {
@@ -337,14 +338,20 @@ func within(ctx context.Context, d time.Duration, f func(context.Context)) {
 	f(ctx)
 }
 
-// restore puts the rows of this program that are missing in the table. They are missing if another program has removed
-// them because the lease came too late, or if the table was deleted. If ctx ends first, the next call puts the others.
+// restore puts the rows of this program that are missing in the table, and removes those of members that have left. Rows are
+// missing if another program has removed them because the lease came too late, or if the table was deleted. Rows are left over if
+// the Store did not answer in time when members left. If ctx ends first, the next call does the rest.
 func (r *room[I]) restore(ctx context.Context) {
 	r.presence.mu.Lock()
-	var missing []string
+	var wrong []string
 	for member := range r.mine {
 		if r.whole && !r.own[member] {
-			missing = append(missing, member)
+			wrong = append(wrong, member)
+		}
+	}
+	for member := range r.own {
+		if r.whole && member != "" && r.mine[member] == nil {
+			wrong = append(wrong, member)
 		}
 	}
 	noLease := r.whole && !r.own[""]
@@ -352,7 +359,7 @@ func (r *room[I]) restore(ctx context.Context) {
 	if noLease {
 		r.renewIfUsed(ctx)
 	}
-	for _, member := range missing {
+	for _, member := range wrong {
 		if r.settle(ctx, member) != nil {
 			return
 		}

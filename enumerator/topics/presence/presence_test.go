@@ -526,3 +526,58 @@ func TestAProgramThatComesBack(t *testing.T) {
 		require.LessOrEqual(t, s.late.Load(), int64(1), "one removal may have begun before")
 	})
 }
+
+// queued is a Store that takes one row at a time, and some time for it. It counts the members that were removed.
+type queued struct {
+	topics.Store
+	turn    chan struct{}
+	pause   atomic.Int64
+	removed atomic.Int64
+}
+
+func (s *queued) Append(ctx context.Context, name string, r topics.Record) (enumerator.Position, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return enumerator.Position{}, context.Cause(ctx)
+	}
+	select {
+	case <-time.After(time.Duration(s.pause.Load())):
+	case <-ctx.Done():
+		return enumerator.Position{}, context.Cause(ctx)
+	}
+	if r.Kind == topics.Removed && strings.HasPrefix(r.Row, "member ") {
+		s.removed.Add(1)
+	}
+	return s.Store.Append(ctx, name, r)
+}
+
+// So many members join at once, and leave at once, that the Store needs many beats for them.
+func TestManyMembersAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, store topics.Store) {
+		s := &queued{Store: store, turn: make(chan struct{}, 1)}
+		defer s.pause.Store(0)
+		a, b := presence.New[string](s), presence.New[string](s)
+		c := watch(t, b, "room")
+		join(t, a, "kiki", "1")
+		s.pause.Store(int64(100 * time.Millisecond))
+		ctx, leave := context.WithCancel(t.Context())
+		var joins sync.WaitGroup
+		want := []string{"kiki=1"}
+		for i := range 600 {
+			want = append(want, fmt.Sprintf("%03d=", i))
+			joins.Go(func() { require.NoError(t, a.Join(ctx, "room", fmt.Sprintf("%03d", i), "")) })
+		}
+		joins.Wait()
+		slices.Sort(want)
+		c.has(t, want...)
+		require.Zero(t, s.removed.Load())
+		time.Sleep(time.Minute)
+		c.has(t, want...)
+		require.Zero(t, s.removed.Load())
+		leave()
+		time.Sleep(10 * time.Minute)
+		c.has(t, "kiki=1")
+	})
+}
