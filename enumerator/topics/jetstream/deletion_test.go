@@ -18,7 +18,7 @@ func crash(t *testing.T, s *store, name string) {
 	t.Helper()
 	token, err := token(name)
 	require.NoError(t, err)
-	dying := &store{nc: s.nc, stream: "none", prefix: s.prefix, epoch: s.epoch, keep: s.keep, replicas: s.replicas} // its requests fail
+	dying := &store{nc: s.nc, stream: "none", prefix: s.prefix, epoch: s.epoch, keep: s.keep, replicas: s.replicas, batches: s.batches} // its requests fail
 	a := appending{store: dying, Record: topics.Record{Kind: topics.Deleted}, token: token, id: messageID(token, "")}
 	_, err = a.entry(t.Context())
 	require.ErrorIs(t, err, topics.ErrUnknown)
