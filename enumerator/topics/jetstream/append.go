@@ -334,10 +334,11 @@ func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.M
 		try = s.tryBatch
 	}
 	var doubt time.Time // the beginning of the first attempt that may have been stored
+	trying := ctx       // ends before the stream can forget that attempt, also while a batch waits for its turn
 	for pause := newPause(); ; {
 		prepare()
 		began := time.Now()
-		seq, err := try(ctx, messages)
+		seq, err := try(trying, messages)
 		var apiErr *api.APIError
 		switch {
 		case err == nil:
@@ -359,6 +360,9 @@ func (s *store) publish(ctx context.Context, prepare func(), messages ...*nats.M
 		case errors.Is(err, nats.ErrNoResponders), err == errWaiting: // the stream has no leader, or the batch was not sent
 		case doubt.IsZero():
 			doubt = began
+			var cancel context.CancelFunc
+			trying, cancel = context.WithDeadline(ctx, began.Add(topics.Window-attempt))
+			defer cancel()
 		}
 		switch over := s.nc.IsClosed() || !pause.wait(ctx); {
 		case !doubt.IsZero() && (over || time.Since(doubt) > topics.Window-attempt):
@@ -375,10 +379,10 @@ var errWaiting = errors.New("jetstream: other batches were under way")
 // tryBatch is tryPublish for several messages. It waits for its turn, so that the batches of this store never fill the
 // queue of the stream.
 //
-// A server handles the messages in this queue one after the other, and sends the acknowledgements when all that it has
-// taken from the queue are handled. A single server writes files for each batch, even if it has stored the batch before. So batches
-// that are in the queue for longer than an attempt are repeated in vain, and the queue grows. A batch whose context ends is
-// still in the queue. So the next batch waits for its acknowledgement.
+// A server handles the messages in this queue one after the other. It sends the acknowledgements when it has handled all
+// messages that it has taken from the queue. A single server writes files for each batch, even if it has stored the batch
+// before. So batches that are in the queue for longer than an attempt are repeated in vain, and the queue grows. A batch
+// whose context ends is still in the queue. So the next batch waits for the acknowledgement of that batch.
 func (s *store) tryBatch(ctx context.Context, messages []*nats.Msg) (uint64, error) {
 	select {
 	case s.batches <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -85,4 +86,17 @@ func TestAnAppendInDoubt(t *testing.T) {
 			require.NotErrorIs(t, err, topics.ErrConflict)
 		})
 	}
+}
+
+// A batch that may have been stored is not repeated when the stream can have forgotten it, also if it waits for its turn.
+// Here it waits for ever after the first attempt.
+func TestABatchInDoubtThatWaitsForItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{nc: &nats.Conn{}, batches: make(chan struct{}, 1)} // each attempt fails at once
+		time.AfterFunc(10*time.Millisecond, func() { s.batches <- struct{}{} })
+		begin := time.Now()
+		_, err := s.publish(t.Context(), func() {}, nats.NewMsg("entry"), nats.NewMsg("copy"))
+		require.ErrorIs(t, err, topics.ErrUnknown)
+		require.Less(t, time.Since(begin), topics.Window)
+	})
 }

@@ -74,9 +74,9 @@ func (p *Presence[I]) Close() {
 
 // Join makes member a member of the topic with this name until ctx ends. info is the information about the member. Join
 // returns when the Store has acknowledged the member. The member leaves when ctx ends. If the Store does not answer for
-// three beats, the member leaves later: while this program uses the topic, it tries again at each beat, and otherwise other
-// programs remove the member when the lease of this program is over. A member can join several times, in this program and
-// in others. Then it stays until all of these contexts have ended, and its last info counts.
+// three beats, the member leaves later: this program tries again at each beat while it uses the topic. If it no longer uses
+// the topic, other programs remove the member when the lease of this program is over. A member can join several times, in
+// this program and in others. Then it stays until all of these contexts have ended, and its last info counts.
 //
 // Join fails with [tables.ErrKey] if member is empty, longer than 400 bytes or not UTF-8, and with [topics.ErrName] if
 // name is not valid. While this program has members in the topic or reads its members, two goroutines renew the lease
