@@ -28,8 +28,8 @@ func Drain(srv *http.Server) {
 }
 
 // Draining returns a context that ends when the server of r begins to shut down. It is for handlers
-// that hold a connection and are not streams of [Serve]. The context never ends if [Drain] was not
-// called for that server. For a request of websocket.Fanout it also ends without Drain, in [Shutdown].
+// that hold a connection and are not streams of [Serve]. If [Drain] was not called for that server, the
+// context ends only for a request of websocket.Fanout, in [Shutdown].
 func Draining(r *http.Request) context.Context {
 	if ctx := draining(r); ctx != nil {
 		return ctx
@@ -39,8 +39,7 @@ func Draining(r *http.Request) context.Context {
 
 type drainKey struct{}
 
-// draining returns the context that ends when the server of r shuts down, or nil if Drain was not
-// called for that server.
+// draining returns the context that ends when the server of r shuts down, or nil if there is none.
 func draining(r *http.Request) context.Context {
 	ctx, _ := r.Context().Value(drainKey{}).(context.Context)
 	return ctx

@@ -27,9 +27,9 @@ import (
 // goroutine, and each element is encoded once for all clients.
 //
 // source, encode and start are those of httpadapter.Fanout, but encode makes messages. A text message that is not UTF-8
-// is dropped, and the first one is logged. If several servers share the handler, it is logged for the server whose client
-// was about to get it. An error of start refuses the request, as an error of accept in [Handler] does.
-// Fanout reads the messages of clients and drops them, also text that is not UTF-8.
+// is dropped, and the first such message is logged. If several servers share the handler, the log is that of the server
+// whose client was about to get the message. An error of start refuses the request, as an error of accept in [Handler]
+// does. Fanout reads the messages of clients and drops them, also text that is not UTF-8.
 //
 // On Linux, a connection without TLS is taken from net/http when the client has got its first Items. The handler returns
 // then. Before that, nothing is read from the client, so only a ping shows that the client has left. All other

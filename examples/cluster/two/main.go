@@ -41,11 +41,9 @@ func main() {
 	data := flag.String("data", "", "run the NATS server in this process, with its files in this `folder`")
 	flag.Parse()
 	if *data != "" {
-		_, stop, err := embedded.Start(*data, embedded.Clients(*server))
-		if err != nil {
+		if _, _, err := embedded.Start(*data, embedded.Clients(*server)); err != nil {
 			log.Fatal(err)
 		}
-		defer stop()
 	}
 	nc, err := nats.Connect(*server, nats.MaxReconnects(-1))
 	if err != nil {
