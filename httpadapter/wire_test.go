@@ -450,6 +450,10 @@ func TestSourceReadsTheBodyDuringTheRun(t *testing.T) {
 	}
 }
 
+// goAhead is the beginning of the first head that a client with an Expect header gets. It is that of the response if a busy
+// machine does not let the source begin to read within 50 ms.
+const goAhead = `^HTTP/1.1 (100 Continue|200 OK)\r\n`
+
 // A client asks for a go-ahead, gets it, and sends nothing. Newer releases of Go hold back the head of
 // the response, and all that waits for it, while the source reads the body.
 func TestClientThatSendsNothingAfterAGoAhead(t *testing.T) {
@@ -467,7 +471,7 @@ func TestClientThatSendsNothingAfterAGoAhead(t *testing.T) {
 		"under a limit":     {body, []httpadapter.Option{limit, httpadapter.MaxDuration(100 * time.Millisecond)}, nil, httpadapter.Expired},
 		"beside another source": {func(w http.ResponseWriter, r *http.Request) enumerator.Enumerator[[]byte] {
 			return enumerator.Interleave(body(w, r), other.enumerator())
-		}, []httpadapter.Option{httpadapter.MaxDuration(100 * time.Millisecond)}, func(t *testing.T, _ *httptest.Server, _ net.Conn) {
+		}, []httpadapter.Option{httpadapter.MaxDuration(time.Second)}, func(t *testing.T, _ *httptest.Server, _ net.Conn) {
 			send(t, other.chunks, "x")
 		}, httpadapter.Expired},
 		"with heartbeats": {body, []httpadapter.Option{
@@ -488,7 +492,7 @@ func TestClientThatSendsNothingAfterAGoAhead(t *testing.T) {
 			httpadapter.Drain(srv.Config)
 			srv.Start()
 			conn, r := dial(t, srv, "POST / HTTP/1.1\r\nHost: halley\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n")
-			assert.Equal(t, "HTTP/1.1 100 Continue\r\n\r\n", readHead(t, r))
+			assert.Regexp(t, goAhead, readHead(t, r))
 			if tt.end != nil {
 				tt.end(t, srv, conn)
 			}
@@ -509,15 +513,19 @@ func TestClientThatSendsLateAfterAGoAhead(t *testing.T) {
 			over := make(chan error, 1)
 			srv := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				e := httpadapter.Body(r, httpadapter.Writer(w), httpadapter.ReadTimeout(time.Hour))
-				over <- httpadapter.Serve(w, r, e, append(opts, httpadapter.WriteTimeout(10*time.Millisecond))...)
+				over <- httpadapter.Serve(w, r, e, append(opts, httpadapter.WriteTimeout(50*time.Millisecond))...)
 			}))
 			conn, r := dial(t, srv, "POST / HTTP/1.1\r\nHost: halley\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-			assert.Equal(t, "HTTP/1.1 100 Continue\r\n\r\n", readHead(t, r))
-			<-time.After(150 * time.Millisecond) // the head is due after 50
+			head := readHead(t, r)
+			assert.Regexp(t, goAhead, head)
+			<-time.After(250 * time.Millisecond) // the head is due after 50
 			_, err := io.WriteString(conn, "hello")
 			require.NoError(t, err)
 			assert.NoError(t, receive(t, over, "the end of the stream"))
-			assert.Contains(t, readHead(t, r), "HTTP/1.1 200 OK\r\n")
+			if strings.Contains(head, "100 Continue") {
+				head = readHead(t, r)
+			}
+			assert.Contains(t, head, "HTTP/1.1 200 OK\r\n")
 			assert.Equal(t, "hello", readChunk(t, r))
 		})
 	}
