@@ -450,9 +450,20 @@ func TestSourceReadsTheBodyDuringTheRun(t *testing.T) {
 	}
 }
 
-// goAhead is the beginning of the first head that a client with an Expect header gets. It is that of the response if a busy
-// machine does not let the source begin to read within 50 ms.
-const goAhead = `^HTTP/1.1 (100 Continue|200 OK)\r\n`
+// askAhead sends a request with a body of five bytes and an Expect header, and returns when the go-ahead has come. If a busy
+// machine does not let the source begin to read within 50 ms, the head of the response comes first and the stream fails. Then
+// askAhead waits for its end and tries again.
+func askAhead[E any](t *testing.T, srv *httptest.Server, ended <-chan E) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	for {
+		conn, r := dial(t, srv, "POST / HTTP/1.1\r\nHost: halley\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+		if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+			assert.Equal(t, "HTTP/1.1 100 Continue\r\n\r\n", head)
+			return conn, r
+		}
+		receive(t, ended, "the end of a stream that could not read the body")
+	}
+}
 
 // A client asks for a go-ahead, gets it, and sends nothing. Newer releases of Go hold back the head of
 // the response, and all that waits for it, while the source reads the body.
@@ -491,8 +502,7 @@ func TestClientThatSendsNothingAfterAGoAhead(t *testing.T) {
 			}))
 			httpadapter.Drain(srv.Config)
 			srv.Start()
-			conn, r := dial(t, srv, "POST / HTTP/1.1\r\nHost: halley\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n")
-			assert.Regexp(t, goAhead, readHead(t, r))
+			conn, _ := askAhead(t, srv, ended)
 			if tt.end != nil {
 				tt.end(t, srv, conn)
 			}
@@ -515,17 +525,12 @@ func TestClientThatSendsLateAfterAGoAhead(t *testing.T) {
 				e := httpadapter.Body(r, httpadapter.Writer(w), httpadapter.ReadTimeout(time.Hour))
 				over <- httpadapter.Serve(w, r, e, append(opts, httpadapter.WriteTimeout(50*time.Millisecond))...)
 			}))
-			conn, r := dial(t, srv, "POST / HTTP/1.1\r\nHost: halley\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-			head := readHead(t, r)
-			assert.Regexp(t, goAhead, head)
+			conn, r := askAhead(t, srv, over)
 			<-time.After(250 * time.Millisecond) // the head is due after 50
 			_, err := io.WriteString(conn, "hello")
 			require.NoError(t, err)
 			assert.NoError(t, receive(t, over, "the end of the stream"))
-			if strings.Contains(head, "100 Continue") {
-				head = readHead(t, r)
-			}
-			assert.Contains(t, head, "HTTP/1.1 200 OK\r\n")
+			assert.Contains(t, readHead(t, r), "HTTP/1.1 200 OK\r\n")
 			assert.Equal(t, "hello", readChunk(t, r))
 		})
 	}
