@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 
@@ -28,6 +29,9 @@ func TestEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if !probe.Long() && name != "Ctrl-C" && name != "killed" {
 				t.Skip("takes long")
+			}
+			if signal.Ignored(test.signal) {
+				t.Skip("the signal is ignored, as under nohup")
 			}
 			cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
