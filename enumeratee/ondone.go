@@ -41,10 +41,10 @@ func (o *onEOF[E]) EOF() iteratee.Step {
 	return o.end
 }
 
-// OnDone returns the adapter that changes nothing and calls f once when the adapter is no longer needed, because
-// the consumer is done, the elements have run out, or the run has failed, was cancelled or has panicked. So f
-// can close things that the functions of a pipeline use. If the consumer is done from the start, the adapter is
-// not attached, and f is not called. f is called in the goroutine of the run, before the run is over.
+// OnDone returns the adapter that changes nothing and calls f once at its end. The end comes when the consumer is
+// done, when the elements have run out, and when the run fails, is cancelled or panics. So f can close things that
+// the functions of a pipeline use. If the consumer is done from the start, the adapter is not attached, and f is not
+// called. f is called in the goroutine of the run, before the run is over.
 //
 // Play calls it Enumeratee.onIterateeDone, and does not call f on errors.
 func OnDone[E any](f func()) Enumeratee[E, E] {

@@ -118,7 +118,7 @@ var lineEnd = regexp.MustCompile(`([\p{Hiragana}\p{Katakana}\p{Han}ー])\n([\p{H
 
 // inline is code within a text, and hyphened is a part of it that a browser would break behind a hyphen.
 var (
-	inline   = regexp.MustCompile(`(?:<pre[^>]*>)?<code>[^<]*</code>`)
+	inline   = regexp.MustCompile(`<code>[^<]*</code>`)
 	hyphened = regexp.MustCompile(`[^\s<>]*-[^\s<>]*`)
 )
 
@@ -156,18 +156,17 @@ func guideOf(name string, examples []example) guide {
 		show(named)
 		named = nil
 		text := emptyHeader.ReplaceAllString(out.String(), "<td></td>")
-		text = lineEnd.ReplaceAllString(text, "$1$2$3")
-		text = inline.ReplaceAllStringFunc(text, func(s string) string {
-			if strings.HasPrefix(s, "<pre") {
-				return s
-			}
-			return hyphened.ReplaceAllStringFunc(s, func(part string) string {
-				if len(part) > 32 { // too long for a phone
-					return part
-				}
-				return `<span class="whole">` + part + `</span>`
+		if n.Kind() != ast.KindFencedCodeBlock && n.Kind() != ast.KindCodeBlock {
+			text = lineEnd.ReplaceAllString(text, "$1$2$3")
+			text = inline.ReplaceAllStringFunc(text, func(s string) string {
+				return hyphened.ReplaceAllStringFunc(s, func(part string) string {
+					if len(part) > 32 { // too long for a phone
+						return part
+					}
+					return `<span class="whole">` + part + `</span>`
+				})
 			})
-		})
+		}
 		b.HTML = template.HTML(attribute.ReplaceAllStringFunc(text, func(s string) string {
 			m := attribute.FindStringSubmatch(s)
 			target, e := resolve(m[2], name, g.Root, examples)

@@ -81,7 +81,7 @@ func TestWord(t *testing.T) {
 	assert.Contains(t, body(t, "/docs/ja/comet"), "このページの内容</summary>")
 }
 
-// The end of a line is no space between two Japanese words or behind Japanese punctuation, and stays a space elsewhere.
+// A page has no line end between two Japanese words, and none behind Japanese punctuation. It keeps all other line ends.
 func TestLinesOfJapanese(t *testing.T) {
 	for _, page := range []string{"/docs/ja/", "/docs/ja/guide", "/docs/ja/comet"} {
 		assert.NotRegexp(t, `[\p{Hiragana}\p{Katakana}\p{Han}ー]\n[\p{Hiragana}\p{Katakana}\p{Han}]|[、。]\n`, body(t, page), page)
