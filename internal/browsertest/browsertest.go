@@ -56,7 +56,8 @@ func StartFirefox(t *testing.T, url string) {
 	})
 }
 
-// preferences lets pages open tabs, and keeps Firefox from asking its user and its maker anything.
+// preferences lets pages open tabs, lets WebSockets connect again at once, and keeps Firefox from asking its user and its
+// maker anything.
 const preferences = `
 user_pref("dom.disable_open_during_load", false);
 user_pref("browser.aboutwelcome.enabled", false);
@@ -71,6 +72,7 @@ user_pref("extensions.update.enabled", false);
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("network.proxy.type", 0);
+user_pref("network.websocket.delay-failed-reconnects", false);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 `
 
