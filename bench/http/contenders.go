@@ -48,7 +48,8 @@ var contenders = []contender{
 	{name: "Halley with Fanout", start: handler(newFanout())},
 	{name: "Halley with Fanout and OnEnd", start: handler(newFanout(httpadapter.OnEnd(func(*http.Request, httpadapter.Outcome) {})))},
 	{name: "Halley with Fanout and gzip", start: handler(newFanout(compress.Option())), gzip: true},
-	{name: "client.Handler over a topic", start: handler(newClient)},
+	{name: "client.Handler over a topic", start: handler(newClient())},
+	{name: "client.Handler over a topic and gzip", start: handler(newClient(compress.Option())), gzip: true},
 	{name: "durable.Handler over a topic", start: handler(newDurable)},
 	{name: "nginx with nchan", start: startNchan, check: checkNchan},
 	{name: "go-sse", start: handler(newGoSSE)},
@@ -80,12 +81,14 @@ func newFanout(opts ...httpadapter.Option) func() (http.Handler, func(string)) {
 	}
 }
 
-func newClient() (http.Handler, func(string)) {
-	all := topics.New[string](topics.Memory(1000))
-	handler := halley.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[string]], error) {
-		return all.From("a", after), nil
-	})
-	return handler, func(data string) { publish(all, data) }
+func newClient(opts ...httpadapter.Option) func() (http.Handler, func(string)) {
+	return func() (http.Handler, func(string)) {
+		all := topics.New[string](topics.Memory(1000))
+		handler := halley.Handler(func(_ *http.Request, after enumerator.Position) (enumerator.Enumerator[enumerator.Item[string]], error) {
+			return all.From("a", after), nil
+		}, opts...)
+		return handler, func(data string) { publish(all, data) }
+	}
 }
 
 func newDurable() (http.Handler, func(string)) {

@@ -95,6 +95,7 @@ func TestSteps(t *testing.T) {
 				assert.Contains(t, read(t, addr, step.path, "data: 55.5", 1), "event: limit")
 				assert.Equal(t, http.StatusBadRequest, post(t, addr, "limit=NaN", "same-origin"))
 				assert.Equal(t, http.StatusForbidden, post(t, addr, "limit=10", "cross-site"))
+				t.Run("form", func(t *testing.T) { submit(t, addr) })
 			}
 			if n == len(steps) {
 				end(t, program, addr)
@@ -167,6 +168,26 @@ func post(t *testing.T, addr, form, site string) int {
 	require.NoError(t, err)
 	defer response.Body.Close()
 	return response.StatusCode
+}
+
+// submit submits the form of the page, which shows why the server refuses a limit.
+func submit(t *testing.T, addr string) {
+	ctx := browsertest.Start(t)
+	until := func(condition string) {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(30*time.Second)))
+		require.NoError(t, err, condition)
+	}
+	set := func(limit int) {
+		script := fmt.Sprintf("form.noValidate = true; form.limit.value = %d; form.requestSubmit(); true", limit)
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		require.NoError(t, err)
+	}
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("http://"+addr)))
+	until("form.limit.value === '55.5'")
+	set(101)
+	until("problem.textContent.includes('must be a number from 0 to 100')")
+	set(40)
+	until("problem.textContent === ''")
 }
 
 // read returns the beginning of a response, up to the n-th line that contains part.
