@@ -24,6 +24,16 @@ var (
 	inMemory          = sync.OnceValue(func() http.Handler { return gallery(memory) })
 )
 
+// shared serves a gallery. All galleries of the tests share their guides and sources, because the race detector makes it slow
+// to render them.
+func shared(ctx context.Context) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", gallery(ctx))
+	mux.Handle("GET /docs/", inMemory())
+	mux.Handle("GET /source/", inMemory())
+	return mux
+}
+
 // request returns the response of a gallery in memory. It does not return for a stream
 // without an end.
 func request(method, target string) *http.Response {
@@ -109,7 +119,7 @@ func TestWithoutMarks(t *testing.T) {
 // Every link of every page works, even below a prefix. A fragment is the id of an element.
 func TestLinks(t *testing.T) {
 	const prefix = "/some/prefix"
-	proxy := http.StripPrefix(prefix, gallery(ended))
+	proxy := http.StripPrefix(prefix, shared(ended))
 	link := regexp.MustCompile(`(?:href|src|data-page|data-stream)="([^"]+)"`)
 	id := regexp.MustCompile(`\sid="([^"]+)"`)
 	seen := map[string]bool{}

@@ -267,7 +267,7 @@ func TestOutlivesServerTimeouts(t *testing.T) {
 // On HTTP/2, an upload that the server does not read leaves room for others on its connection.
 func TestAnUnreadUploadLeavesRoomForOthers(t *testing.T) {
 	release := make(chan struct{})
-	handler := gallery(t.Context())
+	handler := shared(t.Context())
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unread" {

@@ -408,7 +408,7 @@ func (*unread) Close() error                 { return nil }
 
 // The handlers do not read bodies that they do not use.
 func TestHandlersDoNotReadBodies(t *testing.T) {
-	handler := gallery(t.Context())
+	handler := shared(t.Context())
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, r := range routes() {

@@ -132,7 +132,7 @@ func (s *testServer) checkOpen(t *testing.T, want int64) {
 func serve(t *testing.T, settings ...func(*http.Server)) *testServer {
 	s := &testServer{}
 	examples := http.NewServeMux()
-	examples.Handle("/", gallery(t.Context()))
+	examples.Handle("/", shared(t.Context()))
 	examples.Handle("/rx", rx.Handler()) // it is not in the gallery
 	examples.Handle("/rx/", rx.Handler())
 	handler := protect(examples)

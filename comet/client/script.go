@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-//go:generate go -C internal/minify run .
+//go:generate go tool -modfile=../../internal/tools/go.mod esbuild halley.js --outfile=halley.min.js --minify --target=es2017 --charset=ascii "--banner:js=/* Halley's client: github.com/halley-go/halley, comet/client/halley.js */" --log-level=warning --allow-overwrite
+//go:generate go tool -modfile=../../internal/tools/go.mod esbuild table.js --outfile=table.min.js --minify --target=es2017 --charset=ascii "--banner:js=/* Halley's client: github.com/halley-go/halley, comet/client/table.js */" --log-level=warning --allow-overwrite
 //go:embed halley.min.js
 var script string
 
