@@ -27,8 +27,32 @@ import (
 // native is the transport of an EventSource without the script.
 const native = ""
 
+// every is the list of the client's transports.
+var every = []string{"events", "iframe", "ndjson", "poll"}
+
 // all holds native and the transports of the script.
 var all = append([]string{native}, every...)
+
+// push pushes the numbers from start to end-1.
+func push(t *testing.T, hub *enumerator.Hub[any], start, end int) {
+	for n := start; n < end; n++ {
+		require.NoError(t, hub.Push(t.Context(), n))
+	}
+}
+
+// numbers returns the numbers from 0 to count-1.
+func numbers(count int) []int {
+	ns := make([]int, count)
+	for n := range ns {
+		ns[n] = n
+	}
+	return ns
+}
+
+func eventually(t *testing.T, condition func() bool, message ...any) {
+	t.Helper()
+	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond, message...)
+}
 
 // A record is a record as a client reads it. Its event is bookmark if it has only an id.
 type record struct {

@@ -1,3 +1,5 @@
+//go:build !fuzz
+
 package client_test
 
 import (
@@ -48,9 +50,6 @@ const html = `<!DOCTYPE html>
 </head><body><p>text</p></body></html>`
 
 const policy = "default-src 'none'; script-src 'nonce-page'; connect-src 'self'; frame-src 'self'; img-src data:"
-
-// every is the list of the client's transports.
-var every = []string{"events", "iframe", "ndjson", "poll"}
 
 // A stage is a server of the page, the script and a stream. It can be stopped and started again.
 type stage struct {
@@ -119,27 +118,6 @@ func hubStage(t *testing.T, opts ...httpadapter.Option) (*stage, *enumerator.Hub
 		}
 		return hub.From(after), nil
 	}, opts...)), hub
-}
-
-// push pushes the numbers from start to end-1.
-func push(t *testing.T, hub *enumerator.Hub[any], start, end int) {
-	for n := start; n < end; n++ {
-		require.NoError(t, hub.Push(t.Context(), n))
-	}
-}
-
-// numbers returns the numbers from 0 to count-1.
-func numbers(count int) []int {
-	ns := make([]int, count)
-	for n := range ns {
-		ns[n] = n
-	}
-	return ns
-}
-
-func eventually(t *testing.T, condition func() bool, message ...any) {
-	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond, message...)
 }
 
 // A page is a browser tab.
