@@ -5,13 +5,14 @@ package main
 import (
 	"fmt"
 	"log"
+	"math"
 	"slices"
 	"time"
 )
 
 // figures are the costs of one contender.
 type figures struct {
-	idle, busy          float64 // processor time per delivery, in µs: one by one, and in bursts
+	idle, busy          float64 // processor time per delivery, in µs: one by one, and in bursts; NaN if that is not measured
 	memory              float64 // KiB per stream
 	median, p99         float64 // latency of all clients, in ms
 	lastMedian, lastP99 float64 // latency of the last client, in ms
@@ -77,6 +78,10 @@ func once(c contender, p plan) (f figures, err error) {
 	f.median, f.p99 = percentile(all, 50), percentile(all, 99)
 	f.lastMedian, f.lastP99 = percentile(lasts, 50), percentile(lasts, 99)
 
+	if c.joins {
+		f.busy = math.NaN()
+		return f, nil
+	}
 	f.busy, err = r.cost(p.bursts*burst*p.streams, func() error {
 		for range p.bursts {
 			if err := r.send(burst); err != nil {

@@ -48,6 +48,7 @@ type proxy struct {
 	args            func(folder, config string) []string
 
 	lateHead bool                  // over HTTP/2, the head waits for the first chunk
+	lateCut  bool                  // over HTTP/2, a cut waits for the next bytes of another stream of the connection
 	hidesCut func(http2 bool) bool // a cut stream looks complete, at least with the version of Debian 12
 }
 
@@ -62,11 +63,11 @@ var proxies = []proxy{
 			globals += " user root;"
 		}
 		return []string{"-p", folder, "-e", "stderr", "-c", config, "-g", globals}
-	}, true, never},
+	}, true, true, never},
 	{"caddy", "Caddyfile", func(_, config string) []string {
 		return []string{"run", "--adapter", "caddyfile", "--config", config}
-	}, false, always},
-	{"haproxy", "haproxy.cfg", func(_, config string) []string { return []string{"-db", "-f", config} }, false, overHTTP2},
+	}, false, false, always},
+	{"haproxy", "haproxy.cfg", func(_, config string) []string { return []string{"-db", "-f", config} }, false, false, overHTTP2},
 }
 
 // start starts the proxy before the server at backend, and returns its URL.
@@ -173,7 +174,9 @@ func client(t *testing.T, http2 bool) *http.Client {
 
 // backend is the server behind the proxies.
 type backend struct {
-	chunks chan []byte   // of /stream
+	chunks chan []byte   // of /events, /lines, /page, /bytes, /broken and /cut
+	beside chan []byte   // of /beside
+	cut    chan struct{} // a value makes /cut fail
 	ended  chan struct{} // gets a value when a stream has ended
 }
 
@@ -189,6 +192,19 @@ func (b backend) handler() http.Handler {
 		failing := enumerator.Generate(func(context.Context) ([]byte, bool, error) { return nil, false, errors.New("lost") })
 		return enumerator.Through(enumerator.FromChan(b.chunks), enumeratee.Take[[]byte](1)).AndThen(failing), nil
 	}, httpadapter.EventStream()))
+	mux.Handle("/cut", httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+		failing := enumerator.Generate(func(ctx context.Context) ([]byte, bool, error) {
+			select {
+			case <-b.cut:
+			case <-ctx.Done():
+			}
+			return nil, false, errors.New("lost")
+		})
+		return enumerator.Through(enumerator.FromChan(b.chunks), enumeratee.Take[[]byte](1)).AndThen(failing), nil
+	}, httpadapter.EventStream()))
+	mux.Handle("/beside", httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
+		return enumerator.FromChan(b.beside), nil
+	}, httpadapter.EventStream(), ended))
 	mux.Handle("/beats", httpadapter.Handler(func(*http.Request) (enumerator.Enumerator[[]byte], error) {
 		return enumerator.Never[[]byte](), nil
 	}, httpadapter.EventStream(), httpadapter.Heartbeat(10*time.Millisecond, nil), ended))
@@ -204,7 +220,7 @@ func (b backend) handler() http.Handler {
 func TestProxies(t *testing.T) {
 	for _, p := range proxies {
 		t.Run(p.program, func(t *testing.T) {
-			b := backend{make(chan []byte), make(chan struct{}, 10)}
+			b := backend{make(chan []byte), make(chan []byte), make(chan struct{}), make(chan struct{}, 10)}
 			server := httptest.NewUnstartedServer(b.handler())
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.Start()
@@ -332,6 +348,44 @@ func (b backend) test(t *testing.T, p proxy, url string, c *http.Client, http2 b
 			t.Skip("this version of the proxy ends the response in good order")
 		}
 		assert.Error(t, err)
+	})
+	t.Run("a cut beside another stream of the connection", func(t *testing.T) {
+		sendBeside := func() {
+			select {
+			case b.beside <- []byte("data: 2\n\n"):
+			case <-time.After(patience):
+				t.Error("the stream beside is not asked for a chunk")
+			}
+		}
+		go sendBeside()
+		_, _, leave := open(t, "/beside")
+		go send(t, "data: 1\n\n")
+		_, body, _ := open(t, "/cut")
+		for range 2 {
+			_, err := body.ReadString('\n')
+			require.NoError(t, err)
+		}
+		b.cut <- struct{}{}
+		ended := make(chan struct{})
+		go func() {
+			_, _ = io.ReadAll(body)
+			close(ended)
+		}()
+		if p.lateCut && http2 {
+			select {
+			case <-ended:
+				t.Error("this version of the proxy does not wait: correct docs/production.md")
+			case <-time.After(time.Second):
+			}
+			sendBeside()
+		}
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Error("the cut does not arrive")
+		}
+		leave()
+		<-b.ended
 	})
 	t.Run("the server gets the headers", func(t *testing.T) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/headers", nil)
