@@ -64,7 +64,7 @@ func sameAfter(d time.Duration) func(context.Context, int) (int, error) {
 }
 
 func TestEveryAdapterWithAGoroutineKeepsTheLaws(t *testing.T) {
-	assert.Subset(t, slices.Collect(maps.Keys(elsewhere)), slices.Collect(maps.Keys(concurrent)))
+	assert.Subset(t, slices.Collect(maps.Keys(elsewhere)), slices.Collect(maps.Keys(concurrent)), "add it to elsewhere in stuck_test.go")
 	for name, adapter := range elsewhere {
 		if name == "Recover" { // whose consumer does not stop a source that waits
 			continue

@@ -4,8 +4,8 @@
 //
 // It moves the entries of the changelog's section "Unreleased" to a section of the version, makes the nested modules
 // that programs import require the version, and commits this. It tags the root module and these nested modules with the
-// version. It prints how the API differs from the last release. It pushes nothing: check the commit, then run the
-// command that it prints.
+// version. It prints how the API differs from the last release. It pushes nothing: check the commit, then run one of
+// the two commands that it prints.
 package main
 
 import (
@@ -83,7 +83,7 @@ func release(dir, version string, now time.Time) error {
 			return err
 		}
 	}
-	fmt.Printf("%s\nNext: git push --atomic origin HEAD %s\n", difference, strings.Join(tags, " "))
+	fmt.Printf("%s\nNext: git push --atomic origin HEAD %[2]s\nOr undo it: git reset --hard HEAD~1 && git tag --delete %[2]s\n", difference, strings.Join(tags, " "))
 	return nil
 }
 
@@ -103,7 +103,7 @@ func name(changelog, version string, now time.Time) (string, error) {
 func differenceOf(dir, version string) (string, error) {
 	last, err := run(dir, "git", "describe", "--tags", "--abbrev=0", "--match", "v*")
 	if err != nil {
-		return "This is the first release.", nil
+		return "No tag of an earlier release is known here, so the API was not compared. If this is not the first release, undo it, run git fetch --tags, and begin again.", nil
 	}
 	temp, err := os.MkdirTemp("", "release-")
 	if err != nil {
