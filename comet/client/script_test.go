@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/halley-go/halley/comet/client"
-	"github.com/halley-go/halley/internal/probe"
 )
 
 // readScript returns the text of the script that Script serves.
@@ -34,38 +31,6 @@ func TestScript(t *testing.T) {
 	require.NoError(t, err)
 	testServed(t, client.Table(), string(table))
 	testServed(t, client.TableModule(), script+string(table)+"export const connect = halley.connect, table = halley.table;\n")
-}
-
-// The scripts that are served are made of halley.js and table.js. Without esbuild, which go tool downloads and compiles,
-// the test is skipped, or fails if CI is true.
-func TestScriptsAreUpToDate(t *testing.T) {
-	t.Parallel()
-	if output, err := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../../internal/tools/go.mod", "-n", "esbuild").CombinedOutput(); !probe.Long() && err != nil {
-		t.Skipf("no esbuild: %s", output)
-	}
-	source, err := os.ReadFile("script.go")
-	require.NoError(t, err)
-	commands := regexp.MustCompile(`(?m)^//go:generate go (.*)$`).FindAllStringSubmatch(string(source), -1)
-	require.Len(t, commands, 2)
-	for _, command := range commands {
-		var args []string
-		var script string // without it, esbuild writes to its standard output
-		for _, arg := range regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(command[1], -1) {
-			if file, ok := strings.CutPrefix(arg, "--outfile="); ok {
-				script = file
-			} else {
-				args = append(args, strings.Trim(arg, `"`))
-			}
-		}
-		var stderr strings.Builder
-		esbuild := exec.CommandContext(t.Context(), "go", args...)
-		esbuild.Stderr = &stderr
-		want, err := esbuild.Output()
-		require.NoError(t, err, "%s", &stderr)
-		got, err := os.ReadFile(script)
-		require.NoError(t, err)
-		assert.True(t, string(want) == string(got), "%s is out of date. Make it with go generate ./comet/client", script)
-	}
 }
 
 // The script is small. The test prints its size.
