@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/items"
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/retry"
 	"github.com/halley-go/halley/httpadapter"
 	"github.com/halley-go/halley/iteratee"
 )
@@ -508,4 +510,55 @@ func show(stream enumerator.Enumerator[[]byte]) {
 		}
 		fmt.Printf("%s\n", bytes.TrimSpace(chunk))
 	}
+}
+
+// snippet: anew
+
+// A part is a token of an answer. If Anew is true, the answer begins anew, and the tokens before it do not count.
+type part struct {
+	Token string `json:"token,omitempty"`
+	Anew  bool   `json:"anew,omitempty"`
+}
+
+// completion is the answer of a model that cannot resume. ask sends the question. If the model fails or cuts the
+// connection, completion asks again. It fails after five failures in a row.
+func completion(ask func(context.Context) (*http.Response, error)) enumerator.Enumerator[part] {
+	events := enumerator.Defer(func(ctx context.Context) (events enumerator.Enumerator[eventsource.Event], err error) {
+		response, err := ask(ctx)
+		if err != nil {
+			return events, err
+		}
+		return enumerator.Through(httpadapter.Response(response, "text/event-stream"), eventsource.Decode(1<<20)), nil
+	})
+	tokens := enumerator.Through(
+		retry.Endless(events), // an answer without its last event is not complete
+		enumeratee.Compose(
+			enumeratee.TakeWhile(func(e eventsource.Event) bool { return e.Data != "[DONE]" }),
+			enumeratee.Map(func(e eventsource.Event) part { return part{Token: e.Data} }),
+		),
+	)
+	return retry.Restart(enumerator.Of(part{Anew: true}).AndThen(tokens), retry.MaxTries(5))
+}
+
+// end snippet
+
+func TestCompletion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cut := iotest.ErrReader(io.ErrUnexpectedEOF)
+		bodies := []io.Reader{
+			io.MultiReader(strings.NewReader("data: a\n\ndata: b\n\n"), cut),
+			strings.NewReader("data: c\n\n"), // ends in good order, but too early
+			strings.NewReader("data: d\n\ndata: e\n\ndata: [DONE]\n\n"),
+		}
+		source := completion(func(context.Context) (*http.Response, error) {
+			body := bodies[0]
+			bodies = bodies[1:]
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(body),
+			}, nil
+		})
+		got, err := enumerator.Run(t.Context(), source, iteratee.Collect[part]())
+		require.NoError(t, err)
+		assert.Equal(t, []part{{Anew: true}, {Token: "a"}, {Token: "b"}, {Anew: true}, {Token: "c"}, {Anew: true}, {Token: "d"}, {Token: "e"}}, got)
+	})
 }

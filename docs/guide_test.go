@@ -2,12 +2,14 @@ package docs_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,6 +25,7 @@ import (
 	"github.com/halley-go/halley/enumeratee/ndjson"
 	"github.com/halley-go/halley/enumeratee/text"
 	"github.com/halley-go/halley/enumerator"
+	"github.com/halley-go/halley/enumerator/enumeratortest"
 	"github.com/halley-go/halley/iteratee"
 )
 
@@ -510,4 +513,55 @@ func Example_guideRows() {
 	// end snippet
 	fmt.Println(enumerator.Run(ctx, rows, iteratee.Collect[[]string]()))
 	// Output: [[comet year] [Halley 1986]] <nil>
+}
+
+// snippet: sorted
+
+// mergeSorted returns the elements of two sorted sources, in order.
+func mergeSorted[E any](a, b enumerator.Enumerator[E], compare func(E, E) int) enumerator.Enumerator[E] {
+	return enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[E], error) {
+		var heads [2]E // the next element of each source
+		var open [2]bool
+		var pull [2]func() (E, error, bool)
+		for i, source := range []enumerator.Enumerator[E]{a, b} {
+			next, stop := iter.Pull2(enumerator.All(ctx, source))
+			iteratee.AtEnd(ctx, stop)
+			pull[i] = next
+		}
+		i, begun := 0, false // the source whose element was handed on last
+		advance := func(i int) (err error) {
+			heads[i], err, open[i] = pull[i]()
+			return err
+		}
+		return enumerator.Generate(func(context.Context) (e E, ok bool, err error) {
+			if !begun {
+				begun, err = true, advance(1)
+			}
+			if err = cmp.Or(err, advance(i)); err != nil {
+				return e, false, err
+			}
+			i = 0
+			if !open[0] || open[1] && compare(heads[1], heads[0]) < 0 {
+				i = 1
+			}
+			return heads[i], open[i], nil
+		}), nil
+	})
+}
+
+// end snippet
+
+func TestMergeSorted(t *testing.T) {
+	of, failed := enumerator.Of[int], errors.New("no more")
+	assert.NoError(t, enumeratortest.Test(mergeSorted(of(1, 4, 5), of(2, 4, 6, 7), cmp.Compare[int]), []int{1, 2, 4, 4, 5, 6, 7}))
+	assert.NoError(t, enumeratortest.Test(mergeSorted(of(), of(2), cmp.Compare[int]), []int{2}))
+	assert.NoError(t, enumeratortest.Test(mergeSorted(of(2), of(), cmp.Compare[int]), []int{2}))
+	_, err := enumerator.Run(t.Context(), mergeSorted(of(1), of(2).AndThen(enumerator.Throw[int](failed)), cmp.Compare[int]), iteratee.Collect[int]())
+	assert.ErrorIs(t, err, failed)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := enumerator.Run(ctx, mergeSorted(of(1), enumerator.Never[int](), cmp.Compare[int]), iteratee.Collect[int]())
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
 }

@@ -100,6 +100,52 @@ func quote(ctx context.Context, prices tables.Table[Price], key string, change f
 
 // end snippet
 
+// snippet: watch
+
+// watch keeps the rows of a table in a map, until ctx ends.
+func watch(ctx context.Context, prices tables.Table[Price], rows map[string]Price) error {
+	_, err := enumerator.Run(ctx, prices.Last(0), iteratee.ForEach(func(_ context.Context, i enumerator.Item[tables.Change[Price]]) error {
+		switch {
+		case i.Reset: // all rows follow
+			clear(rows)
+		case i.Bookmark: // the map has all rows
+		case i.IsMessage() && i.Value.Deleted:
+			delete(rows, i.Value.Key)
+		case i.IsMessage():
+			rows[i.Value.Key] = i.Value.Value
+		default:
+			return i.Lost() // a row that could not be decoded
+		}
+		return nil
+	}))
+	return err
+}
+
+// end snippet
+
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		prices := tables.New[Price](topics.Memory(10)).Table("prices")
+		for _, key := range []string{"EUR", "YEN"} {
+			_, err := prices.Put(t.Context(), key, Price{1, 2})
+			require.NoError(t, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		rows, ended := map[string]Price{"old": {}}, make(chan error)
+		go func() { ended <- watch(ctx, prices, rows) }()
+		synctest.Wait()
+		assert.Equal(t, map[string]Price{"EUR": {1, 2}, "YEN": {1, 2}}, rows)
+		_, err := prices.Remove(t.Context(), "YEN")
+		require.NoError(t, err)
+		_, err = prices.Put(t.Context(), "EUR", Price{3, 4})
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, map[string]Price{"EUR": {3, 4}}, rows)
+		cancel()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
 // snippet: presence
 
 // serveVisitors tells a page which visitors are in a room. The user of the page is one of them while it reads.

@@ -315,6 +315,10 @@ func TestTable(t *testing.T) {
 	one, two := open(t, browser, server, "table"), open(t, browser, server, "table")
 	one.until(t, ready)
 	two.until(t, ready)
+	others := []*tab{open(t, browser, server, "table"), open(t, browser, server, "table")}
+	for _, tab := range others { // the tabs share their connections, of which a browser opens six
+		tab.until(t, ready)
+	}
 	list := `[...document.getElementById('rows').rows].map(row => [...row.querySelectorAll('input')].map(field => field.value).join(' ')).join(', ')`
 	shows := func(want string, tabs ...*tab) {
 		t.Helper()
@@ -339,6 +343,10 @@ func TestTable(t *testing.T) {
 	shows("<b>bread</b> 2, wine 1", one, two)
 	edit(one, 0, "item", "rolls")
 	shows("rolls 2, wine 1", one, two)
+	shows("rolls 2, wine 1", others...)
+	for _, tab := range others {
+		tab.close()
+	}
 
 	run(one, "table.close()") // it does not hear of the next change
 	edit(two, 1, "item", "water")

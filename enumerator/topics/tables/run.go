@@ -48,7 +48,7 @@ func (t Table[V]) Last(int) enumerator.Enumerator[enumerator.Item[Change[V]]] {
 }
 
 // Rows returns an Enumerator of a Reset, all rows, and a Bookmark. Then it runs out. A run waits and fails like a run
-// of [Table.From].
+// of [Table.From]. Because of the Reset, [enumerator.Values] needs a function that returns nil for a Reset.
 func (t Table[V]) Rows() enumerator.Enumerator[enumerator.Item[Change[V]]] {
 	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[enumerator.Item[Change[V]]]) iteratee.Step {
 		return (&run[V]{table: t, Sink: sink}).state(ctx)
