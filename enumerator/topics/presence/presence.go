@@ -111,7 +111,8 @@ const maxMember = 400 // bytes
 
 // Members returns an Enumerator of the members of the topic with this name: a Reset, all members, a Bookmark, and then
 // each change. The Key of a Change is the member. A Reset may come again, as in [tables.Table.From]. Each run begins
-// with the current members: it cannot resume at a Position.
+// with the current members: it cannot resume at a Position. Because of the Reset, [enumerator.Values] needs a function
+// that returns nil for a Reset.
 func (p *Presence[I]) Members(name string) enumerator.Enumerator[enumerator.Item[tables.Change[I]]] {
 	return membersOf(p, name)
 }
