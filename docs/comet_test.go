@@ -514,14 +514,17 @@ func show(stream enumerator.Enumerator[[]byte]) {
 
 // snippet: anew
 
-// A part is a token of an answer. If Anew is true, the answer begins anew, and the tokens before it do not count.
+// A part is a token of an answer, or the reason why no more tokens come. If Anew is true, the answer begins anew, and the
+// tokens before it do not count.
 type part struct {
-	Token string `json:"token,omitempty"`
-	Anew  bool   `json:"anew,omitempty"`
+	Token   string `json:"token,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Anew    bool   `json:"anew,omitempty"`
 }
 
-// completion is the answer of a model that cannot resume. ask sends the question. If the model fails or cuts the
-// connection, completion asks again. It fails after five failures in a row.
+// completion is the answer of a model that cannot resume. ask sends the question, with its context. If the model fails or
+// cuts the connection, completion waits and asks again. It fails after a refusal such as a 400, and after five failures in
+// a row. An attempt that has lasted for ten seconds starts the count anew.
 func completion(ask func(context.Context) (*http.Response, error)) enumerator.Enumerator[part] {
 	events := enumerator.Defer(func(ctx context.Context) (events enumerator.Enumerator[eventsource.Event], err error) {
 		response, err := ask(ctx)

@@ -498,9 +498,9 @@ func Example_guideRows() {
 	chunks := enumerator.Of([]byte("comet,year\nHal"), []byte("ley,1986\n"))
 	// snippet: rows
 	// The rows of a CSV.
-	rows := enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[[]string], error) {
+	rows := enumerator.New(func(ctx context.Context, sink iteratee.Sink[[]string]) iteratee.Step {
 		body := enumerator.ToReader(ctx, chunks)
-		iteratee.AtEnd(ctx, func() { _ = body.Close() })
+		defer body.Close()
 		r := csv.NewReader(body)
 		return enumerator.Generate(func(context.Context) ([]string, bool, error) {
 			row, err := r.Read()
@@ -508,7 +508,7 @@ func Example_guideRows() {
 				return nil, false, nil
 			}
 			return row, true, err
-		}), nil
+		}).Into(ctx, sink)
 	})
 	// end snippet
 	fmt.Println(enumerator.Run(ctx, rows, iteratee.Collect[[]string]()))
@@ -519,25 +519,25 @@ func Example_guideRows() {
 
 // mergeSorted returns the elements of two sorted sources, in order.
 func mergeSorted[E any](a, b enumerator.Enumerator[E], compare func(E, E) int) enumerator.Enumerator[E] {
-	return enumerator.Defer(func(ctx context.Context) (enumerator.Enumerator[E], error) {
+	return enumerator.New(func(ctx context.Context, sink iteratee.Sink[E]) iteratee.Step {
 		var heads [2]E // the next element of each source
 		var open [2]bool
 		var pull [2]func() (E, error, bool)
 		for i, source := range []enumerator.Enumerator[E]{a, b} {
 			next, stop := iter.Pull2(enumerator.All(ctx, source))
-			iteratee.AtEnd(ctx, stop)
+			defer stop() // not by AtEnd: before that, the run waits for the goroutines of source
 			pull[i] = next
 		}
-		i, begun := 0, false // the source whose element was handed on last
 		advance := func(i int) (err error) {
 			heads[i], err, open[i] = pull[i]()
 			return err
 		}
+		if err := advance(1); err != nil {
+			return iteratee.StepError(err)
+		}
+		i := 0 // the source whose element was handed on last, and at first the one that has not been asked
 		return enumerator.Generate(func(context.Context) (e E, ok bool, err error) {
-			if !begun {
-				begun, err = true, advance(1)
-			}
-			if err = cmp.Or(err, advance(i)); err != nil {
+			if err := advance(i); err != nil {
 				return e, false, err
 			}
 			i = 0
@@ -545,7 +545,7 @@ func mergeSorted[E any](a, b enumerator.Enumerator[E], compare func(E, E) int) e
 				i = 1
 			}
 			return heads[i], open[i], nil
-		}), nil
+		}).Into(ctx, sink)
 	})
 }
 
@@ -556,12 +556,23 @@ func TestMergeSorted(t *testing.T) {
 	assert.NoError(t, enumeratortest.Test(mergeSorted(of(1, 4, 5), of(2, 4, 6, 7), cmp.Compare[int]), []int{1, 2, 4, 4, 5, 6, 7}))
 	assert.NoError(t, enumeratortest.Test(mergeSorted(of(), of(2), cmp.Compare[int]), []int{2}))
 	assert.NoError(t, enumeratortest.Test(mergeSorted(of(2), of(), cmp.Compare[int]), []int{2}))
-	_, err := enumerator.Run(t.Context(), mergeSorted(of(1), of(2).AndThen(enumerator.Throw[int](failed)), cmp.Compare[int]), iteratee.Collect[int]())
+	run := func(ctx context.Context, source enumerator.Enumerator[int]) ([]int, error) {
+		return enumerator.Run(ctx, source, iteratee.Collect[int]())
+	}
+	_, err := run(t.Context(), mergeSorted(of(1), of(2).AndThen(enumerator.Throw[int](failed)), cmp.Compare[int]))
 	assert.ErrorIs(t, err, failed)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := enumerator.Run(ctx, mergeSorted(of(1), enumerator.Never[int](), cmp.Compare[int]), iteratee.Collect[int]())
+		_, err := run(ctx, mergeSorted(of(1), enumerator.Never[int](), cmp.Compare[int]))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		_, err = run(t.Context(), mergeSorted(enumerator.Never[int](), enumerator.Throw[int](failed), cmp.Compare[int]))
+		assert.ErrorIs(t, err, failed)
+		buffered := enumerator.Through(of(1, 2, 3), enumeratee.Buffer[int](9)) // has a goroutine
+		for _, source := range []enumerator.Enumerator[int]{mergeSorted(buffered, of(2), cmp.Compare[int]), mergeSorted(of(1), buffered, cmp.Compare[int])} {
+			got, err := run(t.Context(), enumerator.Through(source, enumeratee.Take[int](1)))
+			require.NoError(t, err)
+			assert.Equal(t, []int{1}, got)
+		}
 	})
 }

@@ -102,7 +102,8 @@ func quote(ctx context.Context, prices tables.Table[Price], key string, change f
 
 // snippet: watch
 
-// watch keeps the rows of a table in a map, until ctx ends.
+// watch keeps the rows of a table in a map. It returns when ctx ends, when the topic of the table has ended, or when a row
+// cannot be decoded. Meanwhile no other goroutine may use the map.
 func watch(ctx context.Context, prices tables.Table[Price], rows map[string]Price) error {
 	_, err := enumerator.Run(ctx, prices.Last(0), iteratee.ForEach(func(_ context.Context, i enumerator.Item[tables.Change[Price]]) error {
 		switch {

@@ -115,10 +115,10 @@ func rowsOf(some []contender, all map[string][]figures, base string) [][]string 
 		fs := all[c.name]
 		row := []string{c.name}
 		for _, col := range columns {
-			row = append(row, fmt.Sprintf("%.2f", median(fs, col.value)))
+			row = append(row, show(median(fs, col.value)))
 			if col.ratio {
 				i := -1
-				row = append(row, fmt.Sprintf("%.2f", median(fs, func(f figures) float64 {
+				row = append(row, show(median(fs, func(f figures) float64 {
 					i++
 					return col.value(f) / col.value(all[base][i])
 				})))
@@ -127,4 +127,12 @@ func rowsOf(some []contender, all map[string][]figures, base string) [][]string 
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// show shows a figure, or - if it was not measured.
+func show(value float64) string {
+	if math.IsNaN(value) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", value)
 }

@@ -97,8 +97,8 @@ func (h table[V]) items(r *http.Request, after enumerator.Position) (none enumer
 	return Changes(source), nil
 }
 
-// Changes returns the Items of source as [Table] sends them: a message named ready takes the place of each Bookmark. Its
-// value is nil, as that of every Item that is not a change. A program can use Changes to serve other changes to
+// Changes returns the Items of source as [Table] sends them: a message named ready takes the place of each Bookmark. The
+// Value of this message is nil, like that of each Gap and Reset. A program can use Changes to serve other changes to
 // halley.table, such as the members of a presence.
 func Changes[V any](source enumerator.Enumerator[enumerator.Item[tables.Change[V]]]) enumerator.Enumerator[enumerator.Item[*tables.Change[V]]] {
 	return enumerator.Map(source, messageOf[V])

@@ -365,7 +365,11 @@ func (b backend) test(t *testing.T, p proxy, url string, c *http.Client, http2 b
 			_, err := body.ReadString('\n')
 			require.NoError(t, err)
 		}
-		b.cut <- struct{}{}
+		select {
+		case b.cut <- struct{}{}:
+		case <-time.After(patience):
+			t.Fatal("the server has lost the stream")
+		}
 		ended := make(chan struct{})
 		go func() {
 			_, _ = io.ReadAll(body)
