@@ -65,29 +65,30 @@ func readAnswer(t *testing.T, a *answers.Answers[string], id string, p enumerato
 func TestAnswersOnSeveralNodes(t *testing.T) {
 	t.Parallel()
 	conns := startCluster(t)
-	var nodes []*answers.Answers[string]
+	var nodes, keeping []*answers.Answers[string] // nodes forget an answer five seconds after its end
 	var stores []topics.Store
 	last := func(reason answers.Reason) string { return string(reason) }
 	for _, nc := range conns {
 		store := open(t, nc, "answers", jetstream.Replicas(3), jetstream.Keep(1000))
 		a := answers.New(store, last, answers.Beat(time.Second), answers.Keep(5*time.Second), answers.Logger(slog.New(slog.DiscardHandler)))
 		t.Cleanup(a.Close)
-		stores, nodes = append(stores, store), append(nodes, a)
+		stores, nodes, keeping = append(stores, store), append(nodes, a), append(keeping, openAnswers(store))
+		t.Cleanup(keeping[len(keeping)-1].Close)
 	}
 
 	source, _ := ticking(50, false)
-	require.NoError(t, nodes[0].Start(timeout(t), "whole", source))
-	for _, a := range nodes {
+	require.NoError(t, keeping[0].Start(timeout(t), "whole", source))
+	for _, a := range keeping {
 		assert.Equal(t, count(50), readAnswer(t, a, "whole", enumerator.Position{}))
 	}
-	items, err := enumerator.Run(timeout(t), nodes[1].From("whole", enumerator.Position{}), iteratee.Collect[enumerator.Item[string]]())
+	items, err := enumerator.Run(timeout(t), keeping[1].From("whole", enumerator.Position{}), iteratee.Collect[enumerator.Item[string]]())
 	require.NoError(t, err)
 	seen := 0
 	for _, item := range items {
 		if item.IsMessage() {
 			seen++
 		}
-		assert.Equal(t, append([]string(nil), count(50)[seen:]...), readAnswer(t, nodes[2], "whole", item.Position), "after %v", item)
+		assert.Equal(t, append([]string(nil), count(50)[seen:]...), readAnswer(t, keeping[2], "whole", item.Position), "after %v", item)
 	}
 	assert.Equal(t, 50, seen)
 
