@@ -66,11 +66,7 @@ func TestReactPageOfTheAISDK(t *testing.T) {
 
 	gates := newGates(2) // the page, and the page after it was loaded again
 	mux := gates.serve(t)
-	mux.HandleFunc("GET /react.js", func(w http.ResponseWriter, r *http.Request) {
-		// It has a megabyte, for which a busy machine needs longer than the server allows.
-		assert.NoError(t, http.NewResponseController(w).SetWriteDeadline(time.Time{}))
-		http.ServeFile(w, r, bundle)
-	})
+	mux.Handle("GET /react.js", unhurried(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, `<!doctype html><link rel="icon" href="data:,"><div id="chat"></div><script src="/react.js"></script>`)

@@ -126,7 +126,7 @@ func eachOnce(t *testing.T, store topics.Store, client durableClient, live strin
 	var reads, writes storm
 	all := streams(store)
 	mux := http.NewServeMux()
-	files := http.FileServer(http.Dir("."))
+	files := unhurried(http.FileServer(http.Dir(".")))
 	for _, folder := range []string{"/pages/", "/drivers/", "/node_modules/"} {
 		mux.Handle("GET "+folder, files)
 	}

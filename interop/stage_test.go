@@ -83,11 +83,19 @@ func newStage(t *testing.T, handler func(source) http.Handler) *stage {
 		stream.ServeHTTP(&soon{ResponseWriter: w, writes: &s.writes}, r)
 	})
 	mux.HandleFunc("GET /pages/{name}", func(w http.ResponseWriter, r *http.Request) { s.page(w, r.PathValue("name")) })
-	mux.Handle("GET /node_modules/", http.FileServer(http.Dir(".")))
+	mux.Handle("GET /node_modules/", unhurried(http.FileServer(http.Dir("."))))
 	s.server = httpadaptertest.NewServer(t, mux)
 	s.proxy = httpadaptertest.NewProxy(t, s.server.URL)
 	s.url = s.proxy.URL + "/stream"
 	return s
+}
+
+// unhurried is for scripts, which can have a megabyte. A busy machine needs longer for one than httpadaptertest.Timeout.
+func unhurried(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		h.ServeHTTP(w, r)
+	})
 }
 
 // admit returns when a client may come in.
