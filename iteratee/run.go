@@ -19,9 +19,9 @@ func NewRun(ctx context.Context) (run context.Context, end func()) {
 // run whose context is ctx ends, even if the run has failed, was cancelled or panics. The returned function
 // calls f at once. f is called only once. AtEnd panics if ctx does not come from a run.
 //
-// Before it calls f, the run waits for the goroutines of its parts, also for those of runs within it. So f must not be
-// the only way to end such a run, as the stop of [iter.Pull] over a source is. Defer that in the function of
-// enumerator.New.
+// Before it calls f, the run waits for its goroutines, and for those of the runs within it. If only f can end a run
+// within it, both wait for ever. The stop of [iter.Pull] over a source is such an f, and so is Close of
+// enumerator.ToReader: defer them in the function of enumerator.New instead.
 func AtEnd(ctx context.Context, f func()) (now func()) {
 	return scope.Of(ctx, "AtEnd").AtEnd(f)
 }
